@@ -1,0 +1,52 @@
+# Two commands do everything: `make run` serves, `make test` checks. `make help` lists the rest.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+CONFIG ?= config.yaml
+HOST   ?= 127.0.0.1
+PORT   ?= 8000
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run install test lint format bench demo clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+run: $(VENV)/.run  ## Serve the embedded default world on 127.0.0.1:8000 (CONFIG=, HOST=, PORT=)
+	@exec $(BIN)/segue serve --config $(CONFIG) --host $(HOST) --port $(PORT)
+
+install: $(VENV)/.dev  ## Everything a developer needs, in .venv (PyTorch apart: pip install torch)
+
+lint: $(VENV)/.dev  ## Format, lint, types and import arrows, without the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## Rewrite the code in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: lint  ## Everything that CI runs: lint, then the tests with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+bench: $(VENV)/.dev  ## Measure speed side by side (see docs/performance.md)
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove the environment, caches and logs
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage* log state
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing Segue into $(VENV) (once, about a minute) ..."
+	@$(PIP) -e '.[redis,simulator,analysis]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "Installing Segue and its development tools into $(VENV) ..."
+	@$(PIP) -e '.[redis,simulator,analysis,dev]' implicit matplotlib
+	@touch $@ $(VENV)/.run

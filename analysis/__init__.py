@@ -1,0 +1,1 @@
+"""Event log in, experiment verdict out."""

@@ -1,0 +1,1 @@
+"""The service: settings, dispatcher, listener state, HTTP."""

@@ -1,0 +1,1 @@
+"""The command segue: the only place that wires the other packages together."""

@@ -1,0 +1,155 @@
+"""The catalog: which tracks exist, by whom, and the order of their popularity."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeGuard
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from core.candidates import Candidates
+from core.errors import Faults, InputError
+from core.listener import UNKNOWN
+from core.records import read_records
+
+TrackId = int | str
+
+
+class Catalog:
+    """All tracks, each under an index in 0..n-1; everything inside Segue speaks of indices.
+
+    Ids are ints or strings. 7 and "7" name the same track: a client that quotes its numbers
+    must not be served by fallbacks for ever.
+
+    Attributes:
+        ids: Track id by index, as the file has it.
+        artists: Artist name by artist index.
+        artist_of: int32, (tracks,), the artist index of each track.
+        titles: Title by track index; "" where the file has none.
+        everything: The whole catalog as candidates.
+        checksum: SHA-256 of ids, artists and titles in order, in hex.
+    """
+
+    def __init__(
+        self, ids: Sequence[TrackId], artists: Sequence[str], titles: Sequence[str]
+    ) -> None:
+        self.ids = list(ids)
+        self.titles = list(titles)
+        codes: dict[str, int] = {}
+        self.artist_of: npt.NDArray[np.int32] = np.array(
+            [codes.setdefault(artist, len(codes)) for artist in artists], dtype=np.int32
+        )
+        self.artists = list(codes)
+        order = np.argsort(self.artist_of, kind="stable")
+        self._by_artist = order.astype(np.int32)
+        starts = np.searchsorted(self.artist_of[order], np.arange(len(codes) + 1))
+        self._artist_starts: list[int] = starts.tolist()
+        self._index = {str(track): index for index, track in enumerate(self.ids)}
+        self.everything = Candidates(range(len(self.ids)))
+        digest = hashlib.sha256()
+        for track, artist, title in zip(self.ids, artists, self.titles, strict=True):
+            digest.update(orjson.dumps([track, artist, title]))
+        self.checksum = digest.hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def index_of(self, track: TrackId) -> int:
+        """Index of a track id, or `UNKNOWN`."""
+        return self._index.get(str(track), UNKNOWN)
+
+    def by_artist_of(self, track: int) -> Candidates:
+        """All tracks of the artist of `track` (an index, not `UNKNOWN`), itself included."""
+        assert track >= 0, "ask only for known tracks"
+        artist = self.artist_of[track]
+        start, end = self._artist_starts[artist], self._artist_starts[artist + 1]
+        return Candidates(self._by_artist[start:end])
+
+    def describe(self, index: int) -> dict[str, TrackId]:
+        """Track, artist and title, as `GET /tracks/{id}` answers."""
+        artist = self.artists[self.artist_of[index]]
+        return {"track": self.ids[index], "artist": artist, "title": self.titles[index]}
+
+
+def load_catalog(path: Path) -> Catalog:
+    """Read a catalog: JSON lines of track, artist and, if known, title.
+
+    Raises:
+        InputError: Every faulty line, by number; or the file is missing or empty.
+    """
+    faults = Faults()
+    ids: list[TrackId] = []
+    artists: list[str] = []
+    titles: list[str] = []
+    seen: dict[str, int] = {}
+    for number, record in read_records(path, faults):
+        where = f"{path}:{number}"
+        track, artist, title = record.get("track"), record.get("artist"), record.get("title", "")
+        if not is_id(track):
+            faults.add(where, f"track must be an int or a non-empty string, got {track!r}")
+        elif str(track) in seen:
+            faults.add(where, f"track {track!r} stands already in line {seen[str(track)]}")
+        elif not isinstance(artist, str) or not artist:
+            faults.add(where, f"artist must be a non-empty string, got {artist!r}")
+        elif not isinstance(title, str):
+            faults.add(where, f"title must be a string, got {title!r}")
+        else:
+            seen[str(track)] = number
+            ids.append(track)
+            artists.append(artist)
+            titles.append(title)
+    if not ids and not faults.found:
+        faults.add(str(path), "must have at least one track, has none")
+    faults.raise_if_any()
+    return Catalog(ids, artists, titles)
+
+
+def load_top(path: Path, catalog: Catalog) -> npt.NDArray[np.int32]:
+    """Read a popularity list: one JSON array of track ids, most popular first.
+
+    Returns:
+        Catalog indices: int32, (list,).
+
+    Raises:
+        InputError: Not an array of known, distinct ids; or empty.
+    """
+    try:
+        ids = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError.one(str(path), f"cannot be read: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise InputError.one(f"{path}:{error.lineno}", f"must be JSON: {error.msg}") from error
+    if not isinstance(ids, list) or not ids:
+        raise InputError.one(str(path), "must be a JSON array of at least one track id")
+    return known_tracks(str(path), ids, catalog)
+
+
+def known_tracks(where: str, ids: Sequence[object], catalog: Catalog) -> npt.NDArray[np.int32]:
+    """Indices of track ids: int32, same order.
+
+    Raises:
+        InputError: Ids that are not in the catalog (up to three are named) or stand twice.
+    """
+    indices = [catalog.index_of(track) if is_id(track) else UNKNOWN for track in ids]
+    if UNKNOWN in indices:
+        strange = [track for track, index in zip(ids, indices, strict=True) if index == UNKNOWN]
+        named = ", ".join(repr(track) for track in strange[:3])
+        raise InputError.one(
+            where, f"{len(strange)} of {len(ids)} tracks are not in the catalog: {named} ..."
+        )
+    if len(set(indices)) != len(indices):
+        twice = next(track for track in ids if list(ids).count(track) > 1)
+        raise InputError.one(where, f"track {twice!r} stands twice; each may stand once")
+    return np.array(indices, dtype=np.int32)
+
+
+def is_id(value: object) -> TypeGuard[TrackId]:
+    """Whether `value` can name a track or a listener: an int, or a string of 1 to 256 characters.
+
+    Floats, booleans and padded strings cannot: each is a listener who would land in a wrong arm.
+    """
+    if isinstance(value, str):
+        return 0 < len(value) <= 256 and value == value.strip()
+    return isinstance(value, int) and not isinstance(value, bool)

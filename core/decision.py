@@ -1,0 +1,81 @@
+"""What happened at a turn, as values that the response and the event log are both written from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.allocation import Assignment
+from core.catalog import TrackId
+
+
+@dataclass(slots=True)
+class Turn:
+    """What the listener sent, and where in its story that stands.
+
+    Not frozen, for speed alone; nobody changes one.
+
+    Attributes:
+        id: Unique; seeds the draw, so the decision can be replayed from it.
+        user: Listener id as the client sent it.
+        track: Previous track as the client sent it; None on a first visit.
+        time: Share of it that was heard, in [0, 1]; None on a first visit.
+        at_ms: Unix time in ms.
+        session: Id of the session that the turn belongs to: that of the session's first turn.
+        number: Requests of this listener so far, this one included.
+        assignment: The listener's arms, computed once.
+        config: Digest of the config that decided.
+        latency_s: From the request's arrival until the event was written.
+        attributes: The request's attributes.
+        reset: Whether the listener's history was started afresh for a new experiment.
+    """
+
+    id: str
+    user: TrackId
+    track: TrackId | None
+    time: float | None
+    at_ms: int
+    session: str
+    number: int
+    assignment: Assignment
+    config: str
+    latency_s: float = 0.0
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    reset: bool = False
+
+
+@dataclass(slots=True)
+class Decision(Turn):
+    """A turn that was answered with a track.
+
+    Attributes:
+        tracks: Track ids drawn, in order; the first is the recommendation.
+        strategy: What the arm, or `default`, names.
+        answered_by: Name of the strategy whose candidates were drawn from.
+        depth: How many strategies of the chain abstained before.
+        candidates: How many candidates there were.
+        propensity: Chance that the first track had, in (0, 1].
+        n: How many tracks were asked for.
+        exclude: Track ids that the request excluded.
+        why: Reasons, in the order found; only when the request asked for them.
+    """
+
+    tracks: Sequence[TrackId] = ()
+    strategy: str = ""
+    answered_by: str = ""
+    depth: int = 0
+    candidates: int = 0
+    propensity: float = 1.0
+    n: int = 1
+    exclude: Sequence[TrackId] = ()
+    why: Sequence[str] | None = None
+
+
+@dataclass(slots=True)
+class Feedback(Turn):
+    """A turn that only told what was heard.
+
+    Attributes:
+        final: Whether it ended the session.
+    """
+
+    final: bool = False

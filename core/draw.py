@@ -1,0 +1,68 @@
+"""The draw: candidates and a stream in, tracks and the chance of each out.
+
+All randomness of an answer sits here, so a decision can be replayed from its id.
+"""
+
+import bisect
+from collections.abc import Sequence
+
+from core.candidates import Candidates, Weights
+from core.streams import Stream
+
+
+def draw(candidates: Candidates, stream: Stream, n: int = 1) -> tuple[list[int], float]:
+    """Draw up to `n` different tracks, and say how likely the first one was.
+
+    Fewer than `n` when there are fewer candidates. The first track does not depend on `n`.
+
+    Returns:
+        Catalog indices in the order drawn, and the propensity of the first, in (0, 1].
+    """
+    size = len(candidates)
+    if candidates.weights is None:
+        if n == 1:
+            return [candidates.at(stream.below(size))], 1.0 / size
+        return _uniform_without_replacement(candidates, stream, min(n, size)), 1.0 / size
+    return _weighted_without_replacement(candidates, stream, min(n, size))
+
+
+def _uniform_without_replacement(candidates: Candidates, stream: Stream, n: int) -> list[int]:
+    """Fisher and Yates' shuffle, stopped after `n`, over positions that are kept only if moved."""
+    moved: dict[int, int] = {}
+    drawn = []
+    last = len(candidates) - 1
+    for taken in range(n):
+        position = taken + stream.below(last - taken + 1)
+        drawn.append(candidates.at(moved.get(position, position)))
+        moved[position] = moved.get(taken, taken)
+    return drawn
+
+
+def _weighted_without_replacement(
+    candidates: Candidates, stream: Stream, n: int
+) -> tuple[list[int], float]:
+    """Draw by weight, take the drawn one out, draw again."""
+    cumulative = candidates.cumulative()
+    total = float(cumulative[-1])
+    position = _weighted(cumulative, stream.uniform() * total)
+    assert candidates.weights is not None
+    chance = float(candidates.weights[position]) / total
+    drawn = [candidates.at(position)]
+    if n > 1:
+        tracks = candidates.listed()
+        weights = candidates.weights.tolist()
+        for _ in range(n - 1):
+            del tracks[position], weights[position]
+            running = []
+            total = 0.0
+            for weight in weights:
+                total += weight
+                running.append(total)
+            position = _weighted(running, stream.uniform() * total)
+            drawn.append(tracks[position])
+    return drawn, chance
+
+
+def _weighted(cumulative: Sequence[float] | Weights, mark: float) -> int:
+    """First position whose running weight exceeds `mark`; never past the end by rounding."""
+    return min(bisect.bisect_right(cumulative, mark), len(cumulative) - 1)

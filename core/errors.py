@@ -1,0 +1,87 @@
+"""Our own errors.
+
+SegueError                 catch this to catch all of ours
+├── InputError             faulty config, data or log: every fault found, each with its place
+├── Exhausted              a decision that no strategy of the chain could answer
+├── UndeclaredAnswer       a strategy answered that the arm's chain does not declare
+└── LogUnwritable          an event could not be appended to the event log
+
+A fault reads: where, what must hold, what was found, what to do next.
+"""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class SegueError(Exception):
+    """Base of all errors that Segue raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with the input.
+
+    Attributes:
+        where: File, and line or key path in it: `config.yaml: strategies.improved.type`.
+        what: What must hold, what was found, what to do.
+    """
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+class InputError(SegueError):
+    """The input is faulty; `faults` has every fault that was found, not only the first."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+    @classmethod
+    def one(cls, where: str, what: str) -> "InputError":
+        """An error of a single fault."""
+        return cls([Fault(where, what)])
+
+
+class Exhausted(SegueError):
+    """Every strategy of the chain abstained or was emptied by the request's exclusions."""
+
+
+class UndeclaredAnswer(SegueError):
+    """A strategy answered that the arm does not declare: our mistake, never logged."""
+
+
+class LogUnwritable(SegueError):
+    """The event log did not take a line, so nothing may be acknowledged."""
+
+
+class Faults:
+    """Collects faults, so that one run shows them all."""
+
+    def __init__(self) -> None:
+        self.found: list[Fault] = []
+
+    def add(self, where: str, what: str) -> None:
+        """Note one fault and go on."""
+        self.found.append(Fault(where, what))
+
+    def extend(self, error: InputError) -> None:
+        """Take over the faults of an error raised further down."""
+        self.found.extend(error.faults)
+
+    def raise_if_any(self) -> None:
+        """Raise `InputError` with everything found so far, if anything was."""
+        if self.found:
+            raise InputError(self.found)
+
+
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
+    """Say that `name` is unknown, with the nearest known name and the full list."""
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name), names, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"unknown {kind} '{name}'.{hint} Known: {', '.join(names) or 'none'}"

@@ -1,0 +1,247 @@
+"""A listener as strategies see it, and the compact history that is kept of one between turns."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from core.catalog import Catalog
+
+UNKNOWN = -1
+"""Catalog index of a track that the catalog does not have."""
+
+_TIME_UNITS = 1_000_000_000
+_TIME_MASK = (1 << 32) - 1
+
+
+class Listen(NamedTuple):
+    """A track, and the share of it that was heard.
+
+    Attributes:
+        track: Catalog index, or `UNKNOWN`.
+        time: Share heard, in [0, 1], a multiple of 1e-9.
+    """
+
+    track: int
+    time: float
+
+
+def pack(track: int, time: float) -> int:
+    """One listen in 64 bits: the track plus one above, the time in billionths below.
+
+    Billionths, and not a 4-byte float, so that 0.7 comes back as exactly 0.7 and thresholds
+    mean what they say.
+    """
+    return (track + 1) << 32 | round(time * _TIME_UNITS)
+
+
+def unpack(word: int) -> Listen:
+    """The listen that `pack` made this word of."""
+    return Listen((word >> 32) - 1, (word & _TIME_MASK) / _TIME_UNITS)
+
+
+class History:
+    """What is kept of one listener between turns; about 1 KB at 100 listens.
+
+    Attributes:
+        listens: Packed listens (see `pack`), newest last.
+        session_start: How many of `listens` are from before the present session.
+        session: Id of the present session; empty when none is open.
+        turn: Requests that this history has seen.
+        seen_ms: When the last of them came, Unix time in ms.
+        catalog: The catalog that the indices in `listens` belong to.
+        grown_under: Digest of the experiments under which the history grew.
+        renewed_s: When its time to live was last renewed, on the state store's clock.
+    """
+
+    __slots__ = (
+        "catalog",
+        "grown_under",
+        "listens",
+        "renewed_s",
+        "seen_ms",
+        "session",
+        "session_start",
+        "turn",
+    )
+
+    def __init__(self, catalog: "Catalog", grown_under: str = "") -> None:
+        self.listens = array("Q")
+        self.session_start = 0
+        self.session = ""
+        self.turn = 0
+        self.seen_ms = 0
+        self.catalog = catalog
+        self.grown_under = grown_under
+        self.renewed_s = 0.0
+
+    def end_session(self) -> None:
+        """Close the session; what was heard stays known."""
+        self.session_start = len(self.listens)
+        self.session = ""
+
+    def trim(self, most: int) -> None:
+        """Forget the oldest listens beyond `most`."""
+        surplus = len(self.listens) - most
+        if surplus > 0:
+            del self.listens[:surplus]
+            self.session_start = max(0, self.session_start - surplus)
+
+    def move_to(self, catalog: "Catalog") -> None:
+        """Translate the indices to another catalog, by track id."""
+        if catalog is not self.catalog:
+            ids = self.catalog.ids
+            moved = []
+            for word in self.listens:
+                track, time = unpack(word)
+                index = UNKNOWN if track == UNKNOWN else catalog.index_of(ids[track])
+                moved.append(pack(index, time))
+            self.listens = array("Q", moved)
+            self.catalog = catalog
+
+
+class Listener:
+    """One listener at one turn; views are computed when asked for, and kept.
+
+    Views that give a track to act on never give an unknown one; `last` may.
+
+    Attributes:
+        id: The listener's id as a string: 7 and "7" are one listener.
+        turn: Number of this request, from 1.
+        packed: All known listens, packed, newest last.
+        session_start: Where in them the present session begins.
+    """
+
+    # Kept views are plain slots: functools.cached_property takes a lock on Python 3.11.
+    __slots__ = (
+        "_heard",
+        "_heard_in_session",
+        "_listens",
+        "_notes",
+        "id",
+        "packed",
+        "session_start",
+        "turn",
+    )
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002
+        packed: Sequence[int] = (),
+        session_start: int = 0,
+        turn: int = 1,
+        notes: list[str] | None = None,
+    ) -> None:
+        self.id = id
+        self.packed = packed
+        self.session_start = session_start
+        self.turn = turn
+        self._notes = notes
+        self._listens: list[Listen] | None = None
+        self._heard: frozenset[int] | None = None
+        self._heard_in_session: frozenset[int] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        id: str,  # noqa: A002
+        listens: Iterable[tuple[int, float]] = (),
+        earlier: Iterable[tuple[int, float]] = (),
+        turn: int = 1,
+    ) -> "Listener":
+        """A listener with these `listens` in the present session, after the `earlier` ones."""
+        before = [pack(*listen) for listen in earlier]
+        packed = before + [pack(*listen) for listen in listens]
+        return cls(id, array("Q", packed), len(before), turn)
+
+    def note(self, why: str, *values: object) -> None:
+        """Say why, for whoever asked to have the decision explained; free when nobody did.
+
+        Args:
+            why: A `str.format` template, filled with `values` only when somebody asked.
+            values: What to fill it with.
+        """
+        if self._notes is not None:
+            self._notes.append(why.format(*values))
+
+    @property
+    def listens(self) -> list[Listen]:
+        """All known listens, newest last."""
+        if self._listens is None:
+            self._listens = [unpack(word) for word in self.packed]
+        return self._listens
+
+    @property
+    def session(self) -> list[Listen]:
+        """The listens of the present session, newest last."""
+        return self.listens[self.session_start :]
+
+    @property
+    def last(self) -> Listen | None:
+        """The newest listen of the present session, maybe of an unknown track."""
+        if len(self.packed) <= self.session_start:
+            return None
+        return unpack(self.packed[-1])
+
+    @property
+    def first(self) -> Listen | None:
+        """The first listen of the present session, if its track is known."""
+        if len(self.packed) <= self.session_start:
+            return None
+        listen = unpack(self.packed[self.session_start])
+        return None if listen.track == UNKNOWN else listen
+
+    @property
+    def heard(self) -> frozenset[int]:
+        """Every known track in the listens."""
+        if self._heard is None:
+            self._heard = _tracks(self.packed)
+        return self._heard
+
+    @property
+    def heard_in_session(self) -> frozenset[int]:
+        """Every known track of the present session."""
+        if self._heard_in_session is None:
+            self._heard_in_session = _tracks(self.packed[self.session_start :])
+        return self._heard_in_session
+
+    def last_listen(self, at_least: float = 0.0, in_session: bool = False) -> Listen | None:
+        """The newest listen of a known track heard for `at_least`."""
+        start = self.session_start if in_session else 0
+        for position in range(len(self.packed) - 1, start - 1, -1):
+            listen = unpack(self.packed[position])
+            if listen.track != UNKNOWN and listen.time >= at_least:
+                return listen
+        return None
+
+    def best_listen(self, at_least: float = 0.0, in_session: bool = False) -> Listen | None:
+        """The listen of a known track heard longest; the newest of equals."""
+        best: Listen | None = None
+        for listen in self.session if in_session else self.listens:
+            if (
+                listen.track != UNKNOWN
+                and listen.time >= at_least
+                and (best is None or listen.time >= best.time)
+            ):
+                best = listen
+        return best
+
+    def artist_counts(self, catalog: "Catalog", in_session: bool = False) -> Counter[int]:
+        """How often each artist (by its index) was played."""
+        words = self.packed[self.session_start :] if in_session else self.packed
+        artists = catalog.artist_of
+        return Counter(int(artists[(word >> 32) - 1]) for word in words if word >> 32)
+
+    def skip_streak(self, below: float) -> int:
+        """How many of the newest listens of the session, in a row, were heard less than `below`."""
+        streak = 0
+        for position in range(len(self.packed) - 1, self.session_start - 1, -1):
+            if unpack(self.packed[position]).time >= below:
+                break
+            streak += 1
+        return streak
+
+
+def _tracks(packed: Sequence[int]) -> frozenset[int]:
+    return frozenset([(word >> 32) - 1 for word in packed if word >> 32])

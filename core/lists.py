@@ -1,0 +1,238 @@
+"""Lists: for each track, or for each listener, an ordered list of tracks worth playing.
+
+On disk a list file is an uncompressed .npz that is memory-mapped, not read: arrays `tracks`
+(all lists one after another), `offsets` (where each begins), `keys`, and a JSON `manifest`.
+The JSON lines of the predecessor load as well, only slower.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.lib.format as npy
+import numpy.typing as npt
+
+from core.candidates import Candidates
+from core.catalog import Catalog, is_id, known_tracks
+from core.errors import Faults, InputError
+from core.listener import UNKNOWN
+from core.records import read_records
+
+FORMAT = 1
+Key = Literal["track", "user"]
+
+
+class Lists:
+    """Ordered lists of tracks by track or by listener.
+
+    Attributes:
+        key: What the lists are keyed by.
+        manifest: Where they come from; free-form apart from `format`, `key` and `catalog`.
+        checksum: SHA-256 of the lists' content in hex.
+    """
+
+    def __init__(
+        self,
+        key: Key,
+        keys: Sequence[int] | Sequence[str],
+        offsets: npt.NDArray[np.integer],
+        tracks: npt.NDArray[np.integer],
+        catalog: Catalog,
+        manifest: Mapping[str, Any],
+        checksum: str,
+    ) -> None:
+        self.key = key
+        self.keys = keys
+        self.offsets = offsets
+        self.tracks = tracks
+        self.manifest = manifest
+        self.checksum = checksum
+        self._starts: list[int] = offsets.tolist()
+        if key == "track":
+            rows = np.full(len(catalog) + 1, -1, dtype=np.int64)
+            rows[np.asarray(keys, dtype=np.int64)] = np.arange(len(keys))
+            self._row_of_track: list[int] = rows.tolist()  # the last one answers UNKNOWN
+        else:
+            self._row_of_user = {str(user): row for row, user in enumerate(keys)}
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def of_track(self, track: int) -> Candidates | None:
+        """The list of a track (an index or `UNKNOWN`), or None."""
+        row = self._row_of_track[track]
+        return None if row < 0 else self._row(row)
+
+    def of_user(self, user: str) -> Candidates | None:
+        """The list of a listener, or None."""
+        row = self._row_of_user.get(user)
+        return None if row is None else self._row(row)
+
+    def _row(self, row: int) -> Candidates:
+        return Candidates(self.tracks[self._starts[row] : self._starts[row + 1]])
+
+
+def save_lists(
+    path: Path,
+    key: Key,
+    rows: Mapping[int, Sequence[int]] | Mapping[str, Sequence[int]],
+    catalog: Catalog,
+    about: Mapping[str, Any],
+) -> None:
+    """Write a list file that the server maps into memory; same input, same bytes.
+
+    Args:
+        path: Where to; replaced as a whole, so that a server never sees half of it.
+        key: What `rows` is keyed by.
+        rows: Catalog indices by track index or by listener id, best first, none empty.
+        catalog: The catalog that the indices belong to.
+        about: For the manifest: how the lists were made.
+    """
+    ordered: list[Any] = sorted(rows) if key == "track" else list(rows)
+    lengths = [len(rows[k]) for k in ordered]
+    assert all(lengths), "a list without tracks has no place in a list file"
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    tracks = np.concatenate([np.asarray(rows[k], dtype=np.int64) for k in ordered])
+    small = np.uint16 if len(catalog) <= 1 << 16 else np.int32
+    manifest = {"format": FORMAT, "key": key, "catalog": catalog.checksum, **about}
+    keys = (
+        np.asarray(ordered, dtype=np.int32)
+        if key == "track"
+        else np.frombuffer(json.dumps([str(k) for k in ordered]).encode(), dtype=np.uint8)
+    )
+    members = {
+        "manifest": np.frombuffer(json.dumps(manifest, sort_keys=True).encode(), dtype=np.uint8),
+        "keys": keys,
+        "offsets": offsets.astype(np.int64),
+        "tracks": tracks.astype(small),
+    }
+    beside = path.with_name(path.name + ".part")
+    with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+        for name, values in members.items():
+            with archive.open(zipfile.ZipInfo(name + ".npy"), "w") as member:
+                npy.write_array(member, values, version=(1, 0), allow_pickle=False)
+    beside.replace(path)
+
+
+def load_lists(path: Path, catalog: Catalog) -> Lists:
+    """Map a list file, or read lists in JSON lines, for this catalog.
+
+    Raises:
+        InputError: Missing, damaged, empty, made for another catalog, or with unknown tracks.
+    """
+    if path.suffix == ".npz":
+        return _map_lists(path, catalog)
+    return read_lists(path, catalog)
+
+
+def read_lists(path: Path, catalog: Catalog) -> Lists:
+    """Read JSON lines of {"user", "tracks"}, {"track", "recommendations"} or {"item_id", ...}.
+
+    Raises:
+        InputError: Every faulty line, by number.
+    """
+    faults = Faults()
+    rows: dict[Any, npt.NDArray[np.int32]] = {}
+    kinds: set[Key] = set()
+    for number, record in read_records(path, faults):
+        where = f"{path}:{number}"
+        key: Key = "user" if "user" in record else "track"
+        owner = record.get("user", record.get("track", record.get("item_id")))
+        ids = record.get("tracks", record.get("recommendations"))
+        if not is_id(owner):
+            faults.add(where, 'must have a "user", "track" or "item_id" that is an int or a string')
+            continue
+        if not isinstance(ids, list) or not ids:
+            faults.add(where, 'must have "tracks" or "recommendations", an array of track ids')
+            continue
+        row_key: int | str = str(owner) if key == "user" else catalog.index_of(owner)
+        if row_key == UNKNOWN:
+            faults.add(where, f"track {owner!r} is not in the catalog")
+        elif row_key in rows:
+            faults.add(where, f"{key} {owner!r} has a list already in a line above")
+        else:
+            kinds.add(key)
+            try:
+                rows[row_key] = known_tracks(where, ids, catalog)
+            except InputError as error:
+                faults.extend(error)
+    if len(kinds) == 2:
+        faults.add(str(path), "must be keyed by track or by user, has lines of both")
+    if not rows and not faults.found:
+        faults.add(str(path), "must have at least one list, has none")
+    faults.raise_if_any()
+    (kind,) = kinds
+    lengths = [len(row) for row in rows.values()]
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    tracks = np.concatenate(list(rows.values()))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    manifest = {"format": FORMAT, "key": kind, "catalog": catalog.checksum, "model": "imported"}
+    return Lists(kind, list(rows), offsets, tracks, catalog, manifest, digest)
+
+
+def _map_lists(path: Path, catalog: Catalog) -> Lists:
+    where = str(path)
+    try:
+        content = np.memmap(path, dtype=np.uint8, mode="r")
+        with zipfile.ZipFile(path) as archive:
+            arrays = {
+                info.filename.removesuffix(".npy"): _member(archive, info, content)
+                for info in archive.infolist()
+            }
+        manifest = json.loads(arrays["manifest"].tobytes())
+        key, offsets, tracks = manifest["key"], arrays["offsets"], arrays["tracks"]
+        raw = arrays["keys"]
+        keys = raw.tolist() if key == "track" else json.loads(raw.tobytes())
+    except OSError as error:
+        raise InputError.one(where, f"cannot be read: {error.strerror or error}") from error
+    except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
+        raise InputError.one(
+            where, f"must be a list file that segue wrote, but is damaged or foreign ({error})"
+        ) from error
+    if manifest.get("format") != FORMAT:
+        raise InputError.one(where, f"must be of format {FORMAT}, is {manifest.get('format')!r}")
+    if manifest.get("catalog") != catalog.checksum:
+        raise InputError.one(
+            where,
+            "was made for another catalog (checksum "
+            f"{str(manifest.get('catalog'))[:12]}..., ours {catalog.checksum[:12]}...). "
+            "Make the lists anew from this catalog",
+        )
+    sound = (
+        len(keys) > 0
+        and len(offsets) == len(keys) + 1
+        and int(offsets[0]) == 0
+        and int(offsets[-1]) == len(tracks)
+        and bool(np.all(np.diff(offsets) > 0))
+        and int(tracks.max()) < len(catalog)
+        and int(tracks.min()) >= 0
+    )
+    if not sound:
+        raise InputError.one(where, "must have lists of known tracks, none empty; it has not")
+    digest = hashlib.sha256(memoryview(content)).hexdigest()
+    return Lists(key, keys, offsets, tracks, catalog, manifest, digest)
+
+
+def _member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, content: npt.NDArray[np.uint8]
+) -> npt.NDArray[Any]:
+    """An array of a stored .npz as a view of the mapped file, without a copy."""
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{info.filename} is compressed, so it cannot be mapped")
+    with archive.open(info) as member:
+        version = npy.read_magic(member)
+        if version != (1, 0):
+            raise ValueError(f"{info.filename} has npy version {version}")
+        shape, _, dtype = npy.read_array_header_1_0(member)
+        header = member.tell()
+    # The local file header is 30 bytes, then name and extra field, whose lengths stand at 26, 28.
+    local = content[info.header_offset : info.header_offset + 30]
+    name_length, extra_length = local[26:30].view("<u2").tolist()
+    start = info.header_offset + 30 + name_length + extra_length + header
+    size = int(np.prod(shape)) * dtype.itemsize
+    # frombuffer and not memmap slicing: a memmap pays a microsecond for every slice.
+    return np.frombuffer(content, dtype=np.uint8)[start : start + size].view(dtype).reshape(shape)

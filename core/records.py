@@ -1,0 +1,35 @@
+"""Reading JSON lines, with every faulty line named."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from core.errors import Faults, InputError
+
+
+def read_records(path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, object) for each line that is a JSON object.
+
+    Faulty lines are added to `faults` and passed over; blank lines are passed over.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError.one(str(path), f"cannot be read: {error.strerror}") from error
+    for number, line in enumerate(content.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            faults.add(f"{path}:{number}", f"must be one JSON object a line: {error.msg}")
+            continue
+        if isinstance(record, dict):
+            yield number, record
+        else:
+            faults.add(f"{path}:{number}", f"must be a JSON object, got {type(record).__name__}")

@@ -1,0 +1,57 @@
+"""One line of the event log: a superset of the predecessor's, written from a turn alone."""
+
+from typing import Any
+
+import orjson
+
+from core.decision import Decision, Feedback
+
+SCHEMA = 1
+
+
+def line(turn: Decision | Feedback) -> bytes:
+    """The event of a turn: one JSON object and a newline."""
+    return orjson.dumps(event(turn), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def event(turn: Decision | Feedback) -> dict[str, Any]:
+    """The event as plain values; what is absent or ordinary is left out.
+
+    `message` is `next` for a decision, `last` for feedback that ends a session, and `heard` for
+    feedback in the midst of one, which the predecessor did not have.
+    """
+    assignment = turn.assignment
+    fields: dict[str, Any] = {
+        "message": "next",
+        "timestamp": turn.at_ms,
+        "user": turn.user,
+        "track": turn.track,
+        "time": turn.time,
+        "latency": turn.latency_s,
+        "experiments": assignment.arms,
+        "schema": SCHEMA,
+        "decision": turn.id,
+        "session": turn.session,
+        "turn": turn.number,
+        "config": turn.config,
+        "forced": assignment.forced,
+    }
+    if isinstance(turn, Decision):
+        fields["recommendation"] = turn.tracks[0]
+        fields["strategy"] = turn.strategy
+        fields["answered_by"] = turn.answered_by
+        fields["depth"] = turn.depth
+        fields["candidates"] = turn.candidates
+        fields["propensity"] = turn.propensity
+        if turn.n > 1:
+            fields["n"] = turn.n
+            fields["recommendations"] = turn.tracks
+        if turn.exclude:
+            fields["exclude"] = turn.exclude
+    else:
+        fields["message"] = "last" if turn.final else "heard"
+    if turn.attributes:
+        fields["attributes"] = turn.attributes
+    if turn.reset:
+        fields["reset"] = True
+    return fields

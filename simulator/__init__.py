@@ -1,0 +1,1 @@
+"""A world of listeners that plays sessions against any recommender."""

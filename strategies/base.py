@@ -1,0 +1,157 @@
+"""What a strategy is, what it may read, and the params that many strategies share."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+
+from core.candidates import Candidates, Weights
+from core.catalog import Catalog
+from core.listener import Listener
+from core.lists import Lists
+
+Draw = Literal["uniform", "first", "rank"]
+Unheard = Literal["none", "session", "history"]
+
+
+class Strategy(Protocol):
+    """Says what may play next; draws nothing, remembers nothing."""
+
+    def propose(self, listener: Listener) -> Candidates | None:
+        """Candidates, or None to abstain. Equal listeners get equal candidates."""
+
+
+class Params(BaseModel):
+    """Base of every strategy's settings: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Marks a param that names something else in config, so that the name is checked at start.
+
+    Attributes:
+        kind: What it names: lists keyed by track or by user, or another strategy.
+    """
+
+    kind: Literal["track lists", "user lists", "strategy"]
+
+
+TrackLists = Annotated[str, Names("track lists")]
+UserLists = Annotated[str, Names("user lists")]
+StrategyName = Annotated[str, Names("strategy")]
+
+
+class ListParams(Params):
+    """How a strategy plays from an ordered list.
+
+    Attributes:
+        draw: `uniform` over the list; `first`, the best one only; `rank`, chance falling as
+            1 / rank, rank from 1.
+        unheard: Leave out what was heard: `none`, in this `session`, or in all known `history`.
+    """
+
+    draw: Draw = "uniform"
+    unheard: Unheard = "none"
+
+
+class Named:
+    """A strategy under its name in config: what another strategy holds when it names one."""
+
+    __slots__ = ("_strategy", "name")
+
+    def __init__(self, name: str, strategy: Strategy) -> None:
+        self.name = name
+        self._strategy = strategy
+
+    def propose(self, listener: Listener) -> Candidates | None:
+        """What the strategy proposes, marked with its name."""
+        candidates = self._strategy.propose(listener)
+        return None if candidates is None else candidates.named(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """What strategies may read, loaded and checked before the first request.
+
+    Attributes:
+        catalog: All tracks.
+        top: int32, (popular,), catalog indices, most popular first; empty when config has none.
+        lists: Lists by their name in config.
+        strategies: The strategies that this one names in its params.
+    """
+
+    catalog: Catalog
+    top: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
+    lists: dict[str, Lists] = field(default_factory=dict)
+    strategies: dict[str, Named] = field(default_factory=dict)
+
+
+def from_list(
+    candidates: Candidates | None, listener: Listener, params: ListParams
+) -> Candidates | None:
+    """What `params` make of an ordered list: the unheard part, then the chances; None if empty."""
+    if candidates is None:
+        return None
+    if params.unheard != "none":
+        heard = listener.heard if params.unheard == "history" else listener.heard_in_session
+        left = candidates.without(heard)
+        if left is None:
+            listener.note("everything on the list was heard")
+            return None
+        candidates = left
+    if params.draw == "first":
+        return Candidates([candidates.at(0)], None, candidates.source)
+    if params.draw == "rank":
+        return Candidates(candidates.tracks, by_rank(len(candidates)), candidates.source)
+    return candidates
+
+
+_RANKED: dict[int, Weights] = {}
+
+
+def by_rank(size: int) -> Weights:
+    """Weights 1 / rank, rank from 1: float64, (size,)."""
+    weights = _RANKED.get(size)
+    if weights is None:
+        weights = _RANKED[size] = 1.0 / np.arange(1, size + 1)
+        weights.setflags(write=False)
+    return weights
+
+
+def named_in(params: BaseModel, kind: str) -> list[tuple[str, str]]:
+    """Every (path, name) in `params` that names something of this kind; nested params too."""
+    found: list[tuple[str, str]] = []
+    for key, info in type(params).model_fields.items():
+        marks = [m for m in info.metadata if isinstance(m, Names)]
+        _names_in(getattr(params, key), key, kind, marks, info.annotation, found)
+    return found
+
+
+def _names_in(
+    value: Any, path: str, kind: str, marks: list[Names], annotation: Any, found: list[Any]
+) -> None:
+    if isinstance(value, BaseModel):
+        found.extend((f"{path}.{inner}", name) for inner, name in named_in(value, kind))
+    elif isinstance(value, dict | list | tuple):
+        marks = marks or _marks_inside(annotation)
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            # A mapping is marked on its keys: {strategy: weight}. A list is marked on its items.
+            if isinstance(value, dict) and any(m.kind == kind for m in marks):
+                found.append((f"{path}.{key}", key))
+            else:
+                _names_in(item, f"{path}.{key}", kind, marks, None, found)
+    elif isinstance(value, str) and any(m.kind == kind for m in marks):
+        found.append((path, value))
+
+
+def _marks_inside(annotation: Any) -> list[Names]:
+    """Marks on the items of a container, or on the keys of a mapping."""
+    found = [m for m in getattr(annotation, "__metadata__", ()) if isinstance(m, Names)]
+    for inner in getattr(annotation, "__args__", ()):
+        found.extend(_marks_inside(inner))
+    return found

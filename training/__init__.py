@@ -1,0 +1,1 @@
+"""Event log in, lists for strategies out."""
