@@ -213,7 +213,7 @@ def _map_lists(path: Path, catalog: Catalog) -> Lists:
     )
     if not sound:
         raise InputError.one(where, "must have lists of known tracks, none empty; it has not")
-    digest = hashlib.sha256(memoryview(content)).hexdigest()
+    digest = hashlib.sha256(content.data).hexdigest()
     return Lists(key, keys, offsets, tracks, catalog, manifest, digest)
 
 
