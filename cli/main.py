@@ -8,6 +8,8 @@ so that serving does not need the analysis installed, nor wait for it to load.
 import importlib
 import pkgutil
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -41,11 +43,23 @@ def build() -> typer.Typer:
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
     )
+    app.callback()(_root)
     for found in sorted(module.name for module in pkgutil.iter_modules(cli.__path__)):
         register = getattr(importlib.import_module(f"cli.{found}"), "register", None)
         if register is not None:
             register(app)
     return app
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+    ] = False,
+) -> None:
+    """Next-track recommendations, and experiments that can be trusted."""
+    if version:
+        Console(highlight=False).print(f"segue {metadata.version('segue')}")
+        raise typer.Exit
 
 
 def main() -> None:
