@@ -1,0 +1,1 @@
+"""Tests of Segue. What they share: `worlds.py`, a small catalog with lists, made by hand."""

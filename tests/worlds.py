@@ -1,0 +1,119 @@
+"""A small world made by hand: 24 tracks, 8 artists, lists, and listeners of every kind.
+
+Ids are not indices (track 0 is called 1000, track 1 1010 ...), so that a test notices when the two
+are mixed up. Tracks 20 to 23 have no list, and listener "9" has none either.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+import strategies  # noqa: F401  (importing it registers the built-in types)
+from core.catalog import Catalog
+from core.listener import UNKNOWN, Listener
+from core.lists import Key, Lists
+from strategies import registry
+from strategies.base import Artifacts, Named
+
+TRACKS = 24
+ARTISTS = (*"aaaaaa", *"bbbbb", *"cccc", *"ddd", *"ee", *"ff", "g", "h")
+WITHOUT_LIST = (20, 21, 22, 23)
+TOP = (3, 0, 8, 13, 1, 20, 5, 17, 11, 2)
+
+
+def small_catalog() -> Catalog:
+    """24 tracks with the ids 1000, 1010, ... 1230 by the artists Artist a (6 tracks) to h (1)."""
+    return Catalog(
+        ids=[1000 + 10 * index for index in range(TRACKS)],
+        artists=[f"Artist {letter}" for letter in ARTISTS],
+        titles=[f"Title {index}" for index in range(TRACKS)],
+    )
+
+
+def lists_of(key: Key, rows: Mapping[Any, Sequence[int]], catalog: Catalog) -> Lists:
+    """Lists in memory, of catalog indices by track index or by listener id."""
+    lengths = [len(row) for row in rows.values()]
+    return Lists(
+        key,
+        list(rows),
+        np.concatenate([[0], np.cumsum(lengths)]),
+        np.concatenate([np.asarray(row, dtype=np.int32) for row in rows.values()]),
+        catalog,
+        {"key": key},
+        "made-by-hand",
+    )
+
+
+def list_of(track: int) -> list[int]:
+    """What the lists `contextual` have for a track, best first."""
+    return [(track + step) % TRACKS for step in (1, 5, 7, 11, 13, 17)]
+
+
+def list_for(user: int) -> list[int]:
+    """What the lists `personal` have for a listener, best first."""
+    return [(5 * user + step) % TRACKS for step in (0, 3, 4, 9, 14)]
+
+
+def small_artifacts() -> Artifacts:
+    """The small catalog, its popularity list, lists and strategies under names as in config.
+
+    Lists: `contextual` by track, `personal` by listener ("1" to "6"). Strategies: `random`,
+    `popular`, `contextual`, and `personal` wherever that type is registered.
+    """
+    catalog = small_catalog()
+    artifacts = Artifacts(
+        catalog,
+        np.array(TOP, dtype=np.int32),
+        {
+            "contextual": lists_of(
+                "track",
+                {t: list_of(t) for t in range(TRACKS) if t not in WITHOUT_LIST},
+                catalog,
+            ),
+            "personal": lists_of(
+                "user", {str(user): list_for(user) for user in range(1, 7)}, catalog
+            ),
+        },
+    )
+    configured: dict[str, dict[str, Any]] = {
+        "random": {"type": "random"},
+        "popular": {"type": "top_pop", "top": 8},
+        "contextual": {"type": "contextual", "list": "contextual"},
+        "personal": {"type": "personal", "list": "personal"},
+    }
+    for name, entry in configured.items():
+        settings = dict(entry)
+        made = registry.known().get(settings.pop("type"))
+        if made is not None:
+            params = made.params.model_validate(settings)
+            artifacts.strategies[name] = Named(name, made.make(params, artifacts))
+    return artifacts
+
+
+def build(type_name: str, artifacts: Artifacts | None = None, **params: Any) -> Any:
+    """A strategy of this type over the small world, from params as config would have them."""
+    found = registry.find(type_name)
+    return found.make(found.params.model_validate(params), artifacts or small_artifacts())
+
+
+def some_listeners() -> dict[str, Listener]:
+    """Listeners of every kind that strategies treat differently, by what is special about them."""
+    everything = [(track, 0.5) for track in range(TRACKS)]
+    return {
+        "first-visit": Listener.of("1"),
+        "liked": Listener.of("1", [(4, 1.0)], turn=2),
+        "skipped": Listener.of("2", [(4, 0.05)], turn=2),
+        "bored": Listener.of("2", [(7, 0.2)], turn=2),
+        "half-heard": Listener.of("3", [(0, 0.5)], turn=2),
+        "three-in-a-row": Listener.of("3", [(0, 1.0), (6, 0.95), (11, 0.7)], turn=4),
+        "two-skips-after-a-hit": Listener.of("4", [(2, 0.95), (9, 0.02), (12, 0.1)], turn=4),
+        "without-a-list": Listener.of("9", [(21, 0.8)], turn=2),
+        "unknown-track": Listener.of("9", [(UNKNOWN, 0.8)], turn=2),
+        "unknown-then-known": Listener.of("5", [(UNKNOWN, 1.0), (3, 0.4)], turn=3),
+        "new-session": Listener.of("5", earlier=[(8, 1.0), (9, 0.3)], turn=3),
+        "second-session": Listener.of("6", [(10, 0.92)], earlier=[(1, 1.0), (2, 0.1)], turn=4),
+        "heard-everything": Listener.of("6", everything, turn=25),
+        "heard-everything-before": Listener.of("1", [(14, 1.0)], everything, turn=26),
+        "same-track-twice": Listener.of("2", [(15, 1.0), (15, 0.0)], turn=3),
+    }
