@@ -26,6 +26,7 @@ class Turn:
         config: Digest of the config that decided.
         latency_s: From the request's arrival until the event was written.
         attributes: The request's attributes.
+        key: The request's idempotency key, which then seeds the draw in place of `id`.
         reset: Whether the listener's history was started afresh for a new experiment.
     """
 
@@ -40,6 +41,7 @@ class Turn:
     config: str
     latency_s: float = 0.0
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    key: str | None = None
     reset: bool = False
 
 

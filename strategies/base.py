@@ -17,7 +17,11 @@ Unheard = Literal["none", "session", "history"]
 
 
 class Strategy(Protocol):
-    """Says what may play next; draws nothing, remembers nothing."""
+    """Says what may play next; draws nothing, remembers nothing.
+
+    A strategy that never abstains says so by an attribute `always_answers = True`, of its class
+    or of itself; only such a one may end a chain.
+    """
 
     def propose(self, listener: Listener) -> Candidates | None:
         """Candidates, or None to abstain. Equal listeners get equal candidates."""

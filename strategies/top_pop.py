@@ -33,6 +33,7 @@ class TopPop:
         if not len(artifacts.top):
             raise SegueError("needs a popularity list: set catalog.top to a file that has tracks")
         self.params = params
+        self.always_answers = params.unheard == "none"
         self._top = Candidates(artifacts.top[: params.top])
 
     def propose(self, listener: Listener) -> Candidates | None:

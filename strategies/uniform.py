@@ -16,6 +16,8 @@ class Uniform:
     Cost: none; the candidates are made once.
     """
 
+    always_answers = True
+
     def __init__(self, params: Params, artifacts: Artifacts) -> None:
         self._everything = artifacts.catalog.everything
 

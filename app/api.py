@@ -1,0 +1,179 @@
+"""Our routes without a web framework: bytes and headers in, a reply out."""
+
+import re
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from typing import TypeVar
+
+from cachetools import TTLCache
+from pydantic import TypeAdapter, ValidationError
+
+from app.dispatcher import Dispatcher
+from app.replies import Refusal, Reply, played, recommended, taken
+from app.requests import MAX_BODY, Heard, Played, Recommend, field_of
+from core.errors import Exhausted, LogUnwritable
+
+Headers = Iterable[tuple[bytes, bytes]]
+B = TypeVar("B", Recommend, Heard, Played)
+
+_RECOMMEND: TypeAdapter[Recommend] = TypeAdapter(Recommend)
+_HEARD: TypeAdapter[Heard] = TypeAdapter(Heard)
+_PLAYED: TypeAdapter[Played] = TypeAdapter(Played)
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
+MAX_KEY = 256
+
+
+class Api:
+    """What the routes do, apart from HTTP itself.
+
+    Args:
+        dispatcher: Decides.
+        keys: How many answers are kept for retried requests.
+        keys_ttl_s: For how long, in seconds.
+        timer: Seconds on a clock that never goes back.
+    """
+
+    def __init__(
+        self, dispatcher: Dispatcher, keys: int, keys_ttl_s: float, timer: Callable[[], float]
+    ) -> None:
+        self.dispatcher = dispatcher
+        self._answered: TTLCache[tuple[str, str, str], tuple[bytes, Reply]] = TTLCache(
+            keys, keys_ttl_s, timer
+        )
+
+    def recommend(self, body: bytes, headers: Headers) -> Reply:
+        """`POST /recommend`."""
+        arrived_s = perf_counter()
+        key = _checked(body, headers)
+        ask = _validated(_RECOMMEND, body)
+        return self._once(
+            ("recommend", str(ask.user), key),
+            body,
+            lambda: recommended(self.dispatcher.recommend(ask, arrived_s, key)),
+        )
+
+    def feedback(self, body: bytes, headers: Headers) -> Reply:
+        """`POST /feedback`."""
+        arrived_s = perf_counter()
+        key = _checked(body, headers)
+        heard = _validated(_HEARD, body)
+        return self._once(
+            ("feedback", str(heard.user), key),
+            body,
+            lambda: taken(self.dispatcher.feedback(heard, arrived_s, key)),
+        )
+
+    def next(self, user: str, body: bytes, headers: Headers) -> Reply:
+        """The predecessor's `POST /next/{user}`."""
+        arrived_s = perf_counter()
+        key = _checked(body, headers)
+        heard = _validated(_PLAYED, body)
+        ask = Recommend(user=_id(user), track=heard.track, time=heard.time)
+        return self._once(
+            ("next", user, key),
+            body,
+            lambda: played(self.dispatcher.recommend(ask, arrived_s, key)),
+        )
+
+    def last(self, user: str, body: bytes, headers: Headers) -> Reply:
+        """The predecessor's `POST /last/{user}`."""
+        arrived_s = perf_counter()
+        key = _checked(body, headers)
+        told = _validated(_PLAYED, body)
+        heard = Heard(user=_id(user), track=told.track, time=told.time, final=True)
+        return self._once(
+            ("last", user, key),
+            body,
+            lambda: taken(self.dispatcher.feedback(heard, arrived_s, key)),
+        )
+
+    def _once(
+        self, request: tuple[str, str, str | None], body: bytes, answer: Callable[[], Reply]
+    ) -> Reply:
+        """Answer, or give a retried request the answer that it got before."""
+        route, user, key = request
+        if key is None:
+            return _guarded(answer)
+        kept = self._answered.get((route, user, key))
+        if kept is not None:
+            if kept[0] != body:
+                raise Refusal(
+                    422,
+                    "idempotency_key_reused",
+                    "this Idempotency-Key came with another body before; give every request "
+                    "its own key",
+                    "Idempotency-Key",
+                )
+            return kept[1]
+        reply = _guarded(answer)
+        self._answered[(route, user, key)] = (body, reply)
+        return reply
+
+
+def _guarded(answer: Callable[[], Reply]) -> Reply:
+    try:
+        return answer()
+    except Exhausted as error:
+        raise Refusal(422, "nothing_left", f"{error}; exclude fewer tracks", "exclude") from error
+    except LogUnwritable as error:
+        raise Refusal(
+            503, "log_unwritable", "the event log takes no line, so nothing is served"
+        ) from error
+
+
+def _checked(body: bytes, headers: Headers) -> str | None:
+    """Refuse what is no JSON by its header or too long; give the idempotency key, if any."""
+    key: str | None = None
+    for name, value in headers:
+        if name == b"content-type":
+            kind = value.partition(b";")[0].strip().lower()
+            if kind != b"application/json":
+                raise Refusal(
+                    415,
+                    "unsupported_media_type",
+                    f"Content-Type must be application/json, got {value.decode('latin-1')!r:.80}",
+                    "Content-Type",
+                )
+        elif name == b"idempotency-key":
+            key = value.decode("latin-1")
+            if not 0 < len(key) <= MAX_KEY:
+                raise Refusal(
+                    422,
+                    "invalid",
+                    f"must have 1 to {MAX_KEY} characters, has {len(key)}",
+                    "Idempotency-Key",
+                )
+    if len(body) > MAX_BODY:
+        raise too_large()
+    return key
+
+
+def too_large() -> Refusal:
+    """The refusal of a body over the limit."""
+    return Refusal(413, "too_large", f"the body must be at most {MAX_BODY} bytes")
+
+
+def _validated(adapter: TypeAdapter[B], body: bytes) -> B:
+    try:
+        return adapter.validate_json(body)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        first = problems[0]
+        if first["type"] == "json_invalid":
+            raise Refusal(400, "invalid_json", f"the body must be JSON: {first['msg']}") from error
+        field = field_of(first["loc"])
+        messages = dict.fromkeys(
+            problem["msg"].removeprefix("Value error, ")
+            for problem in problems
+            if field_of(problem["loc"]) == field
+        )
+        raise Refusal(422, "invalid", "; or ".join(messages), field) from error
+
+
+def _id(path_part: str) -> int | str:
+    """A listener id from a path: digits are a number there, as they were for the predecessor."""
+    if _INTEGER.match(path_part):
+        return int(path_part)
+    if 0 < len(path_part) <= 256 and path_part == path_part.strip():
+        return path_part
+    raise Refusal(422, "invalid", "must have 1 to 256 characters, not padded", "user")

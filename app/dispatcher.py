@@ -1,0 +1,262 @@
+"""The request's way: what was heard -> the arm -> candidates -> a track -> the event -> the answer.
+
+`decide` is the whole of it, and pure but for the history that it is given: the server, `replay`
+and the simulator's in-process mode all call this one function. `Dispatcher` adds what lives: the
+histories, the event log, the ids and the clock. Nothing in here awaits, so two requests of one
+listener never mingle.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from itertools import count
+from time import perf_counter
+
+from app.meters import Meters
+from app.requests import Heard, Recommend
+from app.serving import Serving
+from app.state import StateStore
+from core.allocation import Assignment
+from core.decision import Decision, Feedback
+from core.draw import draw
+from core.errors import Exhausted, UndeclaredAnswer
+from core.listener import History, Listener, pack
+from core.streams import Stream
+from events.writer import EventWriter
+
+
+class Turning:
+    """One turn of a history, which can be taken back until it is kept."""
+
+    __slots__ = ("_before", "_dropped", "_heard", "history")
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self._before = (history.session_start, history.session, history.turn, history.seen_ms)
+        self._heard = False
+        self._dropped: int | None = None
+
+    def begin(self, serving: Serving, heard: tuple[int, float] | None, at_ms: int, id: str) -> None:  # noqa: A002
+        """Close a session that fell silent, take in what was heard, open a session if none is."""
+        history = self.history
+        if history.catalog is not serving.catalog:
+            history.move_to(serving.catalog)
+        settings = serving.settings.state
+        if history.session and at_ms - history.seen_ms > settings.session_gap_s * 1000:
+            history.end_session()
+        if heard is not None:
+            if len(history.listens) >= settings.history:
+                # One out before one in; more only after a reload with a shorter history.
+                history.trim(settings.history)
+                if len(history.listens) == settings.history:
+                    self._dropped = history.listens.pop(0)
+                    history.session_start = max(0, history.session_start - 1)
+            history.listens.append(pack(*heard))
+            self._heard = True
+        if not history.session:
+            history.session = id
+        history.turn += 1
+        history.seen_ms = at_ms
+
+    def undo(self) -> None:
+        """Take the turn back: the request was not answered, so it must have changed nothing."""
+        history = self.history
+        if self._heard:
+            history.listens.pop()
+            if self._dropped is not None:
+                history.listens.insert(0, self._dropped)
+        history.session_start, history.session, history.turn, history.seen_ms = self._before
+
+
+def assign(
+    serving: Serving, ask: Recommend | Heard, forced: Mapping[str, str] | None
+) -> Assignment:
+    """The one place where a request's arms are computed."""
+    return serving.allocation.assign(str(ask.user), ask.attributes, forced)
+
+
+def decide(
+    serving: Serving,
+    history: History,
+    ask: Recommend,
+    assignment: Assignment,
+    id: str,  # noqa: A002
+    at_ms: int,
+    seed: str,
+) -> Decision:
+    """Answer a turn of a history that has already taken in what was heard.
+
+    Args:
+        serving: What decides.
+        history: The listener's, after `Turning.begin`.
+        ask: The request.
+        assignment: The listener's arms.
+        id: Of the decision.
+        at_ms: Unix time in ms.
+        seed: Name of the draw's stream: the decision's id, or the retried request's key.
+
+    Raises:
+        Exhausted: The request's exclusions leave nothing to play.
+        UndeclaredAnswer: A strategy named a source that the arm does not declare.
+    """
+    strategy = assignment.strategy or serving.default
+    chain = serving.chains[strategy]
+    notes: list[str] | None = [] if ask.explain else None
+    listener = Listener(str(ask.user), history.listens, history.session_start, history.turn, notes)
+    excluded = {serving.catalog.index_of(track) for track in ask.exclude} if ask.exclude else ()
+    why: list[str] | None = [] if ask.explain else None
+    for depth, (name, propose) in enumerate(chain.members):  # noqa: B007 (used after the loop)
+        candidates = propose(listener)
+        if candidates is not None and excluded:
+            candidates = candidates.without(excluded)
+        if why is not None and notes is not None:
+            outcome = [] if candidates is not None else ["abstained"]
+            why.extend(f"{name}: {reason}" for reason in [*notes, *outcome])
+            notes.clear()
+        if candidates is not None:
+            break
+    else:
+        raise Exhausted(f"every strategy of '{strategy}' abstained or was excluded")
+    answered_by = candidates.source or name
+    if answered_by not in chain.declared:
+        raise UndeclaredAnswer(
+            f"strategy '{name}' says that '{answered_by}' answered, which '{strategy}' does not "
+            f"declare. Declared: {', '.join(sorted(chain.declared))}"
+        )
+    tracks, propensity = draw(candidates, Stream(seed), ask.n)
+    ids = serving.catalog.ids
+    if why is not None:
+        why.append(f"drawn from {len(candidates)} candidates, chance {propensity:.4g}")
+    return Decision(
+        id=id,
+        user=ask.user,
+        track=ask.track,
+        time=ask.time,
+        at_ms=at_ms,
+        session=history.session,
+        number=history.turn,
+        assignment=assignment,
+        config=serving.digest,
+        attributes=ask.attributes,
+        tracks=[ids[track] for track in tracks],
+        strategy=strategy,
+        answered_by=answered_by,
+        depth=depth,
+        candidates=len(candidates),
+        propensity=propensity,
+        n=ask.n,
+        exclude=ask.exclude,
+        why=why,
+    )
+
+
+class Dispatcher:
+    """Takes requests, keeps histories, writes the log.
+
+    Args:
+        serving: What decides, until `serving` is set to another.
+        state: The listeners' histories.
+        log: The event log.
+        meters: What is counted.
+        now_ms: Unix time in ms.
+    """
+
+    def __init__(
+        self,
+        serving: Serving,
+        state: StateStore,
+        log: EventWriter,
+        meters: Meters,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.serving = serving
+        self.state = state
+        self.log = log
+        self.meters = meters
+        self._now_ms = now_ms
+        # Unique without a look-up: 48 random bits for this process, then a count.
+        self._id_stem = secrets.token_hex(6)
+        self._ids = count(1)
+
+    def recommend(
+        self,
+        ask: Recommend,
+        arrived_s: float,
+        key: str | None = None,
+        forced: Mapping[str, str] | None = None,
+    ) -> Decision:
+        """Decide, log, remember; or raise, and nothing has changed.
+
+        Args:
+            ask: The request.
+            arrived_s: When it arrived, on `perf_counter`'s clock.
+            key: Its idempotency key.
+            forced: Experiment -> arm that an authorised tester asks for.
+        """
+        serving = self.serving
+        unit = str(ask.user)
+        at_ms = self._now_ms()
+        id = f"{self._id_stem}-{next(self._ids):x}"  # noqa: A001
+        history = self.state.get(unit) or History(serving.catalog)
+        turning = Turning(history)
+        try:
+            turning.begin(serving, _heard(serving, ask.track, ask.time), at_ms, id)
+            assignment = assign(serving, ask, forced)
+            seed = id if key is None else f"{unit}\0{key}"
+            decision = decide(serving, history, ask, assignment, id, at_ms, seed)
+            decision.key = key
+            decision.latency_s = perf_counter() - arrived_s
+            self.log.append(decision)
+        except BaseException:
+            turning.undo()
+            raise
+        self.state.keep(unit, history)
+        self.meters.decided(decision)
+        return decision
+
+    def feedback(
+        self,
+        heard: Heard,
+        arrived_s: float,
+        key: str | None = None,
+        forced: Mapping[str, str] | None = None,
+    ) -> Feedback:
+        """Take in what was heard, log, remember; or raise, and nothing has changed."""
+        serving = self.serving
+        unit = str(heard.user)
+        at_ms = self._now_ms()
+        id = f"{self._id_stem}-{next(self._ids):x}"  # noqa: A001
+        history = self.state.get(unit) or History(serving.catalog)
+        turning = Turning(history)
+        try:
+            turning.begin(serving, _heard(serving, heard.track, heard.time), at_ms, id)
+            turn = Feedback(
+                id=id,
+                user=heard.user,
+                track=heard.track,
+                time=heard.time,
+                at_ms=at_ms,
+                session=history.session,
+                number=history.turn,
+                assignment=assign(serving, heard, forced),
+                config=serving.digest,
+                latency_s=perf_counter() - arrived_s,
+                attributes=heard.attributes,
+                key=key,
+                final=heard.final,
+            )
+            self.log.append(turn)
+        except BaseException:
+            turning.undo()
+            raise
+        if heard.final:
+            history.end_session()
+        self.state.keep(unit, history)
+        return turn
+
+
+def _heard(
+    serving: Serving, track: int | str | None, time: float | None
+) -> tuple[int, float] | None:
+    if track is None or time is None:
+        return None
+    return serving.catalog.index_of(track), time

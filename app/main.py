@@ -1,0 +1,94 @@
+"""Putting the service together: what lives as long as the app is built in its lifespan."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+
+from app.api import Api
+from app.dispatcher import Dispatcher
+from app.front import ASGIApp, Front
+from app.meters import Meters
+from app.routes import add_routes
+from app.serving import Serving
+from app.state import MemoryState
+from events.writer import EventWriter
+
+LOG = logging.getLogger("segue")
+
+
+def create_app(serving: Serving, now_ms: Callable[[], int] | None = None) -> ASGIApp:
+    """The ASGI app that serves what was loaded.
+
+    Args:
+        serving: Checked config and artifacts.
+        now_ms: Unix time in ms; the system's clock unless a test brings its own.
+    """
+    clock = now_ms or _now_ms
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        settings = serving.settings
+        folder = settings.resolve(settings.events.dir)
+        log = EventWriter(folder, int(settings.events.rotate_mb * 1_000_000), clock)
+        keep_config(serving, folder)
+        state = MemoryState(settings.state.max_listeners, settings.state.ttl_s, time.monotonic)
+        dispatcher = Dispatcher(serving, state, log, Meters(), clock)
+        app.state.api = Api(
+            dispatcher,
+            settings.state.idempotency_keys,
+            settings.state.idempotency_ttl_s,
+            time.monotonic,
+        )
+        syncing = asyncio.create_task(_sync_forever(log, settings.events.fsync_s))
+        try:
+            yield
+        finally:
+            syncing.cancel()
+            with suppress(asyncio.CancelledError):
+                await syncing
+            log.close()
+
+    app = FastAPI(
+        title="Segue",
+        description="Next-track recommendations, and experiments that can be trusted.",
+        lifespan=lifespan,
+    )
+    add_routes(app)
+    return Front(app, lambda: _api_of(app))
+
+
+def _api_of(app: FastAPI) -> Api:
+    api: Api = app.state.api
+    return api
+
+
+def keep_config(serving: Serving, folder: Path) -> None:
+    """Keep a copy of what decides, by digest, beside the events that name it."""
+    path = folder / "configs" / f"{serving.digest}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        described: dict[str, Any] = {"digest": serving.digest, **serving.described}
+        beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+        beside.write_bytes(orjson.dumps(described, option=orjson.OPT_INDENT_2))
+        beside.replace(path)
+
+
+async def _sync_forever(log: EventWriter, every_s: float) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await asyncio.to_thread(log.sync)
+        except OSError:
+            LOG.exception("%s: cannot be forced to the disk", log.path)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

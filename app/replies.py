@@ -1,0 +1,69 @@
+"""Answers as bytes: what a decision looks like to a client, and the one shape of every error."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from core.decision import Decision, Feedback
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer.
+
+    Attributes:
+        status: HTTP status code.
+        body: JSON.
+        allow: Methods for the Allow header of a 405.
+    """
+
+    status: int
+    body: bytes
+    allow: str | None = None
+
+
+class Refusal(Exception):
+    """A request that is answered with an error and changes nothing."""
+
+    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.field = field
+
+    def reply(self) -> Reply:
+        """The error as an answer."""
+        return Reply(self.status, error_body(self.code, self.message, self.field))
+
+
+def error_body(code: str, message: str, field: str | None = None) -> bytes:
+    """The one shape of every error."""
+    return orjson.dumps({"error": {"code": code, "message": message, "field": field}})
+
+
+def recommended(decision: Decision) -> Reply:
+    """The answer of `POST /recommend`."""
+    body: dict[str, Any] = {
+        "user": decision.user,
+        "track": decision.tracks[0],
+        "tracks": decision.tracks,
+        "decision": decision.id,
+        "experiments": decision.assignment.arms,
+        "strategy": decision.strategy,
+        "answered_by": decision.answered_by,
+    }
+    if decision.why is not None:
+        body["why"] = decision.why
+    return Reply(200, orjson.dumps(body))
+
+
+def taken(turn: Feedback) -> Reply:
+    """The answer of `POST /feedback`, and of the predecessor's `POST /last/{user}`."""
+    return Reply(200, orjson.dumps({"user": turn.user}))
+
+
+def played(decision: Decision) -> Reply:
+    """The answer of the predecessor's `POST /next/{user}`."""
+    return Reply(200, orjson.dumps({"user": decision.user, "track": decision.tracks[0]}))

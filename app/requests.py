@@ -1,0 +1,117 @@
+"""What a client may send: the bodies of our routes, validated from bytes in one pass."""
+
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
+
+MAX_BODY = 64 * 1024
+MAX_N = 100
+
+
+def _unpadded(value: str) -> str:
+    if value != value.strip():
+        raise ValueError("must not begin or end with white space")
+    return value
+
+
+# A float or a boolean never names a listener: 7.0, true and "7 " would each be another one.
+Id = (
+    Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
+    | Annotated[StrictStr, Field(min_length=1, max_length=256), AfterValidator(_unpadded)]
+)
+Scalar = (
+    StrictBool
+    | Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
+    | StrictFloat
+    | Annotated[StrictStr, Field(max_length=256)]
+)
+Time = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+Facts = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=64)], Scalar], Field(max_length=32)
+]
+
+
+class Recommend(_Body):
+    """Body of `POST /recommend`.
+
+    Attributes:
+        user: The listener.
+        track: What they just heard; left out on a first visit, unknown ones are fine.
+        time: Share of it that was heard, in [0, 1]; goes with `track`.
+        n: How many tracks are wanted; fewer come when the strategy proposes fewer.
+        exclude: Tracks that must not come.
+        attributes: Facts about the request, for targeting and segments.
+        explain: Whether the answer says why.
+    """
+
+    user: Id
+    track: Id | None = None
+    time: Time | None = None
+    n: Annotated[int, Field(strict=True, ge=1, le=MAX_N)] = 1
+    exclude: Annotated[list[Id], Field(max_length=1000)] = []
+    attributes: Facts = {}
+    explain: StrictBool = False
+
+    @model_validator(mode="after")
+    def _together(self) -> "Recommend":
+        if (self.track is None) != (self.time is None):
+            raise ValueError(
+                "track and time must come together: what was heard, and how much of it"
+            )
+        return self
+
+
+class Heard(_Body):
+    """Body of `POST /feedback`.
+
+    Attributes:
+        user: The listener.
+        track: What they heard.
+        time: Share of it that was heard, in [0, 1].
+        final: Whether the session is over.
+        attributes: Facts about the request, as in `POST /recommend`.
+    """
+
+    user: Id
+    track: Id
+    time: Time
+    final: StrictBool = False
+    attributes: Facts = {}
+
+
+class Played(_Body):
+    """Body of the predecessor's `POST /next/{user}` and `POST /last/{user}`."""
+
+    track: Id
+    time: Time
+
+
+def field_of(location: tuple[int | str, ...]) -> str | None:
+    """The field that an error is about, without pydantic's names for the members of a union."""
+    parts = [str(p) for p in location if not (isinstance(p, str) and _is_union_member(p))]
+    return ".".join(parts) or None
+
+
+def _is_union_member(part: str) -> bool:
+    return part in {"int", "str", "bool", "float"} or part.startswith(("constrained-", "function-"))
+
+
+def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    """JSON Schema of a body, for OpenAPI."""
+    return model.model_json_schema(ref_template="#/components/schemas/{model}")

@@ -1,0 +1,189 @@
+"""Every route as FastAPI documents it, and the one shape of its errors."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+from app.api import Api, Headers, too_large
+from app.front import UNEXPECTED, answer, refused
+from app.meters import Collector
+from app.replies import Refusal, Reply, error_body
+from app.requests import MAX_BODY, Heard, Played, Recommend, field_of, schema_of
+
+LOG = logging.getLogger("segue")
+
+
+def add_routes(app: FastAPI) -> None:
+    """Add all routes and error handlers."""
+    _add_ours(app)
+    _add_the_predecessors(app)
+    _add_watching(app)
+    _add_errors(app)
+
+
+def _add_ours(app: FastAPI) -> None:
+    @app.post("/recommend", openapi_extra=_takes(Recommend), responses=_ERRORS)
+    async def recommend(request: Request) -> Response:
+        """The next track for a listener, who may have just heard one."""
+        return await _answered(request, _api(request).recommend)
+
+    @app.post("/feedback", openapi_extra=_takes(Heard), responses=_ERRORS)
+    async def feedback(request: Request) -> Response:
+        """What a listener heard, when no further track is wanted."""
+        return await _answered(request, _api(request).feedback)
+
+    @app.get("/tracks/{track}", responses=_ERRORS)
+    async def track(request: Request, track: str) -> Response:
+        """A track's artist and title."""
+        return _track(request, track)
+
+    @app.get("/experiments")
+    async def experiments(request: Request) -> Response:
+        """What is running, and the fingerprint of what decides."""
+        serving = _api(request).dispatcher.serving
+        shown = {
+            "config": serving.digest,
+            "default": serving.default,
+            "holdout": serving.described["holdout"],
+            "experiments": [
+                {**experiment.to_dict(), "digest": experiment.digest}
+                for experiment in serving.allocation.experiments
+            ],
+        }
+        return _json(Reply(200, orjson.dumps(shown)))
+
+
+def _add_the_predecessors(app: FastAPI) -> None:
+    @app.get("/", tags=["predecessor"])
+    async def hello() -> dict[str, str]:
+        """Whether anybody is there."""
+        return {"status": "alive", "message": "Segue: next-track recommendations"}
+
+    @app.get("/track/{track}", tags=["predecessor"], responses=_ERRORS)
+    async def track(request: Request, track: str) -> Response:
+        """A track's artist and title."""
+        return _track(request, track)
+
+    @app.post("/next/{user}", tags=["predecessor"], openapi_extra=_takes(Played), responses=_ERRORS)
+    async def next_track(request: Request, user: str) -> Response:
+        """The next track after one that was heard."""
+        api = _api(request)
+        return await _answered(request, lambda body, headers: api.next(user, body, headers))
+
+    @app.post("/last/{user}", tags=["predecessor"], openapi_extra=_takes(Played), responses=_ERRORS)
+    async def last_track(request: Request, user: str) -> Response:
+        """What was heard last in a session."""
+        api = _api(request)
+        return await _answered(request, lambda body, headers: api.last(user, body, headers))
+
+
+def _add_watching(app: FastAPI) -> None:
+    @app.get("/healthz", tags=["operations"])
+    async def healthz() -> dict[str, str]:
+        """Whether the process lives."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=["operations"])
+    async def readyz(request: Request) -> dict[str, str]:
+        """Whether it can answer, and with which config."""
+        return {"status": "ready", "config": _api(request).dispatcher.serving.digest}
+
+    @app.get("/metrics", tags=["operations"])
+    async def metrics(request: Request) -> Response:
+        """Counts and latencies in Prometheus' text form."""
+        dispatcher = _api(request).dispatcher
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(Collector(dispatcher.meters, lambda: len(dispatcher.state)))
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        return Response(
+            error_body(code, message),
+            error.status_code,
+            headers=error.headers,
+            media_type="application/json",
+        )
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        return Response(
+            error_body("invalid", first["msg"], field_of(first["loc"][1:])),
+            422,
+            media_type="application/json",
+        )
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        return Response(UNEXPECTED, 500, media_type="application/json")
+
+
+def _api(request: Request) -> Api:
+    api: Api = request.app.state.api
+    return api
+
+
+async def _answered(request: Request, route: Callable[[bytes, Headers], Reply]) -> Response:
+    """Read the body up to the limit, and answer."""
+    body = b""
+    api = _api(request)
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_BODY:
+            return _json(refused(api, too_large()))
+    return _json(answer(api, route, body, request.scope["headers"]))
+
+
+def _track(request: Request, track: str) -> Response:
+    catalog = _api(request).dispatcher.serving.catalog
+    index = catalog.index_of(track)
+    if index < 0:
+        refusal = Refusal(404, "not_found", f"no track {track!r:.80} in the catalog", "track")
+        return _json(refusal.reply())
+    return _json(Reply(200, orjson.dumps(catalog.describe(index))))
+
+
+def _json(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, media_type="application/json")
+
+
+def _takes(model: type[Any]) -> dict[str, Any]:
+    """The body of a route that reads its own, for OpenAPI."""
+    schema = schema_of(model)
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "The request is at fault; nothing was changed.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "error": {
+                            "type": "object",
+                            "properties": {
+                                "code": {"type": "string"},
+                                "message": {"type": "string"},
+                                "field": {"type": ["string", "null"]},
+                            },
+                        }
+                    },
+                }
+            }
+        },
+    }
+}

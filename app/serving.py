@@ -1,0 +1,193 @@
+"""What is being served: config and artifacts, loaded, checked and never changed.
+
+A reload builds another one beside it and swaps; a request sees one of them, whole.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.settings import Settings
+from core.allocation import Allocation, digest_of
+from core.candidates import Candidates
+from core.catalog import Catalog, load_catalog, load_top
+from core.errors import Faults, InputError, SegueError
+from core.listener import Listener
+from core.lists import Lists, load_lists
+from strategies.base import Artifacts, Named, Strategy, named_in
+
+Propose = Callable[[Listener], Candidates | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A strategy and those asked after it when it abstains.
+
+    Attributes:
+        members: (name, propose), in the order asked.
+        declared: Every name that may stand in `answered_by`: the members and what they use.
+    """
+
+    members: tuple[tuple[str, Propose], ...]
+    declared: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Everything that decides.
+
+    Attributes:
+        chains: By name of the first strategy.
+        default: The chain's name of who is in no experiment.
+        digest: Fingerprint of all that decides, data included; on every event.
+        described: What the digest is of, as plain JSON values.
+    """
+
+    settings: Settings
+    catalog: Catalog
+    artifacts: Artifacts
+    chains: dict[str, Chain]
+    default: str
+    allocation: Allocation
+    digest: str
+    described: dict[str, Any]
+
+
+def load(settings: Settings) -> Serving:
+    """Load the data, build the strategies, check that every arm can answer.
+
+    Raises:
+        InputError: Everything that is wrong, by file and line or by key.
+    """
+    faults = Faults()
+    artifacts = _artifacts(settings, faults)
+    faults.raise_if_any()
+    built = _built(settings, artifacts, faults)
+    faults.raise_if_any()
+    chains = {name: _chain(name, settings, built) for name in settings.strategies}
+    _check_ends(settings, chains, built, faults)
+    faults.raise_if_any()
+    described = _described(settings, artifacts, chains)
+    return Serving(
+        settings=settings,
+        catalog=artifacts.catalog,
+        artifacts=artifacts,
+        chains=chains,
+        default=settings.default,
+        allocation=Allocation(settings.experiments, settings.holdout.share, settings.holdout.salt),
+        digest=digest_of(described),
+        described=described,
+    )
+
+
+def _artifacts(settings: Settings, faults: Faults) -> Artifacts:
+    section = settings.catalog
+    try:
+        catalog = load_catalog(settings.resolve(section.tracks))
+    except InputError as error:
+        faults.extend(error)
+        faults.raise_if_any()
+        raise
+    top = np.empty(0, dtype=np.int32)
+    if section.top is not None:
+        try:
+            top = load_top(settings.resolve(section.top), catalog)
+        except InputError as error:
+            faults.extend(error)
+    lists: dict[str, Lists] = {}
+    for name, path in section.lists.items():
+        try:
+            lists[name] = load_lists(settings.resolve(path), catalog)
+        except InputError as error:
+            faults.extend(error)
+    return Artifacts(catalog, top, lists)
+
+
+def _built(settings: Settings, artifacts: Artifacts, faults: Faults) -> dict[str, Strategy]:
+    """Every strategy, once; those that others use come first."""
+    built: dict[str, Strategy] = {}
+    for name, wanted in settings.strategies.items():
+        where = f"{settings.path}: strategies.{name}"
+        keyed = True
+        for kind, key in (("track lists", "track"), ("user lists", "user")):
+            for param, lists in named_in(wanted.params, kind):
+                if artifacts.lists[lists].key != key:
+                    keyed = False
+                    faults.add(
+                        f"{where}.{param}",
+                        f"must name lists keyed by {key}; '{lists}' is keyed by "
+                        f"{artifacts.lists[lists].key}",
+                    )
+        if not keyed or any(used not in built for used in wanted.uses):
+            continue  # the fault that stands in the way is noted already
+        view = Artifacts(
+            artifacts.catalog,
+            artifacts.top,
+            artifacts.lists,
+            {used: Named(used, built[used]) for used in wanted.uses},
+        )
+        try:
+            built[name] = wanted.type.make(wanted.params, view)
+        except SegueError as error:
+            faults.add(where, str(error))
+    return built
+
+
+def _chain(name: str, settings: Settings, built: dict[str, Strategy]) -> Chain:
+    names = [name]
+    while (fallback := settings.strategies[names[-1]].fallback) is not None:
+        names.append(fallback)
+    members = tuple((member, built[member].propose) for member in names)
+    return Chain(members, frozenset(_used(names, settings)))
+
+
+def _check_ends(
+    settings: Settings, chains: dict[str, Chain], built: dict[str, Strategy], faults: Faults
+) -> None:
+    """Every chain that answers requests must end in a strategy that never abstains."""
+    arms = [arm.strategy for experiment in settings.experiments for arm in experiment.arms]
+    for name in dict.fromkeys([settings.default, *filter(None, arms)]):
+        last = chains[name].members[-1][0]
+        if not getattr(built[last], "always_answers", False):
+            faults.add(
+                f"{settings.path}: strategies.{last}",
+                f"ends the chain of '{name}' but may abstain. Add `fallback:` with one that "
+                "always answers, for instance {type: random}",
+            )
+
+
+def _used(names: list[str], settings: Settings) -> set[str]:
+    found: set[str] = set()
+    for name in names:
+        found |= {name} | _used(list(settings.strategies[name].uses), settings)
+    return found
+
+
+def _described(
+    settings: Settings, artifacts: Artifacts, chains: dict[str, Chain]
+) -> dict[str, Any]:
+    """All that decides, data by checksum and not by path, as plain JSON values."""
+    return {
+        "default": settings.default,
+        "strategies": {
+            name: {
+                "type": each.type.name,
+                "fallback": each.fallback,
+                **each.params.model_dump(mode="json"),
+            }
+            for name, each in settings.strategies.items()
+        },
+        "chains": {name: [member for member, _ in chain.members] for name, chain in chains.items()},
+        "declared": {name: sorted(chain.declared) for name, chain in chains.items()},
+        "experiments": [experiment.to_dict() for experiment in settings.experiments],
+        "holdout": {"share": settings.holdout.share, "salt": settings.holdout.salt},
+        "catalog": {
+            "tracks": artifacts.catalog.checksum,
+            "top": digest_of(artifacts.top.tolist()),
+            "lists": {name: lists.checksum for name, lists in artifacts.lists.items()},
+        },
+        "history": settings.state.history,
+        "session_gap_s": settings.state.session_gap_s,
+    }

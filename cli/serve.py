@@ -1,0 +1,88 @@
+"""`segue serve` and `segue check`: load a config, and serve it or say that it could be."""
+
+import errno
+import gc
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from rich.console import Console
+
+from app.main import create_app
+from app.serving import Serving, load
+from app.settings import load_settings
+from core.errors import SegueError
+
+ConfigOption = Annotated[Path, typer.Option("--config", help="The config file.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("serve")(serve)
+    app.command("check")(check)
+
+
+def serve(
+    config: ConfigOption = Path("config.yaml"),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+) -> None:
+    """Serve recommendations over HTTP until Ctrl-C."""
+    serving = load(load_settings(config))
+    listening = _listen(host, port)
+    console = Console(stderr=True, highlight=False)
+    _say(serving, console)
+    address, taken_port = listening.getsockname()[:2]
+    console.print(f"Listening on http://{address}:{taken_port} (docs at /docs, Ctrl-C stops)")
+    settings = uvicorn.Config(
+        create_app(serving), access_log=False, log_level="warning", lifespan="on"
+    )
+    # What was loaded lives as long as the process: keep the collector from walking it again.
+    gc.collect()
+    gc.freeze()
+    uvicorn.Server(settings).run(sockets=[listening])
+
+
+def check(config: ConfigOption = Path("config.yaml")) -> None:
+    """Check a config and all the data that it names, without serving."""
+    _say(load(load_settings(config)), Console(highlight=False))
+
+
+def _say(serving: Serving, console: Console) -> None:
+    settings = serving.settings
+    console.print(
+        f"{settings.path} is sound: {len(serving.catalog):,} tracks, "
+        f"{len(settings.catalog.lists)} lists, {len(serving.chains)} strategies, "
+        f"config {serving.digest}"
+    )
+    for experiment in settings.experiments:
+        arms = ", ".join(
+            f"{arm.name} {arm.weight:g}" + (f" {arm.strategy}" if arm.strategy else "")
+            for arm in experiment.arms
+        )
+        console.print(f"  experiment {experiment.name}: {arms}; traffic {experiment.traffic:g}")
+    console.print(f"  everyone else: {serving.default}")
+    console.print(f"  events: {settings.resolve(settings.events.dir)}")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that listens, taken before anything is promised."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    except socket.gaierror as error:
+        raise SegueError(f"--host {host}: is no address of a host: {error.strerror}") from error
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise SegueError(
+                f"{host}:{port} is taken by another process. Choose a port with --port "
+                "(make run PORT=8001), or stop the other one"
+            ) from error
+        raise SegueError(f"{host}:{port} cannot be listened on: {error.strerror}") from error
+    return listening
