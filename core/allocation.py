@@ -10,7 +10,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import mmh3
 
@@ -27,6 +27,7 @@ def slot(unit: str, salt: str) -> int:
     The first 64 bits of MurmurHash3_x64_128 of salt, a zero byte and unit, scaled by multiply
     and shift: no modulo, so the bias is below SLOTS / 2**64.
     """
+    # By keyword: mmh3 5.3.1 ignores `signed` when it comes as the fourth positional argument.
     word: int = mmh3.hash64(f"{salt}\0{unit}", signed=False)[0]
     return (word * SLOTS) >> 64
 
@@ -107,9 +108,11 @@ class Experiment:
         return digest_of(self.to_dict())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Assignment:
     """A listener's arms, computed once a request; the log and the answer are written from it.
+
+    Not frozen, for speed alone (a third of the cost of an assignment); nobody changes one.
 
     Attributes:
         arms: Experiment -> arm, only of experiments that the listener is in.
@@ -143,7 +146,11 @@ class Allocation:
         self.experiments = tuple(experiments)
         self.holdout_slots = round(holdout * SLOTS)
         self._holdout_salt = f"holdout\0{holdout_salt}"
-        self._compiled = [_Compiled(experiment) for experiment in self.experiments]
+        names = dict.fromkeys(experiment.layer for experiment in self.experiments)
+        self._layers = [
+            _Layer(name, [e for e in self.experiments if e.layer == name]) for name in names
+        ]
+        self._any_forced = any(experiment.forced for experiment in self.experiments)
 
     def assign(
         self,
@@ -153,39 +160,109 @@ class Allocation:
     ) -> Assignment:
         """Arms of a listener.
 
+        A forced arm takes its layer: the listener is in no other experiment there. It is given
+        whatever holdout, slots, traffic and targeting say.
+
         Args:
             unit: The listener's id as a string.
             attributes: The request's attributes, for targeting.
             forced: Experiment -> arm that an authorised tester asks for.
         """
-        if not self._compiled:
-            return NOBODY
-        if self.holdout_slots and not forced and self.held_out(unit):
+        if forced or self._any_forced:
+            wanted = self._forced_on(unit, forced or {})
+            if wanted:
+                return self._assign_forced(unit, attributes, wanted)
+        if self.holdout_slots and self.held_out(unit):
             return NOBODY
         arms: dict[str, str] = {}
         strategy: str | None = None
-        was_forced = False
-        for compiled in self._compiled:
-            experiment = compiled.experiment
-            wanted = experiment.forced.get(unit) if experiment.forced else None
-            if forced is not None:
-                wanted = forced.get(experiment.name, wanted)
-            if wanted is not None:
-                arm = compiled.by_name[wanted]
-                was_forced = True
-            else:
-                found = compiled.arm(unit, attributes)
-                if found is None:
-                    continue
-                arm = found
-            arms[experiment.name] = arm.name
-            if arm.strategy is not None:
-                strategy = arm.strategy
-        return Assignment(arms, strategy, was_forced)
+        for layer in self._layers:
+            found = layer.arm(unit, attributes)
+            if found is not None:
+                arms[found.experiment] = found.name
+                if found.strategy is not None:
+                    strategy = found.strategy
+        return Assignment(arms, strategy)
 
     def held_out(self, unit: str) -> bool:
         """Whether no experiment may have this listener."""
         return slot(unit, self._holdout_salt) < self.holdout_slots
+
+    def trace(self, unit: str, attributes: Attributes | None = None) -> list[str]:
+        """How `assign` comes to its answer, a sentence a step, for whoever asks why."""
+        steps = []
+        if self.holdout_slots:
+            found = slot(unit, self._holdout_salt)
+            side = "held out of all" if self.held_out(unit) else "not held out"
+            steps.append(f"holdout: slot {found}, below {self.holdout_slots} is out: {side}")
+        for layer in self._layers:
+            for compiled in layer.compiled:
+                forced = compiled.experiment.forced.get(unit)
+                if forced is not None:
+                    steps.append(f"{compiled.experiment.name}: arm {forced} is forced by config")
+                else:
+                    steps.append(compiled.trace(unit, attributes or {}, layer.salt))
+        return steps
+
+    def _forced_on(self, unit: str, asked: Mapping[str, str]) -> dict[str, str]:
+        wanted = {e.name: e.forced[unit] for e in self.experiments if unit in e.forced}
+        return {**wanted, **{e.name: asked[e.name] for e in self.experiments if e.name in asked}}
+
+    def _assign_forced(
+        self, unit: str, attributes: Attributes | None, wanted: Mapping[str, str]
+    ) -> Assignment:
+        arms: dict[str, str] = {}
+        strategy: str | None = None
+        out = self.held_out(unit)
+        for layer in self._layers:
+            found = layer.forced_arm(wanted)
+            if found is None and not out:
+                found = layer.arm(unit, attributes)
+            if found is not None:
+                arms[found.experiment] = found.name
+                if found.strategy is not None:
+                    strategy = found.strategy
+        return Assignment(arms, strategy, forced=True)
+
+
+class _Found(NamedTuple):
+    """An arm and whose it is."""
+
+    experiment: str
+    name: str
+    strategy: str | None
+
+
+class _Layer:
+    """The experiments that share a layer's slots, so that its slot is hashed once for all."""
+
+    __slots__ = ("_only", "_starts", "compiled", "salt")
+
+    def __init__(self, name: str, experiments: Sequence[Experiment]) -> None:
+        self.salt = f"layer\0{name}"
+        self.compiled = sorted(
+            (_Compiled(experiment) for experiment in experiments), key=lambda c: c.start
+        )
+        self._starts = [compiled.start for compiled in self.compiled]
+        only = self.compiled[0]
+        self._only = only if (only.start, only.end) == (0, SLOTS) else None
+
+    def arm(self, unit: str, attributes: Attributes | None) -> _Found | None:
+        if self._only is not None:
+            return self._only.arm(unit, attributes)
+        place = slot(unit, self.salt)
+        position = bisect_right(self._starts, place) - 1
+        if position < 0:
+            return None
+        compiled = self.compiled[position]
+        return compiled.arm(unit, attributes) if place < compiled.end else None
+
+    def forced_arm(self, wanted: Mapping[str, str]) -> _Found | None:
+        for compiled in self.compiled:
+            name = wanted.get(compiled.experiment.name)
+            if name is not None:
+                return compiled.by_name[name]
+        return None
 
 
 class _Compiled:
@@ -198,40 +275,58 @@ class _Compiled:
         "_bounds",
         "_enters",
         "_entry_salt",
-        "_layer_salt",
         "_targeting",
-        "_whole_layer",
         "by_name",
+        "end",
         "experiment",
+        "start",
     )
 
     def __init__(self, experiment: Experiment) -> None:
         name, salt, version = experiment.name, experiment.salt, experiment.version
         self.experiment = experiment
-        self._arms = experiment.arms
-        self.by_name = {arm.name: arm for arm in experiment.arms}
+        self.start, self.end = experiment.slots
+        self._arms = [_Found(name, arm.name, arm.strategy) for arm in experiment.arms]
+        self.by_name = {arm.name: arm for arm in self._arms}
         self._bounds = bounds([arm.weight for arm in experiment.arms])
         self._enters = round(experiment.traffic * SLOTS)
-        self._layer_salt = f"layer\0{experiment.layer}"
         self._entry_salt = f"entry\0{name}\0{salt}\0{version}"
         self._arm_salt = f"arm\0{name}\0{salt}\0{version}"
-        self._whole_layer = experiment.slots == (0, SLOTS)
         self._targeting = experiment.targeting
         self._botify_seed = mmh3.hash(name, signed=False) if experiment.hash == "botify" else None
 
-    def arm(self, unit: str, attributes: Attributes | None) -> Arm | None:
+    def arm(self, unit: str, attributes: Attributes | None) -> _Found | None:
         if self._targeting and not eligible(self._targeting, attributes or {}):
             return None
-        if not self._whole_layer:
-            start, end = self.experiment.slots
-            if not start <= slot(unit, self._layer_salt) < end:
-                return None
         if self._enters < SLOTS and slot(unit, self._entry_salt) >= self._enters:
             return None
         if self._botify_seed is not None:
-            word: int = mmh3.hash(unit, self._botify_seed, signed=False)
-            return self._arms[word % len(self._arms)]
+            return self._arms[self._botify(unit)]
         return self._arms[bisect_right(self._bounds, slot(unit, self._arm_salt))]
+
+    def trace(self, unit: str, attributes: Attributes, layer_salt: str) -> str:
+        name = self.experiment.name
+        if self._targeting and not eligible(self._targeting, attributes):
+            return f"{name}: not targeted"
+        place = slot(unit, layer_salt)
+        if not self.start <= place < self.end:
+            return f"{name}: layer slot {place} is outside of {self.start}..{self.end - 1}"
+        entry = slot(unit, self._entry_salt)
+        if entry >= self._enters:
+            return f"{name}: entry slot {entry}, below {self._enters} enters: not in the traffic"
+        if self._botify_seed is not None:
+            position = self._botify(unit)
+            how = f"murmur3_32 seeded by the name, modulo {len(self._arms)}, is {position}"
+        else:
+            found = slot(unit, self._arm_salt)
+            position = bisect_right(self._bounds, found)
+            ends = [0, *self._bounds, SLOTS]
+            how = f"arm slot {found}, in {ends[position]}..{ends[position + 1] - 1}"
+        return f"{name}: layer slot {place}, entry slot {entry}, {how}: {self._arms[position].name}"
+
+    def _botify(self, unit: str) -> int:
+        word: int = mmh3.hash(unit, self._botify_seed or 0, signed=False)
+        return word % len(self._arms)
 
 
 def bounds(weights: Sequence[float]) -> list[int]:
@@ -250,10 +345,18 @@ def bounds(weights: Sequence[float]) -> list[int]:
 
 
 def eligible(targeting: Mapping[str, Sequence[Any]], attributes: Attributes) -> bool:
-    """Whether every targeted attribute has one of its allowed values."""
+    """Whether every targeted attribute is there with one of its allowed values.
+
+    By equality, where `true` is not 1. An attribute that is a list or an object equals nothing.
+    """
     return all(
-        key in attributes and attributes[key] in allowed for key, allowed in targeting.items()
+        key in attributes and any(_equal(attributes[key], value) for value in allowed)
+        for key, allowed in targeting.items()
     )
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
 
 
 def digest_of(definition: Any) -> str:
