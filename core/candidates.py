@@ -65,6 +65,27 @@ class Candidates:
         gaps = set(self._gaps)
         return [track for track in self.tracks if track not in gaps]
 
+    def first(self, n: int) -> list[int]:
+        """The first `n` tracks as catalog indices, or all there are."""
+        if self._gaps:
+            return [self.at(position) for position in range(min(n, len(self)))]
+        head = self.tracks[:n]
+        return head.tolist() if isinstance(head, np.ndarray) else list(head)
+
+    def __contains__(self, track: int) -> bool:
+        if isinstance(self.tracks, range):
+            return track in self.tracks and track not in self._gaps
+        return track in self.listed()
+
+    def chance_of(self, track: int) -> float:
+        """Chance of one track, 0 where it is not among these."""
+        if self.weights is None:
+            return 1.0 / len(self) if track in self else 0.0
+        mine = self.listed()
+        if track not in mine:
+            return 0.0
+        return float(self.weights[mine.index(track)]) / float(self.cumulative()[-1])
+
     def chances(self) -> Weights:
         """Chance of each track in the order of `listed()`: float64, sum 1."""
         if self.weights is None:
@@ -103,10 +124,24 @@ class Candidates:
             return None
         return Candidates([mine[k] for k in keep], self.weights[keep], self.source)
 
+    def shared_with(self, other: "Candidates") -> "Candidates | None":
+        """Only what `other` has too, as likely among each other as here; None when nothing is."""
+        if isinstance(other.tracks, range):
+            return self.without(other._gaps)
+        if isinstance(self.tracks, range):
+            mine = [track for track in other.listed() if track in self]
+            return Candidates(mine, None, self.source) if mine else None
+        return self.without(set(self.listed()).difference(other.listed()))
+
     def named(self, source: str) -> "Candidates":
         """The same, marked as coming from `source` unless it already says whence it comes."""
-        if self.source is not None:
-            return self
+        return self if self.source is not None else self._twin(source)
+
+    def unnamed(self) -> "Candidates":
+        """The same, no longer said to come from another strategy."""
+        return self if self.source is None else self._twin(None)
+
+    def _twin(self, source: str | None) -> "Candidates":
         twin = Candidates(self.tracks, self.weights, source, self._gaps)
         twin._cumulative = self._cumulative
         return twin

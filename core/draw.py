@@ -7,6 +7,7 @@ import bisect
 from collections.abc import Sequence
 
 from core.candidates import Candidates, Weights
+from core.mixture import Mixture
 from core.streams import Stream
 
 
@@ -18,6 +19,8 @@ def draw(candidates: Candidates, stream: Stream, n: int = 1) -> tuple[list[int],
     Returns:
         Catalog indices in the order drawn, and the propensity of the first, in (0, 1].
     """
+    if isinstance(candidates, Mixture):
+        return _mixed_without_replacement(candidates, stream, n)
     size = len(candidates)
     if candidates.weights is None:
         if n == 1:
@@ -61,6 +64,17 @@ def _weighted_without_replacement(
             position = _weighted(running, stream.uniform() * total)
             drawn.append(tracks[position])
     return drawn, chance
+
+
+def _mixed_without_replacement(mixture: Mixture, stream: Stream, n: int) -> tuple[list[int], float]:
+    """Draw a part by its share, a track from the part, take that track out of all, draw again."""
+    drawn: list[int] = []
+    left: Candidates | None = mixture
+    while isinstance(left, Mixture):
+        part = left.parts[_weighted(left.cumulative_shares, stream.uniform())]
+        drawn += draw(part, stream)[0]
+        left = left.without(drawn[-1:]) if len(drawn) < n else None
+    return drawn, mixture.chance_of(drawn[0])
 
 
 def _weighted(cumulative: Sequence[float] | Weights, mark: float) -> int:

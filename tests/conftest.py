@@ -1,10 +1,15 @@
 """Fixtures that tests of all parts share."""
 
 import pytest
+from hypothesis import settings
 
 from core.catalog import Catalog
 from strategies.base import Artifacts
 from tests import worlds
+
+# The same examples in every run, and no deadline: the machine may be busy.
+settings.register_profile("segue", deadline=None, derandomize=True)
+settings.load_profile("segue")
 
 
 @pytest.fixture(scope="session")

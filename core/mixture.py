@@ -1,0 +1,102 @@
+"""A mixture: several candidates as one, without putting them together unless somebody asks."""
+
+import itertools
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+
+from core.candidates import Candidates, Weights
+
+
+class Mixture(Candidates):
+    """Candidates drawn from one of several parts, which is chosen by its share.
+
+    The chance of a track is the sum over the parts of the part's share times the track's chance
+    there. Mixing a list with the whole catalog costs no more than the list: `tracks` and `weights`
+    (the chances, most likely first, equals in order of appearance) are made when first read.
+
+    Attributes:
+        parts: The candidates that are mixed, no mixtures themselves.
+        cumulative_shares: Running sum of the parts' shares; the last one is 1 but for rounding.
+    """
+
+    __slots__ = ("_shares", "cumulative_shares", "parts")
+
+    def __init__(
+        self, parts: Iterable[tuple[Candidates, float]], source: str | None = None
+    ) -> None:
+        self.parts: list[Candidates] = []
+        shares: list[float] = []
+        for part, share in parts:
+            if isinstance(part, Mixture):
+                self.parts += part.parts
+                shares += [share * inner for inner in part._shares]
+            else:
+                self.parts.append(part)
+                shares.append(share)
+        assert self.parts, "a mixture needs a part"
+        total = sum(shares)
+        self._shares: list[float] = [share / total for share in shares]
+        self.cumulative_shares = list(itertools.accumulate(self._shares))
+        self.source = source
+        self._gaps = ()
+        self._cumulative = None
+
+    def __getattr__(self, name: str) -> Any:
+        # Reached only while the slots of these two are empty.
+        if name not in ("tracks", "weights"):
+            raise AttributeError(name)
+        self._put_together()
+        return getattr(self, name)
+
+    def __len__(self) -> int:
+        whole = next((part for part in self.parts if isinstance(part.tracks, range)), None)
+        others = (part.listed() for part in self.parts if not isinstance(part.tracks, range))
+        if whole is None:
+            return len(set().union(*others))
+        # Only what stands in a gap of the catalog can add to it.
+        gaps = set(whole._gaps).intersection(
+            *(part._gaps for part in self.parts if isinstance(part.tracks, range))
+        )
+        return len(whole.tracks) - len(gaps.difference(*others))
+
+    def __contains__(self, track: int) -> bool:
+        return any(track in part for part in self.parts)
+
+    def chance_of(self, track: int) -> float:
+        """Chance of one track, 0 where it is not among these."""
+        return sum(
+            share * part.chance_of(track)
+            for part, share in zip(self.parts, self._shares, strict=True)
+        )
+
+    def without(self, tracks: Collection[int]) -> Candidates | None:
+        """The same without `tracks`, the chances left as they were among each other."""
+        kept = []
+        for part, share in zip(self.parts, self._shares, strict=True):
+            left = part.without(tracks)
+            if left is part:
+                kept.append((left, share))
+            elif left is not None:
+                kept.append((left, share * _mass(left) / _mass(part)))
+        return Mixture(kept, self.source) if kept else None
+
+    def _twin(self, source: str | None) -> Candidates:
+        return Mixture(zip(self.parts, self._shares, strict=True), source)
+
+    def _put_together(self) -> None:
+        tracks = np.concatenate([np.asarray(part.listed()) for part in self.parts])
+        chances = np.concatenate(
+            [part.chances() * share for part, share in zip(self.parts, self._shares, strict=True)]
+        )
+        distinct, seen_at, where = np.unique(tracks, return_index=True, return_inverse=True)
+        summed: Weights = np.bincount(where, chances).astype(np.float64)
+        # Twelve digits, so that equal sums of different parts are not ordered by their rounding.
+        order = np.lexsort((seen_at, -np.round(summed, 12)))
+        self.tracks = distinct[order]
+        self.weights = summed[order]
+
+
+def _mass(part: Candidates) -> float:
+    return float(len(part)) if part.weights is None else float(part.weights.sum())

@@ -1,0 +1,122 @@
+"""Mixtures: chances are the shared sum, however they are asked for."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.candidates import Candidates
+from core.draw import draw
+from core.mixture import Mixture
+from core.streams import Stream
+
+CATALOG = 12
+
+tracks = st.lists(st.integers(0, CATALOG - 1), min_size=1, max_size=6, unique=True)
+
+
+@st.composite
+def parts(draw_from):
+    kind = draw_from(st.sampled_from(["list", "array", "weighted", "catalog", "gaps"]))
+    listed = draw_from(tracks)
+    if kind == "catalog":
+        return Candidates(range(CATALOG))
+    if kind == "gaps":
+        return Candidates(range(CATALOG)).without(listed)
+    if kind == "weighted":
+        weights = draw_from(st.lists(st.integers(1, 4), min_size=len(listed), max_size=len(listed)))
+        return Candidates.of(listed, weights)
+    return Candidates(np.array(listed, dtype=np.int32) if kind == "array" else listed)
+
+
+mixed = st.lists(st.tuples(parts(), st.integers(1, 5)), min_size=1, max_size=4)
+
+
+def expected(members):
+    """Chance of each track, put together by hand."""
+    total = sum(share for _, share in members)
+    found: dict[int, float] = {}
+    for part, share in members:
+        for track, chance in zip(part.listed(), part.chances(), strict=True):
+            found[track] = found.get(track, 0.0) + share / total * float(chance)
+    return found
+
+
+@given(mixed)
+def test_chances_are_the_sum_of_share_times_chance(members):
+    mixture, by_hand = Mixture(members), expected(members)
+    assert len(mixture) == len(by_hand)
+    assert dict(zip(mixture.listed(), mixture.chances().tolist(), strict=True)) == pytest.approx(
+        by_hand
+    )
+    for track in range(CATALOG):
+        assert mixture.chance_of(track) == pytest.approx(by_hand.get(track, 0.0))
+        assert (track in mixture) is (track in by_hand)
+
+
+@given(mixed, st.sets(st.integers(0, CATALOG - 1)))
+def test_taking_tracks_out_leaves_the_other_chances_as_they_were_among_each_other(members, out):
+    left = Mixture(members).without(out)
+    kept = {track: chance for track, chance in expected(members).items() if track not in out}
+    if left is None:
+        assert not kept
+    else:
+        total = sum(kept.values())
+        for track in range(CATALOG):
+            assert left.chance_of(track) == pytest.approx(kept.get(track, 0.0) / total)
+
+
+@given(mixed)
+def test_the_most_likely_stand_first(members):
+    assert (np.diff(Mixture(members).weights) <= 1e-12).all()
+
+
+def test_equals_stand_in_the_order_of_appearance():
+    mixture = Mixture([(Candidates([7, 3]), 1), (Candidates([5, 1]), 1)])
+    assert mixture.listed() == [7, 3, 5, 1]
+
+
+@given(mixed, st.integers(1, 15))
+def test_draws_are_different_tracks_that_are_among_it(members, n):
+    mixture = Mixture(members)
+    drawn, chance = draw(mixture, Stream("a decision"), n)
+    assert len(drawn) == len(set(drawn)) == min(n, len(mixture))
+    assert all(track in mixture for track in drawn)
+    assert chance == mixture.chance_of(drawn[0])
+    assert drawn[0] == draw(mixture, Stream("a decision"))[0][0]
+
+
+def test_draws_come_as_often_as_their_chance_says():
+    mixture = Mixture(
+        [
+            (Candidates([3, 5]), 6),
+            (Candidates.of([5, 9], [1, 3]), 3),
+            (Candidates(range(CATALOG)), 1),
+        ]
+    )
+    draws = 20_000
+    counts = np.zeros(CATALOG)
+    for number in range(draws):
+        counts[draw(mixture, Stream(f"decision {number}"))[0][0]] += 1
+    expected_counts = np.array([mixture.chance_of(track) for track in range(CATALOG)]) * draws
+    chi_square = ((counts - expected_counts) ** 2 / expected_counts).sum()
+    assert chi_square < 31.26  # the 0.999 quantile at 11 degrees of freedom
+
+
+def test_mixing_in_the_whole_catalog_puts_nothing_together():
+    mixture = Mixture([(Candidates([3, 5]), 9), (Candidates(range(50_000)), 1)])
+    draw(mixture.without({4}), Stream("a decision"), 3)
+    assert len(mixture) == 50_000
+    with pytest.raises(AttributeError):
+        Candidates.tracks.__get__(mixture)
+
+
+def test_a_mixture_may_be_named_and_unnamed_like_any_candidates():
+    mixture = Mixture([(Candidates([3]), 1), (Candidates([5]), 1)])
+    named = mixture.named("both")
+    assert (named.source, named.named("other").source, named.unnamed().source) == (
+        "both",
+        "both",
+        None,
+    )
+    assert named.listed() == [3, 5]
