@@ -49,17 +49,26 @@ UserLists = Annotated[str, Names("user lists")]
 StrategyName = Annotated[str, Names("strategy")]
 
 
-class ListParams(Params):
+class UnheardParams(Params):
+    """Whether a strategy proposes again what the listener heard.
+
+    Attributes:
+        unheard: Leave out what was heard: `none` of it, that of this `session`, or of all known
+            `history`.
+    """
+
+    unheard: Unheard = "none"
+
+
+class ListParams(UnheardParams):
     """How a strategy plays from an ordered list.
 
     Attributes:
         draw: `uniform` over the list; `first`, the best one only; `rank`, chance falling as
             1 / rank, rank from 1.
-        unheard: Leave out what was heard: `none`, in this `session`, or in all known `history`.
     """
 
     draw: Draw = "uniform"
-    unheard: Unheard = "none"
 
 
 class Named:
@@ -94,19 +103,25 @@ class Artifacts:
     strategies: dict[str, Named] = field(default_factory=dict)
 
 
+def unheard_of(candidates: Candidates, listener: Listener, unheard: Unheard) -> Candidates | None:
+    """What is left of the candidates when what was heard is left out; None if nothing is."""
+    if unheard == "none":
+        return candidates
+    left = candidates.without(listener.heard if unheard == "history" else listener.heard_in_session)
+    if left is None:
+        listener.note("everything that might play was heard")
+    return left
+
+
 def from_list(
     candidates: Candidates | None, listener: Listener, params: ListParams
 ) -> Candidates | None:
     """What `params` make of an ordered list: the unheard part, then the chances; None if empty."""
     if candidates is None:
         return None
-    if params.unheard != "none":
-        heard = listener.heard if params.unheard == "history" else listener.heard_in_session
-        left = candidates.without(heard)
-        if left is None:
-            listener.note("everything on the list was heard")
-            return None
-        candidates = left
+    candidates = unheard_of(candidates, listener, params.unheard)
+    if candidates is None:
+        return None
     if params.draw == "first":
         return Candidates([candidates.at(0)], None, candidates.source)
     if params.draw == "rank":
@@ -130,31 +145,28 @@ def named_in(params: BaseModel, kind: str) -> list[tuple[str, str]]:
     """Every (path, name) in `params` that names something of this kind; nested params too."""
     found: list[tuple[str, str]] = []
     for key, info in type(params).model_fields.items():
-        marks = [m for m in info.metadata if isinstance(m, Names)]
-        _names_in(getattr(params, key), key, kind, marks, info.annotation, found)
+        marks = [m for m in info.metadata if isinstance(m, Names)] or _marks_inside(info.annotation)
+        _names_in(getattr(params, key), key, kind, marks, found)
     return found
 
 
-def _names_in(
-    value: Any, path: str, kind: str, marks: list[Names], annotation: Any, found: list[Any]
-) -> None:
+def _names_in(value: Any, path: str, kind: str, marks: list[Names], found: list[Any]) -> None:
     if isinstance(value, BaseModel):
         found.extend((f"{path}.{inner}", name) for inner, name in named_in(value, kind))
     elif isinstance(value, dict | list | tuple):
-        marks = marks or _marks_inside(annotation)
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in items:
             # A mapping is marked on its keys: {strategy: weight}. A list is marked on its items.
             if isinstance(value, dict) and any(m.kind == kind for m in marks):
                 found.append((f"{path}.{key}", key))
             else:
-                _names_in(item, f"{path}.{key}", kind, marks, None, found)
+                _names_in(item, f"{path}.{key}", kind, marks, found)
     elif isinstance(value, str) and any(m.kind == kind for m in marks):
         found.append((path, value))
 
 
 def _marks_inside(annotation: Any) -> list[Names]:
-    """Marks on the items of a container, or on the keys of a mapping."""
+    """Marks on what may be None, on the items of a container, or on the keys of a mapping."""
     found = [m for m in getattr(annotation, "__metadata__", ()) if isinstance(m, Names)]
     for inner in getattr(annotation, "__args__", ()):
         found.extend(_marks_inside(inner))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import strategies  # noqa: F401  (importing it registers the built-in types)
+from core.candidates import Candidates
 from core.catalog import Catalog
 from core.listener import UNKNOWN, Listener
 from core.lists import Key, Lists
@@ -95,6 +96,20 @@ def build(type_name: str, artifacts: Artifacts | None = None, **params: Any) -> 
     """A strategy of this type over the small world, from params as config would have them."""
     found = registry.find(type_name)
     return found.make(found.params.model_validate(params), artifacts or small_artifacts())
+
+
+def why(strategy: Any, listener: Listener) -> list[str]:
+    """The reasons that the strategy notes when somebody asks."""
+    notes: list[str] = []
+    strategy.propose(
+        Listener(listener.id, listener.packed, listener.session_start, listener.turn, notes)
+    )
+    return notes
+
+
+def chances(candidates: Candidates) -> dict[int, float]:
+    """Chance of each track."""
+    return dict(zip(candidates.listed(), candidates.chances().tolist(), strict=True))
 
 
 def some_listeners() -> dict[str, Listener]:

@@ -1,0 +1,46 @@
+"""Constant: always one track, the canary of an experiment."""
+
+from pydantic import StrictInt, StrictStr
+
+from core.candidates import Candidates
+from core.errors import SegueError
+from core.listener import UNKNOWN, Listener
+from strategies.base import Artifacts, Params
+from strategies.registry import strategy
+
+
+class ConstantParams(Params):
+    """Settings of one `constant` strategy.
+
+    Attributes:
+        track: Id of the track, as in the catalog.
+    """
+
+    track: StrictInt | StrictStr
+
+
+@strategy("constant", ConstantParams)
+class Constant:
+    """Propose one and the same track.
+
+    Nobody likes it, and that is its use: an arm that serves it must lose. When it does not, the
+    listeners are not in the arms that the log says.
+
+    Reads: nothing of the listener.
+    Abstains: never, so it may end a chain.
+    Chance: 1.
+    Cost: none; the candidates are made once.
+    """
+
+    def __init__(self, params: ConstantParams, artifacts: Artifacts) -> None:
+        index = artifacts.catalog.index_of(params.track)
+        if index == UNKNOWN:
+            raise SegueError(
+                f"track must be in the catalog, {params.track!r} is not. Name one that is"
+            )
+        self._track = params.track
+        self._only = Candidates([index])
+
+    def propose(self, listener: Listener) -> Candidates:
+        listener.note("always track {}", self._track)
+        return self._only

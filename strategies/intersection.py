@@ -1,0 +1,63 @@
+"""Intersection: what two strategies agree on."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from core.candidates import Candidates
+from core.listener import Listener
+from strategies.base import Artifacts, Params, StrategyName
+from strategies.registry import strategy
+
+
+class IntersectionParams(Params):
+    """Settings of one `intersection` strategy.
+
+    Attributes:
+        first: Name of the strategy whose tracks, order and chances are kept.
+        second: Name of the strategy that must propose them too; another one than `first`.
+        at_least: How many tracks both must propose, a count, at least 1.
+    """
+
+    first: StrategyName
+    second: StrategyName
+    at_least: int = Field(1, ge=1)
+
+    @model_validator(mode="after")
+    def _different(self) -> Self:
+        if self.first == self.second:
+            raise ValueError(f"first and second must differ, both are '{self.first}'")
+        return self
+
+
+@strategy("intersection", IntersectionParams)
+class Intersection:
+    """Propose the tracks of `first` that `second` proposes too.
+
+    Reads: what its two strategies read.
+    Abstains: either of them abstains, or they share fewer than `at_least` tracks.
+    Chance: as `first` has them, among those left; what `second` thinks likely does not count.
+    Cost: that of the two, and O(tracks they propose).
+    """
+
+    def __init__(self, params: IntersectionParams, artifacts: Artifacts) -> None:
+        self.params = params
+        self._first = artifacts.strategies[params.first]
+        self._second = artifacts.strategies[params.second]
+
+    def propose(self, listener: Listener) -> Candidates | None:
+        first = self._first.propose(listener)
+        second = None if first is None else self._second.propose(listener)
+        if first is None or second is None:
+            listener.note(
+                "'{}' abstains", self.params.first if first is None else self.params.second
+            )
+            return None
+        # Neither of the two answers alone, so neither is named as the source.
+        both = first.shared_with(second)
+        found = 0 if both is None else len(both)
+        if both is None or found < self.params.at_least:
+            listener.note("both propose {} tracks < {}", found, self.params.at_least)
+            return None
+        listener.note("both propose {} tracks >= {}", found, self.params.at_least)
+        return both.unnamed()

@@ -1,0 +1,95 @@
+"""Merge: several ranked lists as one, by reciprocal rank (Cormack, Clarke, Buettcher 2009)."""
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import ConfigDict, Field, field_validator
+
+from core.candidates import Candidates, Weights
+from core.listener import Listener
+from core.mixture import Mixture
+from strategies.base import Artifacts, StrategyName, UnheardParams, by_rank, unheard_of
+from strategies.registry import strategy
+
+
+class MergeParams(UnheardParams):
+    """Settings of one `merge` strategy.
+
+    Attributes:
+        strategies: Names of at least two strategies, or the weight of each by its name, above 0.
+        k: What is added to a rank, at least 0: the greater, the less the first ranks stand out.
+        depth: How many tracks of each strategy count, from its first, a count, at least 1.
+        draw: `score`, chance proportional to the merged score; or as for every list, over the
+            merged one: `uniform`, `first`, `rank`.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"strategies": ["contextual", "popular"]},
+                {"strategies": {"contextual": 2, "popular": 1}, "k": 10, "depth": 5},
+            ]
+        }
+    )
+
+    strategies: dict[StrategyName, Annotated[float, Field(gt=0)]] = Field(min_length=2)
+    k: float = Field(60, ge=0)
+    depth: int = Field(100, ge=1)
+    draw: Literal["score", "uniform", "first", "rank"] = "score"
+
+    @field_validator("strategies", mode="before")
+    @classmethod
+    def _alike(cls, names: Any) -> Any:
+        """Names alone mean equal weights."""
+        if not isinstance(names, list):
+            return names
+        twice = [name for position, name in enumerate(names) if name in names[:position]]
+        if twice:
+            raise ValueError(f"each strategy may stand once, '{twice[0]}' stands twice")
+        return dict.fromkeys(names, 1.0)
+
+
+@strategy("merge", MergeParams)
+class Merge:
+    """Propose the tracks of all its strategies, ranked by the sum of weight / (k + rank).
+
+    Ranks run from 1, in the order in which a strategy proposes; only strategies with an order
+    make sense here. Equal scores stand in the order of appearance.
+
+    Reads: what its strategies read; what was heard, if `unheard` asks for it.
+    Abstains: all of them abstain, or all was heard. When some abstain, the others are merged.
+    Chance: as `draw` says, proportional to the score by default.
+    Cost: O(tracks proposed); ranking them costs several times the default draw, which needs none.
+    """
+
+    def __init__(self, params: MergeParams, artifacts: Artifacts) -> None:
+        self.params = params
+        self._strategies = [
+            (artifacts.strategies[name], weight) for name, weight in params.strategies.items()
+        ]
+        ranks = np.arange(1, params.depth + 1, dtype=np.float64)
+        scores: Weights = 1.0 / (params.k + ranks)
+        self._scores = scores
+        self._totals: list[float] = np.cumsum(scores).tolist()
+
+    def propose(self, listener: Listener) -> Candidates | None:
+        parts = []
+        for member, weight in self._strategies:
+            candidates = member.propose(listener)
+            if candidates is None:
+                listener.note("'{}' abstains, the others are merged", member.name)
+                continue
+            listener.note("merges '{}' with weight {}", member.name, weight)
+            ranked = candidates.first(self.params.depth)
+            # The sum of scores is a mixture of lists, each drawn by its own scores.
+            share = weight * self._totals[len(ranked) - 1]
+            parts.append((Candidates(ranked, self._scores[: len(ranked)]), share))
+        if not parts:
+            return None
+        merged = unheard_of(Mixture(parts), listener, self.params.unheard)
+        if merged is None or self.params.draw == "score":
+            return merged
+        if self.params.draw == "first":
+            return Candidates([merged.at(0)])
+        weights = by_rank(len(merged.tracks)) if self.params.draw == "rank" else None
+        return Candidates(merged.tracks, weights)
