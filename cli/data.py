@@ -1,0 +1,101 @@
+"""`segue data import`: public data sets in their own formats, ready to train on and to serve."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.progress import bars
+from core.errors import InputError, unknown_name
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    data = typer.Typer(help="Bring listening data of others in.", no_args_is_help=True)
+    data.command("import")(import_)
+    app.add_typer(data, name="data")
+
+
+def import_(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="Format: `lastfm1k`, `lastfm360k`, `listenbrainz`, `mpd`, `taste_profile`, "
+            "`yambda`, or `table` (CSV, TSV, JSON lines or Parquet with named columns)."
+        ),
+    ],
+    path: Annotated[Path, typer.Argument(help="The file, or a folder of its files.")],
+    to: Annotated[Path, typer.Option(help="Folder to write to; made if missing.")],
+    min_plays: Annotated[
+        int, typer.Option(min=1, help="Leave out tracks that were played less often.")
+    ] = 1,
+    most_tracks: Annotated[
+        int | None, typer.Option(min=1, help="Keep only so many tracks, the most played.")
+    ] = None,
+    gap: Annotated[
+        float, typer.Option(min=0, help="Minutes of silence that end a session.")
+    ] = 30.0,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="`table` only: which column means what, as `user=listener`; repeatable. "
+            "Meanings: user, track, time, at, session, position, artist, title, plays."
+        ),
+    ] = None,
+    percent: Annotated[
+        bool, typer.Option("--percent", help="`table` only: its time is in percent.")
+    ] = False,
+    artists: Annotated[
+        Path | None,
+        typer.Option(help="`yambda` only: its artist_item_mapping.parquet, if not found beside."),
+    ] = None,
+) -> None:
+    """Make a catalog, a popularity list and a training table of a public data set.
+
+    Writes `tracks.jsonl`, `top_tracks.json` and `interactions.parquet`. Lines that cannot be used
+    are counted by reason, and the first of them named.
+    """
+    from training.importers import KINDS
+    from training.importers.collector import Collector, ImportOptions, write_import
+
+    if kind not in KINDS:
+        raise InputError.one("KIND", unknown_name("format", kind, KINDS))
+    columns = {}
+    for pair in column or ():
+        meaning, equals, name = pair.partition("=")
+        if not equals or not name:
+            raise InputError.one("--column", f"must be MEANING=COLUMN, got {pair!r}")
+        columns[meaning] = name
+    collector = Collector(kind)
+    with bars() as progress:
+        options = ImportOptions(columns, percent, artists, gap * 60, min_plays, most_tracks,
+                                progress)  # fmt: skip
+        table = KINDS[kind].read(path, collector, options)
+        progress.start("writing")
+        write_import(to, table, collector)
+    out = Console()
+    shown = Table(title=f"{path.name} as {kind}", title_justify="left")
+    shown.add_column("what")
+    shown.add_column("count", justify="right")
+    rows = {
+        "listens": len(table),
+        "sessions": table.sessions,
+        "listeners": len(table.users),
+        "tracks": len(table.catalog),
+        **{f"bad: {reason}": count for reason, count in sorted(collector.bad.items())},
+        **{f"note: {reason}": count for reason, count in sorted(collector.notes.items())},
+    }
+    for what, count in rows.items():
+        shown.add_row(what, f"{count:,}")
+    out.print(shown)
+    for fault in collector.examples:
+        out.print(f"  {fault}", markup=False, highlight=False, soft_wrap=True)
+    out.print(
+        f"Wrote {to}/tracks.jsonl, top_tracks.json and interactions.parquet. Train on it with:\n"
+        f"  segue train neighbours {to}/interactions.parquet --catalog {to}/tracks.jsonl "
+        f"--to {to}/lists",
+        highlight=False,
+        soft_wrap=True,
+    )

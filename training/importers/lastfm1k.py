@@ -1,0 +1,45 @@
+"""Last.fm 1K: `userid-timestamp-artid-artname-traid-traname.tsv`, newest first, no header.
+
+Six fields by tabs; either MBID may be empty, the title may hold tabs of its own. A scrobble says
+that the track was played, not for how long: its time counts as 1.
+"""
+
+from pathlib import Path
+
+from training.importers.collector import BadLine, Collector, ImportOptions
+from training.importers.lines import each_line, files, moment_ms
+from training.interactions import Interactions
+
+ABOUT = "Last.fm 1K, userid-timestamp-artid-artname-traid-traname.tsv"
+
+_MBID = 36
+
+
+def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
+    """Stream the file, or all .tsv files of the folder that look like it."""
+
+    def use(line: str) -> None:
+        fields = line.split("\t", 5)
+        if len(fields) < 6:
+            raise BadLine(len(line) + 1, "must have 6 fields by tabs", f"{len(fields)} fields")
+        user, stamp, _, artist, mbid, title = fields
+        if not user:
+            raise BadLine(1, "user id must not be empty")
+        at_ms = moment_ms(stamp, len(user) + 2)
+        if not artist.strip():
+            raise BadLine(_column(fields, 3), "artist must not be empty")
+        if mbid and len(mbid) != _MBID:
+            raise BadLine(
+                _column(fields, 4), f"track MBID must be empty or {_MBID} characters", mbid
+            )
+        if not mbid and not title.strip():
+            raise BadLine(_column(fields, 5), "must have a track MBID or a title, has neither")
+        into.add(user, into.named_track(mbid, artist.strip(), title.strip()), at_ms)
+
+    for file in files(path, ("traname.tsv", "traname.tsv.gz", "traname.tsv.bz2")):
+        each_line(file, into, options.progress, use)
+    return into.finish(options)
+
+
+def _column(fields: list[str], number: int) -> int:
+    return sum(len(field) + 1 for field in fields[:number]) + 1

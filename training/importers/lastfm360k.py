@@ -1,0 +1,37 @@
+"""Last.fm 360K: `usersha1-artmbid-artname-plays.tsv`: how often a listener played an artist.
+
+There are no tracks in it: each artist becomes one. Nor are there times: a listener's artists are
+one session, in the order of the file, which is that of the counts.
+"""
+
+from pathlib import Path
+
+from training.importers.collector import BadLine, Collector, ImportOptions
+from training.importers.lines import each_line, files
+from training.interactions import Interactions
+
+ABOUT = "Last.fm 360K, usersha1-artmbid-artname-plays.tsv (artists as tracks)"
+
+
+def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
+    """Stream the file."""
+
+    def use(line: str) -> None:
+        user, _, rest = line.partition("\t")
+        mbid, _, rest = rest.partition("\t")
+        artist, tab, plays = rest.rpartition("\t")
+        if not tab:
+            raise BadLine(len(line) + 1, "must have 4 fields by tabs")
+        if not user:
+            raise BadLine(1, "user id must not be empty")
+        if not artist.strip():
+            raise BadLine(len(user) + len(mbid) + 3, "artist must not be empty")
+        count = plays.strip()
+        if not (count.isascii() and count.isdigit()) or len(count) > 9 or int(count) < 1:
+            raise BadLine(len(line) - len(plays) + 1, "plays must be a count of at least 1", plays)
+        track = into.named_track(mbid, artist.strip(), artist.strip())
+        into.add(user, track, 0, session=user, plays=int(count))
+
+    for file in files(path, ("plays.tsv", "plays.tsv.gz", "plays.tsv.bz2")):
+        each_line(file, into, options.progress, use)
+    return into.finish(options, stamped=False)

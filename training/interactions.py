@@ -1,0 +1,275 @@
+"""Interactions: who heard which track for how long, in sessions, as columns of numbers.
+
+The one thing that every model is fitted on, whether it comes from an event log or from a public
+data set. On disk it is a Parquet file, the training table.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from core.catalog import Catalog
+from core.errors import InputError
+
+FORMAT = 1
+COLUMNS = ("session", "position", "user", "track", "time", "at")
+
+Ints = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """Listens in order: sessions one after another, each in the order in which it was heard.
+
+    Attributes:
+        session: int64, (rows,), 0..sessions-1, never falling.
+        position: int32, (rows,), place of the listen in its session, from 0, rising.
+        user: int32, (rows,), index into `users`.
+        track: int32, (rows,), catalog index, always known.
+        time: float32, (rows,), share heard, in [0, 1].
+        at_ms: int64, (rows,), Unix time in ms.
+        propensity: float32, (rows,), chance with which a recommender chose the track; NaN where
+            none did or none knows.
+        plays: int32, (rows,), how often; above 1 only in data sets that give counts.
+        weight: float32, (rows,), what the listen counts for; 1 unless propensities say otherwise.
+        users: Listener ids.
+        catalog: The catalog that `track` speaks of.
+        sources: File -> SHA-256 of what it was made from.
+    """
+
+    session: npt.NDArray[np.int64]
+    position: npt.NDArray[np.int32]
+    user: npt.NDArray[np.int32]
+    track: npt.NDArray[np.int32]
+    time: Floats
+    at_ms: npt.NDArray[np.int64]
+    propensity: Floats
+    plays: npt.NDArray[np.int32]
+    weight: Floats
+    users: Sequence[str]
+    catalog: Catalog
+    sources: Mapping[str, str]
+
+    def __len__(self) -> int:
+        return len(self.track)
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are."""
+        return int(self.session[-1]) + 1 if len(self) else 0
+
+    @property
+    def starts(self) -> npt.NDArray[np.int64]:
+        """Row where each session begins, and the number of rows: int64, (sessions + 1,)."""
+        starts: npt.NDArray[np.int64] = np.searchsorted(
+            self.session, np.arange(self.sessions + 1)
+        ).astype(np.int64)
+        return starts
+
+    def where(self, keep: npt.NDArray[np.bool_]) -> "Interactions":
+        """The rows that are kept, their sessions numbered anew; listeners keep their index."""
+        session = self.session[keep]
+        fresh = np.ones(len(session), dtype=bool)
+        fresh[1:] = session[1:] != session[:-1]
+        return replace(
+            self,
+            session=np.cumsum(fresh, dtype=np.int64) - 1,
+            position=self.position[keep],
+            user=self.user[keep],
+            track=self.track[keep],
+            time=self.time[keep],
+            at_ms=self.at_ms[keep],
+            propensity=self.propensity[keep],
+            plays=self.plays[keep],
+            weight=self.weight[keep],
+        )
+
+    def between(self, since_ms: int | None, until_ms: int | None) -> "Interactions":
+        """Sessions that began at `since_ms` or later and before `until_ms`."""
+        began = self.at_ms[self.starts[:-1]][self.session]
+        keep = np.ones(len(self), dtype=bool)
+        if since_ms is not None:
+            keep &= began >= since_ms
+        if until_ms is not None:
+            keep &= began < until_ms
+        return self.where(keep)
+
+    def split(self, late: float) -> tuple["Interactions", "Interactions"]:
+        """Earlier and later sessions, cut by the time at which they began.
+
+        Args:
+            late: Share of the sessions in the later part, in [0, 1).
+        """
+        began = self.at_ms[self.starts[:-1]]
+        order = np.argsort(began, kind="stable")
+        is_late = np.zeros(self.sessions, dtype=bool)
+        is_late[order[self.sessions - round(self.sessions * late) :]] = True
+        rows = is_late[self.session]
+        return self.where(~rows), self.where(rows)
+
+    def inversely_weighted(self, most: float) -> "Interactions":
+        """The same, each listen counting for the inverse of its chance.
+
+        Weights have mean 1 over the listens that have a chance; the others keep weight 1.
+
+        Args:
+            most: Inverse chances above this multiple of the smallest one are cut to it, so that
+                a few rare listens do not decide everything.
+        """
+        known = np.isfinite(self.propensity) & (self.propensity > 0)
+        if not known.any():
+            raise InputError.one(
+                "the log", "has no propensities to weight by. Train without --inverse-propensity"
+            )
+        inverse = 1.0 / self.propensity[known].astype(np.float64)
+        inverse = np.minimum(inverse, most * inverse.min())
+        weight = np.ones(len(self), dtype=np.float32)
+        weight[known] = inverse / inverse.mean()
+        return replace(self, weight=weight)
+
+
+def assemble(
+    user: Ints,
+    track: Ints,
+    time: npt.NDArray[np.floating],
+    at_ms: Ints,
+    users: Sequence[str],
+    catalog: Catalog,
+    sources: Mapping[str, str],
+    *,
+    session: Ints | None = None,
+    position: Ints | None = None,
+    place: Ints | None = None,
+    plays: Ints | None = None,
+    propensity: npt.NDArray[np.floating] | None = None,
+    gap_s: float = 1800,
+) -> Interactions:
+    """Interactions out of unordered rows.
+
+    Rows of a session are ordered by `position`, or else by clock and, where that is the same, by
+    `place` (default: as given). Where no session is given, one ends when the listener's next
+    listen begins more than `gap_s` later.
+    """
+    rows = len(track)
+    clock = np.asarray(at_ms)
+    place = np.arange(rows) if place is None else place
+    fresh = np.ones(rows, dtype=bool)
+    if session is None:
+        order = np.lexsort((place, clock, user))
+        same = user[order][1:] == user[order][:-1]
+        fresh[1:] = ~same | (np.diff(clock[order]) > gap_s * 1000)
+    else:
+        order = np.lexsort((place, clock if position is None else position, session))
+        fresh[1:] = session[order][1:] != session[order][:-1]
+    code = np.cumsum(fresh, dtype=np.int64) - 1
+    begins = np.flatnonzero(fresh)
+    chance = np.full(rows, np.nan) if propensity is None else propensity
+    return Interactions(
+        session=code,
+        position=(np.arange(rows) - (begins[code] if rows else 0)).astype(np.int32),
+        user=np.asarray(user)[order].astype(np.int32),
+        track=np.asarray(track)[order].astype(np.int32),
+        time=np.asarray(time)[order].astype(np.float32),
+        at_ms=clock[order].astype(np.int64),
+        propensity=np.asarray(chance)[order].astype(np.float32),
+        plays=np.ones(rows, dtype=np.int32)
+        if plays is None
+        else np.asarray(plays)[order].astype(np.int32),
+        weight=np.ones(rows, dtype=np.float32),
+        users=users,
+        catalog=catalog,
+        sources=sources,
+    )
+
+
+def save_table(path: Path, table: Interactions, about: Mapping[str, Any]) -> None:
+    """Write the training table: Parquet; the catalog's checksum stands in its metadata."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    manifest = {
+        "format": FORMAT,
+        "catalog": table.catalog.checksum,
+        "sources": dict(table.sources),
+        **about,
+    }
+    columns = {
+        "session": pa.array(table.session),
+        "position": pa.array(table.position),
+        "user": pa.DictionaryArray.from_arrays(
+            pa.array(table.user), pa.array(list(table.users), pa.string())
+        ),
+        "track": pa.array(table.track),
+        "time": pa.array(table.time),
+        "at": pa.array(table.at_ms, pa.timestamp("ms", "UTC")),
+        "plays": pa.array(table.plays),
+    }
+    content = pa.table(columns).replace_schema_metadata({"segue": json.dumps(manifest)})
+    beside = path.with_name(path.name + ".part")
+    parquet.write_table(content, beside, compression="zstd")
+    beside.replace(path)
+
+
+def load_table(path: Path, catalog: Catalog) -> Interactions:
+    """Read a training table made for this catalog.
+
+    Raises:
+        InputError: Missing, foreign, or made for another catalog.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    where = str(path)
+    try:
+        content = parquet.read_table(path)
+    except FileNotFoundError as error:
+        raise InputError.one(where, "does not exist") from error
+    except (OSError, pa.ArrowException) as error:
+        raise InputError.one(where, f"must be a Parquet file: {error}") from error
+    manifest = json.loads((content.schema.metadata or {}).get(b"segue", b"{}"))
+    missing = [name for name in COLUMNS if name not in content.column_names]
+    if manifest.get("format") != FORMAT or missing:
+        raise InputError.one(
+            where,
+            "must be a training table that segue wrote. "
+            "Make one from a table of your own with: segue data import table FILE --to DIR",
+        )
+    if manifest["catalog"] != catalog.checksum:
+        raise InputError.one(
+            where, "was made for another catalog. Give the tracks.jsonl that lies beside it"
+        )
+    user = content.column("user").combine_chunks()
+    if not pa.types.is_dictionary(user.type):
+        user = user.dictionary_encode()
+    at = content.column("at").cast(pa.int64())
+    rows = len(content)
+    return Interactions(
+        session=content.column("session").to_numpy(),
+        position=content.column("position").to_numpy(),
+        user=user.indices.to_numpy().astype(np.int32),
+        track=content.column("track").to_numpy(),
+        time=content.column("time").to_numpy(),
+        at_ms=at.to_numpy(),
+        propensity=np.full(rows, np.nan, dtype=np.float32),
+        plays=content.column("plays").to_numpy(),
+        weight=np.ones(rows, dtype=np.float32),
+        users=user.dictionary.to_pylist(),
+        catalog=catalog,
+        sources={path.name: checksum(path)},
+    )
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
