@@ -1,0 +1,424 @@
+"""The HTTP contract: what is answered, what is refused, and that a refusal changes nothing."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.requests import MAX_BODY
+from app.serving import Chain, Propose
+from core.candidates import Candidates
+from core.listener import Listener
+from tests import service, worlds
+from tests.service import events_in, running
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    with running(tmp_path) as made:
+        yield made
+
+
+def test_a_first_visit_gets_a_track_of_the_catalog(client: TestClient) -> None:
+    response = client.post("/recommend", json={"user": 7})
+
+    assert response.status_code == 200
+    answer = response.json()
+    assert set(answer) == {
+        "user", "track", "tracks", "decision", "experiments", "strategy", "answered_by",
+    }  # fmt: skip
+    assert answer["user"] == 7
+    assert answer["tracks"] == [answer["track"]]
+    assert answer["track"] in worlds.small_catalog().ids
+    assert answer["answered_by"] == "random"
+
+
+def test_ids_come_back_as_they_were_sent(client: TestClient) -> None:
+    assert client.post("/recommend", json={"user": "7"}).json()["user"] == "7"
+    assert client.post("/recommend", json={"user": 7}).json()["user"] == 7
+
+
+def test_a_number_and_its_digits_are_one_listener(client: TestClient, tmp_path: Path) -> None:
+    client.post("/recommend", json={"user": 7})
+    client.post("/recommend", json={"user": "7"})
+
+    assert [event["turn"] for event in events_in(tmp_path)] == [1, 2]
+
+
+def test_n_tracks_are_all_different(client: TestClient, tmp_path: Path) -> None:
+    answer = client.post("/recommend", json={"user": 7, "n": 20}).json()
+
+    assert len(set(answer["tracks"])) == 20
+    assert answer["track"] == answer["tracks"][0]
+    assert events_in(tmp_path)[0]["recommendations"] == answer["tracks"]
+
+
+def test_fewer_tracks_come_when_fewer_are_proposed(client: TestClient) -> None:
+    body = {"user": 7, "track": 1000, "time": 0.5, "n": 100}
+
+    assert len(client.post("/recommend", json=body).json()["tracks"]) == len(worlds.list_of(0))
+
+
+def test_excluded_tracks_do_not_come(client: TestClient) -> None:
+    catalog = worlds.small_catalog()
+    keep, *drop = [catalog.ids[track] for track in worlds.list_of(0)]
+    body = {"user": 7, "track": 1000, "time": 0.5, "exclude": [*drop, "no such track"]}
+
+    assert client.post("/recommend", json=body).json()["tracks"] == [keep]
+
+
+def test_excluding_everything_is_refused_and_changes_nothing(
+    client: TestClient, tmp_path: Path
+) -> None:
+    everything = worlds.small_catalog().ids
+
+    response = client.post("/recommend", json={"user": 7, "exclude": everything})
+
+    assert response.status_code == 422
+    assert response.json()["error"]["code"] == "nothing_left"
+    assert events_in(tmp_path) == []
+    client.post("/recommend", json={"user": 7})
+    assert events_in(tmp_path)[0]["turn"] == 1
+
+
+def test_an_unknown_track_is_no_error(client: TestClient, tmp_path: Path) -> None:
+    response = client.post("/recommend", json={"user": 7, "track": "elsewhere", "time": 0.5})
+
+    assert response.status_code == 200
+    assert response.json()["answered_by"] == "random"
+    assert events_in(tmp_path)[0]["track"] == "elsewhere"
+
+
+def test_explain_tells_who_abstained_and_why(client: TestClient) -> None:
+    answer = client.post("/recommend", json={"user": 7, "explain": True}).json()
+
+    assert any("contextual: abstained" in reason for reason in answer["why"]) or any(
+        "improved: abstained" in reason for reason in answer["why"]
+    )
+    assert answer["why"][-1] == "drawn from 24 candidates, chance 0.04167"
+
+
+def test_an_experiments_arm_answers_with_its_strategy(client: TestClient) -> None:
+    named = {"C": "contextual", "T1": "improved"}
+    seen = set()
+    for user in range(40):
+        answer = client.post("/recommend", json={"user": user}).json()
+        arm = answer["experiments"]["fallback"]
+        assert answer["strategy"] == named[arm]
+        seen.add(arm)
+    assert seen == {"C", "T1"}
+
+
+def test_the_event_says_what_the_response_said(client: TestClient, tmp_path: Path) -> None:
+    answer = client.post(
+        "/recommend",
+        json={"user": 7, "track": 1000, "time": 0.5, "attributes": {"country": "NL"}},
+    ).json()
+
+    (event,) = events_in(tmp_path)
+    assert event["message"] == "next"
+    assert event["timestamp"] == service.START_MS
+    assert (event["user"], event["track"], event["time"]) == (7, 1000, 0.5)
+    assert event["recommendation"] == answer["track"]
+    for key in ("decision", "experiments", "strategy", "answered_by"):
+        assert event[key] == answer[key]
+    assert event["attributes"] == {"country": "NL"}
+    assert event["propensity"] == pytest.approx(1 / event["candidates"])
+    assert event["schema"] == 1
+    assert event["turn"] == 1
+    assert event["session"] == event["decision"]
+    assert event["config"] == client.get("/readyz").json()["config"]
+    assert event["forced"] is False
+    assert 0 < event["latency"] < 10
+
+
+def test_feedback_is_remembered_and_logged(client: TestClient, tmp_path: Path) -> None:
+    client.post("/recommend", json={"user": 7})
+    told = client.post("/feedback", json={"user": 7, "track": 1000, "time": 0.4})
+    client.post("/recommend", json={"user": 7})
+
+    assert (told.status_code, told.json()) == (200, {"user": 7})
+    first, heard, second = events_in(tmp_path)
+    assert heard["message"] == "heard"
+    assert heard["session"] == first["session"] == second["session"]
+    assert second["candidates"] == len(worlds.list_of(0))  # it acted on what feedback told
+
+
+def test_final_feedback_ends_the_session(client: TestClient, tmp_path: Path) -> None:
+    client.post("/recommend", json={"user": 7})
+    client.post("/feedback", json={"user": 7, "track": 1000, "time": 0.4, "final": True})
+    client.post("/recommend", json={"user": 7})
+
+    first, last, second = events_in(tmp_path)
+    assert last["message"] == "last"
+    assert last["session"] == first["session"]
+    assert second["session"] == second["decision"] != first["session"]
+    assert second["answered_by"] == "random"  # no listen in the new session
+
+
+def test_silence_ends_the_session(tmp_path: Path) -> None:
+    clock = service.Clock()
+    with running(tmp_path, clock=clock, state={"session_gap_s": 60}) as client:
+        client.post("/recommend", json={"user": 7})
+        clock.tick(60)
+        client.post("/recommend", json={"user": 7})
+        clock.tick(60.001)
+        client.post("/recommend", json={"user": 7})
+
+    first, second, third = events_in(tmp_path)
+    assert second["session"] == first["session"] != third["session"]
+
+
+def test_a_retried_request_gets_the_same_answer_and_one_line(
+    client: TestClient, tmp_path: Path
+) -> None:
+    once = client.post("/recommend", json={"user": 7}, headers={"Idempotency-Key": "a"})
+    again = client.post("/recommend", json={"user": 7}, headers={"Idempotency-Key": "a"})
+    other = client.post("/recommend", json={"user": 8}, headers={"Idempotency-Key": "a"})
+
+    assert once.content == again.content
+    assert other.json()["user"] == 8
+    assert [event["user"] for event in events_in(tmp_path)] == [7, 8]
+
+
+def test_a_key_makes_a_fresh_server_answer_the_same(tmp_path: Path) -> None:
+    answers = []
+    for run in ("one", "two"):
+        with running(tmp_path / run) as client:
+            if run == "two":
+                client.post("/recommend", json={"user": 99})  # what others ask changes nothing
+            response = client.post("/recommend", json={"user": 7}, headers={"Idempotency-Key": "k"})
+            answers.append(response.json()["track"])
+    assert answers[0] == answers[1]
+
+
+def test_a_key_with_another_body_is_refused(client: TestClient, tmp_path: Path) -> None:
+    client.post("/recommend", json={"user": 7}, headers={"Idempotency-Key": "a"})
+
+    response = client.post("/recommend", json={"user": 7, "n": 2}, headers={"Idempotency-Key": "a"})
+
+    assert response.status_code == 422
+    assert response.json()["error"]["code"] == "idempotency_key_reused"
+    assert len(events_in(tmp_path)) == 1
+
+
+NESTED = b'{"user": 7, "attributes": {"a": ' + b"[" * 1000 + b"]" * 1000 + b"}}"
+RECOMMEND_FAULTS: dict[str, tuple[bytes, int, str | None]] = {
+    "no-json": (b"{user: 7}", 400, None),
+    "empty-body": (b"", 400, None),
+    "cut-json": (b'{"user": 7', 400, None),
+    "not-utf-8": (b'{"user": "\xff"}', 400, None),
+    "an-array": (b"[7]", 422, None),
+    "null": (b"null", 422, None),
+    "no-user": (b"{}", 422, "user"),
+    "null-user": (b'{"user": null}', 422, "user"),
+    "float-user": (b'{"user": 7.0}', 422, "user"),
+    "boolean-user": (b'{"user": true}', 422, "user"),
+    "empty-user": (b'{"user": ""}', 422, "user"),
+    "padded-user": (b'{"user": "7 "}', 422, "user"),
+    "long-user": (b'{"user": "' + b"x" * 257 + b'"}', 422, "user"),
+    "huge-user": (b'{"user": 9223372036854775808}', 422, "user"),
+    "long-track": (b'{"user": 7, "time": 0, "track": "' + b"x" * 257 + b'"}', 422, "track"),
+    "time-below-0": (b'{"user": 7, "track": 1000, "time": -0.01}', 422, "time"),
+    "time-above-1": (b'{"user": 7, "track": 1000, "time": 1.01}', 422, "time"),
+    "time-nan": (b'{"user": 7, "track": 1000, "time": NaN}', 422, "time"),
+    "time-infinite": (b'{"user": 7, "track": 1000, "time": Infinity}', 422, "time"),
+    "time-overflowing": (b'{"user": 7, "track": 1000, "time": 1e999}', 422, "time"),
+    "time-a-string": (b'{"user": 7, "track": 1000, "time": "0.5"}', 422, "time"),
+    "time-a-boolean": (b'{"user": 7, "track": 1000, "time": true}', 422, "time"),
+    "time-without-track": (b'{"user": 7, "time": 0.5}', 422, None),
+    "track-without-time": (b'{"user": 7, "track": 1000}', 422, None),
+    "n-0": (b'{"user": 7, "n": 0}', 422, "n"),
+    "n-101": (b'{"user": 7, "n": 101}', 422, "n"),
+    "n-a-float": (b'{"user": 7, "n": 1.5}', 422, "n"),
+    "n-a-boolean": (b'{"user": 7, "n": true}', 422, "n"),
+    "exclude-no-array": (b'{"user": 7, "exclude": 1000}', 422, "exclude"),
+    "exclude-of-nulls": (b'{"user": 7, "exclude": [null]}', 422, "exclude.0"),
+    "attribute-nan": (b'{"user": 7, "attributes": {"a": NaN}}', 422, "attributes.a"),
+    "attribute-nested": (b'{"user": 7, "attributes": {"a": {}}}', 422, "attributes.a"),
+    "attribute-very-nested": (NESTED, 400, None),
+    "unknown-field": (b'{"user": 7, "tracc": 1}', 422, "tracc"),
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"), RECOMMEND_FAULTS.values(), ids=RECOMMEND_FAULTS.keys()
+)
+def test_a_faulty_body_is_refused_and_changes_nothing(
+    client: TestClient, tmp_path: Path, body: bytes, status: int, field: str | None
+) -> None:
+    response = client.post("/recommend", content=body)
+
+    assert_error(response, status, field)
+    assert events_in(tmp_path) == []
+    client.post("/recommend", json={"user": 7})
+    assert events_in(tmp_path)[0]["turn"] == 1
+
+
+OTHER_FAULTS: dict[str, tuple[str, str, bytes | None, dict[str, str], int]] = {
+    "body-too-large": ("POST", "/recommend", b" " * (MAX_BODY + 1), {}, 413),
+    "feedback-too-large": ("POST", "/feedback", b" " * (MAX_BODY + 1), {}, 413),
+    "a-form": ("POST", "/recommend", b"user=7", {"Content-Type": "text/plain"}, 415),
+    "get-recommend": ("GET", "/recommend", None, {}, 405),
+    "delete-feedback": ("DELETE", "/feedback", None, {}, 405),
+    "post-experiments": ("POST", "/experiments", b"{}", {}, 405),
+    "unknown-path": ("GET", "/nowhere", None, {}, 404),
+    "unknown-track": ("GET", "/tracks/4211", None, {}, 404),
+    "unknown-track-of-old": ("GET", "/track/4211", None, {}, 404),
+    "empty-key": ("POST", "/recommend", b'{"user": 7}', {"Idempotency-Key": ""}, 422),
+    "long-key": ("POST", "/recommend", b'{"user": 7}', {"Idempotency-Key": "k" * 257}, 422),
+    "feedback-without-track": ("POST", "/feedback", b'{"user": 7}', {}, 422),
+    "feedback-null-track": ("POST", "/feedback", b'{"user":7,"track":null,"time":1}', {}, 422),
+    "feedback-final-a-number": (
+        "POST", "/feedback", b'{"user": 7, "track": 1, "time": 1, "final": 1}', {}, 422,
+    ),
+    "next-without-time": ("POST", "/next/7", b'{"track": 1000}', {}, 422),
+    "next-time-above-1": ("POST", "/next/7", b'{"track": 1000, "time": 2}', {}, 422),
+    "next-padded-user": ("POST", "/next/%207", b'{"track": 1000, "time": 1}', {}, 422),
+    "next-long-user": ("POST", f"/next/{'x' * 257}", b'{"track": 1000, "time": 1}', {}, 422),
+    "last-no-json": ("POST", "/last/7", b"track", {}, 400),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "headers", "status"), OTHER_FAULTS.values(), ids=OTHER_FAULTS.keys()
+)
+def test_every_other_refusal_has_the_same_shape(
+    client: TestClient,
+    tmp_path: Path,
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: dict[str, str],
+    status: int,
+) -> None:
+    response = client.request(method, path, content=body, headers=headers)
+
+    assert_error(response, status)
+    assert events_in(tmp_path) == []
+
+
+def assert_error(response: Any, status: int, field: str | None = None) -> None:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/json"
+    answer = response.json()
+    assert set(answer) == {"error"}
+    assert set(answer["error"]) == {"code", "message", "field"}
+    assert answer["error"]["message"]
+    if field is not None:
+        assert answer["error"]["field"] == field
+
+
+def test_a_wrong_method_names_the_right_one(client: TestClient) -> None:
+    assert client.get("/recommend").headers["allow"] == "POST"
+
+
+def test_a_body_in_many_parts_is_put_together(client: TestClient) -> None:
+    whole = json.dumps({"user": 7, "exclude": list(range(500))}).encode()
+
+    def parts() -> Iterator[bytes]:
+        for start in range(0, len(whole), 100):
+            yield whole[start : start + 100]
+
+    assert client.post("/recommend", content=parts()).status_code == 200
+
+
+def test_a_charset_is_no_other_content_type(client: TestClient) -> None:
+    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
+
+    assert client.post("/recommend", content=b'{"user": 7}', headers=headers).status_code == 200
+
+
+def test_the_predecessors_clients_work_unchanged(client: TestClient, tmp_path: Path) -> None:
+    assert client.get("/").json()["status"] == "alive"
+    assert client.get("/track/1010").json() == {
+        "track": 1010, "artist": "Artist a", "title": "Title 1",
+    }  # fmt: skip
+    played = client.post("/next/7", json={"track": 1000, "time": 1.0})
+    last = client.post("/last/7", json={"track": 1010, "time": 0.25})
+
+    assert set(played.json()) == {"user", "track"}
+    assert played.json()["user"] == 7
+    assert last.json() == {"user": 7}
+    assert [(e["message"], e["user"], e["track"]) for e in events_in(tmp_path)] == [
+        ("next", 7, 1000),
+        ("last", 7, 1010),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/tracks/1010", "/tracks/01010"], ids=["known", "other-digits"])
+def test_a_track_is_found_by_its_id_alone(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == (200 if path == "/tracks/1010" else 404)
+
+
+def test_the_server_says_that_it_lives_and_is_ready(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "alive"}
+    assert client.get("/readyz").json()["status"] == "ready"
+
+
+def test_metrics_count_answers_and_refusals(client: TestClient) -> None:
+    client.post("/recommend", json={"user": 7})
+    client.post("/recommend", content=b"{")
+
+    text = client.get("/metrics").text
+    assert 'segue_rejections_total{code="invalid_json"} 1.0' in text
+    assert "segue_listeners 1.0" in text
+    assert sum(
+        float(line.split()[-1]) for line in text.splitlines() if "segue_answers_total{" in line
+    ) == pytest.approx(1.0)
+
+
+def test_openapi_documents_every_route(client: TestClient) -> None:
+    described = client.get("/openapi.json").json()
+
+    assert {"/recommend", "/feedback", "/tracks/{track}", "/experiments", "/next/{user}"} <= set(
+        described["paths"]
+    )
+    body = described["paths"]["/recommend"]["post"]["requestBody"]["content"]["application/json"]
+    assert set(body["schema"]["properties"]) == {
+        "user", "track", "time", "n", "exclude", "attributes", "explain",
+    }  # fmt: skip
+    assert client.get("/docs").status_code == 200
+
+
+def serve_with(folder: Path, propose: Propose) -> TestClient:
+    """A server whose every chain asks this one function, under the name `random`."""
+    serving = service.loaded(folder)
+    chain = Chain((("random", propose),), frozenset({"random"}))
+    app = create_app(
+        dataclasses.replace(serving, chains=dict.fromkeys(serving.chains, chain)), service.Clock()
+    )
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def test_a_mistake_of_ours_is_a_500_of_the_same_shape_and_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcomes: list[Candidates | None] = [None, Candidates([0])]
+
+    def fails_once(listener: Listener) -> Candidates:
+        found = outcomes.pop(0)
+        if found is None:
+            raise ZeroDivisionError
+        return found
+
+    with serve_with(tmp_path, fails_once) as client:
+        response = client.post("/recommend", json={"user": 7})
+        client.post("/recommend", json={"user": 7})
+
+    assert_error(response, 500)
+    assert "ZeroDivisionError" in caplog.text
+    assert [event["turn"] for event in events_in(tmp_path)] == [1]
+
+
+def test_an_answer_that_the_arm_does_not_declare_is_our_error_and_no_line(tmp_path: Path) -> None:
+    with serve_with(tmp_path, lambda listener: Candidates([0], None, "elsewhere")) as client:
+        response = client.post("/recommend", json={"user": 7})
+
+    assert_error(response, 500)
+    assert events_in(tmp_path) == []

@@ -1,0 +1,130 @@
+"""A server over the small world, from real files, for tests that speak HTTP to it in process."""
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.serving import Serving, load
+from app.settings import load_settings
+from tests import worlds
+
+START_MS = 1_700_000_000_000
+
+CONFIG: dict[str, Any] = {
+    "catalog": {
+        "tracks": "tracks.jsonl",
+        "top": "top_tracks.json",
+        "lists": {"contextual": "contextual.jsonl", "personal": "personal.jsonl"},
+    },
+    "strategies": {
+        "random": {"type": "random"},
+        "popular": {"type": "top_pop", "top": 8, "fallback": "random"},
+        "contextual": {"type": "contextual", "list": "contextual", "fallback": "random"},
+        "improved": {
+            "type": "contextual_and_popular",
+            "list": "contextual",
+            "popular": "popular",
+            "fallback": "random",
+        },
+    },
+    "default": "contextual",
+    "experiments": [
+        {
+            "name": "fallback",
+            "salt": "2026-11",
+            "arms": {
+                "C": {"strategy": "contextual", "weight": 50},
+                "T1": {"strategy": "improved", "weight": 50},
+            },
+        }
+    ],
+    "events": {"dir": "log"},
+}
+
+
+class Clock:
+    """Unix time in ms that only moves when told to."""
+
+    def __init__(self, at_ms: int = START_MS) -> None:
+        self.at_ms = at_ms
+
+    def __call__(self) -> int:
+        return self.at_ms
+
+    def tick(self, seconds: float) -> None:
+        self.at_ms += round(seconds * 1000)
+
+
+def write_world(folder: Path) -> None:
+    """The small world as the files that a config names."""
+    catalog = worlds.small_catalog()
+    ids = catalog.ids
+    _lines(folder / "tracks.jsonl", (catalog.describe(index) for index in range(len(catalog))))
+    (folder / "top_tracks.json").write_text(json.dumps([ids[index] for index in worlds.TOP]))
+    _lines(
+        folder / "contextual.jsonl",
+        (
+            {"track": ids[track], "recommendations": [ids[t] for t in worlds.list_of(track)]}
+            for track in range(worlds.TRACKS)
+            if track not in worlds.WITHOUT_LIST
+        ),
+    )
+    _lines(
+        folder / "personal.jsonl",
+        ({"user": user, "tracks": [ids[t] for t in worlds.list_for(user)]} for user in range(1, 7)),
+    )
+
+
+def write_config(
+    folder: Path, change: Callable[[dict[str, Any]], object] | None = None, **sections: Any
+) -> Path:
+    """The small world and a config over it, changed by whole sections or by a function."""
+    if not (folder / "tracks.jsonl").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_world(folder)
+    config = {**copy.deepcopy(CONFIG), **sections}
+    if change is not None:
+        change(config)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path
+
+
+def loaded(
+    folder: Path, change: Callable[[dict[str, Any]], object] | None = None, **sections: Any
+) -> Serving:
+    """What would be served."""
+    return load(load_settings(write_config(folder, change, **sections)))
+
+
+@contextmanager
+def running(
+    folder: Path,
+    change: Callable[[dict[str, Any]], object] | None = None,
+    clock: Clock | None = None,
+    **sections: Any,
+) -> Iterator[TestClient]:
+    """A client of a server in this process; its own mistakes come as a 500, not as an exception."""
+    app = create_app(loaded(folder, change, **sections), clock or Clock())
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+def events_in(folder: Path) -> list[dict[str, Any]]:
+    """Every event in the log folder, in the order written."""
+    return [
+        json.loads(line)
+        for path in sorted((folder / "log").glob("events-*.jsonl"))
+        for line in path.read_bytes().splitlines()
+    ]
+
+
+def _lines(path: Path, records: Any) -> None:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
