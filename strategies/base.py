@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr
+from pydantic.fields import FieldInfo
 
 from core.candidates import Candidates, Weights
 from core.catalog import Catalog
@@ -38,15 +39,17 @@ class Names:
     """Marks a param that names something else in config, so that the name is checked at start.
 
     Attributes:
-        kind: What it names: lists keyed by track or by user, or another strategy.
+        kind: What it names: lists keyed by track or by user, another strategy, or a track of the
+            catalog by its id.
     """
 
-    kind: Literal["track lists", "user lists", "strategy"]
+    kind: Literal["track lists", "user lists", "strategy", "track"]
 
 
 TrackLists = Annotated[str, Names("track lists")]
 UserLists = Annotated[str, Names("user lists")]
 StrategyName = Annotated[str, Names("strategy")]
+CatalogTrack = Annotated[StrictInt | StrictStr, Names("track")]
 
 
 class UnheardParams(Params):
@@ -72,12 +75,18 @@ class ListParams(UnheardParams):
 
 
 class Named:
-    """A strategy under its name in config: what another strategy holds when it names one."""
+    """A strategy under its name in config: what another strategy holds when it names one.
 
-    __slots__ = ("_strategy", "name")
+    Attributes:
+        name: Its name in config.
+        always_answers: Whether it never abstains.
+    """
+
+    __slots__ = ("_strategy", "always_answers", "name")
 
     def __init__(self, name: str, strategy: Strategy) -> None:
         self.name = name
+        self.always_answers: bool = getattr(strategy, "always_answers", False)
         self._strategy = strategy
 
     def propose(self, listener: Listener) -> Candidates | None:
@@ -145,9 +154,13 @@ def named_in(params: BaseModel, kind: str) -> list[tuple[str, str]]:
     """Every (path, name) in `params` that names something of this kind; nested params too."""
     found: list[tuple[str, str]] = []
     for key, info in type(params).model_fields.items():
-        marks = [m for m in info.metadata if isinstance(m, Names)] or _marks_inside(info.annotation)
-        _names_in(getattr(params, key), key, kind, marks, found)
+        _names_in(getattr(params, key), key, kind, marks_of(info), found)
     return found
+
+
+def marks_of(info: FieldInfo) -> list[Names]:
+    """What a param names, if it names anything."""
+    return [m for m in info.metadata if isinstance(m, Names)] or _marks_inside(info.annotation)
 
 
 def _names_in(value: Any, path: str, kind: str, marks: list[Names], found: list[Any]) -> None:
@@ -161,8 +174,8 @@ def _names_in(value: Any, path: str, kind: str, marks: list[Names], found: list[
                 found.append((f"{path}.{key}", key))
             else:
                 _names_in(item, f"{path}.{key}", kind, marks, found)
-    elif isinstance(value, str) and any(m.kind == kind for m in marks):
-        found.append((path, value))
+    elif isinstance(value, str | int) and any(m.kind == kind for m in marks):
+        found.append((path, str(value)))
 
 
 def _marks_inside(annotation: Any) -> list[Names]:

@@ -1,11 +1,9 @@
 """Constant: always one track, the canary of an experiment."""
 
-from pydantic import StrictInt, StrictStr
-
 from core.candidates import Candidates
 from core.errors import SegueError
 from core.listener import UNKNOWN, Listener
-from strategies.base import Artifacts, Params
+from strategies.base import Artifacts, CatalogTrack, Params
 from strategies.registry import strategy
 
 
@@ -16,7 +14,7 @@ class ConstantParams(Params):
         track: Id of the track, as in the catalog.
     """
 
-    track: StrictInt | StrictStr
+    track: CatalogTrack
 
 
 @strategy("constant", ConstantParams)
@@ -31,6 +29,8 @@ class Constant:
     Chance: 1.
     Cost: none; the candidates are made once.
     """
+
+    always_answers = True
 
     def __init__(self, params: ConstantParams, artifacts: Artifacts) -> None:
         index = artifacts.catalog.index_of(params.track)

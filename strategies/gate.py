@@ -69,13 +69,17 @@ class Gate:
 
     Reads: the last listen of the session, and what the case's strategy reads.
     Abstains: no case fits (the last one has a `below`, and there is no previous track or its time
-        is not below it), or the case's strategy abstains; its own `fallback` is not asked.
+        is not below it), or the case's strategy abstains; its own `fallback` is not asked. So
+        never, if the last case has no `below` and all strategies always answer.
     Chance: as the case's strategy has it.
     Cost: that of the case's strategy.
     """
 
     def __init__(self, params: GateParams, artifacts: Artifacts) -> None:
         self._cases = [(case.below, artifacts.strategies[case.use]) for case in params.cases]
+        self.always_answers = params.cases[-1].below is None and all(
+            use.always_answers for _, use in self._cases
+        )
 
     def propose(self, listener: Listener) -> Candidates | None:
         last = listener.last

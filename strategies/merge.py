@@ -57,7 +57,8 @@ class Merge:
     make sense here. Equal scores stand in the order of appearance.
 
     Reads: what its strategies read; what was heard, if `unheard` asks for it.
-    Abstains: all of them abstain, or all was heard. When some abstain, the others are merged.
+    Abstains: all of them abstain, so never if one always answers; or, with `unheard`, all was
+        heard. When some abstain, the others are merged.
     Chance: as `draw` says, proportional to the score by default.
     Cost: O(tracks proposed); ranking them costs several times the default draw, which needs none.
     """
@@ -67,6 +68,9 @@ class Merge:
         self._strategies = [
             (artifacts.strategies[name], weight) for name, weight in params.strategies.items()
         ]
+        self.always_answers = params.unheard == "none" and any(
+            member.always_answers for member, _ in self._strategies
+        )
         ranks = np.arange(1, params.depth + 1, dtype=np.float64)
         scores: Weights = 1.0 / (params.k + ranks)
         self._scores = scores

@@ -30,8 +30,8 @@ class Mixed:
     """Propose what all its strategies do, each as likely as its weight says.
 
     Reads: what its strategies read.
-    Abstains: all of them abstain. When some do, the others share their weight; a single one left
-        is named as the one that answered.
+    Abstains: all of them abstain, so never if one always answers. When some do, the others share
+        their weight; a single one left is named as the one that answered.
     Chance: exact: the sum over the strategies of weight times the track's chance there.
     Cost: that of all its strategies; mixing in the whole catalog adds nothing to it.
     """
@@ -40,6 +40,7 @@ class Mixed:
         self._strategies = [
             (artifacts.strategies[name], weight) for name, weight in params.strategies.items()
         ]
+        self.always_answers = any(member.always_answers for member, _ in self._strategies)
 
     def propose(self, listener: Listener) -> Candidates | None:
         parts = []

@@ -4,23 +4,32 @@ Ids are not indices (track 0 is called 1000, track 1 1010 ...), so that a test n
 are mixed up. Tracks 20 to 23 have no list, and listener "9" has none either.
 """
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 import strategies  # noqa: F401  (importing it registers the built-in types)
 from core.candidates import Candidates
 from core.catalog import Catalog
 from core.listener import UNKNOWN, Listener
-from core.lists import Key, Lists
+from core.lists import Key, Lists, save_lists
 from strategies import registry
-from strategies.base import Artifacts, Named
+from strategies.base import Artifacts, Named, Params, marks_of
 
 TRACKS = 24
 ARTISTS = (*"aaaaaa", *"bbbbb", *"cccc", *"ddd", *"ee", *"ff", "g", "h")
 WITHOUT_LIST = (20, 21, 22, 23)
 TOP = (3, 0, 8, 13, 1, 20, 5, 17, 11, 2)
+CONFIGURED: dict[str, dict[str, Any]] = {
+    "random": {"type": "random"},
+    "popular": {"type": "top_pop", "top": 8},
+    "contextual": {"type": "contextual", "list": "contextual"},
+    "personal": {"type": "personal", "list": "personal"},
+}
 
 
 def small_catalog() -> Catalog:
@@ -60,36 +69,120 @@ def small_artifacts() -> Artifacts:
     """The small catalog, its popularity list, lists and strategies under names as in config.
 
     Lists: `contextual` by track, `personal` by listener ("1" to "6"). Strategies: `random`,
-    `popular`, `contextual`, and `personal` wherever that type is registered.
+    `popular`, `contextual` and `personal`.
     """
     catalog = small_catalog()
     artifacts = Artifacts(
         catalog,
         np.array(TOP, dtype=np.int32),
-        {
-            "contextual": lists_of(
-                "track",
-                {t: list_of(t) for t in range(TRACKS) if t not in WITHOUT_LIST},
-                catalog,
-            ),
-            "personal": lists_of(
-                "user", {str(user): list_for(user) for user in range(1, 7)}, catalog
-            ),
-        },
+        {key: lists_of(kind, rows, catalog) for key, (kind, rows) in _small_lists().items()},
     )
-    configured: dict[str, dict[str, Any]] = {
-        "random": {"type": "random"},
-        "popular": {"type": "top_pop", "top": 8},
-        "contextual": {"type": "contextual", "list": "contextual"},
-        "personal": {"type": "personal", "list": "personal"},
-    }
-    for name, entry in configured.items():
-        settings = dict(entry)
-        made = registry.known().get(settings.pop("type"))
-        if made is not None:
-            params = made.params.model_validate(settings)
-            artifacts.strategies[name] = Named(name, made.make(params, artifacts))
+    for name, entry in CONFIGURED.items():
+        params = {key: value for key, value in entry.items() if key != "type"}
+        artifacts.strategies[name] = Named(name, build(entry["type"], artifacts, **params))
     return artifacts
+
+
+def _small_lists() -> dict[str, tuple[Key, dict[Any, list[int]]]]:
+    return {
+        "contextual": (
+            "track",
+            {track: list_of(track) for track in range(TRACKS) if track not in WITHOUT_LIST},
+        ),
+        "personal": ("user", {str(user): list_for(user) for user in range(1, 7)}),
+    }
+
+
+def every_type() -> dict[str, dict[str, Any]]:
+    """A config entry over the small world for every registered strategy type, by the type's name.
+
+    Nothing is listed here: params are found by `example_params`, and whoever may abstain gets a
+    `fallback`. Such an entry may name the strategies of `CONFIGURED`.
+    """
+    artifacts = small_artifacts()
+    entries = {}
+    for name, found in registry.known().items():
+        params = example_params(found.params)
+        made = found.make(found.params.model_validate(params), artifacts)
+        answers = getattr(made, "always_answers", False)
+        entries[name] = {"type": name, **params, **({} if answers else {"fallback": "random"})}
+    return entries
+
+
+def example_params(params: type[Params]) -> dict[str, Any]:
+    """Params that are valid over the small world: the first example that the model gives, or the
+    required ones alone, each found by what it is marked to name, or by its own example or least
+    value.
+    """
+    extra = params.model_config.get("json_schema_extra")
+    if isinstance(extra, dict) and extra.get("examples"):
+        first: Any = extra["examples"]
+        return dict(first[0])
+    schema = params.model_json_schema()["properties"]
+    found: dict[str, Any] = {}
+    used: set[str] = set()
+    for key, info in params.model_fields.items():
+        if not info.is_required():
+            continue
+        kinds = {mark.kind for mark in marks_of(info)}
+        said = schema[info.alias or key]
+        if "strategy" in kinds:
+            unused = (name for name in ("contextual", "popular", *CONFIGURED) if name not in used)
+            found[key] = key if key in CONFIGURED else next(unused)
+            used.add(found[key])
+        elif "track lists" in kinds:
+            found[key] = "contextual"
+        elif "user lists" in kinds:
+            found[key] = "personal"
+        elif "track" in kinds:
+            found[key] = small_catalog().ids[0]
+        elif "examples" in said or "enum" in said:
+            found[key] = (said.get("examples") or said["enum"])[0]
+        elif said.get("type") in ("integer", "number"):
+            found[key] = said.get("minimum", said.get("exclusiveMinimum", 0) + 1)
+        elif said.get("type") == "boolean":
+            found[key] = True
+        else:
+            raise AssertionError(
+                f"{params.__name__}.{key} is required, and nothing says what it may be. Mark it "
+                "with strategies.base.Names, or give the model examples (json_schema_extra)"
+            )
+    return found
+
+
+def write_small_world(folder: Path, **sections: Any) -> Path:
+    """Write the small world as files with a config that serves every strategy type over it.
+
+    Args:
+        folder: Where to; made if missing.
+        sections: What the config shall have beside or in place of the written sections; `None`
+            leaves a section out.
+
+    Returns:
+        The config file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    catalog = small_catalog()
+    tracks = [catalog.describe(index) for index in range(TRACKS)]
+    (folder / "tracks.jsonl").write_text("".join(json.dumps(track) + "\n" for track in tracks))
+    (folder / "top_tracks.json").write_text(json.dumps([catalog.ids[index] for index in TOP]))
+    for name, (key, rows) in _small_lists().items():
+        save_lists(folder / f"{name}.npz", key, rows, catalog, {"model": "made by hand"})
+    config = {
+        "catalog": {
+            "tracks": "tracks.jsonl",
+            "top": "top_tracks.json",
+            "lists": {name: f"{name}.npz" for name in _small_lists()},
+        },
+        "strategies": {**CONFIGURED, **every_type()},
+        "default": "random",
+        **sections,
+    }
+    path = folder / "config.yaml"
+    path.write_text(
+        yaml.safe_dump({k: v for k, v in config.items() if v is not None}, sort_keys=False)
+    )
+    return path
 
 
 def build(type_name: str, artifacts: Artifacts | None = None, **params: Any) -> Any:

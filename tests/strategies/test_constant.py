@@ -23,3 +23,7 @@ def test_a_track_outside_the_catalog_stops_the_start():
 def test_a_track_is_an_int_or_a_string(track):
     with pytest.raises(ValueError, match="should be a valid"):
         build("constant", track=track)
+
+
+def test_it_may_end_a_chain():
+    assert build("constant", track=1040).always_answers

@@ -95,3 +95,16 @@ def test_the_names_in_its_cases_are_found_for_the_check_at_start():
         ("cases.1.use", "popular"),
         ("cases.2.use", "contextual"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("cases", "always"),
+    [
+        ([{"below": 0.3, "use": "random"}, {"use": "popular"}], True),
+        ([{"below": 0.3, "use": "random"}, {"below": 0.9, "use": "popular"}], False),
+        ([{"below": 0.3, "use": "contextual"}, {"use": "popular"}], False),
+    ],
+    ids=["all-answer", "no-last-case", "one-may-abstain"],
+)
+def test_it_always_answers_when_every_way_through_does(cases, always):
+    assert build("gate", cases=cases).always_answers is always

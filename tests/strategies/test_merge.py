@@ -98,3 +98,9 @@ def test_what_cannot_be_merged_is_refused(strategies, match):
 def test_the_names_of_its_members_are_found_for_the_check_at_start():
     params = find("merge").params.model_validate({"strategies": ["popular", "contextual"]})
     assert [name for _, name in named_in(params, "strategy")] == ["popular", "contextual"]
+
+
+def test_it_always_answers_when_one_member_does_and_nothing_is_left_out():
+    assert merge(("contextual", "popular")).always_answers
+    assert not merge(("contextual", "popular"), unheard="session").always_answers
+    assert not merge(("contextual", "personal")).always_answers

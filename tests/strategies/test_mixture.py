@@ -80,3 +80,8 @@ def test_the_names_of_its_members_are_found_for_the_check_at_start():
         ("strategies.popular", "popular"),
         ("strategies.random", "random"),
     ]
+
+
+def test_it_always_answers_when_one_member_does():
+    assert mixture(contextual=9, random=1).always_answers
+    assert not mixture(contextual=9, personal=1).always_answers

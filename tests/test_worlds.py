@@ -1,0 +1,67 @@
+"""The small world, as config and on disk: what other tests build on."""
+
+from typing import Literal
+
+import pytest
+from pydantic import Field
+
+from app.serving import load
+from app.settings import load_settings
+from strategies import registry
+from strategies.base import Params, StrategyName, TrackLists
+from tests.worlds import CONFIGURED, every_type, example_params, write_small_world
+
+
+def test_every_registered_type_is_served_over_the_small_world(tmp_path):
+    serving = load(load_settings(write_small_world(tmp_path / "world", default="merge")))
+    assert set(serving.chains) == {*CONFIGURED, *registry.known()}
+    assert serving.default == "merge"
+
+
+def test_who_may_abstain_has_a_fallback():
+    entries = every_type()
+    assert entries["random"] == {"type": "random"}
+    assert entries["constant"] == {"type": "constant", "track": 1000}
+    assert entries["contextual_and_popular"] == {
+        "type": "contextual_and_popular",
+        "list": "contextual",
+        "popular": "popular",
+        "fallback": "random",
+    }
+
+
+class Strange(Params):
+    """Params of every kind that can be required."""
+
+    list: TrackLists
+    first: StrategyName
+    popular: StrategyName
+    mode: Literal["fast", "slow"]
+    loud: bool
+    level: int = Field(ge=3)
+    share: float = Field(gt=0, le=1)
+    word: str = Field(examples=["hello"])
+    depth: int = 5
+
+
+def test_params_of_a_type_not_written_yet_are_found():
+    found = example_params(Strange)
+    assert found == {
+        "list": "contextual",
+        "first": "contextual",
+        "popular": "popular",
+        "mode": "fast",
+        "loud": True,
+        "level": 3,
+        "share": 1,
+        "word": "hello",
+    }
+    Strange.model_validate(found)
+
+
+def test_a_param_that_nothing_explains_is_named():
+    class Mute(Params):
+        word: str
+
+    with pytest.raises(AssertionError, match=r"Mute\.word is required, and nothing says"):
+        example_params(Mute)
