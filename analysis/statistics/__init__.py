@@ -1,0 +1,1 @@
+"""The mathematics of verdicts: pure functions of numbers, each with the source of its formula."""
