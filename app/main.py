@@ -2,19 +2,16 @@
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
-from typing import Any
 
-import orjson
 from fastapi import FastAPI
 
 from app.api import Api
 from app.dispatcher import Dispatcher
 from app.front import ASGIApp, Front
+from app.kept import keep
 from app.meters import Meters
 from app.routes import add_routes
 from app.serving import Serving
@@ -38,7 +35,7 @@ def create_app(serving: Serving, now_ms: Callable[[], int] | None = None) -> ASG
         settings = serving.settings
         folder = settings.resolve(settings.events.dir)
         log = EventWriter(folder, int(settings.events.rotate_mb * 1_000_000), clock)
-        keep_config(serving, folder)
+        keep(serving, folder)
         state = MemoryState(settings.state.max_listeners, settings.state.ttl_s, time.monotonic)
         dispatcher = Dispatcher(serving, state, log, Meters(), clock)
         app.state.api = Api(
@@ -68,17 +65,6 @@ def create_app(serving: Serving, now_ms: Callable[[], int] | None = None) -> ASG
 def _api_of(app: FastAPI) -> Api:
     api: Api = app.state.api
     return api
-
-
-def keep_config(serving: Serving, folder: Path) -> None:
-    """Keep a copy of what decides, by digest, beside the events that name it."""
-    path = folder / "configs" / f"{serving.digest}.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        described: dict[str, Any] = {"digest": serving.digest, **serving.described}
-        beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-        beside.write_bytes(orjson.dumps(described, option=orjson.OPT_INDENT_2))
-        beside.replace(path)
 
 
 async def _sync_forever(log: EventWriter, every_s: float) -> None:

@@ -176,6 +176,7 @@ class Settings:
         strategies: By name, each after those that it uses.
         experiments: Definitions, in the order of the file.
         planned: Experiment -> what was planned for it.
+        modules: Imported for the strategy types that they register.
     """
 
     path: Path
@@ -187,6 +188,7 @@ class Settings:
     state: StateSettings
     events: EventsSettings
     planned: dict[str, dict[str, Any]]
+    modules: tuple[str, ...] = ()
 
     def resolve(self, path: Path) -> Path:
         """A path of the file, relative to the file's folder."""
@@ -199,7 +201,15 @@ def load_settings(path: Path) -> Settings:
     Raises:
         InputError: Everything that is wrong with it.
     """
-    content = _parsed(path)
+    return settings_of(_parsed(path), path)
+
+
+def settings_of(content: dict[str, Any], path: Path) -> Settings:
+    """Check a config's content; `path` names it in errors, and relative paths start beside it.
+
+    Raises:
+        InputError: Everything that is wrong with it.
+    """
     faults = Faults()
     try:
         file = _File.model_validate(content)
@@ -226,6 +236,7 @@ def load_settings(path: Path) -> Settings:
         state=file.state,
         events=file.events,
         planned={e.name: e.planned for e in file.experiments if e.planned},
+        modules=tuple(file.modules),
     )
 
 

@@ -1,0 +1,127 @@
+"""Kept configs: a copy of every config that decided, by digest, beside the events that name it.
+
+A copy holds all that the digest is of, and beside it where the data was. So a decision can be
+made again later, from the copy and the very data, or is refused when the data has changed.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app.serving import Serving, load
+from app.settings import settings_of
+from core.errors import Fault, InputError
+
+FOLDER = "configs"
+"""Where the copies stand, inside the folder of the event log."""
+
+
+def keep(serving: Serving, folder: Path) -> Path:
+    """Keep a copy of what decides in the log's folder, if it is not there yet; say where."""
+    path = folder / FOLDER / f"{serving.digest}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        settings = serving.settings
+        section = settings.catalog
+        kept: dict[str, Any] = {
+            "digest": serving.digest,
+            **serving.described,
+            "modules": list(settings.modules),
+            "paths": {
+                "tracks": str(settings.resolve(section.tracks).absolute()),
+                "top": section.top and str(settings.resolve(section.top).absolute()),
+                "lists": {
+                    name: str(settings.resolve(path).absolute())
+                    for name, path in section.lists.items()
+                },
+            },
+        }
+        beside = path.with_name(f"{path.name}.{os.getpid()}.part")
+        beside.write_bytes(orjson.dumps(kept, option=orjson.OPT_INDENT_2))
+        beside.replace(path)
+    return path
+
+
+def restore(path: Path) -> Serving:
+    """Build again what a kept copy describes.
+
+    Raises:
+        InputError: The copy cannot be read, or the data is gone or is not what it was; every piece
+            of data that changed is named.
+    """
+    kept = read(path)
+    serving = load(settings_of(_content(kept), path))
+    if serving.digest != kept["digest"]:
+        raise InputError(_changed(path, kept, serving))
+    return serving
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The copy's content.
+
+    Raises:
+        InputError: It cannot be read, or is no copy of a config.
+    """
+    try:
+        kept = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError.one(
+            str(path),
+            f"cannot be read: {error.strerror}. The server keeps a copy of each config that it "
+            "served beside its log; copy that folder with the log",
+        ) from error
+    except orjson.JSONDecodeError as error:
+        raise InputError.one(str(path), f"must be JSON: {error.msg}") from error
+    if not isinstance(kept, dict) or "digest" not in kept or "paths" not in kept:
+        raise InputError.one(str(path), "must be the copy of a config that `segue serve` kept")
+    return kept
+
+
+def _content(kept: dict[str, Any]) -> dict[str, Any]:
+    """The copy in the form of config.yaml."""
+    return {
+        "modules": kept["modules"],
+        "catalog": kept["paths"],
+        "strategies": kept["strategies"],
+        "default": kept["default"],
+        "experiments": [
+            {
+                **experiment,
+                "arms": {
+                    arm["name"]: {"strategy": arm["strategy"], "weight": arm["weight"]}
+                    for arm in experiment["arms"]
+                },
+            }
+            for experiment in kept["experiments"]
+        ],
+        "holdout": kept["holdout"],
+        "state": {"history": kept["history"], "session_gap_s": kept["session_gap_s"]},
+    }
+
+
+def _changed(path: Path, kept: dict[str, Any], serving: Serving) -> list[Fault]:
+    """Which data is not what it was; the code or the defaults of a strategy, where all is."""
+    before, now = kept["catalog"], serving.described["catalog"]
+    pieces = [("tracks", before["tracks"], now["tracks"]), ("top", before["top"], now["top"])]
+    pieces += [
+        (f"lists.{name}", checksum, now["lists"].get(name))
+        for name, checksum in before["lists"].items()
+    ]
+    faults = [
+        Fault(
+            f"{path}: paths.{name}",
+            f"must be the data that decided, with checksum {was}; what is there now has {found}. "
+            "Put the old file back, or name a config that has it with --config",
+        )
+        for name, was, found in pieces
+        if was != found
+    ]
+    return faults or [
+        Fault(
+            str(path),
+            f"describes config {kept['digest']}, but this version of Segue makes {serving.digest} "
+            "of it. Replay with the version that served",
+        )
+    ]
