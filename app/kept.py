@@ -13,9 +13,7 @@ import orjson
 from app.serving import Serving, load
 from app.settings import settings_of
 from core.errors import Fault, InputError
-
-FOLDER = "configs"
-"""Where the copies stand, inside the folder of the event log."""
+from events.kept import FOLDER, read_kept
 
 
 def keep(serving: Serving, folder: Path) -> Path:
@@ -51,32 +49,11 @@ def restore(path: Path) -> Serving:
         InputError: The copy cannot be read, or the data is gone or is not what it was; every piece
             of data that changed is named.
     """
-    kept = read(path)
+    kept = read_kept(path)
     serving = load(settings_of(_content(kept), path))
     if serving.digest != kept["digest"]:
         raise InputError(_changed(path, kept, serving))
     return serving
-
-
-def read(path: Path) -> dict[str, Any]:
-    """The copy's content.
-
-    Raises:
-        InputError: It cannot be read, or is no copy of a config.
-    """
-    try:
-        kept = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise InputError.one(
-            str(path),
-            f"cannot be read: {error.strerror}. The server keeps a copy of each config that it "
-            "served beside its log; copy that folder with the log",
-        ) from error
-    except orjson.JSONDecodeError as error:
-        raise InputError.one(str(path), f"must be JSON: {error.msg}") from error
-    if not isinstance(kept, dict) or "digest" not in kept or "paths" not in kept:
-        raise InputError.one(str(path), "must be the copy of a config that `segue serve` kept")
-    return kept
 
 
 def _content(kept: dict[str, Any]) -> dict[str, Any]:

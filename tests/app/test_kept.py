@@ -68,7 +68,7 @@ def test_a_copy_that_somebody_edited_is_refused(tmp_path: Path) -> None:
     kept["experiments"][0]["salt"] = "another"
     path.write_text(json.dumps(kept))
 
-    with pytest.raises(InputError, match=f"describes config {kept['digest']}, but"):
+    with pytest.raises(InputError, match=f"must be as it was kept, with digest {kept['digest']}"):
         restore(path)
 
 

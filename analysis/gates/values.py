@@ -1,0 +1,106 @@
+"""What a gate says, and the certificate that all gates of a log make together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+EXAMPLES = 10
+"""How many examples a gate gives at most."""
+
+
+class Verdict(StrEnum):
+    """What a gate found.
+
+    A `failed` gate makes the experiment invalid. A `warning` wants to be read, and forbids
+    nothing. `cannot tell` means that the log does not hold what the gate would need.
+    """
+
+    PASSED = "passed"
+    WARNING = "warning"
+    FAILED = "failed"
+    UNKNOWN = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One case of what a gate found.
+
+    Attributes:
+        where: `file:line`, or the listener.
+        what: What stands there, and what should.
+    """
+
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate's answer.
+
+    Attributes:
+        name: The same in every run; docs and doctor know the gate by it.
+        asks: The question that it answers, as a sentence.
+        verdict: The answer.
+        figure: The number behind the verdict, for a table.
+        says: What was found, what it means and what to do, for the author of the log; empty
+            where there is nothing to say.
+        numbers: The numbers behind it, as plain JSON values.
+        examples: At most `EXAMPLES` cases.
+    """
+
+    name: str
+    asks: str
+    verdict: Verdict
+    figure: str
+    says: str = ""
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "name": self.name,
+            "asks": self.asks,
+            "verdict": self.verdict.value,
+            "figure": self.figure,
+            "says": self.says,
+            "numbers": dict(self.numbers),
+            "examples": [{"where": each.where, "what": each.what} for each in self.examples],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """All gates of one experiment in one log.
+
+    Attributes:
+        experiment: Its name; None where the log has no experiment.
+        gates: In the order in which they are best read.
+    """
+
+    experiment: str | None
+    gates: tuple[Gate, ...]
+
+    @property
+    def valid(self) -> bool:
+        """Whether no gate failed; only then may an effect be shown."""
+        return not self.failed
+
+    @property
+    def failed(self) -> tuple[Gate, ...]:
+        """The gates that failed."""
+        return tuple(gate for gate in self.gates if gate.verdict is Verdict.FAILED)
+
+    def gate(self, name: str) -> Gate:
+        """The gate of this name."""
+        return next(gate for gate in self.gates if gate.name == name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "experiment": self.experiment,
+            "valid": self.valid,
+            "gates": [gate.to_dict() for gate in self.gates],
+        }
