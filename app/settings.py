@@ -280,6 +280,8 @@ def _add_all(
         where = f"{file}: {'.'.join(filter(None, [prefix, *location]))}"
         if problem["type"] == "extra_forbidden":
             known = _keys_at(model, problem["loc"][:-1])
+            if issubclass(model, Params) and len(location) == 1:
+                known += ["type", "fallback"]
             faults.add(where, unknown_name("key", location[-1], known))
         elif problem["type"] == "missing":
             faults.add(where, "is missing and has no default")
@@ -333,6 +335,9 @@ def _strategies(
             faults.add(f"{where}.type", str(error))
             continue
         fallback = params.get("fallback")
+        if fallback is not None and not isinstance(fallback, str):
+            faults.add(f"{where}.fallback", f"must be the name of a strategy, got {fallback!r:.80}")
+            fallback = None
         own = {key: value for key, value in params.items() if key not in ("type", "fallback")}
         try:
             model = found.params.model_validate(own)

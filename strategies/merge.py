@@ -43,6 +43,8 @@ class MergeParams(UnheardParams):
         """Names alone mean equal weights."""
         if not isinstance(names, list):
             return names
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError(f"must be names of strategies, or each with its weight, got {names}")
         twice = [name for position, name in enumerate(names) if name in names[:position]]
         if twice:
             raise ValueError(f"each strategy may stand once, '{twice[0]}' stands twice")

@@ -1,0 +1,296 @@
+"""What every strategy must hold to, as functions: the suite and tests of plugins call them.
+
+Each rule raises AssertionError with a sentence. `FOR_A_LISTENER` are asked of one listener, `ONCE`
+of a strategy as a whole. tests/contract/test_rules_can_fail.py breaks each of them on purpose.
+"""
+
+import inspect
+import itertools
+import random
+import re
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from core.candidates import Candidates
+from core.draw import draw
+from core.listener import Listener
+from core.streams import Stream
+from strategies.base import Artifacts, Params, marks_of, named_in
+from strategies.registry import Registered
+from tests.worlds import TRACKS, example_params, small_artifacts, some_listeners
+
+NOISES = 8
+
+
+@dataclass(frozen=True)
+class Case:
+    """A strategy type with params, over the small world."""
+
+    found: Registered
+    given: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.found.name} {self.given}"
+
+    @cached_property
+    def params(self) -> Params:
+        return self.found.params.model_validate(self.given)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        return small_artifacts()
+
+    @cached_property
+    def strategy(self) -> Any:
+        return self.made()
+
+    def made(self) -> Any:
+        """A strategy built anew."""
+        return self.found.make(self.params, self.artifacts)
+
+    def proposed(self, listener: Listener) -> Candidates | None:
+        """What the strategy proposes to a listener equal to this one."""
+        return self.strategy.propose(again(listener))
+
+
+def cases(found: Registered) -> list[Case]:
+    """The type with its least params first, then with every combination of its choices, and with
+    each number at both ends of its range; combinations that the type refuses are left out.
+    """
+    least = example_params(found.params)
+    given = [least, *_examples(found.params)]
+    schema = found.params.model_json_schema().get("properties", {})
+    choices = {key: allowed for key, said in schema.items() if (allowed := _choices(said))}
+    for key, info in found.params.model_fields.items():
+        if not info.is_required() and any(mark.kind == "strategy" for mark in marks_of(info)):
+            choices[key] = [info.default, "popular"]
+    for example in list(given):
+        for combination in itertools.product(*choices.values()):
+            given.append(example | dict(zip(choices, combination, strict=True)))
+    for key, said in schema.items():
+        given += [least | {key: end} for end in _ends(said)]
+    distinct = list({repr(sorted(params.items())): params for params in given}.values())
+    return [Case(found, params) for params in distinct if _accepted(found, params)]
+
+
+def _examples(params: type[Params]) -> list[dict[str, Any]]:
+    extra = params.model_config.get("json_schema_extra")
+    examples: Any = extra.get("examples", []) if isinstance(extra, dict) else []
+    return list(examples)
+
+
+def _choices(said: dict[str, Any]) -> list[Any]:
+    if said.get("type") == "boolean":
+        return [False, True]
+    return said.get("enum", [])
+
+
+def _ends(said: dict[str, Any]) -> Iterator[float]:
+    if said.get("type") in ("number", "integer"):
+        for end in ("minimum", "maximum"):
+            if end in said:
+                yield said[end]
+
+
+def _accepted(found: Registered, params: dict[str, Any]) -> bool:
+    try:
+        found.params.model_validate(params)
+    except ValidationError:
+        return False
+    return True
+
+
+def again(listener: Listener, notes: list[str] | None = None) -> Listener:
+    """An equal listener with nothing computed yet."""
+    packed = array("Q", listener.packed)
+    return Listener(listener.id, packed, listener.session_start, listener.turn, notes)
+
+
+def shown(candidates: Candidates | None) -> Any:
+    """All that candidates say, as plain values."""
+    if candidates is None:
+        return None
+    return candidates.listed(), candidates.chances().tolist(), candidates.source
+
+
+# -- of one listener ---------------------------------------------------------------------------
+
+
+def never_raises(case: Case, listener: Listener) -> None:
+    try:
+        case.proposed(listener)
+    except Exception as error:
+        raise AssertionError(f"{case} raises {type(error).__name__}: {error}") from error
+
+
+def draws_nothing(case: Case, listener: Listener) -> None:
+    """Equal listeners get equal candidates, whatever the process drew before."""
+    found = []
+    for noise in range(NOISES):
+        random.seed(noise)
+        np.random.seed(noise)  # what a strategy must not use
+        found.append(shown(case.proposed(listener)))
+    assert found.count(found[0]) == NOISES, f"{case} gives equal listeners different candidates"
+
+
+def proposes_distinct_known_tracks(case: Case, listener: Listener) -> None:
+    candidates = case.proposed(listener)
+    if candidates is None:
+        return
+    assert isinstance(candidates, Candidates), f"{case} proposes a {type(candidates).__name__}"
+    tracks = candidates.listed()
+    assert tracks, f"{case} proposes no track; None abstains"
+    assert len(candidates) == len(tracks), f"{case} proposes {len(tracks)} tracks, says otherwise"
+    assert len(set(tracks)) == len(tracks), f"{case} proposes a track twice"
+    unknown = [track for track in tracks if not (isinstance(track, int) and 0 <= track < TRACKS)]
+    assert not unknown, f"{case} proposes {unknown[:3]}, which are no indices of the catalog"
+
+
+def gives_chances_that_sum_to_one(case: Case, listener: Listener) -> None:
+    candidates = case.proposed(listener)
+    if candidates is None:
+        return
+    chances = candidates.chances()
+    assert len(chances) == len(candidates), f"{case} gives {len(chances)} chances"
+    assert (chances > 0).all(), f"{case} gives a chance that is not positive"
+    assert abs(chances.sum() - 1) < 1e-9, f"{case} gives chances that sum to {chances.sum()}"
+    drawn, chance = draw(candidates, Stream("contract"), 3)
+    tracks = candidates.listed()
+    assert len(drawn) == min(3, len(tracks)), f"{case}: {len(drawn)} tracks were drawn"
+    stated = dict(zip(tracks, chances.tolist(), strict=True)).get(drawn[0], 0.0)
+    assert abs(chance - stated) < 1e-9, f"{case}: drawn by a chance of {chance}, stated {stated}"
+
+
+def leaves_out_what_unheard_forbids(case: Case, listener: Listener) -> None:
+    candidates, unheard = case.proposed(listener), getattr(case.params, "unheard", "none")
+    if candidates is None or unheard == "none":
+        return
+    forbidden = listener.heard if unheard == "history" else listener.heard_in_session
+    repeated = forbidden.intersection(candidates.listed())
+    assert not repeated, f"{case} proposes {sorted(repeated)[:3]}, which was heard"
+
+
+def changes_nothing(case: Case, listener: Listener) -> None:
+    """Neither the listener, whom the next of the chain reads, nor what all strategies share."""
+    asked, before = again(listener), _content(case.artifacts)
+    case.strategy.propose(asked)
+    for view in ("id", "turn", "session_start", "packed", "listens", "session", "last", "heard"):
+        assert getattr(asked, view) == getattr(listener, view), f"{case} changes listener.{view}"
+    assert asked.heard_in_session == listener.heard_in_session, f"{case} changes what was heard"
+    assert _content(case.artifacts) == before, f"{case} changes the artifacts"
+
+
+def _content(artifacts: Artifacts) -> Any:
+    catalog = artifacts.catalog
+    return (
+        [artifacts.top.tobytes(), catalog.artist_of.tobytes(), list(catalog.ids)],
+        {name: lists.tracks.tobytes() for name, lists in artifacts.lists.items()},
+        sorted(artifacts.strategies),
+    )
+
+
+def is_true_to_always_answers(case: Case, listener: Listener) -> None:
+    if getattr(case.strategy, "always_answers", False):
+        assert case.proposed(listener) is not None, f"{case} abstains, but says always_answers"
+
+
+def names_only_sources_that_it_declares(case: Case, listener: Listener) -> None:
+    candidates = case.proposed(listener)
+    declared = {name for _, name in named_in(case.params, "strategy")}
+    source = None if candidates is None else candidates.source
+    assert source is None or source in declared, (
+        f"{case} says that '{source}' answered, whom its params do not name as a strategy"
+    )
+
+
+def says_why(case: Case, listener: Listener) -> None:
+    """Every answer and every abstention has a reason, and asking for it changes nothing."""
+    notes: list[str] = []
+    explained = case.strategy.propose(again(listener, notes))
+    assert shown(explained) == shown(case.proposed(listener)), f"{case} answers otherwise if asked"
+    assert notes, f"{case} notes no reason (listener.note)"
+
+
+FOR_A_LISTENER = (
+    never_raises,
+    draws_nothing,
+    proposes_distinct_known_tracks,
+    gives_chances_that_sum_to_one,
+    leaves_out_what_unheard_forbids,
+    changes_nothing,
+    is_true_to_always_answers,
+    names_only_sources_that_it_declares,
+    says_why,
+)
+
+
+# -- of a strategy as a whole ------------------------------------------------------------------
+
+
+def answers_sometimes(case: Case) -> None:
+    """An arm that always abstains would be measured as its own fallback."""
+    answers = [case.proposed(listener) for listener in some_listeners().values()]
+    assert any(answer is not None for answer in answers), f"{case} abstains for every listener"
+
+
+def keeps_no_listener_state(case: Case) -> None:
+    """Who came in between, and how often, changes no answer, nor one that was given before."""
+    listeners = list(some_listeners().values())
+    expected = [shown(case.made().propose(again(listener))) for listener in listeners]
+    strategy = case.made()
+    numbers = range(len(listeners))
+    asked = [*numbers, *reversed(numbers), *(number for number in numbers for _ in range(3))]
+    answers = [(number, strategy.propose(again(listeners[number]))) for number in asked]
+    kept = all(shown(answer) == expected[number] for number, answer in answers)
+    assert kept, f"{case} answers by what it was asked before"
+
+
+def is_documented(case: Case) -> None:
+    found = case.found
+    about = inspect.cleandoc(found.make.__doc__ or "")  # its own, not one inherited
+    assert re.match(r"\S.*\.(\n|$)", about), f"{found.name} lacks a first line that is a sentence"
+    for section in ("Reads", "Abstains", "Chance", "Cost"):
+        assert re.search(rf"^{section}: \S", about, re.MULTILINE), (
+            f"{found.name}: its docstring lacks '{section}: ...'"
+        )
+    if re.search(r"^Abstains: never\b", about, re.MULTILINE):
+        assert getattr(case.strategy, "always_answers", False), (
+            f"{found.name} says that it never abstains; say so with always_answers = True too"
+        )
+    params = inspect.cleandoc(found.params.__doc__ or "")
+    for key in vars(found.params).get("__annotations__", {}):
+        assert key == "model_config" or re.search(rf"^ +{key}: \S", params, re.MULTILINE), (
+            f"{found.name}: the docstring of {found.params.__name__} lacks '{key}: ...'"
+        )
+
+
+def refuses_unknown_params(case: Case) -> None:
+    with pytest.raises(ValidationError) as refused:
+        case.found.params.model_validate({**case.given, "no_such_param": 1})
+    assert refused.value.errors()[0]["type"] == "extra_forbidden"
+
+
+def keeps_its_params_frozen(case: Case) -> None:
+    for key in type(case.params).model_fields:
+        before = repr(getattr(case.params, key))
+        try:
+            setattr(case.params, key, None)
+        except ValidationError:
+            continue
+        raise AssertionError(f"{case}: param '{key}' can be changed after start, was {before}")
+
+
+ONCE = (
+    answers_sometimes,
+    keeps_no_listener_state,
+    is_documented,
+    refuses_unknown_params,
+    keeps_its_params_frozen,
+)

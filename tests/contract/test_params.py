@@ -1,0 +1,141 @@
+"""Params of every registered type, as config has them: faults are found before the port opens."""
+
+import json
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from app.settings import load_settings
+from core.errors import InputError
+from strategies import registry
+from strategies.base import marks_of
+from tests.worlds import CONFIGURED, every_type, example_params
+
+NUMBERS = ("integer", "number")
+
+
+def faults(folder, entry):
+    """What `segue check` says of a config whose strategy `tried` is this entry."""
+    path = folder / "config.yaml"
+    sections = {
+        "catalog": {"tracks": "tracks.jsonl", "lists": {"contextual": "c", "personal": "p"}},
+        "strategies": {**CONFIGURED, "tried": entry},
+        "default": "random",
+    }
+    path.write_text(yaml.safe_dump(sections))
+    try:
+        load_settings(path)
+    except InputError as error:
+        return [str(fault).removeprefix(f"{path}: ") for fault in error.faults]
+    return []
+
+
+def fields(choose):
+    """(type, param) for every param of every type whose JSON schema fits."""
+    found = []
+    for name, registered in registry.known().items():
+        schema = registered.params.model_json_schema().get("properties", {})
+        found += [
+            pytest.param(name, key, said, id=f"{name}.{key}")
+            for key, said in schema.items()
+            if choose(registered, key, said)
+        ]
+    return found
+
+
+over_every_type = pytest.mark.parametrize("name", registry.known())
+
+
+@over_every_type
+def test_the_example_is_sound(name, tmp_path):
+    assert faults(tmp_path, every_type()[name]) == []
+
+
+@over_every_type
+def test_an_unknown_param_is_named_with_the_nearest_known(name, tmp_path):
+    known = [*registry.find(name).params.model_fields, "fallback"][0]
+    (fault,) = faults(tmp_path, {**every_type()[name], f"{known}x": 1})
+    assert fault.startswith(f"strategies.tried.{known}x: unknown key '{known}x'. ")
+    assert f"Did you mean '{known}'? Known: " in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "said"), fields(lambda r, key, _: r.params.model_fields[key].is_required())
+)
+def test_a_missing_param_is_named(name, key, said, tmp_path):
+    entry = every_type()[name]
+    del entry[key]
+    assert faults(tmp_path, entry) == [f"strategies.tried.{key}: is missing and has no default"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "said"), fields(lambda r, key, said: said.get("type") in NUMBERS)
+)
+def test_a_number_out_of_range_is_named(name, key, said, tmp_path):
+    lowest, highest = said.get("minimum", said.get("exclusiveMinimum")), said.get("maximum")
+    assert lowest is not None, f"{name}.{key} has no lowest value; give its Field a ge= or gt="
+    beyond = [lowest - 1, *([] if highest is None else [highest + 1]), float("inf"), float("nan")]
+    for value in beyond:
+        found = faults(tmp_path, {**every_type()[name], key: value})
+        assert [fault for fault in found if fault.startswith(f"strategies.tried.{key}: ")], value
+
+
+@pytest.mark.parametrize(("name", "key", "said"), fields(lambda r, key, said: "enum" in said))
+def test_a_choice_that_is_none_is_named_with_the_choices(name, key, said, tmp_path):
+    (fault,) = faults(tmp_path, {**every_type()[name], key: "no-such-choice"})
+    assert fault.startswith(f"strategies.tried.{key}: ")
+    assert fault.endswith("got 'no-such-choice'")
+    assert all(repr(choice) in fault for choice in said["enum"])
+
+
+@pytest.mark.parametrize(("name", "key", "said"), fields(lambda *_: True))
+def test_a_param_of_a_wrong_type_is_named(name, key, said, tmp_path):
+    found = faults(tmp_path, {**every_type()[name], key: [["wrong"]]})
+    assert found
+    assert all(fault.startswith(f"strategies.tried.{key}") for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "said"),
+    fields(
+        lambda r, key, said: (
+            {mark.kind for mark in marks_of(r.params.model_fields[key])}
+            & {"strategy", "track lists", "user lists"}
+        )
+    ),
+)
+def test_a_param_that_names_what_is_not_there_is_named_with_the_nearest_known(
+    name, key, said, tmp_path
+):
+    entry = json.loads(json.dumps(every_type()[name]).replace("contextual", "contextuall"))
+    entry["type"] = name
+    if "contextuall" not in json.dumps(entry.get(key)):
+        entry = {**every_type()[name], key: "contextuall"}
+    found = [fault for fault in faults(tmp_path, entry) if f"strategies.tried.{key}" in fault]
+    assert found
+    assert all("'contextuall'. Did you mean 'contextual'? Known: " in fault for fault in found)
+
+
+@over_every_type
+def test_no_param_is_changed_in_silence(name):
+    """What a config says is what the strategy has: nothing is clipped or cast to another value."""
+    given = example_params(registry.find(name).params)
+    params = registry.find(name).params.model_validate(given)
+    for key, value in given.items():
+        has = getattr(params, key)
+        assert has == value or not isinstance(value, str | int | float)
+
+
+def test_a_choice_in_the_wrong_place_says_where():
+    with pytest.raises(ValidationError, match=r"cases\.1\.below"):
+        registry.find("gate").params.model_validate(
+            {"cases": [{"below": 0.1, "use": "random"}, {"below": 2, "use": "random"}]}
+        )
+
+
+@pytest.mark.parametrize("fallback", [["random"], 3, {"type": "random"}, True], ids=repr)
+@over_every_type
+def test_a_fallback_that_is_no_name_is_named(name, fallback, tmp_path):
+    found = faults(tmp_path, {**every_type()[name], "fallback": fallback})
+    assert found == [f"strategies.tried.fallback: must be the name of a strategy, got {fallback!r}"]
