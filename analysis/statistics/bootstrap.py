@@ -1,0 +1,141 @@
+"""Bootstraps: for arms too small for the normal curve, and for quantiles, which have no formula.
+
+Both draw listeners, never events: the events of one listener are alike. The stream of random
+numbers is seeded by the caller, so the same log gives the same interval.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.statistics.contrast import Interval
+from analysis.statistics.rules import ALPHA
+from analysis.statistics.samples import Values
+
+REPLICATES = 2_000
+QUANTILE_REPLICATES = 500
+SMALL = 200
+"""An arm below this many listeners gets a bootstrap-t interval beside Fieller's."""
+
+_DRAWS_AT_ONCE = 4_000_000
+_NORMAL_FROM = 20_000
+
+
+def bootstrap_t_lift(
+    control: Values, treatment: Values, seed: int, alpha: float = ALPHA
+) -> Interval | None:
+    """Relative lift with a bootstrap-t interval, made on the logarithm of the ratio of means.
+
+    Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 12.5: the lift's own
+    t statistics, drawn anew from the listeners, stand in the place of Student's. It follows skew
+    that small arms have and Fieller's interval does not know.
+
+    Returns:
+        None when a mean is not above 0, or so near that a redrawn one was not.
+    """
+    if min(len(control), len(treatment)) < 3 or min(control.mean(), treatment.mean()) <= 0:
+        return None
+    random = np.random.default_rng(seed)
+    log_ratio = math.log(treatment.mean() / control.mean())
+    error = math.hypot(_relative_error(control), _relative_error(treatment))
+    if not error > 0:
+        return None
+    (mean_c, error_c), (mean_t, error_t) = (_redrawn(arm, random) for arm in (control, treatment))
+    if min(mean_c.min(), mean_t.min()) <= 0:
+        return None
+    errors = np.hypot(error_c / mean_c, error_t / mean_t)
+    usable = errors > 0
+    statistics = (np.log(mean_t[usable] / mean_c[usable]) - log_ratio) / errors[usable]
+    upper, lower = np.quantile(statistics, [1 - alpha / 2, alpha / 2])
+    low, high = (math.expm1(log_ratio - float(t) * error) for t in (upper, lower))
+    return Interval(math.expm1(log_ratio), low, high)
+
+
+def quantile_interval(
+    listeners: npt.NDArray[np.int64],
+    values: Values,
+    quantile: float,
+    seed: int,
+    alpha: float = ALPHA,
+    replicates: int = QUANTILE_REPLICATES,
+) -> tuple[Interval, Values] | None:
+    """A quantile over all events, with a percentile bootstrap over listeners.
+
+    Each replicate gives every listener a Poisson(1) weight, which for many listeners is the same
+    as drawing them anew (Chamandy et al., "Estimating Uncertainty for Massive Data Streams", Google
+    2012). Only the tail around the quantile is sorted and weighted; how many events everybody else
+    has in a replicate is drawn as the normal sum that it is. So ten million events stay cheap.
+
+    Args:
+        listeners: int64, (events,), whose each event is, any numbers from 0.
+        values: float64, (events,).
+        quantile: Which quantile, in (0.5, 1).
+        seed: Of the weights.
+        alpha: One minus the confidence.
+        replicates: How many.
+
+    Returns:
+        The interval, and the replicates, float64 (replicates,), for a contrast of two arms; None
+        without events.
+    """
+    if not len(values):
+        return None
+    random = np.random.default_rng(seed)
+    # A replicate's rank differs by a few standard errors: three times the tail holds them all.
+    tail = np.flatnonzero(values >= np.quantile(values, max(0.0, 1 - 3 * (1 - quantile))))
+    tail = tail[np.argsort(-values[tail], kind="stable")]
+    tail_values = values[tail]
+    in_tail, whose = np.unique(listeners[tail], return_inverse=True)
+    counts = np.bincount(listeners).astype(np.float64)
+    tail_counts = counts[in_tail]
+    others_sum = counts.sum() - tail_counts.sum()
+    others_spread = math.sqrt((counts**2).sum() - (tail_counts**2).sum())
+    drawn = []
+    for chunk in _chunks(replicates, len(tail)):
+        weights = random.poisson(1.0, (chunk, len(in_tail))).astype(np.float64)
+        events = weights @ tail_counts + random.normal(others_sum, others_spread, chunk)
+        above = np.cumsum(weights[:, whose], axis=1)
+        rank = (above < ((1 - quantile) * events)[:, None]).sum(axis=1)
+        drawn.append(tail_values[np.minimum(rank, len(tail) - 1)])
+    found = np.concatenate(drawn)
+    low, high = np.quantile(found, [alpha / 2, 1 - alpha / 2])
+    return Interval(float(np.quantile(values, quantile)), float(low), float(high)), found
+
+
+def lift_of_replicates(
+    control: tuple[Interval, Values], treatment: tuple[Interval, Values], alpha: float = ALPHA
+) -> Interval | None:
+    """Relative lift of two quantiles from their independent replicates, a percentile interval."""
+    (before, drawn_before), (after, drawn_after) = control, treatment
+    if before.estimate <= 0 or drawn_before.min() <= 0:
+        return None
+    low, high = np.quantile(drawn_after / drawn_before, [alpha / 2, 1 - alpha / 2])
+    return Interval(after.estimate / before.estimate - 1, float(low) - 1, float(high) - 1)
+
+
+def _relative_error(values: Values) -> float:
+    return float(values.std(ddof=1) / math.sqrt(len(values)) / values.mean())
+
+
+def _redrawn(values: Values, random: np.random.Generator) -> tuple[Values, Values]:
+    """Means and standard errors of redrawn arms, float64 (REPLICATES,) each."""
+    n = len(values)
+    if n > _NORMAL_FROM:  # the mean of so many is normal; drawing them all would only take long
+        error = float(values.std(ddof=1)) / math.sqrt(n)
+        return random.normal(values.mean(), error, REPLICATES), np.full(REPLICATES, error)
+    means, errors = [], []
+    for chunk in _chunks(REPLICATES, n):
+        drawn = values[random.integers(0, n, (chunk, n))]
+        means.append(drawn.mean(axis=1))
+        errors.append(drawn.std(axis=1, ddof=1) / math.sqrt(n))
+    return np.concatenate(means), np.concatenate(errors)
+
+
+def _chunks(total: int, width: int) -> Iterator[int]:
+    """Sizes that sum to `total`, each few enough that size x width draws fit in memory."""
+    size = max(1, min(total, _DRAWS_AT_ONCE // max(1, width)))
+    while total > 0:
+        yield min(size, total)
+        total -= size

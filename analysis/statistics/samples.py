@@ -1,0 +1,74 @@
+"""What is known of one arm: how many listeners, their mean, and how much they differ."""
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One number per listener, summed up.
+
+    Attributes:
+        n: Listeners.
+        mean: Their mean, or for a ratio of totals the ratio.
+        variance: Of one listener's value, with n - 1; nan below two listeners.
+    """
+
+    n: int
+    mean: float
+    variance: float
+
+    @classmethod
+    def of(cls, values: Values) -> Self:
+        """Sum up one float64 value per listener."""
+        n = len(values)
+        mean = float(values.mean()) if n else math.nan
+        return cls(n, mean, float(values.var(ddof=1)) if n > 1 else math.nan)
+
+    @classmethod
+    def of_ratio(cls, tops: Values, bottoms: Values) -> Self:
+        """Ratio of totals, sum(tops) / sum(bottoms), by the delta method.
+
+        r = sum T / sum S; z_i = (T_i - r S_i) / mean(S); var(r) = var(z) / n (Deng, Knoblich, Lu,
+        "Applying the Delta Method in Metric Analytics", KDD 2018). The listeners are the sample,
+        not their sessions: sessions of one listener are alike.
+
+        Args:
+            tops: float64, (listeners,).
+            bottoms: float64, (listeners,), in the same order.
+        """
+        n, total = len(tops), float(bottoms.sum())
+        if not total:
+            return cls(n, math.nan, math.nan)
+        ratio = float(tops.sum()) / total
+        spread = linearised(tops, bottoms)
+        return cls(n, ratio, float(spread.var(ddof=1)) if n > 1 else math.nan)
+
+    @classmethod
+    def of_ratio_moments(
+        cls, n: int, top: float, bottom: float, top_var: float, bottom_var: float, cov: float
+    ) -> Self:
+        """The same from means, variances and covariance of the listeners' tops and bottoms."""
+        if not bottom:
+            return cls(n, math.nan, math.nan)
+        ratio = top / bottom
+        variance = (top_var - 2 * ratio * cov + ratio**2 * bottom_var) / bottom**2
+        return cls(n, ratio, variance)
+
+    @property
+    def error(self) -> float:
+        """Standard error of the mean."""
+        return math.sqrt(self.variance / self.n) if self.n else math.nan
+
+
+def linearised(tops: Values, bottoms: Values) -> Values:
+    """Each listener's part in the ratio of totals: ratio + z_i, whose mean is the ratio."""
+    ratio = tops.sum() / bottoms.sum()
+    part: Values = ratio + (tops - ratio * bottoms) / bottoms.mean()
+    return part
