@@ -15,6 +15,7 @@ from app.kept import keep
 from app.meters import Meters
 from app.routes import add_routes
 from app.serving import Serving
+from app.started import Started
 from app.state import MemoryState
 from events.writer import EventWriter
 
@@ -34,6 +35,7 @@ def create_app(serving: Serving, now_ms: Callable[[], int] | None = None) -> ASG
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings = serving.settings
         folder = settings.resolve(settings.events.dir)
+        Started(settings.started_folder).record(serving, clock())
         log = EventWriter(folder, int(settings.events.rotate_mb * 1_000_000), clock)
         keep(serving, folder)
         state = MemoryState(settings.state.max_listeners, settings.state.ttl_s, time.monotonic)

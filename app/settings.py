@@ -148,6 +148,7 @@ class _File(_Section):
     modules: list[str] = []
     state: StateSettings = StateSettings()
     events: EventsSettings = EventsSettings()
+    started: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,7 @@ class Settings:
         experiments: Definitions, in the order of the file.
         planned: Experiment -> what was planned for it.
         modules: Imported for the strategy types that they register.
+        started: Folder that remembers started experiments; None for the one beside the events.
     """
 
     path: Path
@@ -189,6 +191,12 @@ class Settings:
     events: EventsSettings
     planned: dict[str, dict[str, Any]]
     modules: tuple[str, ...] = ()
+    started: Path | None = None
+
+    @property
+    def started_folder(self) -> Path:
+        """Where started experiments are remembered."""
+        return self.resolve(self.started or self.events.dir / "started")
 
     def resolve(self, path: Path) -> Path:
         """A path of the file, relative to the file's folder."""
@@ -237,6 +245,7 @@ def settings_of(content: dict[str, Any], path: Path) -> Settings:
         events=file.events,
         planned={e.name: e.planned for e in file.experiments if e.planned},
         modules=tuple(file.modules),
+        started=file.started,
     )
 
 
@@ -410,6 +419,12 @@ def _check_arms(experiment: ExperimentSettings, where: str, faults: Faults) -> N
         faults.add(f"{where}.arms", f"weights must add up to 100 or to 1, add up to {total:g}")
     if experiment.hash == "botify" and len(set(weights)) > 1:
         faults.add(f"{where}.arms", "hash: botify knows only equal weights; make them equal")
+    if experiment.hash == "botify" and experiment.version != 1:
+        faults.add(
+            f"{where}.version",
+            "hash: botify hashes the name alone, so a version changes nobody's arm. "
+            "Give the experiment another name",
+        )
     for name, arm in experiment.arms.items():
         if experiment.layer == SERVING and arm.strategy is None:
             faults.add(

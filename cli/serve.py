@@ -13,6 +13,7 @@ from rich.console import Console
 from app.main import create_app
 from app.serving import Serving, load
 from app.settings import load_settings
+from app.started import Started
 from core.errors import SegueError
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The config file.")]
@@ -30,7 +31,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
 ) -> None:
     """Serve recommendations over HTTP until Ctrl-C."""
-    serving = load(load_settings(config))
+    serving = _loaded(config)
     listening = _listen(host, port)
     console = Console(stderr=True, highlight=False)
     _say(serving, console)
@@ -47,7 +48,14 @@ def serve(
 
 def check(config: ConfigOption = Path("config.yaml")) -> None:
     """Check a config and all the data that it names, without serving."""
-    _say(load(load_settings(config)), Console(highlight=False))
+    _say(_loaded(config), Console(highlight=False))
+
+
+def _loaded(config: Path) -> Serving:
+    """What the config says, which agrees with what was served before."""
+    serving = load(load_settings(config))
+    Started(serving.settings.started_folder).check(serving)
+    return serving
 
 
 def _say(serving: Serving, console: Console) -> None:
