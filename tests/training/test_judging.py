@@ -1,0 +1,99 @@
+"""Judging offline, against figures worked out by hand."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.catalog import Catalog
+from tests.training.listening import TRACKS, listening
+from training.interactions import Interactions, assemble
+from training.judging import beyond, judge, questions_of
+from training.model import Fitted
+from training.progress import SILENT, Progress
+from training.ranking import Ints, Ranked
+
+
+def log(sessions: list[tuple[int, list[tuple[int, float]]]]) -> Interactions:
+    """Sessions of (user, [(track, time), ...]) over ten tracks of five artists."""
+    rows = [
+        (number, user, track, time)
+        for number, (user, listens) in enumerate(sessions)
+        for track, time in listens
+    ]
+    session, user, track, time = (np.array(column) for column in zip(*rows, strict=True))
+    tracks = Catalog(range(10), [f"a{index // 2}" for index in range(10)], [""] * 10)
+    return assemble(user, track, time, session * 1000, ["x", "y"], tracks, {}, session=session)
+
+
+def fitted_of(table: dict[int, list[int]], predict: float | None = None) -> Fitted:
+    """A model with these lists by track, that foretells one time always."""
+
+    def ranker(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+        ranked = np.full((len(keys), k), -1, dtype=np.int32)
+        for row, key in enumerate(keys.tolist()):
+            ranked[row, : len(table.get(key, []))] = table.get(key, [])
+        return ranked
+
+    foretold = None if predict is None else lambda user, before, track: np.full(len(track), predict)
+    return Fitted({"track": ranker}, predict=foretold)
+
+
+LATE = log([
+    (0, [(0, 1.0), (1, 0.9), (2, 0.1), (3, 0.6)]),
+    (0, [(4, 1.0), (4, 1.0)]),
+    (1, [(0, 1.0), (5, 0.5)]),
+])  # fmt: skip
+
+
+def test_a_question_is_a_liked_listen_after_the_one_liked_before() -> None:
+    asked = questions_of(LATE, liked=0.5)
+    assert asked.before.tolist() == [0, 1, 0]
+    assert asked.track.tolist() == [1, 3, 5]
+    assert asked.user.tolist() == [0, 0, 1]
+
+
+def test_figures_are_means_over_listeners_of_means_over_their_questions() -> None:
+    lists = {0: [9, 1, 8], 1: [7]}  # 1 stands second after 0; 3 not at all after 1; 5 nowhere
+    verdict = judge(fitted_of(lists, 0.5), "track", LATE, LATE, questions_of(LATE, 0.5))
+    second = 1 / math.log2(3)
+    assert verdict.accuracy["ndcg10"].value == pytest.approx((second / 2 + 0) / 2)
+    assert verdict.accuracy["recall10"].value == pytest.approx((1 / 2 + 0) / 2)
+    assert verdict.accuracy["mrr"].value == pytest.approx((1 / 2 / 2 + 0) / 2)
+    assert verdict.beyond["answered"] == 1.0
+    # Times after the first of each session: .9, .1, .6, 1.0 and .5.
+    assert verdict.mse == pytest.approx(np.mean([0.4**2, 0.4**2, 0.1**2, 0.5**2, 0.0]))
+
+
+def test_the_interval_holds_the_value_and_shrinks_with_listeners() -> None:
+    table = listening(600)
+    some = table.where(table.user < 12)
+    lists = {track: [(track + 1) % TRACKS, (track + 2) % TRACKS] for track in range(TRACKS)}
+    wide, narrow = (
+        judge(fitted_of(lists), "track", part, part, questions_of(part, 0.5)).accuracy["ndcg100"]
+        for part in (some, table)
+    )
+    assert wide.low < wide.value < wide.high
+    assert narrow.high - narrow.low < wide.high - wide.low
+
+
+def test_inverse_chances_weigh_questions() -> None:
+    weighted = replace(LATE, weight=np.where(LATE.track == 1, 3, 1).astype(np.float32))
+    lists = {0: [1], 1: [8]}
+    verdict = judge(fitted_of(lists), "track", weighted, weighted, questions_of(weighted, 0.5))
+    assert verdict.accuracy["recall10"].value == pytest.approx(3 / 5)
+
+
+def test_what_lists_hold_beside_accuracy() -> None:
+    ranked = np.array([[0, 1, 2, 3], [0, 2, 4, -1]], dtype=np.int32)
+    figures = beyond(ranked, LATE)
+    assert figures["coverage"] == pytest.approx(5 / 10)
+    # Artists: two of four tracks; three of three.
+    assert figures["artists"] == pytest.approx((2 / 4 + 3 / 3) / 2)
+    counts = np.array([0, 0, 0, 0, 0, 1, 1, 1, 2, 2])
+    by_pairs = np.abs(counts[:, None] - counts).sum() / (2 * 10 * counts.sum())
+    assert figures["gini"] == pytest.approx(by_pairs)
+    plays = np.bincount(LATE.track, minlength=10) + 1
+    surprise = -np.log2(plays / plays.sum())
+    assert figures["novelty"] == pytest.approx(surprise[[0, 1, 2, 3, 0, 2, 4]].mean())

@@ -1,0 +1,92 @@
+"""Every model on listening whose truth is known: tastes are groups of tracks."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+import training.models  # noqa: F401  (importing it registers the models)
+from core.errors import InputError
+from tests.training.listening import GROUPS, SIZE, TRACKS, USERS, group_of, listening
+from training.comparison import everything
+from training.model import Fitted, Run, build
+from training.ranking import NONE
+
+SPECS = everything(torch=find_spec("torch") is not None)
+TASTE = [spec for spec in SPECS if spec.partition(":")[0] not in ("random", "popular")]
+QUICK: dict[str, dict[str, object]] = {}
+
+
+def fitted(spec: str, seed: int = 1) -> Fitted:
+    """The model, fitted on the earlier nine tenths."""
+    train, valid = listening().split(0.1)
+    model, _ = build(spec, QUICK.get(spec.partition(":")[0]))
+    return model.fit(train, Run(valid, seed=seed, threads=1))
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, Fitted]:
+    return {spec: fitted(spec) for spec in SPECS}
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_list_has_no_track_twice_nor_its_own(spec: str, models: dict[str, Fitted]) -> None:
+    for key, ranker in models[spec].rankers.items():
+        count = TRACKS if key == "track" else USERS
+        for owner, row in enumerate(ranker(np.arange(count), 20)):
+            listed = row[row != NONE].tolist()
+            assert len(set(listed)) == len(listed)
+            assert all(0 <= track < TRACKS for track in listed)
+            assert key == "user" or owner not in listed
+            assert (row[len(listed) :] == NONE).all(), "only the end of a list is empty"
+
+
+@pytest.mark.parametrize("spec", TASTE)
+def test_lists_are_of_the_group_that_the_track_or_the_listener_belongs_to(
+    spec: str, models: dict[str, Fitted]
+) -> None:
+    for key, ranker in models[spec].rankers.items():
+        count = TRACKS if key == "track" else USERS
+        ranked = ranker(np.arange(count), 10)
+        own = group_of(np.arange(TRACKS)) if key == "track" else np.arange(USERS) % GROUPS
+        right = np.mean(group_of(ranked) == own[:, None])
+        assert right > 0.9, f"{right:.2f} of the lists by {key}; by chance {1 / GROUPS:.2f}"
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_same_seed_gives_the_same_lists(spec: str, models: dict[str, Fitted]) -> None:
+    again = fitted(spec)
+    for key, ranker in models[spec].rankers.items():
+        keys = np.arange(TRACKS if key == "track" else USERS)
+        assert np.array_equal(ranker(keys, 15), again.rankers[key](keys, 15))
+
+
+def test_popular_puts_first_what_many_heard_for_long() -> None:
+    train = listening()
+    liked = train.where((group_of(train.track) != 2) | (train.time > 0.5))
+    order = build("popular")[0].fit(liked, Run(liked)).order
+    assert order is not None
+    assert sorted(order.tolist()) == list(range(TRACKS))
+    # Group 2 was never skipped, but was heard by its own listeners only: less reach.
+    assert not set(order[:SIZE].tolist()) & set(range(2 * SIZE, 3 * SIZE))
+    plays = build("popular:plays")[0].fit(liked, Run(liked)).order
+    assert plays is not None
+    counts = np.bincount(liked.track, minlength=TRACKS)
+    assert (np.diff(counts[plays]) <= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("spec", "settings", "said"),
+    [
+        ("neighbour", {}, r"unknown model 'neighbour'\. Did you mean 'neighbours'\?"),
+        ("neighbours:bm52", {}, r"unknown variant 'bm52'\. Did you mean 'bm25'\?"),
+        ("neighbours", {"kinds": "x"}, r"unknown setting 'kinds'\. Did you mean 'kind'\?"),
+        ("neighbours", {"shrink": "-1"}, r"neighbours\.shrink: .*greater than.* got '-1'"),
+    ],
+    ids=["model", "variant", "setting", "value"],
+)
+def test_what_is_unknown_is_named_with_the_nearest(
+    spec: str, settings: dict[str, str], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        build(spec, settings)

@@ -1,0 +1,226 @@
+"""Models beside each other: fitted on the earlier sessions, judged on the later ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from rich.table import Table
+
+from core.errors import InputError
+from training.interactions import Interactions
+from training.judging import Questions, Verdict, judge, questions_of
+from training.model import Fitted, Model, Params, Run, build, known
+from training.progress import Progress
+from training.shelf import OWNER
+
+SLOW = ("neural", "personal", "sequential")
+"""Models of PyTorch: tried last, and left out where it is not installed."""
+
+COLUMNS = (
+    ("NDCG@10", "ndcg10"),
+    ("NDCG@100", "ndcg100"),
+    ("recall@10", "recall10"),
+    ("recall@100", "recall100"),
+    ("MRR", "mrr"),
+)
+BEYOND = (
+    ("coverage", "coverage"),
+    ("Gini", "gini"),
+    ("novelty", "novelty"),
+    ("artists", "artists"),
+    ("answered", "answered"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A model that was fitted and judged.
+
+    Attributes:
+        name: Of the model, with its variant if any.
+        params: Its settings.
+        fitted: The model.
+        verdicts: One for each kind of list that it gives.
+        fit_s: Wall time of the fit, seconds.
+        judge_s: Wall time of making the lists that were asked for, and of judging them, seconds.
+    """
+
+    name: str
+    params: Params
+    fitted: Fitted
+    verdicts: Sequence[Verdict]
+    fit_s: float
+    judge_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every model is fitted and judged on.
+
+    Attributes:
+        train: Earlier sessions, fitted on.
+        valid: Sessions after them, on which early stopping looks.
+        late: The latest sessions, judged on.
+        questions: What they ask.
+        seed: Of every fit.
+        threads: Of every fit.
+    """
+
+    train: Interactions
+    valid: Interactions
+    late: Interactions
+    questions: Questions
+    seed: int
+    threads: int
+
+    @classmethod
+    def of(
+        cls, log: Interactions, *, late: float, liked: float, seed: int, threads: int
+    ) -> "Bench":
+        """Split a log by the time at which its sessions began.
+
+        Args:
+            log: Everything.
+            late: Share of the sessions judged on; as many before them are for early stopping.
+            liked: Share heard from which a listen is one that should have been foreseen.
+            seed: Of every fit.
+            threads: Of every fit.
+        """
+        earlier, last = log.split(late)
+        train, valid = earlier.split(min(late, 0.1))
+        questions = questions_of(last, liked)
+        if not len(train) or not len(questions):
+            raise InputError.one(
+                "the log",
+                f"has {log.sessions} sessions with {len(log)} listens, too few to learn from "
+                f"{train.sessions} and ask {len(questions)} questions of the rest. Give more logs, "
+                "a larger --late or a smaller --liked",
+            )
+        return cls(train, valid, last, questions, seed, threads)
+
+    def try_(self, name: str, model: Model, params: Params, progress: Progress) -> Trial:
+        """Fit a model and judge its lists."""
+        run = Run(self.valid, self.seed, self.threads, progress)
+        progress.start(f"{name}: fit")
+        start = perf_counter()
+        fitted = model.fit(self.train, run)
+        fit_s = perf_counter() - start
+        progress.start(f"{name}: judge")
+        start = perf_counter()
+        verdicts = [
+            judge(fitted, key, self.train, self.late, self.questions) for key in fitted.rankers
+        ]
+        return Trial(name, params, fitted, verdicts, fit_s, perf_counter() - start)
+
+
+def everything(*, torch: bool) -> list[str]:
+    """All models with all variants, by the time that they take."""
+    names = [
+        f"{name}:{variant}" if variant else name
+        for name, found in known().items()
+        for variant in found.variants
+        if torch or name not in SLOW
+    ]
+    order = ["random", "popular", "neighbours", "factors", *SLOW]
+    return sorted(names, key=lambda name: order.index(name.partition(":")[0]))
+
+
+def compare(
+    bench: Bench, names: Sequence[str], settings: Mapping[str, Any], progress: Progress
+) -> list[Trial]:
+    """Try models one after another; on Ctrl-C between two, those that are done."""
+    trials: list[Trial] = []
+    for name in names:
+        trial = bench.try_(name, *build(name, settings), progress)
+        trials.append(trial)
+        if trial.fitted.interrupted:
+            progress.say(f"Interrupted at {name}: the models after it were not tried.")
+            break
+    return trials
+
+
+def report(bench: Bench, trials: Sequence[Trial]) -> dict[str, Any]:
+    """Everything as plain values."""
+    return {
+        "sessions": {
+            "train": bench.train.sessions,
+            "valid": bench.valid.sessions,
+            "late": bench.late.sessions,
+        },
+        "listens": {"train": len(bench.train), "late": len(bench.late)},
+        "questions": len(bench.questions),
+        "catalog": bench.train.catalog.checksum,
+        "logs": dict(bench.train.sources),
+        "seed": bench.seed,
+        "models": [
+            {
+                "model": trial.name,
+                "params": trial.params.model_dump(),
+                "fit_s": round(trial.fit_s, 3),
+                "judge_s": round(trial.judge_s, 3),
+                "lists": [verdict.as_json() for verdict in trial.verdicts],
+            }
+            for trial in trials
+        ],
+    }
+
+
+def rows_of(trials: Sequence[Trial]) -> list[list[str]]:
+    """Cells of the table, a row for each kind of list of each model."""
+    rows = []
+    for trial in trials:
+        for verdict in trial.verdicts:
+            accuracy = verdict.accuracy
+            cells = [trial.name, OWNER[verdict.key]]
+            first = accuracy["ndcg10"]
+            cells.append(f"{first.value:.4f} [{first.low:.4f}, {first.high:.4f}]")
+            cells += [f"{accuracy[name].value:.4f}" for _, name in COLUMNS[1:]]
+            cells.append("" if verdict.mse is None else f"{verdict.mse:.4f}")
+            cells += [f"{verdict.beyond[name]:.3g}" for _, name in BEYOND]
+            cells.append(f"{trial.fit_s:.1f}")
+            rows.append(cells)
+    return rows
+
+
+def headings() -> list[str]:
+    """Of the table's columns."""
+    return [
+        "model",
+        "list by",
+        *(name for name, _ in COLUMNS),
+        "MSE",
+        *(name for name, _ in BEYOND),
+        "fit s",
+    ]
+
+
+def title_of(bench: Bench) -> str:
+    """What the table is about."""
+    return (
+        f"Learnt from {bench.train.sessions:,} sessions, judged on {len(bench.questions):,} liked "
+        f"listens of the {bench.late.sessions:,} latest; NDCG@10 with its 95 % interval"
+    )
+
+
+def table_of(bench: Bench, trials: Sequence[Trial]) -> Table:
+    """The table for a terminal."""
+    table = Table(title=title_of(bench), title_justify="left")
+    for place, heading in enumerate(headings()):
+        table.add_column(heading, justify="left" if place < 2 else "right", no_wrap=place < 3)
+    for row in rows_of(trials):
+        table.add_row(*row)
+    return table
+
+
+def markdown_of(bench: Bench, trials: Sequence[Trial]) -> str:
+    """The table as Markdown."""
+    lines = [
+        f"{title_of(bench)}.",
+        "",
+        "| " + " | ".join(headings()) + " |",
+        "|---|---|" + "---:|" * (len(headings()) - 2),
+        *("| " + " | ".join(row) + " |" for row in rows_of(trials)),
+        "",
+    ]
+    return "\n".join(lines)

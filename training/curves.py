@@ -1,0 +1,35 @@
+"""The picture of how learning went, as SVG; the same numbers give the same bytes."""
+
+from pathlib import Path
+
+from training.model import Curve
+
+
+def draw(curve: Curve, title: str, path: Path) -> None:
+    """Write the learning curve: both losses by epoch, the epoch kept marked."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = range(1, len(curve.train) + 1)
+    with mpl.rc_context({"svg.hashsalt": "segue", "font.size": 10}):
+        figure = Figure(figsize=(6, 3.6), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(epochs, curve.train, color="#8a8a8a", label="earlier sessions (learnt from)")
+        axes.plot(epochs, curve.valid, color="#1f5fa8", label="later sessions")
+        if curve.valid:
+            best = curve.kept + 1
+            axes.plot([best], [curve.valid[curve.kept]], "o", color="#1f5fa8")
+            axes.annotate(
+                f"kept: epoch {best}",
+                (best, curve.valid[curve.kept]),
+                xytext=(0, 10),
+                textcoords="offset points",
+                ha="center",
+            )
+        axes.set(title=title, xlabel="epoch", ylabel=curve.of)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", alpha=0.3)
+        axes.legend(frameon=False)
+        figure.savefig(path, format="svg", metadata={"Date": None})

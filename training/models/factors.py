@@ -1,0 +1,131 @@
+"""Matrix factors: listeners and tracks as vectors, by the `implicit` library."""
+
+import logging
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from training.interactions import Interactions
+from training.model import Fitted, Params, Run, model
+from training.progress import SILENT, Progress
+from training.ranking import Ints, Ranked, best, dot_products
+
+
+class FactorsParams(Params):
+    """Settings of `factors`.
+
+    Attributes:
+        method: `als`, alternating least squares with confidences; `bpr`, pairwise ranking.
+        factors: Length of the vectors.
+        iterations: Passes over the log.
+        regularization: Weight of the penalty on long vectors.
+        alpha: ALS: confidence that a whole track heard adds to an unheard one's 1.
+        learning_rate: BPR: size of its steps.
+        min_time: Share from which a listen counts, in [0, 1].
+    """
+
+    method: Literal["als", "bpr"] = "als"
+    factors: int = Field(64, ge=1, le=1024)
+    iterations: int = Field(15, ge=1)
+    regularization: float = Field(0.01, ge=0)
+    alpha: float = Field(10.0, gt=0)
+    learning_rate: float = Field(0.05, gt=0)
+    min_time: float = Field(0.3, ge=0, le=1)
+
+
+@model("factors", FactorsParams, {"": {}, "bpr": {"method": "bpr", "iterations": 50}})
+class Factors:
+    """Factorises who heard what, by ALS or BPR of `implicit`; lists per listener and per track."""
+
+    def __init__(self, params: FactorsParams) -> None:
+        self.params = params
+
+    def fit(self, train: Interactions, run: Run) -> Fitted:
+        """Factorise; Ctrl-C ends it after some iterations with what there is."""
+        import implicit.cpu.als
+        import implicit.cpu.bpr  # noqa: F401  (their BLAS must be loaded before it is limited)
+        from threadpoolctl import threadpool_limits
+
+        params = self.params
+        heard = _matrix(train, params)
+        done = 0
+        interrupted = False
+
+        def after(iteration: int, *_: Any) -> None:
+            nonlocal done
+            done = iteration + 1
+            run.progress.advance()
+
+        run.progress.start(f"factors ({params.method})", params.iterations)
+        # implicit brings threads of its own; BLAS threads beside them only get in the way.
+        with threadpool_limits(limits=1, user_api="blas"):
+            library = self._library(run)
+            try:
+                library.fit(heard, show_progress=False, callback=after)
+            except KeyboardInterrupt:
+                if not done:
+                    raise
+                interrupted = True
+        users = np.asarray(library.user_factors, dtype=np.float32)
+        tracks = np.asarray(library.item_factors, dtype=np.float32)
+        # In BPR the last number of a track's vector is its bias: no part of what it is like.
+        taste = tracks[:, : params.factors]
+        units = taste / np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9)
+        seen = np.bincount(heard.indices, minlength=len(train.catalog)) > 0
+        unheard = np.where(seen, 0, -np.inf).astype(np.float32)
+        similar = dot_products(units, units, unheard)
+        liked = dot_products(users, tracks, unheard)
+
+        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+            ranked = best(similar, keys, k, without=keys, progress=progress)
+            ranked[~seen[keys]] = -1  # nothing is known of a track that nobody heard
+            return ranked
+
+        def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+            return best(liked, keys, k, progress=progress)
+
+        return Fitted(
+            {"track": by_track, "user": by_user},
+            facts={"iterations": done or params.iterations},
+            interrupted=interrupted,
+        )
+
+    def _library(self, run: Run) -> Any:
+        logging.getLogger("implicit").setLevel(logging.ERROR)
+        from implicit.cpu.als import AlternatingLeastSquares
+        from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+        params = self.params
+        if params.method == "als":
+            return AlternatingLeastSquares(
+                factors=params.factors,
+                regularization=params.regularization,
+                iterations=params.iterations,
+                num_threads=run.threads,
+                random_state=run.seed,
+            )
+        return BayesianPersonalizedRanking(
+            factors=params.factors,
+            learning_rate=params.learning_rate,
+            regularization=params.regularization,
+            iterations=params.iterations,
+            num_threads=1,  # its threads overwrite each other's steps: two runs would differ
+            random_state=run.seed,
+        )
+
+
+def _matrix(train: Interactions, params: FactorsParams) -> Any:
+    """Sparse (listeners, tracks): confidence of ALS, liking of BPR."""
+    from scipy import sparse
+
+    kept = train.time >= params.min_time
+    worth = (train.time * train.weight * np.log2(1 + train.plays))[kept]
+    heard = sparse.csr_matrix(
+        (worth.astype(np.float32), (train.user[kept], train.track[kept])),
+        (len(train.users), len(train.catalog)),
+    )
+    heard.sum_duplicates()
+    if params.method == "als":
+        heard.data *= np.float32(params.alpha)
+    return heard

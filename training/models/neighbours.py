@@ -1,0 +1,133 @@
+"""Item-to-item neighbours: tracks that were heard in the same sessions."""
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from training.interactions import Interactions
+from training.model import Fitted, Params, Run, model
+from training.progress import SILENT, Progress
+from training.ranking import Ints, Ranked, best_of_entries
+
+_BLOCK = 2048
+
+
+class NeighboursParams(Params):
+    """Settings of `neighbours`.
+
+    Attributes:
+        kind: `cosine` of who heard which; `time`, the same with shares heard in place of ones;
+            `bm25`, which damps long sessions and rare tracks.
+        over: What counts as heard together: in one `session`, or by one `listener`.
+        min_time: Share from which a listen counts, in [0, 1].
+        shrink: Listens that every track is given in advance when its norm is taken, so that two
+            tracks heard once, together, are no perfect match; a count.
+        k1: Saturation of BM25, without unit.
+        b: How much BM25 discounts long sessions, in [0, 1].
+    """
+
+    kind: Literal["cosine", "time", "bm25"] = "cosine"
+    over: Literal["session", "listener"] = "session"
+    min_time: float = Field(0.3, ge=0, le=1)
+    shrink: float = Field(1.0, ge=0)
+    k1: float = Field(1.2, gt=0)
+    b: float = Field(0.75, ge=0, le=1)
+
+
+@model(
+    "neighbours",
+    NeighboursParams,
+    {"": {}, "time": {"kind": "time"}, "bm25": {"kind": "bm25"}, "listener": {"over": "listener"}},
+)
+class Neighbours:
+    """Ranks by how often two tracks are heard together; fitted in a second, hard to beat."""
+
+    def __init__(self, params: NeighboursParams) -> None:
+        self.params = params
+
+    def fit(self, train: Interactions, run: Run) -> Fitted:
+        """Multiply the matrix of who heard what with itself, block by block when asked."""
+        heard = self._matrix(train)
+        profile = _profile(train, self.params.min_time)
+        rows, columns = self._sides(heard)
+        rows_by_track = rows.T.tocsr()
+
+        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+            return _ranked(rows_by_track, columns, keys, k, progress, own=True)
+
+        def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+            # What goes with everything that the listener liked: profile x neighbours.
+            liked = profile[keys] @ rows_by_track
+            return _ranked(liked, columns, np.arange(len(keys)), k, progress, own=False)
+
+        return Fitted({"track": by_track, "user": by_user}, facts={"nonzero": int(heard.nnz)})
+
+    def _matrix(self, train: Interactions) -> Any:
+        """Sparse (sessions or listeners, tracks): how much each heard of each."""
+        from scipy import sparse
+
+        params = self.params
+        kept = train.time >= params.min_time
+        worth = train.time[kept] if params.kind == "time" else np.ones(int(kept.sum()))
+        if params.kind == "bm25":
+            worth = worth * train.plays[kept]
+        row = train.session if params.over == "session" else train.user
+        shape = (
+            train.sessions if params.over == "session" else len(train.users),
+            len(train.catalog),
+        )
+        values = (worth * np.sqrt(train.weight[kept])).astype(np.float32)
+        heard = sparse.csr_matrix((values, (row[kept], train.track[kept])), shape)
+        heard.sum_duplicates()
+        if params.kind == "cosine":
+            # Heard twice is heard: cap at the weight of one listen.
+            heard.data = np.minimum(heard.data, np.sqrt(train.weight.max(initial=1.0)))
+        return heard
+
+    def _sides(self, heard: Any) -> tuple[Any, Any]:
+        """Two matrices of (sessions, tracks) whose product over sessions is the similarity."""
+        from scipy import sparse
+
+        params = self.params
+        if params.kind == "bm25":
+            length = np.asarray(heard.sum(axis=1)).ravel()
+            seen = np.bincount(heard.indices, minlength=heard.shape[1])
+            rarity = np.log(1 + (heard.shape[0] - seen + 0.5) / (seen + 0.5))
+            damp = params.k1 * (1 - params.b + params.b * length / max(length.mean(), 1e-9))
+            weighted = heard.copy()
+            row = np.repeat(np.arange(heard.shape[0]), np.diff(heard.indptr))
+            weighted.data = (
+                heard.data * (params.k1 + 1) / (heard.data + damp[row]) * rarity[heard.indices]
+            ).astype(np.float32)
+            return weighted, weighted
+        norms = np.sqrt(np.asarray(heard.multiply(heard).sum(axis=0)).ravel() + params.shrink)
+        scaled = (heard @ sparse.diags(1 / np.maximum(norms, 1e-9))).tocsr().astype(np.float32)
+        return scaled, scaled
+
+
+def _profile(train: Interactions, min_time: float) -> Any:
+    """Sparse (listeners, tracks): what each liked, by share heard."""
+    from scipy import sparse
+
+    kept = train.time >= min_time
+    return sparse.csr_matrix(
+        (train.time[kept], (train.user[kept], train.track[kept])),
+        (len(train.users), len(train.catalog)),
+    )
+
+
+def _ranked(left: Any, right: Any, keys: Ints, k: int, progress: Progress, own: bool) -> Ranked:
+    """The best of each row of left[keys] @ right."""
+    ranked = np.empty((len(keys), k), dtype=np.int32)
+    for start in range(0, len(keys), _BLOCK):
+        block = keys[start : start + _BLOCK]
+        scores = (left[block] @ right).tocoo()
+        kept = scores.data > 0
+        if own:
+            kept &= block[scores.row] != scores.col
+        ranked[start : start + len(block)] = best_of_entries(
+            scores.row[kept], scores.col[kept], scores.data[kept], len(block), k
+        )
+        progress.advance(len(block))
+    return ranked

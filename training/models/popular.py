@@ -1,0 +1,82 @@
+"""Popularity: one order of all tracks for everybody."""
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from training.interactions import Interactions
+from training.model import Fitted, Params, Run, model
+from training.progress import SILENT, Progress
+from training.ranking import NONE, Ints, Ranked
+
+
+class PopularParams(Params):
+    """Settings of `popular`.
+
+    Attributes:
+        by: `heard`, the mean share heard times the reach; `plays`, plain counts of listens.
+        smoothing: Listens at the mean of the log that every track is given in advance, a count,
+            so that one lucky listen makes no hit.
+    """
+
+    by: Literal["heard", "plays"] = "heard"
+    smoothing: float = Field(20, ge=0)
+
+
+@model("popular", PopularParams, {"": {}, "plays": {"by": "plays"}})
+class Popular:
+    """Ranks tracks by smoothed mean time times reach (or by plain counts), the same for all."""
+
+    def __init__(self, params: PopularParams) -> None:
+        self.params = params
+
+    def fit(self, train: Interactions, run: Run) -> Fitted:
+        """Count; weights of listens count as given."""
+        tracks = len(train.catalog)
+        weight = train.weight.astype(np.float64) * train.plays
+        plays = np.bincount(train.track, weights=weight, minlength=tracks)
+        if self.params.by == "plays":
+            score = plays
+        else:
+            heard = np.bincount(train.track, weights=weight * train.time, minlength=tracks)
+            mean = heard.sum() / max(plays.sum(), 1e-9)
+            smoothing = self.params.smoothing
+            liking = (heard + smoothing * mean) / np.maximum(plays + smoothing, 1e-9)
+            score = liking * _reach(train)
+        order = np.lexsort((np.arange(tracks), -score)).astype(np.int32)
+        return Fitted({"track": _Without(order), "user": _Same(order)}, order=order)
+
+
+def _reach(train: Interactions) -> np.ndarray:
+    """Different listeners of each track, float64, (tracks,); a listen counts for its weight."""
+    pairs = train.track.astype(np.int64) * len(train.users) + train.user
+    _, first = np.unique(pairs, return_index=True)
+    return np.bincount(
+        train.track[first], weights=train.weight[first], minlength=len(train.catalog)
+    )
+
+
+class _Same:
+    """The same list for every key."""
+
+    def __init__(self, order: np.ndarray) -> None:
+        self.order = order
+
+    def __call__(self, keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+        return np.tile(self.order[:k], (len(keys), 1))
+
+
+class _Without:
+    """The same list for every track, except that a track is not in its own."""
+
+    def __init__(self, order: np.ndarray) -> None:
+        self.order = order
+        self.place = np.empty(len(order), dtype=np.int64)
+        self.place[order] = np.arange(len(order))
+
+    def __call__(self, keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+        order = np.append(self.order, NONE).astype(np.int32)
+        places = np.arange(min(k, len(self.order)))
+        at: Ranked = order[places + (places >= self.place[keys][:, None])]
+        return at

@@ -1,0 +1,104 @@
+"""What a training run leaves in a folder: list files with manifests, a report, a picture."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from core.lists import Key, save_lists
+from training.interactions import Interactions
+from training.model import Fitted, Params
+from training.progress import SILENT, Progress
+from training.ranking import NONE, Ranked
+
+OWNER: Mapping[Key, str] = {"track": "track", "user": "listener"}
+"""What lists are keyed by, as file names and tables say it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """How a model came to be, for its manifests.
+
+    Attributes:
+        model: Name, with the variant if any.
+        params: Its settings.
+        seed: Of the fit.
+        options: Which listens were used: arms, times, weighting.
+    """
+
+    model: str
+    params: Params
+    seed: int
+    options: Mapping[str, Any]
+
+
+def save(
+    folder: Path,
+    name: str,
+    fitted: Fitted,
+    log: Interactions,
+    maker: Maker,
+    metrics: Mapping[Key, Mapping[str, Any]],
+    *,
+    top: int,
+    progress: Progress = SILENT,
+) -> list[Path]:
+    """Write what a model gives: lists by track and by listener, or one popularity list.
+
+    Returns:
+        The files, manifests of lists inside them; a popularity list has its manifest beside it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    about: dict[str, Any] = {
+        "model": maker.model,
+        "params": maker.params.model_dump(),
+        "seed": maker.seed,
+        "options": dict(maker.options),
+        "logs": dict(log.sources),
+        "interrupted": fitted.interrupted,
+        **fitted.facts,
+    }
+    written: list[Path] = []
+    if fitted.order is not None:
+        path = folder / f"{name}.json"
+        ids = log.catalog.ids
+        path.write_bytes(orjson.dumps([ids[track] for track in fitted.order.tolist()]))
+        manifest = {
+            "catalog": log.catalog.checksum,
+            **about,
+            "metrics": metrics.get("track", {}),
+            "sizes": {"tracks": len(fitted.order)},
+        }
+        beside = path.with_suffix(".manifest.json")
+        beside.write_bytes(orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
+        return [path, beside]
+    for key, ranker in fitted.rankers.items():
+        count = len(log.catalog) if key == "track" else len(log.users)
+        progress.start(f"lists by {OWNER[key]}", count)
+        ranked = ranker(np.arange(count), top, progress)
+        lengths = (ranked != NONE).sum(axis=1)
+        if not lengths.any():
+            continue
+        path = folder / f"{name}_by_{OWNER[key]}.npz"
+        sizes = {
+            "lists": int(np.sum(lengths > 0)),
+            "shortest": int(lengths[lengths > 0].min()),
+            "longest": int(lengths.max()),
+            "tracks": int(lengths.sum()),
+        }
+        manifest = {**about, "metrics": metrics.get(key, {}), "sizes": sizes}
+        save_lists(path, key, _rows(ranked, lengths, key, log), log.catalog, manifest)
+        written.append(path)
+    return written
+
+
+def _rows(ranked: Ranked, lengths: np.ndarray, key: Key, log: Interactions) -> Any:
+    names: Any = range(len(ranked)) if key == "track" else log.users
+    return {
+        name: row[:length]
+        for name, row, length in zip(names, ranked, lengths.tolist(), strict=True)
+        if length
+    }
