@@ -57,8 +57,15 @@ def keys(seed: int, *coordinates: int | npt.NDArray[np.integer]) -> Words:
         seed: Any integer; its low 64 bits count.
         coordinates: What the draw belongs to, integers or integer arrays that broadcast.
     """
+    return further(np.asarray(mix((seed + _GAMMA) & _MASK), dtype=np.uint64), *coordinates)
+
+
+def further(key: Words, *coordinates: int | npt.NDArray[np.integer]) -> Words:
+    """Keys of more coordinates: `keys(seed, a, b)` is `further(keys(seed, a), b)`.
+
+    So that what many draws have in common, a listener's session, is mixed once.
+    """
     with np.errstate(over="ignore"):
-        key: Words = np.asarray(mix((seed + _GAMMA) & _MASK), dtype=np.uint64)
         for coordinate in coordinates:
             if isinstance(coordinate, int):
                 coordinate = np.uint64(coordinate & _MASK)  # type: ignore[assignment]
@@ -69,15 +76,25 @@ def keys(seed: int, *coordinates: int | npt.NDArray[np.integer]) -> Words:
 
 def uniforms(seed: int, *coordinates: int | npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
     """A float64 in [0, 1) for each point; see `keys`."""
-    return (keys(seed, *coordinates) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return fractions(keys(seed, *coordinates))
+
+
+def fractions(key: Words) -> npt.NDArray[np.float64]:
+    """A float64 in [0, 1) for each key, a multiple of 2**-53."""
+    return (key >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def choices(n: int | npt.NDArray[np.integer], key: Words) -> npt.NDArray[np.int64]:
+    """An int64 in 0..n-1 for each key; `n` below 2**32 (bias below n / 2**32)."""
+    high = key >> np.uint64(32)
+    return ((high * np.asarray(n).astype(np.uint64)) >> np.uint64(32)).astype(np.int64)
 
 
 def integers(
     n: int | npt.NDArray[np.integer], seed: int, *coordinates: int | npt.NDArray[np.integer]
 ) -> npt.NDArray[np.int64]:
     """An int64 in 0..n-1 for each point; `n` below 2**32 (bias below n / 2**32)."""
-    high = keys(seed, *coordinates) >> np.uint64(32)
-    return ((high * np.asarray(n).astype(np.uint64)) >> np.uint64(32)).astype(np.int64)
+    return choices(n, keys(seed, *coordinates))
 
 
 def _mixed(word: Words) -> Words:

@@ -1,0 +1,114 @@
+"""The predecessor's listener, exactly: three tastes, patience of five, weariness of an artist.
+
+A session is about one of the listener's interests. With d = inner product of a recommended track
+and that interest, k = earlier plays of its artist in the session,
+
+    time = round(sigmoid((d - consume_bias) * consume_sharpness) * artist_discount ** k, 2)
+
+and 0 for a track that was played in the session before. Each recommendation costs one of the
+budget with probability 1 - time. So with m the mean time of a recommendation a session has
+budget / (1 - m) recommendations and budget * m / (1 - m) of time, on average (Wald's identity).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.draws import Indices, Purpose, at_step, once, session_keys, who_comes
+from simulator.listeners import Floats, Hearings, Openings, Visits
+from simulator.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicSettings:
+    """Settings of the classic listener; defaults are the predecessor's.
+
+    Attributes:
+        interest_neighbours: The first track is one of so many nearest to the interest, a count.
+        session_budget: Skips that end a session, a count.
+        artist_discount: Factor on the time heard for each earlier play of the artist, in (0, 1].
+    """
+
+    interest_neighbours: int = 10
+    session_budget: int = 5
+    artist_discount: float = 0.8
+
+
+class Classic:
+    """Listeners that remember nothing between sessions.
+
+    Args:
+        world: Where they live.
+        nearest: int, (users, interests, neighbours), catalog indices of the tracks with the
+            largest inner product with each interest, see `simulator.nearest`.
+        seed: What their draws are keyed by.
+        settings: Theirs.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        nearest: npt.NDArray[np.integer],
+        seed: int,
+        settings: ClassicSettings | None = None,
+    ) -> None:
+        self.world = world
+        self.seed = seed
+        self.settings = settings or ClassicSettings()
+        self.artist_discount = self.settings.artist_discount
+        self._nearest = nearest
+        # One table, so that a power is the same number wherever it is needed.
+        self._discounts = np.array([self.artist_discount**k for k in range(1024)])
+
+    def visits(self, day: int, episodes: int) -> Visits:
+        """Sessions day * episodes and on, of listeners drawn uniformly, with replacement."""
+        numbers = np.arange(day * episodes, (day + 1) * episodes, dtype=np.int64)
+        return Visits(self.who(numbers), numbers, np.full(episodes, day, dtype=np.int64))
+
+    def who(self, numbers: Indices) -> Indices:
+        """Listener of each session number."""
+        return who_comes(self.seed, numbers, len(self.world))
+
+    def open(self, visits: Visits) -> Openings:
+        """Draw what each session is about, and its first track."""
+        key = session_keys(self.seed, visits.listener, visits.number)
+        which = once(self.world.interests.shape[1], key, Purpose.INTEREST)
+        interest = self.world.interests[visits.listener, which]
+        neighbour = once(self._nearest.shape[2], key, Purpose.FIRST)
+        return Openings(
+            key,
+            interest,
+            self.world.embeddings[interest].astype(np.float64),
+            self._nearest[visits.listener, which, neighbour].astype(np.int64),
+            np.full(len(visits), self.settings.session_budget, dtype=np.int64),
+        )
+
+    def hear(self, hearings: Hearings) -> Floats:
+        """The formula above."""
+        vectors = self.world.embeddings[hearings.track].astype(np.float64)
+        liking = self._liking(np.vecdot(vectors, hearings.taste), hearings.listener)
+        plays = np.minimum(hearings.artist_plays, len(self._discounts) - 1)
+        time: Floats = np.rint(liking * self._discounts[plays] * 100) / 100
+        time[hearings.repeated] = 0.0
+        return time
+
+    def spend(self, hearings: Hearings, time: Floats, budget: Indices) -> Indices:
+        """One unit less with probability 1 - time; never below 0."""
+        luck = at_step(hearings.key, Purpose.LUCK, hearings.step)
+        return budget - (luck > time)
+
+    def close(self, visits: Visits, mean_time: Floats) -> None:
+        """Nothing is remembered."""
+
+    def expected(self, visits: Visits, taste: Floats, tracks: Indices) -> Floats:
+        """The formula above, not rounded."""
+        vectors = self.world.embeddings[tracks].astype(np.float64)
+        return self._liking(np.einsum("nkd,nd->nk", vectors, taste), visits.listener[:, None])
+
+    def _liking(self, dot: Floats, listener: Indices) -> Floats:
+        bias = self.world.consume_bias[listener]
+        sharpness = self.world.consume_sharpness[listener]
+        with np.errstate(over="ignore"):  # exp(-x) is inf for x < -709, and the sigmoid rightly 0
+            liking: Floats = 1.0 / (1.0 + np.exp((bias - dot) * sharpness))
+        return liking
