@@ -1,13 +1,14 @@
 """Our routes without a web framework: bytes and headers in, a reply out."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 from typing import TypeVar
 
 from cachetools import TTLCache
 from pydantic import TypeAdapter, ValidationError
 
+from app.admin import Admin, asked_arms
 from app.dispatcher import Dispatcher
 from app.replies import Refusal, Reply, played, recommended, taken
 from app.requests import MAX_BODY, Heard, Played, Recommend, field_of
@@ -31,12 +32,19 @@ class Api:
         keys: How many answers are kept for retried requests.
         keys_ttl_s: For how long, in seconds.
         timer: Seconds on a clock that never goes back.
+        admin: Who may choose arms for testing.
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, keys: int, keys_ttl_s: float, timer: Callable[[], float]
+        self,
+        dispatcher: Dispatcher,
+        keys: int,
+        keys_ttl_s: float,
+        timer: Callable[[], float],
+        admin: Admin,
     ) -> None:
         self.dispatcher = dispatcher
+        self.admin = admin
         self._answered: TTLCache[tuple[str, str, str], tuple[bytes, Reply]] = TTLCache(
             keys, keys_ttl_s, timer
         )
@@ -44,48 +52,57 @@ class Api:
     def recommend(self, body: bytes, headers: Headers) -> Reply:
         """`POST /recommend`."""
         arrived_s = perf_counter()
-        key = _checked(body, headers)
+        key, force = _checked(body, headers)
+        forced = None if force is None else self._forced(force, headers)
         ask = _validated(_RECOMMEND, body)
         return self._once(
             ("recommend", str(ask.user), key),
-            body,
-            lambda: recommended(self.dispatcher.recommend(ask, arrived_s, key)),
+            body if force is None else body + force,
+            lambda: recommended(self.dispatcher.recommend(ask, arrived_s, key, forced)),
         )
 
     def feedback(self, body: bytes, headers: Headers) -> Reply:
         """`POST /feedback`."""
         arrived_s = perf_counter()
-        key = _checked(body, headers)
+        key, force = _checked(body, headers)
+        forced = None if force is None else self._forced(force, headers)
         heard = _validated(_HEARD, body)
         return self._once(
             ("feedback", str(heard.user), key),
-            body,
-            lambda: taken(self.dispatcher.feedback(heard, arrived_s, key)),
+            body if force is None else body + force,
+            lambda: taken(self.dispatcher.feedback(heard, arrived_s, key, forced)),
         )
 
     def next(self, user: str, body: bytes, headers: Headers) -> Reply:
         """The predecessor's `POST /next/{user}`."""
         arrived_s = perf_counter()
-        key = _checked(body, headers)
+        key, force = _checked(body, headers)
+        forced = None if force is None else self._forced(force, headers)
         heard = _validated(_PLAYED, body)
         ask = Recommend(user=_id(user), track=heard.track, time=heard.time)
         return self._once(
             ("next", user, key),
-            body,
-            lambda: played(self.dispatcher.recommend(ask, arrived_s, key)),
+            body if force is None else body + force,
+            lambda: played(self.dispatcher.recommend(ask, arrived_s, key, forced)),
         )
 
     def last(self, user: str, body: bytes, headers: Headers) -> Reply:
         """The predecessor's `POST /last/{user}`."""
         arrived_s = perf_counter()
-        key = _checked(body, headers)
+        key, force = _checked(body, headers)
+        forced = None if force is None else self._forced(force, headers)
         told = _validated(_PLAYED, body)
         heard = Heard(user=_id(user), track=told.track, time=told.time, final=True)
         return self._once(
             ("last", user, key),
-            body,
-            lambda: taken(self.dispatcher.feedback(heard, arrived_s, key)),
+            body if force is None else body + force,
+            lambda: taken(self.dispatcher.feedback(heard, arrived_s, key, forced)),
         )
+
+    def _forced(self, force: bytes, headers: Headers) -> Mapping[str, str]:
+        """The arms that a tester with the token asks for."""
+        self.admin.check(headers)
+        return asked_arms(force, self.dispatcher.serving.allocation)
 
     def _once(
         self, request: tuple[str, str, str | None], body: bytes, answer: Callable[[], Reply]
@@ -121,9 +138,10 @@ def _guarded(answer: Callable[[], Reply]) -> Reply:
         ) from error
 
 
-def _checked(body: bytes, headers: Headers) -> str | None:
-    """Refuse what is no JSON by its header or too long; give the idempotency key, if any."""
+def _checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None]:
+    """Refuse what is no JSON by its header or too long; give key and forced arms, if any."""
     key: str | None = None
+    force: bytes | None = None
     for name, value in headers:
         if name == b"content-type":
             kind = value.partition(b";")[0].strip().lower()
@@ -143,9 +161,11 @@ def _checked(body: bytes, headers: Headers) -> str | None:
                     f"must have 1 to {MAX_KEY} characters, has {len(key)}",
                     "Idempotency-Key",
                 )
+        elif name == b"segue-force":
+            force = value
     if len(body) > MAX_BODY:
         raise too_large()
-    return key
+    return key, force
 
 
 def too_large() -> Refusal:

@@ -96,5 +96,7 @@ async def respond(reply: Reply, send: Send) -> None:
         (b"content-type", b"application/json"),
         (b"content-length", b"%d" % len(reply.body)),
     ]
+    if reply.headers:
+        headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 
+from app.admin import Admin
 from app.api import Api
 from app.dispatcher import Dispatcher
 from app.front import ASGIApp, Front
@@ -35,6 +37,7 @@ def create_app(serving: Serving, now_ms: Callable[[], int] | None = None) -> ASG
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings = serving.settings
         folder = settings.resolve(settings.events.dir)
+        env = settings.admin.token_env
         Started(settings.started_folder).record(serving, clock())
         log = EventWriter(folder, int(settings.events.rotate_mb * 1_000_000), clock)
         keep(serving, folder)
@@ -45,6 +48,7 @@ def create_app(serving: Serving, now_ms: Callable[[], int] | None = None) -> ASG
             settings.state.idempotency_keys,
             settings.state.idempotency_ttl_s,
             time.monotonic,
+            Admin(os.environ.get(env, ""), env),
         )
         syncing = asyncio.create_task(_sync_forever(log, settings.events.fsync_s))
         try:

@@ -15,12 +15,12 @@ class Reply:
     Attributes:
         status: HTTP status code.
         body: JSON.
-        allow: Methods for the Allow header of a 405.
+        headers: More headers than type and length.
     """
 
     status: int
     body: bytes
-    allow: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Refusal(Exception):
@@ -35,7 +35,8 @@ class Refusal(Exception):
 
     def reply(self) -> Reply:
         """The error as an answer."""
-        return Reply(self.status, error_body(self.code, self.message, self.field))
+        headers = (("WWW-Authenticate", "Bearer"),) if self.status == 401 else ()
+        return Reply(self.status, error_body(self.code, self.message, self.field), headers)
 
 
 def error_body(code: str, message: str, field: str | None = None) -> bytes:

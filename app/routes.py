@@ -156,7 +156,8 @@ def _track(request: Request, track: str) -> Response:
 
 
 def _json(reply: Reply) -> Response:
-    return Response(reply.body, reply.status, media_type="application/json")
+    headers = dict(reply.headers)
+    return Response(reply.body, reply.status, headers, media_type="application/json")
 
 
 def _takes(model: type[Any]) -> dict[str, Any]:

@@ -137,6 +137,16 @@ class EventsSettings(_Section):
     fsync_s: float = Field(1.0, gt=0)
 
 
+class AdminSettings(_Section):
+    """Who may reload, and choose arms for testing.
+
+    Attributes:
+        token_env: Environment variable that holds the token; where it is unset, nobody may.
+    """
+
+    token_env: str = Field("SEGUE_ADMIN_TOKEN", pattern=r"^\w+$")
+
+
 class _File(_Section):
     """The whole file, before what names what is checked."""
 
@@ -149,6 +159,7 @@ class _File(_Section):
     state: StateSettings = StateSettings()
     events: EventsSettings = EventsSettings()
     started: Path | None = None
+    admin: AdminSettings = AdminSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +201,7 @@ class Settings:
     state: StateSettings
     events: EventsSettings
     planned: dict[str, dict[str, Any]]
+    admin: AdminSettings
     modules: tuple[str, ...] = ()
     started: Path | None = None
 
@@ -246,6 +258,7 @@ def settings_of(content: dict[str, Any], path: Path) -> Settings:
         planned={e.name: e.planned for e in file.experiments if e.planned},
         modules=tuple(file.modules),
         started=file.started,
+        admin=file.admin,
     )
 
 
