@@ -1,0 +1,319 @@
+"""Reading event files into DuckDB: the part of the reader that only this engine understands.
+
+Lines go to DuckDB as Arrow text, are parsed there by all cores, and land in one table on disk.
+A line that lacks something keeps its text, so that it can be said what is wrong with it.
+"""
+
+from collections.abc import Iterator, Sequence
+from importlib import resources
+
+import duckdb
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from core.errors import InputError
+from events.sources import Progress, Source, checksum_of, pieces
+
+FIELDS = {
+    # field of a line -> (column, type)
+    "message": ("message", "VARCHAR"),
+    "timestamp": ("at_ms", "BIGINT"),
+    "user": ('"user"', "VARCHAR"),
+    "track": ("track", "VARCHAR"),
+    "time": ('"time"', "DOUBLE"),
+    "latency": ("latency_s", "DOUBLE"),
+    "recommendation": ("recommendation", "VARCHAR"),
+    "experiments": ("experiments", "JSON"),
+    "schema": ('"schema"', "INTEGER"),
+    "decision": ("decision", "VARCHAR"),
+    "session": ("session", "VARCHAR"),
+    "turn": ("turn", "BIGINT"),
+    "strategy": ("strategy", "VARCHAR"),
+    "answered_by": ("answered_by", "VARCHAR"),
+    "depth": ("depth", "INTEGER"),
+    "propensity": ("propensity", "DOUBLE"),
+    "candidates": ("candidates", "INTEGER"),
+    "config": ("config", "VARCHAR"),
+    "forced": ("forced", "BOOLEAN"),
+    "attributes": ("attributes", "JSON"),
+    "key": ('"key"', "VARCHAR"),
+    "reset": ('"reset"', "BOOLEAN"),
+    "n": ("n", "INTEGER"),
+    "recommendations": ("recommendations", "JSON"),
+    "exclude": ("exclude", "JSON"),
+}
+
+_STRUCTURE = orjson.dumps({field: kind for field, (_, kind) in FIELDS.items()}).decode()
+
+_COLUMNS = ", ".join(f"t.{_quoted} AS {column}" for _quoted, column in (
+    (f'"{field}"', column) for field, (column, _) in FIELDS.items()
+))  # fmt: skip
+
+_SOUND = """
+    t.message IN ('next', 'last', 'heard') AND t."timestamp" IS NOT NULL
+    AND t."user" <> '' AND left(t."user", 1) NOT IN ('{', '[') AND t."user" NOT IN ('true', 'false')
+    AND (t."time" BETWEEN 0 AND 1 AND t.track IS NOT NULL OR t."time" IS NULL AND t.track IS NULL)
+    AND (t."schema" IS NULL
+         OR t.decision IS NOT NULL AND t.session IS NOT NULL AND t.turn IS NOT NULL
+         AND (t.message <> 'next' OR t.recommendation IS NOT NULL))
+"""
+
+_NUMBERS = "'UBIGINT', 'BIGINT', 'DOUBLE'"
+_WHOLE = "'UBIGINT', 'BIGINT'"
+
+
+def sql(name: str) -> str:
+    """A query of the folder `sql/`."""
+    return (resources.files("events") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def load(con: duckdb.DuckDBPyConnection, sources: Sequence[Source], progress: Progress) -> None:
+    """Fill the tables `files`, `loaded`, `assignments` and `dropped_lines`.
+
+    Raises:
+        InputError: A file cannot be read, or is no log at all.
+    """
+    con.execute(
+        "CREATE TABLE files (file_id INTEGER, path VARCHAR, format VARCHAR, lines BIGINT, "
+        "checksum VARCHAR)"
+    )
+    con.execute("CREATE TABLE dropped_lines (file_id INTEGER, line BIGINT, reason VARCHAR)")
+    con.execute(
+        f"CREATE TABLE loaded AS SELECT 0 AS file_id, CAST(0 AS BIGINT) AS line, {_COLUMNS}, "  # noqa: S608
+        "CAST(NULL AS VARCHAR) AS raw "
+        f"FROM (SELECT json_transform('{{}}', '{_STRUCTURE}') AS t) LIMIT 0"
+    )
+    texts = [source for source in sources if source.packing != "parquet"]
+    progress.start("reading", sum(source.size for source in sources))
+    if texts:
+        _load_lines(con, texts, progress)
+    for source in sources:
+        if source.packing == "parquet":
+            _load_parquet(con, source)
+            progress.advance(source.size)
+    progress.start("checking")
+    _drop_faulty(con)
+    _drop_copies(con, sources)
+    _list_files(con, sources)
+    _assignments(con)
+
+
+def _load_lines(
+    con: duckdb.DuckDBPyConnection, sources: Sequence[Source], progress: Progress
+) -> None:
+    failed: list[BaseException] = []
+    schema = pa.schema([("file_id", pa.int32()), ("line", pa.int64()), ("text", pa.string())])
+
+    def guarded() -> Iterator[pa.RecordBatch]:
+        # An error would come out of DuckDB as text; keep the thing itself.
+        try:
+            for source in sources:
+                yield from _batches(source, schema, progress)
+        except BaseException as error:
+            failed.append(error)
+
+    con.register("incoming", pa.RecordBatchReader.from_batches(schema, guarded()))
+    con.execute(f"""
+        INSERT INTO loaded
+        SELECT file_id, line, {_COLUMNS}, CASE WHEN {_SOUND} THEN NULL ELSE text END
+        FROM (SELECT file_id, line, text, TRY(json_transform(text, '{_STRUCTURE}')) AS t
+              FROM incoming)
+    """)  # noqa: S608
+    con.unregister("incoming")
+    if failed:
+        raise failed[0]
+    lost = [(s.file_id, line, reason) for s in sources for line, reason in s.unreadable]
+    if lost:
+        con.executemany("INSERT INTO dropped_lines VALUES (?, ?, ?)", lost)
+
+
+def _batches(source: Source, schema: pa.Schema, progress: Progress) -> Iterator[pa.RecordBatch]:
+    for first, content in pieces(source, progress):
+        lines = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == 10).astype(np.int32) + 1
+        if not len(lines) or lines[-1] != len(content):
+            lines = np.append(lines, np.int32(len(content)))
+        offsets = np.concatenate([np.zeros(1, np.int32), lines])
+        numbers = np.arange(first, first + len(lines), dtype=np.int64)
+        try:
+            content.decode()
+            texts = pa.StringArray.from_buffers(
+                len(lines), pa.py_buffer(offsets), pa.py_buffer(content)
+            )
+        except UnicodeDecodeError:
+            kept, decoded = [], []
+            for place, number in enumerate(numbers.tolist()):
+                try:
+                    decoded.append(content[offsets[place] : offsets[place + 1]].decode())
+                    kept.append(place)
+                except UnicodeDecodeError:
+                    source.unreadable.append((number, "not UTF-8"))
+            texts = pa.array(decoded, pa.string())
+            numbers = numbers[kept]
+        files = pa.array(np.full(len(numbers), source.file_id, dtype=np.int32))
+        yield pa.record_batch([files, pa.array(numbers), texts], schema=schema)
+
+
+def _load_parquet(con: duckdb.DuckDBPyConnection, source: Source) -> None:
+    path = str(source.path)
+    try:
+        there = {
+            name
+            for name, *_ in con.execute(
+                "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [path]
+            ).fetchall()
+        }
+        columns = ", ".join(
+            f"CAST({column} AS {kind})" if column.strip('"') in there else "NULL"
+            for column, kind in FIELDS.values()
+        )
+        con.execute(
+            f"INSERT INTO loaded SELECT ?, file_row_number + 1, {columns}, NULL "  # noqa: S608
+            "FROM read_parquet(?, hive_partitioning = false, file_row_number = true)",
+            [source.file_id, path],
+        )
+    except duckdb.Error as error:
+        raise InputError.one(
+            path, f"is not Parquet that `segue logs compact` wrote: {str(error).splitlines()[0]}"
+        ) from error
+    found = con.execute("SELECT num_rows FROM parquet_file_metadata(?)", [path]).fetchone()
+    source.lines = found[0] if found else 0
+    source.checksum = checksum_of(source.path)
+
+
+def _drop_faulty(con: duckdb.DuckDBPyConnection) -> None:
+    """Say of each line that kept its text what is wrong with it; a few were right after all."""
+    required = {
+        "message": "'VARCHAR'",
+        "timestamp": _NUMBERS,
+        "user": f"'VARCHAR', {_WHOLE}",
+    }
+    cases = [
+        "WHEN sound IS NULL AND trim(raw, ' \t\r\n') = '' THEN 'blank line'",
+        "WHEN sound IS NULL AND starts_with(ltrim(raw), '{') THEN 'torn line'",
+        "WHEN sound IS NULL THEN 'not JSON'",
+        "WHEN json_type(sound) <> 'OBJECT' THEN 'not an object'",
+    ]
+    for field, kinds in required.items():
+        kind = f"json_type(sound, '$.{field}')"
+        cases.append(f"WHEN {kind} IS NULL OR {kind} = 'NULL' THEN 'missing field: {field}'")
+        cases.append(f"WHEN {kind} NOT IN ({kinds}) THEN 'wrong type: {field}'")
+    cases += [
+        "WHEN message NOT IN ('next', 'last', 'heard') THEN 'unknown message'",
+        "WHEN at_ms IS NULL THEN 'out of range: timestamp'",
+        "WHEN \"user\" = '' THEN 'wrong type: user'",
+        f"WHEN json_type(sound, '$.time') NOT IN ({_NUMBERS}, 'NULL') THEN 'wrong type: time'",
+        f"WHEN json_type(sound, '$.track') NOT IN ('VARCHAR', {_NUMBERS}, 'NULL') "
+        "THEN 'wrong type: track'",
+        "WHEN track IS NULL AND \"time\" IS NOT NULL THEN 'missing field: track'",
+        "WHEN track IS NOT NULL AND \"time\" IS NULL THEN 'missing field: time'",
+        "WHEN NOT \"time\" BETWEEN 0 AND 1 THEN 'out of range: time'",
+        "WHEN \"schema\" IS NOT NULL AND decision IS NULL THEN 'missing field: decision'",
+        "WHEN \"schema\" IS NOT NULL AND session IS NULL THEN 'missing field: session'",
+        "WHEN \"schema\" IS NOT NULL AND turn IS NULL THEN 'missing field: turn'",
+        "WHEN \"schema\" IS NOT NULL AND message = 'next' AND recommendation IS NULL "
+        "THEN 'missing field: recommendation'",
+    ]
+    con.execute(
+        "INSERT INTO dropped_lines SELECT * FROM (SELECT file_id, line, CASE "  # noqa: S608
+        + " ".join(cases)
+        + " END AS reason FROM (SELECT *, CASE WHEN json_valid(raw) THEN raw END AS sound "
+        "FROM loaded WHERE raw IS NOT NULL)) WHERE reason IS NOT NULL"
+    )
+    _forget_dropped(con)
+
+
+def _forget_dropped(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        "DELETE FROM loaded USING dropped_lines AS d "
+        "WHERE loaded.file_id = d.file_id AND loaded.line = d.line"
+    )
+
+
+def _drop_copies(con: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    """Drop what is there twice: whole files, decisions, the predecessor's lines."""
+    first: dict[str, int] = {}
+    for source in sources:
+        original = first.setdefault(source.checksum, source.file_id)
+        if original != source.file_id and source.lines:
+            con.execute(
+                "INSERT INTO dropped_lines SELECT file_id, line, 'copy of another file' "
+                "FROM loaded WHERE file_id = ?",
+                [source.file_id],
+            )
+            con.execute("DELETE FROM loaded WHERE file_id = ?", [source.file_id])
+    # 64 bits find the suspects in little memory; the exact comparison is of them alone.
+    mark = (
+        'CASE WHEN "schema" IS NULL '
+        'THEN hash(at_ms, "user", message, track, "time", latency_s, recommendation) '
+        "ELSE hash(decision) END"
+    )
+    con.execute(
+        f"CREATE TEMP TABLE suspects AS SELECT {mark} AS mark FROM loaded "  # noqa: S608
+        "GROUP BY ALL HAVING count(*) > 1"
+    )
+    con.execute(f"""
+        INSERT INTO dropped_lines
+        SELECT file_id, line,
+               CASE WHEN "schema" IS NULL THEN 'repeated line' ELSE 'repeated decision' END
+        FROM (SELECT file_id, line, "schema", row_number() OVER (
+                  PARTITION BY decision, CASE WHEN "schema" IS NULL
+                  THEN row(at_ms, "user", message, track, "time", latency_s, recommendation) END
+                  ORDER BY file_id, line) AS place
+              FROM loaded WHERE {mark} IN (SELECT mark FROM suspects))
+        WHERE place > 1
+    """)  # noqa: S608
+    con.execute("DROP TABLE suspects")
+    _forget_dropped(con)
+
+
+def _list_files(con: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    ours = {
+        file_id
+        for (file_id,) in con.execute(
+            'SELECT DISTINCT file_id FROM loaded WHERE "schema" IS NOT NULL'
+        ).fetchall()
+    }
+    con.executemany(
+        "INSERT INTO files VALUES (?, ?, ?, ?, ?)",
+        [
+            (
+                source.file_id,
+                str(source.path),
+                "parquet"
+                if source.packing == "parquet"
+                else "ours"
+                if source.file_id in ours
+                else "botify",
+                source.lines,
+                source.checksum,
+            )
+            for source in sources
+        ],
+    )
+
+
+def _assignments(con: duckdb.DuckDBPyConnection) -> None:
+    """Take the few different `experiments` objects apart once, instead of those of each line."""
+    con.execute("CREATE TABLE assignments (experiments VARCHAR, experiment VARCHAR, arm VARCHAR)")
+    wrong, rows = [], []
+    texts = con.execute(
+        "SELECT DISTINCT experiments FROM loaded WHERE experiments IS NOT NULL ORDER BY 1"
+    ).fetchall()
+    for (text,) in texts:
+        arms = orjson.loads(text)
+        if not isinstance(arms, dict):
+            wrong.append((text,))
+            continue
+        rows += [(text, name, str(arm)) for name, arm in arms.items()]
+    if rows:
+        con.executemany("INSERT INTO assignments VALUES (?, ?, ?)", rows)
+    if wrong:
+        con.execute("CREATE TEMP TABLE wrong (experiments VARCHAR)")
+        con.executemany("INSERT INTO wrong VALUES (?)", wrong)
+        con.execute(
+            "INSERT INTO dropped_lines SELECT file_id, line, 'wrong type: experiments' "
+            "FROM loaded WHERE experiments IN (SELECT experiments FROM wrong)"
+        )
+        con.execute("DROP TABLE wrong")
+        _forget_dropped(con)

@@ -1,0 +1,206 @@
+"""Reading the event log: files in, a `Log` with tables of events, sessions and listeners out."""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+
+from core.catalog import Catalog
+from core.errors import InputError
+from events.loading import load, sql
+from events.sources import Progress, Quiet, find
+
+GAP_S = 1800.0
+SKIP_BELOW = 0.1
+
+
+class Log:
+    """The tables of a log that was read, in DuckDB; `query` asks them. Close it, or use `with`.
+
+    Every time is Unix time in ms; `time` is the share of a track that was heard, in [0, 1], so a
+    session's time is counted in tracks. Ids are text: 7 and "7" are one listener.
+
+    `files(file_id, path, format, lines, checksum)`: what was read; format is `ours`, `botify` (the
+        predecessor's) or `parquet` (by `segue logs compact`); lines counts the dropped ones too.
+    `dropped(reason, lines, examples)`: every line that is no event here; examples are up to three
+        places `path:line`. `dropped_lines(file_id, line, reason)` has them all.
+    `events`: one row an event: file_id, line (from 1; of Parquet the row), message (`next`,
+        `heard`, `last`), at_ms, user, track, time (both null where the client told nothing),
+        latency_s, recommendation, experiments (JSON text), schema (0 is the predecessor's),
+        decision, session, turn (orders a listener's events), strategy, answered_by, depth, propensity,
+        candidates, config, forced, attributes (JSON text), key, reset, n, recommendations,
+        exclude (JSON text). The predecessor's lack what comes after turn, and decision.
+    `assignments(experiments, experiment, arm)`: the different values of events.experiments taken
+        apart. `exposures(file_id, line, user, session, turn, at_ms, experiment, arm, forced)`: one
+        row for each event and experiment.
+    `sessions`: user, session (together the key), schema, started_ms, ended_ms, ended_by (`last`,
+        `gap`, or `open`: within `gap_s` of the end of the log), ended, forced, events, listens
+        (events that tell a time), listens_chosen, time_all, time_chosen, skips, recommendations,
+        fallbacks (answers at depth > 0), latency_s (sum over recommendations). The first event
+        of a session tells of a track that no recommendation of this session chose: listens and
+        time_all count it, listens_chosen, time_chosen and skips do not.
+    `variety(user, session, tracks, artists)`: different tracks and artists heard; a view, computed
+        when asked; artists are 0 unless a catalog was given. `catalog(track, artist)`.
+    `session_arms(user, session, experiment, arm, arms, events)`: arms > 1 where a session saw
+        several; events counts those in the experiment.
+    `listeners`: one row for each experiment and user that was in exactly one arm and never forced:
+        experiment, arm, user, first_ms, sessions (ended ones, as all that follows), open_sessions,
+        mean_time_all, mean_time_chosen, mean_listens (means over sessions; null without an ended
+        session), and the sums time_all, time_chosen, listens, listens_chosen, skips,
+        recommendations, fallbacks, latency_s; and of ended sessions before the experiment's first
+        event, for CUPED: before_sessions, before_mean_time_all, before_mean_time_chosen,
+        before_time_all (null without).
+    `arm_sessions(experiment, arm, and all of sessions)`: the sessions behind `listeners`.
+    `excluded(experiment, user, reason)`: who is not in listeners: `forced`, `more than one arm`.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, folder: Any, gap_s: float) -> None:
+        self.con = con
+        self.gap_s = gap_s
+        self._folder = folder
+
+    def query(self, query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return self.con.execute(query, list(params)).fetchall()
+
+    def one(self, query: str, params: Sequence[Any] = ()) -> Any:
+        """The single value of a query."""
+        (row,) = self.query(query, params)
+        return row[0]
+
+    def experiments(self) -> dict[str, list[str]]:
+        """Arms by experiment, both sorted."""
+        found: dict[str, list[str]] = {}
+        for experiment, arm in self.query(
+            "SELECT DISTINCT experiment, arm FROM assignments ORDER BY 1, 2"
+        ):
+            found.setdefault(experiment, []).append(arm)
+        return found
+
+    def close(self) -> None:
+        """Free everything; the tables are gone."""
+        self.con.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_log(
+    paths: Iterable[str | Path],
+    *,
+    gap_s: float = GAP_S,
+    skip_below: float = SKIP_BELOW,
+    since_ms: int | None = None,
+    until_ms: int | None = None,
+    catalog: Catalog | None = None,
+    memory_mb: int = 1000,
+    threads: int | None = None,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> Log:
+    """Read event files of ours and of the predecessor, mixed, compressed or not, or compacted.
+
+    Args:
+        paths: Files, or folders with all below them.
+        gap_s: Silence that ends a session, in seconds; sessions of ours were already ended so by
+            the server, and are only judged `open` or not by it.
+        skip_below: Share heard below which a listen is a skip, in (0, 1].
+        since_ms: Only sessions that began then or later, Unix time in ms.
+        until_ms: Only sessions that began before.
+        catalog: For the number of artists in `variety`.
+        memory_mb: What DuckDB may keep in memory; beyond it goes to the disk. The process takes
+            some 300 MB more.
+        threads: How many DuckDB uses; all cores by default.
+        folder: Where the tables are kept while they are in use; the system's temporary folder by
+            default. 10 million events take about 1 GB.
+        progress: Who is told how far the reading is.
+
+    Raises:
+        InputError: A path is missing or unreadable, or there is no event in all the files.
+    """
+    if gap_s <= 0:
+        raise InputError.one("--gap", f"must be above 0, got {gap_s}")
+    progress = progress or Quiet()
+    sources = find(list(paths))
+    kept = tempfile.TemporaryDirectory(prefix="segue-log-", dir=folder)
+    con = duckdb.connect(str(Path(kept.name) / "log.duckdb"))
+    log = Log(con, kept, gap_s)
+    try:
+        con.execute(f"SET memory_limit = '{memory_mb}MB'")
+        con.execute("SET preserve_insertion_order = false")
+        con.execute("SET enable_progress_bar = false")
+        if threads is not None:
+            con.execute(f"SET threads = {threads}")
+        load(con, sources, progress)
+        con.execute("CREATE TABLE catalog (track VARCHAR, artist VARCHAR)")
+        if catalog is not None:
+            _add_catalog(con, catalog)
+        values = {"gap_ms": round(gap_s * 1000), "skip_below": repr(float(skip_below))}
+        con.execute(sql("events").format(**values))
+        _keep_window(con, since_ms, until_ms)
+        con.execute(sql("dropped"))
+        _check_some(log, sources[0].path)
+        progress.start("sessions")
+        con.execute(sql("sessions").format(**values))
+        progress.start("listeners")
+        con.execute(sql("listeners"))
+    except BaseException:
+        log.close()
+        raise
+    return log
+
+
+def _add_catalog(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    import pyarrow as pa
+
+    tracks = pa.table(
+        {
+            "track": [str(track) for track in catalog.ids],
+            "artist": [str(artist) for artist in catalog.artist_of.tolist()],
+        }
+    )
+    con.register("tracks_of_catalog", tracks)
+    con.execute("INSERT INTO catalog SELECT track, artist FROM tracks_of_catalog")
+    con.unregister("tracks_of_catalog")
+
+
+def _keep_window(
+    con: duckdb.DuckDBPyConnection, since_ms: int | None, until_ms: int | None
+) -> None:
+    """Forget the sessions that did not begin in the window, whole."""
+    if since_ms is None and until_ms is None:
+        return
+    since = -(2**62) if since_ms is None else since_ms
+    until = 2**62 if until_ms is None else until_ms
+    con.execute(
+        'CREATE TABLE outside AS SELECT "user", session FROM events GROUP BY ALL '
+        "HAVING min(at_ms) < ? OR min(at_ms) >= ?",
+        [since, until],
+    )
+    for table in ("loaded", "predecessor"):
+        con.execute(
+            f'DELETE FROM {table} USING outside AS o WHERE {table}."user" = o."user" '  # noqa: S608
+            f"AND {table}.session = o.session"
+        )
+
+
+def _check_some(log: Log, path: Path) -> None:
+    if log.one("SELECT count(*) FROM (SELECT 1 FROM events LIMIT 1)"):
+        return
+    dropped = log.query("SELECT reason, lines, examples FROM dropped ORDER BY lines DESC LIMIT 3")
+    said = "; ".join(f"{lines} x {reason}, as at {places[0]}" for reason, lines, places in dropped)
+    raise InputError.one(
+        str(path), f"no event is left in the log. Dropped: {said}" if said else "the log is empty"
+    )

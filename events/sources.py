@@ -1,0 +1,195 @@
+"""Finding event files, and reading their lines in bounded pieces, compressed or not."""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.errors import Faults, InputError
+
+EVENT_FILE = re.compile(r"\.((jsonl|ndjson|json|log)(\.\d+)?(\.gz|\.zst)?|parquet)$")
+"""Names that are read when a folder is given; a file that is named itself is read whatever its
+name. `.1` is what a rotating log handler appends."""
+
+PIECE = 8 << 20
+LONGEST_LINE = 64 << 20
+
+_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PAR1": "parquet"}
+
+
+class Progress(Protocol):
+    """Who is told how far the reading is; `cli.progress.Bars` is one."""
+
+    def start(self, what: str, total: float | None = None) -> None:
+        """Something of `total` steps begins."""
+
+    def advance(self, steps: float = 1) -> None:
+        """Some steps are done."""
+
+
+class Quiet:
+    """Progress that nobody looks at."""
+
+    def start(self, what: str, total: float | None = None) -> None:
+        """Nothing to show."""
+
+    def advance(self, steps: float = 1) -> None:
+        """Nothing to show."""
+
+
+@dataclass(slots=True)
+class Source:
+    """One event file; what only reading tells is filled in by reading.
+
+    Attributes:
+        file_id: From 1, in the order of the paths.
+        path: The file.
+        packing: `plain`, `gzip`, `zstd` or `parquet`, by its first bytes.
+        size: Bytes on the disk when the reading began; what is appended later is not read.
+        lines: Lines read, faulty ones included.
+        checksum: SHA-256 of what was read, after unpacking, in hex.
+        unreadable: (line, reason) of lines that could not even be taken for text.
+    """
+
+    file_id: int
+    path: Path
+    packing: str
+    size: int
+    lines: int = 0
+    checksum: str = ""
+    unreadable: list[tuple[int, str]] = field(default_factory=list)
+
+
+def find(paths: Sequence[str | Path]) -> list[Source]:
+    """The event files at these paths, folders with all below them, each file once.
+
+    Raises:
+        InputError: A path is not there, cannot be read, or is a folder without event files.
+    """
+    faults = Faults()
+    found: dict[Path, Path] = {}
+    if not paths:
+        faults.add("LOG", "name at least one event file or folder, for instance log/")
+    for path in map(Path, paths):
+        if path.is_dir():
+            below = sorted(
+                each
+                for each in path.rglob("*")
+                if EVENT_FILE.search(each.name) and not _hidden(each, path) and each.is_file()
+            )
+            if not below:
+                faults.add(
+                    str(path),
+                    "has no event files (*.jsonl, *.json, *.log, also .gz and .zst, *.parquet)",
+                )
+        elif path.is_file():
+            below = [path]
+        else:
+            faults.add(str(path), "is not there: name an event file or a folder with event files")
+            continue
+        for each in below:
+            found.setdefault(each.resolve(), each)
+    sources = []
+    for number, path in enumerate(found.values(), start=1):
+        try:
+            with path.open("rb") as file:
+                head = file.read(4)
+            size = path.stat().st_size
+        except OSError as error:
+            faults.add(str(path), f"cannot be read: {error.strerror}")
+            continue
+        packing = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "plain")
+        sources.append(Source(number, path, packing, size))
+    faults.raise_if_any()
+    return sources
+
+
+def pieces(source: Source, progress: Progress) -> Iterator[tuple[int, bytes]]:
+    """Yield (number of the first line, whole lines) in pieces of some megabytes.
+
+    The last line may lack its newline. Fills in `lines`, `checksum` and `unreadable`.
+
+    Raises:
+        InputError: A line longer than 64 MB, so this is no log.
+    """
+    digest = hashlib.sha256()
+    rest = b""
+    for content in _unpacked(source, progress):
+        digest.update(content)
+        end = content.rfind(b"\n") + 1
+        if not end:
+            rest += content
+            if len(rest) > LONGEST_LINE:
+                raise InputError.one(
+                    f"{source.path}:{source.lines + 1}",
+                    f"is longer than {LONGEST_LINE >> 20} MB; an event log has one event a line",
+                )
+            continue
+        first = source.lines + 1
+        whole = rest + content[:end]
+        rest = content[end:]
+        source.lines += whole.count(b"\n")
+        yield first, whole
+    if rest:
+        source.lines += 1
+        yield source.lines, rest
+    source.checksum = digest.hexdigest()
+
+
+def checksum_of(path: Path) -> str:
+    """SHA-256 of a file as it lies there, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unpacked(source: Source, progress: Progress) -> Iterator[bytes]:
+    """The content up to the size that the file had, unpacked; what is torn off is noted."""
+    packed = _content(source, progress)
+    if source.packing == "plain":
+        yield from packed
+        return
+    decoder = None
+    try:
+        for content in packed:
+            while content:
+                decoder = decoder or _decoder(source.packing)
+                yield decoder.decompress(content)
+                content = b""
+                if decoder.eof:  # an archive may be several, one after the other
+                    content = decoder.unused_data
+                    decoder = None
+    except Exception as error:
+        if not isinstance(error, zlib.error) and type(error).__name__ != "ZstdError":
+            raise
+        source.unreadable.append((source.lines + 1, "broken archive"))
+    else:
+        if decoder is not None:
+            source.unreadable.append((source.lines + 1, "torn archive"))
+
+
+def _decoder(packing: str) -> Any:
+    if packing == "gzip":
+        return zlib.decompressobj(wbits=31)
+    import zstandard
+
+    return zstandard.ZstdDecompressor().decompressobj()
+
+
+def _content(source: Source, progress: Progress) -> Iterator[bytes]:
+    most = PIECE if source.packing == "plain" else PIECE >> 3
+    left = source.size
+    try:
+        with source.path.open("rb") as file:
+            while left and (content := file.read(min(most, left))):
+                left -= len(content)
+                yield content
+                progress.advance(len(content))
+    except OSError as error:
+        raise InputError.one(str(source.path), f"cannot be read: {error.strerror}") from error
+
+
+def _hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(root).parts)

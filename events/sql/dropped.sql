@@ -1,0 +1,18 @@
+-- Every line that is no event here, by reason, with the first places.
+
+CREATE VIEW dropped AS
+WITH placed AS (
+    SELECT
+        d.reason,
+        concat(f.path, ':', d.line) AS place,
+        row_number() OVER (PARTITION BY d.reason ORDER BY d.file_id, d.line) AS number
+    FROM dropped_lines AS d
+    INNER JOIN files AS f ON d.file_id = f.file_id
+)
+SELECT
+    reason,
+    count(*) AS lines,
+    array_agg(CASE WHEN number <= 3 THEN place END ORDER BY number)
+        FILTER (WHERE number <= 3) AS examples
+FROM placed
+GROUP BY reason;

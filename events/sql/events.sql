@@ -1,0 +1,54 @@
+-- Events of both formats, each with its session and turn.
+--
+-- Ours carry both. The predecessor's carry neither: its listeners' events are put in order by the
+-- clock, `last` after the other events of the same millisecond, then by file and line; a session
+-- begins with the first event, after `last`, and after a silence longer than {gap_ms} ms.
+
+CREATE TABLE predecessor AS
+WITH marked AS (
+    SELECT
+        *,
+        CASE
+            WHEN lag(message) OVER story = 'last' THEN 1
+            WHEN at_ms - lag(at_ms) OVER story > {gap_ms} THEN 1
+            WHEN lag(at_ms) OVER story IS NULL THEN 1
+            ELSE 0
+        END AS begins,
+        row_number() OVER story AS place
+    FROM loaded
+    WHERE "schema" IS NULL
+    WINDOW story AS (
+        PARTITION BY "user"
+        ORDER BY at_ms, CASE WHEN message = 'last' THEN 1 ELSE 0 END, file_id, line
+    )
+)
+SELECT
+    file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
+    0 AS "schema",
+    decision,
+    concat(
+        "user", '#',
+        CAST(sum(begins) OVER (
+            PARTITION BY "user" ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS BIGINT)
+    ) AS session,
+    place AS turn,
+    strategy, answered_by, depth, propensity, candidates, config, FALSE AS forced,
+    attributes, "key", "reset", n, recommendations, exclude
+FROM marked;
+
+CREATE VIEW events AS
+SELECT
+    file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
+    "schema", decision, session, turn,
+    strategy, answered_by, depth, propensity, candidates, config, coalesce(forced, FALSE) AS forced,
+    attributes, "key", "reset", n, recommendations, exclude
+FROM loaded
+WHERE "schema" IS NOT NULL
+UNION ALL
+SELECT * FROM predecessor;
+
+CREATE VIEW exposures AS
+SELECT e.file_id, e.line, e."user", e.session, e.turn, e.at_ms, a.experiment, a.arm, e.forced
+FROM events AS e
+INNER JOIN assignments AS a ON e.experiments = a.experiments;

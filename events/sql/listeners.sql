@@ -1,0 +1,98 @@
+-- Listeners in each experiment: the unit that was randomised, and the sums its metrics need.
+--
+-- Left out, and counted in `excluded`: who was seen in more than one arm, and who was forced into
+-- an arm. A session counts where it lies in the experiment from its first event to its last.
+-- Means are over ended sessions; a session still open at the end of the log is only counted.
+
+CREATE TABLE exposed AS
+SELECT
+    x.experiment,
+    x."user",
+    min(x.arm) AS arm,
+    max(x.arm) AS other_arm,
+    max(x.arms) AS arms_of_a_session,
+    max(CASE WHEN s.forced THEN 1 ELSE 0 END) AS forced,
+    min(s.started_ms) AS first_ms
+FROM session_arms AS x
+INNER JOIN sessions AS s ON x."user" = s."user" AND x.session = s.session
+GROUP BY x.experiment, x."user";
+
+CREATE VIEW excluded AS
+SELECT
+    experiment,
+    "user",
+    CASE WHEN forced = 1 THEN 'forced' ELSE 'more than one arm' END AS reason
+FROM exposed
+WHERE forced = 1 OR arm <> other_arm OR arms_of_a_session > 1;
+
+-- Sessions that count in an experiment: one row for each session and experiment.
+CREATE VIEW arm_sessions AS
+SELECT x.experiment, x.arm, s.*
+FROM session_arms AS x
+INNER JOIN sessions AS s ON x."user" = s."user" AND x.session = s.session
+INNER JOIN exposed AS l ON x.experiment = l.experiment AND x."user" = l."user"
+WHERE x.events = s.events AND l.forced = 0 AND l.arm = l.other_arm AND l.arms_of_a_session = 1;
+
+CREATE TABLE listeners AS
+WITH begun AS (
+    SELECT experiment, min(first_ms) AS at_ms FROM exposed GROUP BY experiment
+),
+before AS (
+    SELECT
+        b.experiment,
+        s."user",
+        count(*) AS sessions,
+        avg(s.time_all) AS mean_time_all,
+        avg(s.time_chosen) AS mean_time_chosen,
+        sum(s.time_all) AS time_all
+    FROM sessions AS s
+    INNER JOIN begun AS b ON s.ended_ms < b.at_ms
+    WHERE s.ended
+    GROUP BY b.experiment, s."user"
+),
+during AS (
+    SELECT
+        experiment,
+        arm,
+        "user",
+        min(started_ms) AS first_ms,
+        sum(CASE WHEN ended THEN 1 ELSE 0 END) AS sessions,
+        sum(CASE WHEN ended THEN 0 ELSE 1 END) AS open_sessions,
+        avg(CASE WHEN ended THEN time_all END) AS mean_time_all,
+        avg(CASE WHEN ended THEN time_chosen END) AS mean_time_chosen,
+        avg(CASE WHEN ended THEN listens END) AS mean_listens,
+        sum(CASE WHEN ended THEN time_all ELSE 0 END) AS time_all,
+        sum(CASE WHEN ended THEN time_chosen ELSE 0 END) AS time_chosen,
+        sum(CASE WHEN ended THEN listens ELSE 0 END) AS listens,
+        sum(CASE WHEN ended THEN listens_chosen ELSE 0 END) AS listens_chosen,
+        sum(CASE WHEN ended THEN skips ELSE 0 END) AS skips,
+        sum(CASE WHEN ended THEN recommendations ELSE 0 END) AS recommendations,
+        sum(CASE WHEN ended THEN fallbacks ELSE 0 END) AS fallbacks,
+        sum(CASE WHEN ended THEN latency_s ELSE 0 END) AS latency_s
+    FROM arm_sessions
+    GROUP BY experiment, arm, "user"
+)
+SELECT
+    d.experiment,
+    d.arm,
+    d."user",
+    d.first_ms,
+    CAST(d.sessions AS BIGINT) AS sessions,
+    CAST(d.open_sessions AS BIGINT) AS open_sessions,
+    d.mean_time_all,
+    d.mean_time_chosen,
+    d.mean_listens,
+    d.time_all,
+    d.time_chosen,
+    CAST(d.listens AS BIGINT) AS listens,
+    CAST(d.listens_chosen AS BIGINT) AS listens_chosen,
+    CAST(d.skips AS BIGINT) AS skips,
+    CAST(d.recommendations AS BIGINT) AS recommendations,
+    CAST(d.fallbacks AS BIGINT) AS fallbacks,
+    d.latency_s,
+    coalesce(b.sessions, 0) AS before_sessions,
+    b.mean_time_all AS before_mean_time_all,
+    b.mean_time_chosen AS before_mean_time_chosen,
+    b.time_all AS before_time_all
+FROM during AS d
+LEFT JOIN before AS b ON d.experiment = b.experiment AND d."user" = b."user";

@@ -1,0 +1,104 @@
+-- Sessions, and what each was under in every experiment.
+--
+-- The session's first event tells of a track that no recommendation of the session chose:
+-- `time_all` counts it (as the predecessor's notebooks did), `time_chosen` does not.
+--
+-- `pieces` has a row for each session and each set of arms that it saw, nearly always one.
+
+CREATE TABLE pieces AS
+SELECT
+    "user",
+    session,
+    experiments,
+    min("schema") AS "schema",
+    min(turn) AS first_turn,
+    min(at_ms) AS started_ms,
+    max(at_ms) AS ended_ms,
+    max(CASE WHEN message = 'last' THEN 1 ELSE 0 END) AS final,
+    max(CASE WHEN forced THEN 1 ELSE 0 END) AS forced,
+    count(*) AS events,
+    count("time") AS listens,
+    coalesce(sum("time"), 0.0) AS time_all,
+    min_by(coalesce("time", 0.0), turn) AS time_first,
+    min_by(CASE WHEN "time" IS NULL THEN 0 ELSE 1 END, turn) AS listens_first,
+    sum(CASE WHEN "time" < {skip_below} THEN 1 ELSE 0 END) AS skips_all,
+    min_by(CASE WHEN "time" < {skip_below} THEN 1 ELSE 0 END, turn) AS skips_first,
+    sum(CASE WHEN message = 'next' THEN 1 ELSE 0 END) AS recommendations,
+    sum(CASE WHEN message = 'next' AND depth > 0 THEN 1 ELSE 0 END) AS fallbacks,
+    coalesce(sum(CASE WHEN message = 'next' THEN latency_s END), 0.0) AS latency_s
+FROM events
+GROUP BY "user", session, experiments;
+
+CREATE TABLE sessions AS
+WITH whole AS (
+    SELECT
+        "user",
+        session,
+        min("schema") AS "schema",
+        min(started_ms) AS started_ms,
+        max(ended_ms) AS ended_ms,
+        max(final) AS final,
+        max(forced) AS forced,
+        sum(events) AS events,
+        sum(listens) AS listens,
+        sum(time_all) AS time_all,
+        min_by(time_first, first_turn) AS time_first,
+        min_by(listens_first, first_turn) AS listens_first,
+        sum(skips_all) AS skips_all,
+        min_by(skips_first, first_turn) AS skips_first,
+        sum(recommendations) AS recommendations,
+        sum(fallbacks) AS fallbacks,
+        sum(latency_s) AS latency_s
+    FROM pieces
+    GROUP BY "user", session
+),
+log_end AS (SELECT max(ended_ms) AS at_ms FROM pieces)
+SELECT
+    w.session,
+    w."user",
+    w."schema",
+    w.started_ms,
+    w.ended_ms,
+    CASE
+        WHEN w.final = 1 THEN 'last'
+        WHEN log_end.at_ms - w.ended_ms > {gap_ms} THEN 'gap'
+        ELSE 'open'
+    END AS ended_by,
+    w.final = 1 OR log_end.at_ms - w.ended_ms > {gap_ms} AS ended,
+    w.forced = 1 AS forced,
+    CAST(w.events AS BIGINT) AS events,
+    CAST(w.listens AS BIGINT) AS listens,
+    CAST(w.listens - w.listens_first AS BIGINT) AS listens_chosen,
+    w.time_all,
+    CASE
+        WHEN w.listens > w.listens_first THEN w.time_all - w.time_first ELSE 0.0
+    END AS time_chosen,
+    CAST(w.skips_all - w.skips_first AS BIGINT) AS skips,
+    CAST(w.recommendations AS BIGINT) AS recommendations,
+    CAST(w.fallbacks AS BIGINT) AS fallbacks,
+    w.latency_s
+FROM whole AS w
+CROSS JOIN log_end;
+
+-- How varied each session was; asked for by those who need it, as it costs a second pass.
+CREATE VIEW variety AS
+SELECT
+    e."user",
+    e.session,
+    count(DISTINCT e.track) AS tracks,
+    count(DISTINCT c.artist) AS artists
+FROM events AS e
+LEFT JOIN catalog AS c ON e.track = c.track
+GROUP BY e."user", e.session;
+
+CREATE TABLE session_arms AS
+SELECT
+    p."user",
+    p.session,
+    a.experiment,
+    min(a.arm) AS arm,
+    count(DISTINCT a.arm) AS arms,
+    CAST(sum(p.events) AS BIGINT) AS events
+FROM pieces AS p
+INNER JOIN assignments AS a ON p.experiments = a.experiments
+GROUP BY p."user", p.session, a.experiment;
