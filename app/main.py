@@ -3,11 +3,14 @@
 import asyncio
 import logging
 import os
+import signal
+import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from fastapi import FastAPI
+from watchfiles import awatch
 
 from app.admin import Admin
 from app.api import Api
@@ -15,6 +18,7 @@ from app.dispatcher import Dispatcher
 from app.front import ASGIApp, Front
 from app.kept import keep
 from app.meters import Meters
+from app.reload import Reloader
 from app.routes import add_routes
 from app.serving import Serving
 from app.started import Started
@@ -50,13 +54,20 @@ def create_app(serving: Serving, now_ms: Callable[[], int] | None = None) -> ASG
             time.monotonic,
             Admin(os.environ.get(env, ""), env),
         )
-        syncing = asyncio.create_task(_sync_forever(log, settings.events.fsync_s))
+        reloader = app.state.reloader = Reloader(dispatcher, clock)
+        tasks = [asyncio.create_task(_sync_forever(log, settings.events.fsync_s))]
+        if settings.watch:
+            # The folder, since editors put a new file into the old one's place.
+            changes = awatch(settings.path.parent, watch_filter=None, recursive=False, debounce=200)
+            tasks.append(asyncio.create_task(reloader.follow(settings.path, changes)))
+            tasks[-1].add_done_callback(_complain)
         try:
-            yield
+            with _reloading_on_hangup(reloader):
+                yield
         finally:
-            syncing.cancel()
-            with suppress(asyncio.CancelledError):
-                await syncing
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             log.close()
 
     app = FastAPI(
@@ -71,6 +82,35 @@ def create_app(serving: Serving, now_ms: Callable[[], int] | None = None) -> ASG
 def _api_of(app: FastAPI) -> Api:
     api: Api = app.state.api
     return api
+
+
+@contextmanager
+def _reloading_on_hangup(reloader: Reloader) -> Iterator[None]:
+    """SIGHUP reloads, where signals can be had: in a process's main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    under_way: set[asyncio.Task[None]] = set()
+
+    def hangup() -> None:
+        task = loop.create_task(reloader.attempt("SIGHUP"))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, hangup)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        for task in under_way:
+            task.cancel()
+
+
+def _complain(watching: asyncio.Task[None]) -> None:
+    """Say that the config is watched no more, unless that is because the server stops."""
+    if not watching.cancelled() and (error := watching.exception()) is not None:
+        LOG.error("the config file is watched no more: %s", error)
 
 
 async def _sync_forever(log: EventWriter, every_s: float) -> None:

@@ -16,6 +16,7 @@ from app.front import UNEXPECTED, answer, refused
 from app.meters import Collector
 from app.replies import Refusal, Reply, error_body
 from app.requests import MAX_BODY, Heard, Played, Recommend, field_of, schema_of
+from core.errors import InputError
 
 LOG = logging.getLogger("segue")
 
@@ -25,6 +26,7 @@ def add_routes(app: FastAPI) -> None:
     _add_ours(app)
     _add_the_predecessors(app)
     _add_watching(app)
+    _add_admin(app)
     _add_errors(app)
 
 
@@ -102,6 +104,28 @@ def _add_watching(app: FastAPI) -> None:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(Collector(dispatcher.meters, lambda: len(dispatcher.state)))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _add_admin(app: FastAPI) -> None:
+    @app.post("/admin/reload", tags=["operations"], responses=_ERRORS)
+    async def reload(request: Request) -> Response:
+        """Serve what the config file says now; with `Authorization: Bearer` and the token.
+
+        A faulty config is answered with all its faults, and the one before still serves.
+        """
+        api = _api(request)
+        try:
+            api.admin.check(request.scope["headers"])
+            before = await request.app.state.reloader.reload("POST /admin/reload")
+        except InputError as error:
+            return _json(refused(api, Refusal(422, "faulty_config", str(error))))
+        except Refusal as refusal:
+            return _json(refused(api, refusal))
+        except Exception:
+            LOG.exception("a reload failed by our mistake; the config before still serves")
+            return _json(Reply(500, UNEXPECTED))
+        shown = {"config": api.dispatcher.serving.digest, "before": before.digest}
+        return _json(Reply(200, orjson.dumps(shown)))
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -55,14 +55,18 @@ class Serving:
     described: dict[str, Any]
 
 
-def load(settings: Settings) -> Serving:
+def load(settings: Settings, known: Catalog | None = None) -> Serving:
     """Load the data, build the strategies, check that every arm can answer.
+
+    Args:
+        settings: What to load.
+        known: A catalog in memory already, used where the one on file is the same.
 
     Raises:
         InputError: Everything that is wrong, by file and line or by key.
     """
     faults = Faults()
-    artifacts = _artifacts(settings, faults)
+    artifacts = _artifacts(settings, known, faults)
     faults.raise_if_any()
     built = _built(settings, artifacts, faults)
     faults.raise_if_any()
@@ -82,7 +86,7 @@ def load(settings: Settings) -> Serving:
     )
 
 
-def _artifacts(settings: Settings, faults: Faults) -> Artifacts:
+def _artifacts(settings: Settings, known: Catalog | None, faults: Faults) -> Artifacts:
     section = settings.catalog
     try:
         catalog = load_catalog(settings.resolve(section.tracks))
@@ -90,6 +94,8 @@ def _artifacts(settings: Settings, faults: Faults) -> Artifacts:
         faults.extend(error)
         faults.raise_if_any()
         raise
+    if known is not None and known.checksum == catalog.checksum:
+        catalog = known
     top = np.empty(0, dtype=np.int32)
     if section.top is not None:
         try:

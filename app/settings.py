@@ -160,6 +160,7 @@ class _File(_Section):
     events: EventsSettings = EventsSettings()
     started: Path | None = None
     admin: AdminSettings = AdminSettings()
+    watch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,7 @@ class Settings:
         strategies: By name, each after those that it uses.
         experiments: Definitions, in the order of the file.
         planned: Experiment -> what was planned for it.
+        watch: Whether the file is reloaded when it changes.
         modules: Imported for the strategy types that they register.
         started: Folder that remembers started experiments; None for the one beside the events.
     """
@@ -202,6 +204,7 @@ class Settings:
     events: EventsSettings
     planned: dict[str, dict[str, Any]]
     admin: AdminSettings
+    watch: bool
     modules: tuple[str, ...] = ()
     started: Path | None = None
 
@@ -259,6 +262,7 @@ def settings_of(content: dict[str, Any], path: Path) -> Settings:
         modules=tuple(file.modules),
         started=file.started,
         admin=file.admin,
+        watch=file.watch,
     )
 
 
