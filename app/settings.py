@@ -346,7 +346,7 @@ def _strategies(
 ) -> dict[str, StrategySettings]:
     """Validate each strategy's params with the model of its type."""
     try:
-        registry.load(tuple(modules))
+        registry.load(tuple(modules), path.parent)
     except SegueError as error:
         faults.add(f"{path}: modules", str(error))
     checked: dict[str, StrategySettings] = {}

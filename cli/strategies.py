@@ -1,5 +1,6 @@
 """`segue strategies`: which strategy types there are, with their params."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,7 +22,7 @@ def show(
     ] = None,
 ) -> None:
     """List the strategy types and their params."""
-    registry.load(tuple(module or ()))
+    registry.load(tuple(module or ()), Path.cwd())
     table = Table("type", "what it proposes", "params", show_lines=True)
     for name, found in registry.known().items():
         rows = []

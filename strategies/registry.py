@@ -1,9 +1,11 @@
 """Which strategy types exist: each registers itself by decorator, under a name of its own."""
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
@@ -11,6 +13,7 @@ from core.errors import SegueError, unknown_name
 from strategies.base import Artifacts, Params, Strategy
 
 ENTRY_POINTS = "segue.strategies"
+RESERVED = frozenset({"type", "fallback"})
 
 P_contra = TypeVar("P_contra", bound=Params, contravariant=True)
 
@@ -48,20 +51,34 @@ _types: dict[str, Registered] = {}
 
 
 def strategy(name: str, params: type[Params] = Params) -> Callable[[C], C]:
-    """Register the decorated class as strategy type `name` with these params."""
+    """Register the decorated class as strategy type `name` with these params.
+
+    A module that is imported again may register its class again.
+
+    Raises:
+        SegueError: The name is taken by another class, or a param has a name that config needs.
+    """
 
     def register(made: C) -> C:
-        module = made.__module__
+        module, by = made.__module__, _path(made)
         taken = _types.get(name)
-        if taken is not None and taken.module != module:
+        if taken is not None and (before := _path(taken.make)) != by:
+            raise SegueError(f"{by}: strategy type '{name}' is taken by {before}. Choose another")
+        reserved = RESERVED.intersection(params.model_fields)
+        if reserved:
             raise SegueError(
-                f"{module}: strategy type '{name}' is taken by {taken.module}. Choose another name"
+                f"{by}: a param may not be called '{min(reserved)}', which every entry of config "
+                "has for itself. Choose another name"
             )
         about = (made.__doc__ or "").strip().partition("\n")[0]
         _types[name] = Registered(name, params, made, module, about)
         return made
 
     return register
+
+
+def _path(made: Callable[..., Strategy]) -> str:
+    return f"{made.__module__}.{getattr(made, '__qualname__', '')}"
 
 
 def known() -> Mapping[str, Registered]:
@@ -81,22 +98,35 @@ def find(name: str) -> Registered:
     return found
 
 
-def load(modules: tuple[str, ...] = ()) -> None:
+def load(modules: tuple[str, ...] = (), beside: Path | None = None) -> None:
     """Let strategies from outside register: other packages' entry points, then config's modules.
+
+    Args:
+        modules: Names of modules to import.
+        beside: A folder where they may lie too, after everywhere that Python looks anyway.
 
     Raises:
         SegueError: A module that cannot be imported, with the reason.
     """
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda e: e.name):
-        _imported(entry.value.partition(":")[0])
-    for module in modules:
-        _imported(module)
+        owner = entry.dist.name if entry.dist else "a package"
+        _import(entry.value.partition(":")[0], f" (of the installed '{owner}')")
+    folders = [] if beside is None else [str(beside.resolve())]
+    sys.path.extend(folders)
+    try:
+        for module in modules:
+            _import(module, "".join(f" (looked for in {folder} too)" for folder in folders))
+    finally:
+        for folder in folders:
+            sys.path.remove(folder)
 
 
-def _imported(module: str) -> None:
+def _import(module: str, hint: str = "") -> None:
     try:
         importlib.import_module(module)
+    except SegueError:
+        raise
     except Exception as error:
         raise SegueError(
-            f"module '{module}' cannot be imported: {type(error).__name__}: {error}"
+            f"module '{module}'{hint} cannot be imported: {type(error).__name__}: {error}"
         ) from error

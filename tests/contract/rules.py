@@ -294,3 +294,15 @@ ONCE = (
     refuses_unknown_params,
     keeps_its_params_frozen,
 )
+
+
+def hold_for(found: Registered) -> None:
+    """Ask all rules of a type: what the test of a plugin calls."""
+    every = cases(found)
+    for case in every:
+        for rule in FOR_A_LISTENER:
+            for listener in some_listeners().values():
+                rule(case, listener)
+        keeps_no_listener_state(case)
+    for once in ONCE:
+        once(every[0])
