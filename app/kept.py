@@ -12,8 +12,9 @@ import orjson
 
 from app.serving import Serving, load
 from app.settings import settings_of
-from core.errors import Fault, InputError
+from core.errors import Fault, InputError, SegueError
 from events.kept import FOLDER, read_kept
+from strategies import registry
 
 
 def keep(serving: Serving, folder: Path) -> Path:
@@ -26,7 +27,10 @@ def keep(serving: Serving, folder: Path) -> Path:
         kept: dict[str, Any] = {
             "digest": serving.digest,
             **serving.described,
-            "modules": list(settings.modules),
+            "modules": {
+                "named": list(settings.modules),
+                "beside": str(settings.path.parent.absolute()),
+            },
             "paths": {
                 "tracks": str(settings.resolve(section.tracks).absolute()),
                 "top": section.top and str(settings.resolve(section.top).absolute()),
@@ -50,6 +54,10 @@ def restore(path: Path) -> Serving:
             of data that changed is named.
     """
     kept = read_kept(path)
+    try:
+        registry.load(tuple(kept["modules"]["named"]), Path(kept["modules"]["beside"]))
+    except SegueError as error:
+        raise InputError.one(f"{path}: modules", str(error)) from error
     serving = load(settings_of(_content(kept), path))
     if serving.digest != kept["digest"]:
         raise InputError(_changed(path, kept, serving))
@@ -59,7 +67,7 @@ def restore(path: Path) -> Serving:
 def _content(kept: dict[str, Any]) -> dict[str, Any]:
     """The copy in the form of config.yaml."""
     return {
-        "modules": kept["modules"],
+        "modules": kept["modules"]["named"],
         "catalog": kept["paths"],
         "strategies": kept["strategies"],
         "default": kept["default"],

@@ -22,7 +22,11 @@ Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.+-]+$")]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Defaults are validated too, so that 1800 becomes 1800.0 whether it was written out or not: the
+    # config's fingerprint must not tell the two apart.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
+    )
 
 
 class CatalogSettings(_Section):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.kept import keep, restore
 from app.serving import load
 from app.settings import load_settings
 from core.errors import InputError, SegueError
@@ -77,6 +78,20 @@ def test_a_file_beside_the_config_is_named_in_config(tmp_path):
     on_path = list(sys.path)
     assert proposed(load(load_settings(path))) == [1, 2, 3, 4, 5]
     assert sys.path == on_path
+
+
+def test_a_kept_copy_of_the_config_finds_that_file_again(tmp_path):
+    path = config(tmp_path, modules=["my_comeback"])
+    lying = tmp_path / "my_comeback.py"
+    lying.write_text((HERE / "segue_comeback" / "__init__.py").read_text())
+    served = load(load_settings(path))
+    kept = keep(served, tmp_path / "log")
+    del sys.modules["my_comeback"]
+    assert restore(kept).digest == served.digest
+    del sys.modules["my_comeback"]
+    lying.unlink()
+    with pytest.raises(InputError, match=r"modules: module 'my_comeback' .* cannot be imported"):
+        restore(kept)
 
 
 def test_without_it_the_type_is_unknown(tmp_path):
