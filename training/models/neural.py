@@ -1,0 +1,168 @@
+"""Contextual neural rankers: from a track that was heard to what goes with it."""
+
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+
+from training.interactions import Interactions
+from training.learning import Plan, drawn, learn, reproducible
+from training.model import Fitted, Params, Run, model
+from training.pairs import session_pairs
+from training.progress import SILENT, Progress
+from training.ranking import Ints, Ranked, best, dot_products
+from training.regression import Regression
+from training.towers import Negatives, known_to, track_tower, vectors_of
+
+
+class NeuralParams(Params):
+    """Settings of `neural`.
+
+    Attributes:
+        kind: `pairs`, sampled softmax over pairs of a session that were both heard well; `dot`, the
+            predecessor's: two embedding tables whose dot product is the time; `cosine`: embedding,
+            dropout, ReLU and linear layer on each side, whose cosine is scaled to the time.
+        dim: Length of the vectors.
+        epochs: Most passes over the listens.
+        patience: Epochs without a better loss on later listens after which learning ends.
+        rate: Size of the first steps (Adam); falls to 0 in a line.
+        batch: Pairs, or listens, in a step.
+        min_time: `pairs`: share from which both of a pair were heard well, in [0, 1].
+        reach: `pairs`: how many listens apart they may be.
+        negatives: `pairs`: tracks drawn for each batch.
+        temperature: `pairs`: of the softmax.
+        power: `pairs`: of the frequency by which negatives are drawn.
+        context: `dot`, `cosine`: whether the track given is the `previous` or the `first` one of
+            the session.
+        dropout: `cosine`: share of numbers dropped.
+    """
+
+    kind: Literal["pairs", "dot", "cosine"] = "pairs"
+    dim: int = Field(64, ge=1, le=1024)
+    epochs: int = Field(5, ge=1)
+    patience: int = Field(2, ge=1)
+    rate: float = Field(0.02, gt=0)
+    batch: int = Field(4096, ge=1)
+    min_time: float = Field(0.3, ge=0, le=1)
+    reach: int = Field(11, ge=1)
+    negatives: int = Field(1024, ge=1)
+    temperature: float = Field(0.1, gt=0)
+    power: float = Field(0.75, ge=0, le=1)
+    context: Literal["previous", "first"] = "previous"
+    dropout: float = Field(0.2, ge=0, lt=1)
+
+
+@model(
+    "neural",
+    NeuralParams,
+    {
+        "dot": {"kind": "dot", "dim": 32, "epochs": 15, "rate": 0.005},
+        "cosine": {"kind": "cosine", "dim": 32, "epochs": 15, "rate": 0.005},
+        "": {},
+    },
+)
+class Neural:
+    """Learns vectors of tracks from sessions with PyTorch; three kinds, two of them historical."""
+
+    def __init__(self, params: NeuralParams) -> None:
+        self.params = params
+
+    def fit(self, train: Interactions, run: Run) -> Fitted:
+        """Learn with early stopping on later listens."""
+        with reproducible(run) as torch:
+            if self.params.kind == "pairs":
+                return self._pairs(torch, train, run)
+            return self._regression(torch, train, run)
+
+    def _pairs(self, torch: Any, train: Interactions, run: Run) -> Fitted:
+        params = self.params
+        pairs = session_pairs(train, params.min_time, params.reach)
+        later = session_pairs(run.valid, params.min_time, params.reach)
+        if not len(pairs):
+            return Fitted({"track": _nothing})
+        tower = track_tower(torch, train, params.dim)
+        optimizer = torch.optim.SparseAdam(list(tower.parameters()), lr=params.rate)
+        negatives = Negatives(
+            torch, pairs.target, len(train.catalog), params.power, params.negatives, run.seed
+        )
+        draws = np.random.default_rng(run.seed)
+        batches = -(-len(pairs) // params.batch)
+
+        def loss_of(anchor: Ints, target: Ints, negative: Any) -> Any:
+            # One look-up for all three, so that each step touches a row once.
+            wanted = torch.from_numpy(target.astype(np.int64))
+            given = torch.from_numpy(anchor.astype(np.int64))
+            vectors = tower(torch.cat([given, wanted, negative]))
+            size = len(given)
+            return negatives.loss(
+                vectors[:size], vectors[size : 2 * size], wanted, negative, vectors[2 * size :],
+                params.temperature,
+            )  # fmt: skip
+
+        def one_epoch(epoch: int, after_batch: Any) -> float:
+            chosen = drawn(pairs.weight, len(pairs), draws)
+            total = 0.0
+            for batch in range(batches):
+                share = (epoch * batches + batch) / (params.epochs * batches)
+                optimizer.param_groups[0]["lr"] = params.rate * (1 - share)
+                part = chosen[batch * params.batch : (batch + 1) * params.batch]
+                loss = loss_of(pairs.anchor[part], pairs.target[part], negatives.draw()).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                total += float(loss.detach()) * len(part)
+                after_batch()
+            return total / len(pairs)
+
+        some = np.random.default_rng((run.seed, 2)).permutation(len(later))[:50_000]
+        fixed = negatives.draw()
+
+        def validate() -> float:
+            if not len(some):
+                return float("nan")
+            with torch.no_grad():
+                losses = loss_of(later.anchor[some], later.target[some], fixed).numpy()
+            return float(np.average(losses, weights=later.weight[some]))
+
+        plan = Plan("neural", "cross entropy of the pair", params.epochs, params.patience, batches)
+        curve, interrupted = learn(plan, tower, one_epoch, validate, run)
+        vectors = vectors_of(torch, tower, len(train.catalog))
+        known = known_to(train, pairs.anchor)
+        scores = dot_products(vectors, vectors, np.where(known, 0, -np.inf).astype(np.float32))
+
+        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+            ranked = best(scores, keys, k, without=keys, progress=progress)
+            ranked[~known[keys]] = -1  # neither the track nor its artist was ever heard well
+            return ranked
+
+        facts = {"pairs": len(pairs), "epochs": len(curve.train), "kept_epoch": curve.kept + 1}
+        return Fitted({"track": by_track}, curve=curve, facts=facts, interrupted=interrupted)
+
+    def _regression(self, torch: Any, train: Interactions, run: Run) -> Fitted:
+        params = self.params
+        regression = Regression(torch, params, train)
+        curve, interrupted = regression.learn(train, run)
+        given, offered = regression.vectors()
+        scores = dot_products(given, offered)
+        seen = regression.seen
+
+        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+            ranked = best(scores, keys, k, without=keys, progress=progress)
+            ranked[~seen[keys]] = -1
+            return ranked
+
+        def predict(user: Ints, before: Ints, track: Ints) -> np.ndarray:
+            cosines = np.einsum("ij,ij->i", given[before], offered[track])
+            return regression.times(cosines)
+
+        return Fitted(
+            {"track": by_track},
+            predict=predict,
+            curve=curve,
+            facts={"epochs": len(curve.train), "kept_epoch": curve.kept + 1},
+            interrupted=interrupted,
+        )
+
+
+def _nothing(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+    return np.full((len(keys), k), -1, dtype=np.int32)

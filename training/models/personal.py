@@ -1,0 +1,196 @@
+"""Two towers: a listener, as the tracks that they liked, and a track, in one space."""
+
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from training.interactions import Interactions
+from training.learning import Plan, learn, reproducible
+from training.model import Fitted, Params, Run, model
+from training.progress import SILENT, Progress
+from training.ranking import Ints, Ranked, best, dot_products
+from training.towers import Negatives, known_to, track_tower, vectors_of
+
+
+class PersonalParams(Params):
+    """Settings of `personal`.
+
+    Attributes:
+        dim: Length of the vectors.
+        history: Liked listens that stand for the listener while learning, drawn anew each time.
+        epochs: Most passes over the liked listens.
+        patience: Epochs without a better loss on later listens after which learning ends.
+        rate: Size of the first steps (Adam); falls to 0 in a line.
+        batch: Listens in a step.
+        min_time: Share from which a listen was liked, in [0, 1].
+        negatives: Tracks drawn for each batch.
+        temperature: Of the softmax.
+        power: Of the frequency by which negatives are drawn.
+    """
+
+    dim: int = Field(64, ge=1, le=1024)
+    history: int = Field(20, ge=1)
+    epochs: int = Field(8, ge=1)
+    patience: int = Field(2, ge=1)
+    rate: float = Field(0.02, gt=0)
+    batch: int = Field(4096, ge=1)
+    min_time: float = Field(0.3, ge=0, le=1)
+    negatives: int = Field(1024, ge=1)
+    temperature: float = Field(0.1, gt=0)
+    power: float = Field(0.75, ge=0, le=1)
+
+
+class _Liked:
+    """What each listener liked, listener after listener."""
+
+    def __init__(self, log: Interactions, min_time: float) -> None:
+        rows = np.flatnonzero(log.time >= np.float32(min_time))
+        rows = rows[np.argsort(log.user[rows], kind="stable")]
+        self.user = log.user[rows]
+        self.track = log.track[rows].astype(np.int64)
+        self.time = log.time[rows]
+        self.chosen = log.position[rows] > 0
+        self.weight = log.weight[rows]
+        self.starts = np.searchsorted(self.user, np.arange(len(log.users) + 1))
+
+    def histories(
+        self, users: Ints, size: int, draws: np.random.Generator, without: Ints | None
+    ) -> tuple[Ints, np.ndarray]:
+        """`size` liked listens drawn for each user: tracks and weights, (users, size) each.
+
+        Weights are times heard; 0 where the track is the one in `without`, or nothing was liked.
+        """
+        count = (self.starts[1:] - self.starts[:-1])[users]
+        if count.max(initial=0) <= size and without is None:
+            place = np.tile(np.arange(size), (len(users), 1))
+        else:
+            place = (draws.random((len(users), size)) * count[:, None]).astype(np.int64)
+        there = place < count[:, None]
+        rows = np.where(there, self.starts[:-1][users][:, None] + place, 0)
+        tracks = self.track[rows]
+        weight = np.where(there, self.time[rows], 0)
+        if without is not None:
+            weight = np.where(tracks == without[:, None], 0, weight)
+        return tracks, weight.astype(np.float32)
+
+
+@model("personal", PersonalParams)
+class Personal:
+    """Learns a listener's vector from what they liked, and lists for each listener (two towers)."""
+
+    def __init__(self, params: PersonalParams) -> None:
+        self.params = params
+
+    def fit(self, train: Interactions, run: Run) -> Fitted:
+        """Learn with early stopping on later listens."""
+        with reproducible(run) as torch:
+            return self._fit(torch, train, run)
+
+    def _fit(self, torch: Any, train: Interactions, run: Run) -> Fitted:
+        params = self.params
+        liked = _Liked(train, params.min_time)
+        later = _Liked(run.valid, params.min_time)
+        examples = np.flatnonzero(liked.chosen)
+        if not len(examples):
+            examples = np.arange(len(liked.track))
+        if not len(examples):
+            return Fitted({})
+        towers = _towers(torch, train, params.dim)
+        sparse = torch.optim.SparseAdam(list(towers.tracks.parameters()), lr=params.rate)
+        dense = torch.optim.Adam(list(towers.listener.parameters()), lr=params.rate / 10)
+        negatives = Negatives(
+            torch, liked.track[examples], len(train.catalog), params.power, params.negatives,
+            run.seed,
+        )  # fmt: skip
+        draws = np.random.default_rng(run.seed)
+        batches = -(-len(examples) // params.batch)
+
+        def loss_of(user: Ints, target: Ints, negative: Any, lots: np.random.Generator) -> Any:
+            tracks, weight = liked.histories(user, params.history, lots, target)
+            given = towers(torch.from_numpy(tracks), torch.from_numpy(weight))
+            wanted = torch.from_numpy(target)
+            return negatives.loss(
+                given, towers.tracks(wanted), wanted, negative, towers.tracks(negative),
+                params.temperature,
+            )  # fmt: skip
+
+        def one_epoch(epoch: int, after_batch: Any) -> float:
+            order = draws.permutation(examples)
+            total = 0.0
+            for batch in range(batches):
+                share = (epoch * batches + batch) / (params.epochs * batches)
+                sparse.param_groups[0]["lr"] = params.rate * (1 - share)
+                dense.param_groups[0]["lr"] = params.rate / 10 * (1 - share)
+                part = order[batch * params.batch : (batch + 1) * params.batch]
+                worth = torch.from_numpy(liked.time[part] * liked.weight[part])
+                losses = loss_of(liked.user[part], liked.track[part], negatives.draw(), draws)
+                loss = (losses * worth).sum() / worth.sum()
+                sparse.zero_grad()
+                dense.zero_grad()
+                loss.backward()
+                sparse.step()
+                dense.step()
+                total += float(loss.detach()) * len(part)
+                after_batch()
+            return total / len(examples)
+
+        some = np.random.default_rng((run.seed, 2)).permutation(len(later.track))[:50_000]
+        fixed = negatives.draw()
+
+        def validate() -> float:
+            if not len(some):
+                return float("nan")
+            lots = np.random.default_rng((run.seed, 3))
+            with torch.no_grad():
+                losses = loss_of(later.user[some], later.track[some], fixed, lots).numpy()
+            return float(np.average(losses, weights=later.time[some]))
+
+        plan = Plan(
+            "personal", "cross entropy of the liked track", params.epochs, params.patience, batches
+        )
+        curve, interrupted = learn(plan, towers, one_epoch, validate, run)
+        ranker = _ranker(torch, towers, train, liked, run.seed)
+        facts = {
+            "listens": len(examples), "epochs": len(curve.train), "kept_epoch": curve.kept + 1
+        }  # fmt: skip
+        return Fitted({"user": ranker}, curve=curve, facts=facts, interrupted=interrupted)
+
+
+def _towers(torch: Any, log: Interactions, dim: int) -> Any:
+    class Towers(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.tracks = track_tower(torch, log, dim)
+            self.listener = torch.nn.Linear(dim, dim)
+            torch.nn.init.eye_(self.listener.weight)
+            torch.nn.init.zeros_(self.listener.bias)
+
+        def forward(self, tracks: Any, weight: Any) -> Any:
+            heard = (self.tracks(tracks) * weight[:, :, None]).sum(dim=1)
+            return torch.nn.functional.normalize(self.listener(heard), dim=1)
+
+    return Towers()
+
+
+def _ranker(torch: Any, towers: Any, train: Interactions, liked: _Liked, seed: int) -> Any:
+    """Lists by the listener's whole history, up to 200 listens of it."""
+    vectors = vectors_of(torch, towers.tracks, len(train.catalog))
+    known = known_to(train, liked.track)
+    counts = liked.starts[1:] - liked.starts[:-1]
+    size = int(min(200, max(1, counts.max(initial=0))))
+    everyone = np.empty((len(counts), vectors.shape[1]), dtype=np.float32)
+    lots = np.random.default_rng((seed, 4))
+    with torch.no_grad():
+        for start in range(0, len(counts), 1024):
+            users = np.arange(start, min(start + 1024, len(counts)))
+            tracks, weight = liked.histories(users, size, lots, None)
+            everyone[users] = towers(torch.from_numpy(tracks), torch.from_numpy(weight)).numpy()
+    scores = dot_products(everyone, vectors, np.where(known, 0, -np.inf).astype(np.float32))
+
+    def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+        ranked = best(scores, keys, k, progress=progress)
+        ranked[counts[keys] == 0] = -1  # who liked nothing is nobody in particular
+        return ranked
+
+    return by_user
