@@ -132,17 +132,23 @@ def _command(name: str) -> Callable[..., None]:
                 *(bench.try_(floor, *model.build(floor), progress) for floor in floors),
                 trial,
             ]
-        out = Console(highlight=False)
+        out = _out()
         if json_:
             out.print_json(json.dumps(report(bench, trials) | {"files": [str(f) for f in files]}))
             return
-        out.print(table_of(bench, trials))
+        out.print(table_of(bench, trials, out.width))
         if trial.fitted.interrupted:
             out.print("Interrupted: the lists are of the best there was so far.")
         for file in files:
             out.print(f"Wrote {file}", soft_wrap=True)
 
     return train
+
+
+def _out() -> Console:
+    """Standard output; a file or a pipe is as wide as the table."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=200)
 
 
 def _settings(pairs: list[str] | None) -> dict[str, Any]:
@@ -193,11 +199,11 @@ def _compare(
     to.mkdir(parents=True, exist_ok=True)
     (to / "comparison.json").write_text(json.dumps(stated, indent=2) + "\n")
     (to / "comparison.md").write_text(markdown_of(bench, trials))
-    out = Console(highlight=False)
+    out = _out()
     if json_:
         out.print_json(json.dumps(stated))
         return
-    out.print(table_of(bench, trials))
+    out.print(table_of(bench, trials, out.width))
     if models is None and not torch:
         out.print("Without PyTorch, so without neural, personal and sequential models.")
     out.print(f"Wrote {to}/comparison.json and comparison.md", soft_wrap=True)

@@ -32,6 +32,9 @@ BEYOND = (
     ("answered", "answered"),
 )
 
+_WIDE = 165
+_LESS = ("recall@10", "MRR", "coverage", "novelty", "artists", "answered", "NDCG@100")
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -203,13 +206,15 @@ def title_of(bench: Bench) -> str:
     )
 
 
-def table_of(bench: Bench, trials: Sequence[Trial]) -> Table:
-    """The table for a terminal."""
+def table_of(bench: Bench, trials: Sequence[Trial], width: int = 200) -> Table:
+    """The table for a terminal; a narrow one gets the columns that matter most."""
     table = Table(title=title_of(bench), title_justify="left")
-    for place, heading in enumerate(headings()):
-        table.add_column(heading, justify="left" if place < 2 else "right", no_wrap=place < 3)
+    left_out = () if width >= _WIDE else _LESS
+    shown = [place for place, name in enumerate(headings()) if name not in left_out]
+    for place in shown:
+        table.add_column(headings()[place], justify="left" if place < 2 else "right", no_wrap=True)
     for row in rows_of(trials):
-        table.add_row(*row)
+        table.add_row(*(row[place] for place in shown))
     return table
 
 

@@ -1,5 +1,6 @@
 """Listens out of files: event logs by the report's own reader, or a training table."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,9 +10,35 @@ from typing import Any
 import numpy as np
 
 from core.catalog import Catalog
-from core.errors import InputError
-from training.interactions import Interactions, load_table
+from core.errors import Faults, InputError, unknown_name
+from core.listener import UNKNOWN
+from training.interactions import Interactions, assemble, load_table
 from training.progress import SILENT, Progress
+
+_NUMBERS = ("session", "turn", "time", "at_ms", "propensity")
+
+_FILES = "SELECT path, checksum FROM files ORDER BY file_id"
+
+# A listen is told in the event after the decision that led to it: the chance is the event's before.
+_LISTENS = """
+WITH told AS (
+    SELECT
+        e."user", e.session, e.turn, e.track, e."time", e.at_ms, e.experiments,
+        CASE WHEN lag(e.recommendation) OVER story = e.track
+             THEN lag(e.propensity) OVER story END AS propensity
+    FROM events AS e
+    WINDOW story AS (PARTITION BY e."user", e.session ORDER BY e.turn)
+)
+SELECT
+    "user", track, CAST("time" AS DOUBLE) AS "time", at_ms, turn,
+    dense_rank() OVER (ORDER BY "user", session) AS session,
+    coalesce(CAST(propensity AS DOUBLE), 'nan'::DOUBLE) AS propensity
+FROM told
+WHERE "time" IS NOT NULL AND ($2 OR experiments IN (
+    SELECT experiments FROM assignments WHERE list_contains($1, concat(experiment, '=', arm))
+))
+ORDER BY "user", session, turn
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +73,7 @@ class Selection:
         return {name: value for name, value in stated.items() if value is not None}
 
     def of(self, table: Interactions) -> Interactions:
-        """The listens that count; arms were told apart when the log was read."""
-        table = table.between(self.since_ms, self.until_ms)
+        """The listens that count; arms and times were told apart when the log was read."""
         if self.min_time > 0:
             table = table.where(table.time >= np.float32(self.min_time))
         return table.inversely_weighted(self.most) if self.inverse else table
@@ -65,15 +91,90 @@ def load(
     Raises:
         InputError: Nothing to read, nothing left, or not for this catalog.
     """
-    progress.start("reading")
-    if len(paths) != 1 or paths[0].suffix != ".parquet":
-        raise InputError.one(
-            ", ".join(map(str, paths)),
-            "must be one training table. Make one with: segue data import KIND PATH --to DIR",
-        )
-    if selection.arms:
-        raise InputError.one(str(paths[0]), "is a training table, which knows of no arms")
-    kept = selection.of(load_table(paths[0], catalog))
+    if len(paths) == 1 and paths[0].is_file() and _is_table(paths[0]):
+        if selection.arms:
+            raise InputError.one(str(paths[0]), "is a training table, which knows of no arms")
+        progress.start("reading")
+        listens = load_table(paths[0], catalog).between(selection.since_ms, selection.until_ms)
+    else:
+        listens = _from_events(paths, catalog, selection, progress)
+    kept = selection.of(listens)
     if not len(kept):
         raise InputError.one(", ".join(map(str, paths)), "has no listen that counts")
     return kept
+
+
+def _is_table(path: Path) -> bool:
+    """Whether it is a training table, and not the Parquet of a compacted log."""
+    with path.open("rb") as file:
+        if file.read(4) != b"PAR1":
+            return False
+    from pyarrow import parquet
+
+    return b"segue" in (parquet.read_schema(path).metadata or {})
+
+
+def _from_events(
+    paths: Sequence[Path], catalog: Catalog, selection: Selection, progress: Progress
+) -> Interactions:
+    """Listens of event logs; the chance of a listen stands in the decision that led to it."""
+    from events.reader import open_log
+
+    with open_log(
+        paths, since_ms=selection.since_ms, until_ms=selection.until_ms, progress=progress
+    ) as log:
+        _check_arms(selection.arms, log.experiments())
+        progress.start("listens")
+        chosen = [
+            f"{experiment}={arm}" for experiment, arms in selection.arms.items() for arm in arms
+        ]
+        rows: Any = log.con.sql(_LISTENS, params=[chosen, not chosen]).to_arrow_table()
+        sources = _named(log.query(_FILES))
+    user = rows.column("user").combine_chunks().dictionary_encode()
+    track = rows.column("track").combine_chunks().dictionary_encode()
+    index = np.array([catalog.index_of(id_) for id_ in track.dictionary.to_pylist()] or [UNKNOWN])
+    known = index[track.indices.to_numpy()] if len(rows) else np.zeros(0, dtype=np.int64)
+    kept = known != UNKNOWN
+    if len(rows) and kept.sum() * 2 < len(rows):
+        strange = track.dictionary[int(np.argmin(index))].as_py()
+        raise InputError.one(
+            ", ".join(map(str, paths)),
+            f"{len(rows) - int(kept.sum())} of {len(rows)} listens are of tracks that the catalog "
+            f"does not have, for instance {strange!r}. Give the catalog that was served",
+        )
+    if not kept.all():
+        progress.say(f"Left out {int((~kept).sum())} listens of tracks that the catalog lacks.")
+    column = {name: rows.column(name).to_numpy()[kept] for name in _NUMBERS}
+    return assemble(
+        user.indices.to_numpy()[kept],
+        known[kept],
+        column["time"],
+        column["at_ms"],
+        user.dictionary.to_pylist(),
+        catalog,
+        sources,
+        session=column["session"],
+        position=column["turn"],
+        propensity=column["propensity"],
+    )
+
+
+def _named(files: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Checksum by file name; by folder and name where two files have the same."""
+    names = Counter(Path(path).name for path, _ in files)
+    return {
+        Path(path).name if names[Path(path).name] == 1 else "/".join(Path(path).parts[-2:]): sum_
+        for path, sum_ in files
+    }
+
+
+def _check_arms(wanted: Mapping[str, Sequence[str]], found: Mapping[str, Sequence[str]]) -> None:
+    faults = Faults()
+    for experiment, arms in wanted.items():
+        if experiment not in found:
+            faults.add("--arms", unknown_name("experiment", experiment, found))
+            continue
+        for arm in arms:
+            if arm not in found[experiment]:
+                faults.add("--arms", unknown_name(f"arm of {experiment}", arm, found[experiment]))
+    faults.raise_if_any()
