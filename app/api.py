@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cachetools import TTLCache
 from pydantic import TypeAdapter, ValidationError
@@ -12,14 +12,13 @@ from app.admin import Admin, asked_arms
 from app.dispatcher import Dispatcher
 from app.replies import Refusal, Reply, played, recommended, taken
 from app.requests import MAX_BODY, Heard, Played, Recommend, field_of
-from core.errors import Exhausted, LogUnwritable
 
 Headers = Iterable[tuple[bytes, bytes]]
 B = TypeVar("B", Recommend, Heard, Played)
 
-_RECOMMEND: TypeAdapter[Recommend] = TypeAdapter(Recommend)
-_HEARD: TypeAdapter[Heard] = TypeAdapter(Heard)
-_PLAYED: TypeAdapter[Played] = TypeAdapter(Played)
+_RECOMMEND = TypeAdapter(Recommend)
+_HEARD = TypeAdapter(Heard)
+_PLAYED = TypeAdapter(Played)
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
 MAX_KEY = 256
 
@@ -55,6 +54,8 @@ class Api:
         key, force = _checked(body, headers)
         forced = None if force is None else self._forced(force, headers)
         ask = _validated(_RECOMMEND, body)
+        if key is None:
+            return recommended(self.dispatcher.recommend(ask, arrived_s, None, forced))
         return self._once(
             ("recommend", str(ask.user), key),
             body if force is None else body + force,
@@ -110,7 +111,7 @@ class Api:
         """Answer, or give a retried request the answer that it got before."""
         route, user, key = request
         if key is None:
-            return _guarded(answer)
+            return answer()
         kept = self._answered.get((route, user, key))
         if kept is not None:
             if kept[0] != body:
@@ -122,20 +123,9 @@ class Api:
                     "Idempotency-Key",
                 )
             return kept[1]
-        reply = _guarded(answer)
+        reply = answer()
         self._answered[(route, user, key)] = (body, reply)
         return reply
-
-
-def _guarded(answer: Callable[[], Reply]) -> Reply:
-    try:
-        return answer()
-    except Exhausted as error:
-        raise Refusal(422, "nothing_left", f"{error}; exclude fewer tracks", "exclude") from error
-    except LogUnwritable as error:
-        raise Refusal(
-            503, "log_unwritable", "the event log takes no line, so nothing is served"
-        ) from error
 
 
 def _checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None]:
@@ -183,11 +173,18 @@ def _validated(adapter: TypeAdapter[B], body: bytes) -> B:
             raise Refusal(400, "invalid_json", f"the body must be JSON: {first['msg']}") from error
         field = field_of(first["loc"])
         messages = dict.fromkeys(
-            problem["msg"].removeprefix("Value error, ")
+            _message(problem)
             for problem in problems
             if field_of(problem["loc"]) == field
         )
         raise Refusal(422, "invalid", "; or ".join(messages), field) from error
+
+
+def _message(problem: Any) -> str:
+    if problem["type"] == "unexpected_keyword_argument":
+        return "unknown field"
+    message: str = problem["msg"]
+    return message.removeprefix("Value error, ")
 
 
 def _id(path_part: str) -> int | str:

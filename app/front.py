@@ -11,9 +11,12 @@ from typing import Any
 from app.api import Api, Headers, too_large
 from app.replies import Refusal, Reply, error_body
 from app.requests import MAX_BODY
+from core.errors import Exhausted, LogUnwritable
 
 LOG = logging.getLogger("segue")
 UNEXPECTED = error_body("internal", "something went wrong here; the server's log has the traceback")
+
+_JSON = (b"content-type", b"application/json")
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -26,39 +29,51 @@ class Front:
     """An ASGI app: our hot route, and another app for everything else.
 
     Args:
-        behind: The FastAPI app, whose `state.api` its lifespan sets.
-        api_of: Gives the `Api`, once the lifespan has built it.
+        behind: The app for everything else; its lifespan sets `api`.
+
+    Attributes:
+        api: What answers; there from start-up on.
     """
 
-    def __init__(self, behind: ASGIApp, api_of: Callable[[], Api]) -> None:
+    def __init__(self, behind: ASGIApp) -> None:
         self._behind = behind
-        self._api_of = api_of
+        self.api: Api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and scope["path"] == "/recommend" and scope["method"] == "POST":
-            api = self._api_of()
-            try:
-                message = await receive()
-                body = message.get("body", b"")
-                if message.get("more_body"):
-                    body = await rest_of(body, receive)
-                reply = answer(api, api.recommend, body, scope["headers"])
-            except Refusal as refusal:
-                reply = refused(api, refusal)
-            await respond(reply, send)
-        else:
+        if scope.get("path") != "/recommend" or scope.get("method") != "POST":
             await self._behind(scope, receive, send)
+            return
+        api = self.api
+        message = await receive()
+        body = message.get("body", b"")
+        if message.get("more_body"):
+            try:
+                body = await rest_of(body, receive)
+            except Refusal as refusal:
+                await respond(refused(api, refusal), send)
+                return
+        await respond(answer(api, api.recommend, body, scope["headers"]), send)
 
 
 def answer(
     api: Api, route: Callable[[bytes, Headers], Reply], body: bytes, headers: Headers
 ) -> Reply:
-    """What a route replies, its refusals included; anything else is our mistake, and a 500."""
+    """What a route replies; every error is made a reply here."""
     try:
         return route(body, headers)
     except Refusal as refusal:
         return refused(api, refusal)
+    except Exhausted as error:
+        return refused(
+            api, Refusal(422, "nothing_left", f"{error}; exclude fewer tracks", "exclude")
+        )
+    except LogUnwritable:
+        LOG.exception("the event log takes no line")
+        return refused(
+            api,
+            Refusal(503, "log_unwritable", "the event log takes no line, so nothing is served"),
+        )
     except Exception:
         LOG.exception("a request failed by our mistake; it changed nothing")
         return Reply(500, UNEXPECTED)
@@ -92,10 +107,7 @@ async def rest_of(body: bytes, receive: Receive) -> bytes:
 
 async def respond(reply: Reply, send: Send) -> None:
     """Send a reply."""
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", b"%d" % len(reply.body)),
-    ]
+    headers = [_JSON, (b"content-length", b"%d" % len(reply.body))]
     if reply.headers:
         headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})

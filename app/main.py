@@ -47,7 +47,7 @@ def create_app(serving: Serving, now_ms: Callable[[], int] | None = None) -> ASG
         keep(serving, folder)
         state = MemoryState(settings.state.max_listeners, settings.state.ttl_s, time.monotonic)
         dispatcher = Dispatcher(serving, state, log, Meters(), clock)
-        app.state.api = Api(
+        app.state.api = front.api = Api(
             dispatcher,
             settings.state.idempotency_keys,
             settings.state.idempotency_ttl_s,
@@ -76,12 +76,8 @@ def create_app(serving: Serving, now_ms: Callable[[], int] | None = None) -> ASG
         lifespan=lifespan,
     )
     add_routes(app)
-    return Front(app, lambda: _api_of(app))
-
-
-def _api_of(app: FastAPI) -> Api:
-    api: Api = app.state.api
-    return api
+    front = Front(app)
+    return front
 
 
 @contextmanager

@@ -4,15 +4,15 @@ from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     StrictBool,
     StrictFloat,
     StrictInt,
     StrictStr,
-    model_validator,
+    TypeAdapter,
 )
+from pydantic.dataclasses import dataclass
 
 MAX_BODY = 64 * 1024
 MAX_N = 100
@@ -38,16 +38,16 @@ Scalar = (
 Time = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
+# Slotted dataclasses and not models: they are made on every request, for a third of the cost.
+_BODY = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 Facts = Annotated[
     dict[Annotated[str, Field(min_length=1, max_length=64)], Scalar], Field(max_length=32)
 ]
 
 
-class Recommend(_Body):
+@dataclass(slots=True, config=_BODY)
+class Recommend:
     """Body of `POST /recommend`.
 
     Attributes:
@@ -64,20 +64,19 @@ class Recommend(_Body):
     track: Id | None = None
     time: Time | None = None
     n: Annotated[int, Field(strict=True, ge=1, le=MAX_N)] = 1
-    exclude: Annotated[list[Id], Field(max_length=1000)] = []
-    attributes: Facts = {}
+    exclude: Annotated[tuple[Id, ...], Field(max_length=1000)] = ()
+    attributes: Facts | None = None
     explain: StrictBool = False
 
-    @model_validator(mode="after")
-    def _together(self) -> "Recommend":
+    def __post_init__(self) -> None:
         if (self.track is None) != (self.time is None):
             raise ValueError(
                 "track and time must come together: what was heard, and how much of it"
             )
-        return self
 
 
-class Heard(_Body):
+@dataclass(slots=True, config=_BODY)
+class Heard:
     """Body of `POST /feedback`.
 
     Attributes:
@@ -92,10 +91,11 @@ class Heard(_Body):
     track: Id
     time: Time
     final: StrictBool = False
-    attributes: Facts = {}
+    attributes: Facts | None = None
 
 
-class Played(_Body):
+@dataclass(slots=True, config=_BODY)
+class Played:
     """Body of the predecessor's `POST /next/{user}` and `POST /last/{user}`."""
 
     track: Id
@@ -112,6 +112,6 @@ def _is_union_member(part: str) -> bool:
     return part in {"int", "str", "bool", "float"} or part.startswith(("constrained-", "function-"))
 
 
-def schema_of(model: type[BaseModel]) -> dict[str, Any]:
+def schema_of(body: type[Any]) -> dict[str, Any]:
     """JSON Schema of a body, for OpenAPI."""
-    return model.model_json_schema(ref_template="#/components/schemas/{model}")
+    return TypeAdapter(body).json_schema(ref_template="#/components/schemas/{model}")

@@ -45,21 +45,29 @@ def build() -> typer.Typer:
     )
     app.callback()(_root)
     for found in sorted(module.name for module in pkgutil.iter_modules(cli.__path__)):
+        if found.startswith("_"):
+            continue
         register = getattr(importlib.import_module(f"cli.{found}"), "register", None)
         if register is not None:
             register(app)
     return app
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        Console(highlight=False).print(f"segue {metadata.version('segue')}")
+        raise typer.Exit
+
+
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
     ] = False,
 ) -> None:
     """Next-track recommendations, and experiments that can be trusted."""
-    if version:
-        Console(highlight=False).print(f"segue {metadata.version('segue')}")
-        raise typer.Exit
 
 
 def main() -> None:

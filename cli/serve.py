@@ -10,6 +10,7 @@ import typer
 import uvicorn
 from rich.console import Console
 
+from app.front import ASGIApp
 from app.main import create_app
 from app.serving import Serving, load
 from app.settings import load_settings
@@ -33,22 +34,25 @@ def serve(
     """Serve recommendations over HTTP until Ctrl-C."""
     serving = _loaded(config)
     listening = _listen(host, port)
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     _say(serving, console)
     address, taken_port = listening.getsockname()[:2]
     console.print(f"Listening on http://{address}:{taken_port} (docs at /docs, Ctrl-C stops)")
-    settings = uvicorn.Config(
-        create_app(serving), access_log=False, log_level="warning", lifespan="on"
-    )
+    settings = server_settings(create_app(serving))
     # What was loaded lives as long as the process: keep the collector from walking it again.
     gc.collect()
     gc.freeze()
     uvicorn.Server(settings).run(sockets=[listening])
 
 
+def server_settings(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn runs our app; benchmarks run others' with the same."""
+    return uvicorn.Config(app, access_log=False, log_level="warning", lifespan="on")
+
+
 def check(config: ConfigOption = Path("config.yaml")) -> None:
     """Check a config and all the data that it names, without serving."""
-    _say(_loaded(config), Console(highlight=False))
+    _say(_loaded(config), Console(highlight=False, soft_wrap=True))
 
 
 def _loaded(config: Path) -> Serving:

@@ -1,7 +1,7 @@
 """What happened at a turn, as values that the response and the event log are both written from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from core.allocation import Assignment
@@ -40,7 +40,7 @@ class Turn:
     assignment: Assignment
     config: str
     latency_s: float = 0.0
-    attributes: Mapping[str, Any] = field(default_factory=dict)
+    attributes: Mapping[str, Any] | None = None
     key: str | None = None
     reset: bool = False
 

@@ -1,0 +1,119 @@
+"""Worlds to measure in: a catalog of any size with lists, and every strategy type over it.
+
+The lists are random, which costs what real ones cost: a strategy never looks at what is in them.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from core.catalog import load_catalog
+from core.lists import save_lists
+from strategies import registry
+
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "random": {"type": "random"},
+    "top_pop": {"type": "top_pop", "fallback": "random"},
+    "sticky_artist": {"type": "sticky_artist", "fallback": "random"},
+    "contextual": {"type": "contextual", "list": "contextual", "fallback": "random"},
+    "contextual_with_memory": {
+        "type": "contextual_with_memory",
+        "list": "contextual",
+        "fallback": "top_pop",
+    },
+    "contextual_and_popular": {
+        "type": "contextual_and_popular",
+        "list": "contextual",
+        "popular": "top_pop",
+        "fallback": "random",
+    },
+    "personal": {"type": "personal", "list": "personal", "fallback": "random"},
+    "contextual_liked": {
+        "type": "contextual_liked",
+        "list": "contextual",
+        "personal": "personal",
+        "fallback": "random",
+    },
+    "intersection": {
+        "type": "intersection",
+        "first": "contextual",
+        "second": "personal",
+        "fallback": "contextual",
+    },
+    "constant": {"type": "constant", "track": 1},
+    "best_heard": {"type": "best_heard", "list": "contextual", "fallback": "random"},
+    "gate": {
+        "type": "gate",
+        "cases": [{"below": 0.1, "use": "top_pop"}, {"use": "contextual"}],
+        "fallback": "random",
+    },
+    "mixture": {
+        "type": "mixture",
+        "strategies": {"contextual": 0.9, "random": 0.1},
+        "fallback": "random",
+    },
+    "merge": {
+        "type": "merge",
+        "strategies": {"contextual": 1, "personal": 1},
+        "fallback": "random",
+    },
+}
+"""Every strategy type under its own name."""
+
+LISTENERS = 10_000
+
+
+def make_world(folder: Path, tracks: int, listeners: int = LISTENERS, seed: int = 1) -> None:
+    """A catalog with 5 tracks an artist on the average, a popularity list and two list files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    artists = rng.integers(tracks // 5, size=tracks).tolist()
+    with (folder / "tracks.jsonl").open("w") as file:
+        for track, artist in enumerate(artists):
+            record = {"track": track, "artist": f"Artist {artist}", "title": f"Title {track}"}
+            file.write(json.dumps(record) + "\n")
+    (folder / "top_tracks.json").write_text(json.dumps(rng.permutation(tracks)[:1000].tolist()))
+    catalog = load_catalog(folder / "tracks.jsonl")
+    about = {"model": "random, for benchmarks", "seed": seed}
+    for name, key, rows, length in (
+        ("contextual", "track", range(tracks), 100),
+        ("personal", "user", map(str, range(listeners)), 50),
+    ):
+        made = {row: rng.choice(tracks, length, replace=False, shuffle=False) for row in rows}
+        save_lists(folder / f"{name}.npz", key, made, catalog, about)  # type: ignore[arg-type]
+
+
+def write_config(folder: Path, data: Path, strategy: str, lists: str = "") -> Path:
+    """A config whose experiment has this strategy in both arms, with everything else at work.
+
+    Args:
+        folder: Where to write it, and where its event log will be.
+        data: Folder of the catalog.
+        strategy: One of `STRATEGIES`.
+        lists: Folder of the list files inside `data`.
+    """
+    missing = sorted(set(registry.known()) - set(STRATEGIES))
+    if missing:
+        raise SystemExit(f"benchmarks/worlds.py: no entry for strategy type {', '.join(missing)}")
+    data = data.resolve()
+    arms = {"C": {"strategy": strategy, "weight": 50}, "T1": {"strategy": strategy, "weight": 50}}
+    config = {
+        "catalog": {
+            "tracks": str(data / "tracks.jsonl"),
+            "top": str(data / "top_tracks.json"),
+            "lists": {
+                name: str(data / lists / f"{name}.npz") for name in ("contextual", "personal")
+            },
+        },
+        "strategies": STRATEGIES,
+        "default": "random",
+        "experiments": [{"name": "measured", "arms": arms}],
+        "events": {"dir": str(folder / "log")},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path
