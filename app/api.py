@@ -173,9 +173,7 @@ def _validated(adapter: TypeAdapter[B], body: bytes) -> B:
             raise Refusal(400, "invalid_json", f"the body must be JSON: {first['msg']}") from error
         field = field_of(first["loc"])
         messages = dict.fromkeys(
-            _message(problem)
-            for problem in problems
-            if field_of(problem["loc"]) == field
+            _message(problem) for problem in problems if field_of(problem["loc"]) == field
         )
         raise Refusal(422, "invalid", "; or ".join(messages), field) from error
 
