@@ -31,7 +31,9 @@ class Strategy(Protocol):
 class Params(BaseModel):
     """Base of every strategy's settings: unknown keys are errors, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,3 +85,11 @@ def test_what_is_no_copy_is_refused(tmp_path: Path, content: str | None, complai
 
     with pytest.raises(InputError, match=complaint):
         restore(path)
+
+
+def test_defaults_are_the_same_written_out(tmp_path: Path) -> None:
+    """A default of 1800 for a float was another digest than the 1800.0 that its copy gave."""
+    served = loaded(tmp_path)
+    assert restore(keep(served, tmp_path / "log")).digest == served.digest
+    spelled = loaded(tmp_path, state={"session_gap_s": 1800.0, "history": 100})
+    assert spelled.digest == served.digest
