@@ -14,6 +14,9 @@ EVENT_FILE = re.compile(r"\.((jsonl|ndjson|json|log)(\.\d+)?(\.gz|\.zst)?|parque
 """Names that are read when a folder is given; a file that is named itself is read whatever its
 name. `.1` is what a rotating log handler appends."""
 
+BESIDE_EVENTS = frozenset({"configs", "started"})
+"""Folders in which the server keeps other things beside its events."""
+
 PIECE = 8 << 20
 LONGEST_LINE = 64 << 20
 
@@ -192,4 +195,5 @@ def _content(source: Source, progress: Progress) -> Iterator[bytes]:
 
 
 def _hidden(path: Path, root: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(root).parts)
+    inside = path.relative_to(root).parts
+    return any(part.startswith(".") for part in inside) or not BESIDE_EVENTS.isdisjoint(inside[:-1])

@@ -365,3 +365,14 @@ def test_both_formats_are_read_together(events: list[dict[str, Any]], tmp_path: 
 def test_what_is_no_log_is_refused(make: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
         open_log(make(tmp_path))
+
+
+def test_what_the_server_keeps_beside_its_events_is_not_read(tmp_path: Path) -> None:
+    paths = write_ours(tmp_path, listening(Plan(listeners=3)))
+    for folder in ("configs", "started"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "something.json").write_text('{\n "digest": 1\n}\n')
+
+    with open_log([tmp_path]) as log:
+        assert log.query("SELECT path FROM files") == [(str(path),) for path in paths]
+        assert log.query("SELECT * FROM dropped") == []
