@@ -1,0 +1,204 @@
+"""Gates on who is in which arm: recomputed from the hash, and the same for as long as it runs."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from analysis.gates.definitions import arms_of, botify_experiment
+from analysis.gates.values import EXAMPLES, Example, Gate, Verdict
+from analysis.gates.view import View
+from core.allocation import Allocation
+
+ASKS = "Is the arm in the log the arm that the hash gives, on every line?"
+MOST_ARMS = 16
+"""Up to how many arms are tried on a log of the predecessor whose number of arms is not known."""
+_BATCH = 50_000
+
+
+def assignment(view: View, experiment: str) -> Gate:
+    """Every line's arm, recomputed from listener and config, equals the arm logged."""
+    lines = agreeing = 0
+    examples: list[tuple[Any, ...]] = []
+    unknown: Counter[str] = Counter()
+    allocations: dict[str, Allocation] = {}
+    said = []
+    if view.botify and (inferred := _botify_arms(view, experiment)) is not None:
+        arms, how = inferred
+        allocations[""] = Allocation([botify_experiment(experiment, arms)])
+        said.append(how)
+    for digest, deciding in view.definitions.deciding.items():
+        allocations[digest] = deciding.allocation
+    parsed: dict[str | None, dict[str, str]] = {}
+    for user, config, text, attributes, count, file_id, line in _assigned_lines(view):
+        if text not in parsed:
+            parsed[text] = arms_of(text)
+        logged = parsed[text].get(experiment)
+        allocation = allocations.get(config or "")
+        if allocation is None:
+            if logged is not None and config is not None:
+                unknown[config] += count
+            elif logged is not None:
+                lines += count
+            continue
+        expected = allocation.assign(user, json.loads(attributes or "{}")).arms.get(experiment)
+        if config is None and logged is None:
+            continue  # the predecessor logged no experiment that it did not run
+        if logged is None and expected is None:
+            continue
+        lines += count
+        if logged == expected:
+            agreeing += count
+        elif len(examples) < EXAMPLES:
+            examples.append((file_id, line, user, logged or "no arm", expected or "no arm"))
+    numbers = {"lines": lines, "agreeing": agreeing, "unknown_configs": dict(unknown)}
+    shown = view.examples(examples, "listener {} is logged in {}, the hash gives {}")
+    return _verdict(view, experiment, lines, agreeing, unknown, said, numbers, shown)
+
+
+def _verdict(
+    view: View,
+    experiment: str,
+    lines: int,
+    agreeing: int,
+    unknown: Counter[str],
+    said: list[str],
+    numbers: dict[str, Any],
+    examples: tuple[Example, ...],
+) -> Gate:
+    figure = f"{agreeing:,} of {lines:,} lines agree"
+    if unknown:
+        digests = ", ".join(sorted(unknown))
+        return Gate(
+            "assignment", ASKS, Verdict.FAILED, f"{unknown.total():,} lines cannot be checked",
+            f"The lines name config {digests}, of which there is no copy. The server keeps one of "
+            f"each in the folder `configs` beside its log: put it beside these logs.",
+            numbers, examples,
+        )  # fmt: skip
+    if agreeing == lines:
+        return Gate("assignment", ASKS, Verdict.PASSED, figure, " ".join(said), numbers)
+    by_chance = 1 / max(2, len(view.log.experiments().get(experiment, [])))
+    share = agreeing / lines
+    guess = (
+        f" Agreement of {share:.0%} is what two unrelated hashes would give: the arms in the log "
+        "were computed elsewhere, by another experiment's name or salt, and say nothing of what "
+        "was served."
+        if abs(share - by_chance) < 0.05
+        else ""
+    )
+    return Gate(
+        "assignment", ASKS, Verdict.FAILED, figure,
+        " ".join(
+            [*said, f"{lines - agreeing:,} lines name an arm that the listener is not in.{guess}"]
+        ),
+        numbers, examples,
+    )  # fmt: skip
+
+
+def _assigned_lines(view: View) -> Iterator[tuple[Any, ...]]:
+    """(user, config, experiments, attributes, lines, file, line) of lines that are not forced."""
+    targeted = any(deciding.targeted for deciding in view.definitions.deciding.values())
+    attributes = "attributes" if targeted else "NULL"
+    cursor = view.log.con.cursor()
+    cursor.execute(f"""
+        SELECT "user", config, experiments, {attributes} AS facts, count(*),
+               arg_min(file_id, (file_id, line)), arg_min(line, (file_id, line))
+        FROM events WHERE NOT forced GROUP BY "user", config, experiments, facts
+    """)  # noqa: S608
+    while rows := cursor.fetchmany(_BATCH):
+        yield from rows
+
+
+def _botify_arms(view: View, experiment: str) -> tuple[tuple[str, ...], str] | None:
+    """The arms of a predecessor's experiment in its order, and how we know."""
+    given = view.definitions.botify.get(experiment)
+    if given is not None:
+        return given, f"Arms in the order given: {', '.join(given)}."
+    rows = view.log.query(
+        """SELECT DISTINCT e."user", a.arm FROM events AS e
+        INNER JOIN assignments AS a ON e.experiments = a.experiments
+        WHERE e."schema" = 0 AND a.experiment = ?""",
+        [experiment],
+    )
+    if not rows:
+        return None
+    seen = sorted({arm for _, arm in rows}, key=_botify_order)
+    named = _as_numbered(seen)
+    if named is not None and _agreement(experiment, named, rows) == len(rows):
+        return named, (
+            f"The arms were taken to be {', '.join(named)} in this order, as the predecessor "
+            f"numbers them; by chance one listener in {len(named)} would agree, here all "
+            f"{len(rows):,} do."
+        )
+    for ways in range(2, MOST_ARMS + 1):
+        order = _read_off(experiment, ways, rows)
+        if order is not None:
+            return order, (
+                f"The log agrees with the predecessor's hash over {ways} arms if they stand in "
+                f"the order {', '.join(order)}. That order was read off the log itself, so arms "
+                "with swapped names would not be noticed: give it with --botify-arms."
+            )
+    return named or tuple(seen), (
+        f"No order of 2 to {MOST_ARMS} arms makes the predecessor's hash of the name "
+        f"'{experiment}' agree with the log."
+    )
+
+
+def _botify_order(arm: str) -> tuple[int, str]:
+    if arm == "C":
+        return 0, arm
+    return (int(arm[1:]) if arm[:1] == "T" and arm[1:].isdigit() else MOST_ARMS + 1), arm
+
+
+def _as_numbered(seen: list[str]) -> tuple[str, ...] | None:
+    """C, T1, T2 ... up to the highest number seen; None where arms have other names."""
+    highest = max(_botify_order(arm)[0] for arm in seen)
+    if highest > MOST_ARMS:
+        return None
+    return ("C", *(f"T{number}" for number in range(1, max(highest, 1) + 1)))
+
+
+def _agreement(experiment: str, arms: tuple[str, ...], rows: list[tuple[Any, ...]]) -> int:
+    allocation = Allocation([botify_experiment(experiment, arms)])
+    return sum(allocation.assign(user).arms[experiment] == arm for user, arm in rows)
+
+
+def _read_off(experiment: str, ways: int, rows: list[tuple[Any, ...]]) -> tuple[str, ...] | None:
+    """The arm of each residue modulo `ways`, if every residue has just one and not all the same."""
+    places = tuple(str(place) for place in range(ways))
+    allocation = Allocation([botify_experiment(experiment, places)])
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for user, arm in rows:
+        found[allocation.assign(user).arms[experiment]].add(arm)
+    if len(found) < ways or any(len(arms) > 1 for arms in found.values()):
+        return None
+    order = tuple(next(iter(found[place])) for place in places)
+    return order if len(set(order)) == ways else None
+
+
+def one_arm(view: View, experiment: str) -> Gate:
+    """No listener is in two arms of an experiment."""
+    asks = "Is every listener in one arm only?"
+    total, several = view.log.query(
+        "SELECT count(*), count(*) FILTER (WHERE arms > 1) FROM first_seen WHERE experiment = ?",
+        [experiment],
+    )[0]
+    numbers = {"listeners": total, "in_several_arms": several}
+    if not several:
+        return Gate("one-arm", asks, Verdict.PASSED, f"{total:,} listeners", numbers=numbers)
+    rows = view.log.query(
+        """SELECT arg_min(e.file_id, (e.at_ms, e.turn)), arg_min(e.line, (e.at_ms, e.turn)),
+               e."user", string_agg(DISTINCT a.arm, ', ' ORDER BY a.arm)
+        FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
+        WHERE a.experiment = $1 AND NOT e.forced AND e."user" IN (
+            SELECT "user" FROM first_seen WHERE experiment = $1 AND arms > 1
+            ORDER BY "user" LIMIT 10)
+        GROUP BY e."user" ORDER BY e."user" """,
+        [experiment],
+    )
+    return Gate(
+        "one-arm", asks, Verdict.FAILED, f"{several:,} of {total:,} listeners in several arms",
+        "These listeners saw more than one treatment: the assignment was changed while the "
+        "experiment ran, or several definitions of it served at once.",
+        numbers, view.examples(rows, "listener {} is in {}"),
+    )  # fmt: skip

@@ -1,0 +1,68 @@
+"""The gate on what was served: an experiment is one treatment from its first event to its last."""
+
+from datetime import UTC, datetime
+
+from analysis.gates.values import Example, Gate, Verdict
+from analysis.gates.view import View
+
+UNTOLD = "The predecessor's log does not say what was running; its author has to know."
+
+
+def config(view: View, experiment: str) -> Gate:
+    """Every config that decided is known, and all of them give the same treatment."""
+    asks = "Was it the same experiment all the time?"
+    if not view.ours:
+        return Gate("config", asks, Verdict.UNKNOWN, "not in the log", UNTOLD)
+    rows = view.log.query(
+        """SELECT e.config, count(*), min(e.at_ms), max(e.at_ms)
+        FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
+        WHERE a.experiment = ? AND e."schema" > 0
+        GROUP BY e.config ORDER BY min(e.at_ms), e.config""",
+        [experiment],
+    )
+    deciding = view.definitions.deciding
+    treatments: dict[str, list[str]] = {}
+    unknown = []
+    for digest, *_ in rows:
+        known = deciding.get(digest or "")
+        if known is None or experiment not in known.experiments:
+            unknown.append(str(digest))
+        else:
+            treatments.setdefault(known.treatment(experiment), []).append(digest)
+    examples = tuple(
+        Example(str(digest), f"{count:,} events, {_at(first)} to {_at(last)}")
+        for digest, count, first, last in rows[:10]
+    )
+    numbers = {"configs": [row[0] for row in rows], "treatments": list(treatments.values())}
+    if unknown:
+        return Gate(
+            "config", asks, Verdict.FAILED,
+            f"{len(unknown)} of {len(rows)} configs unknown",
+            f"Nothing is known of config {', '.join(unknown)}, so nothing can be proved of what it "
+            "decided. The server keeps a copy of each config in the folder `configs` beside its "
+            "log: put it beside these logs.",
+            numbers, examples,
+        )  # fmt: skip
+    if len(treatments) > 1:
+        return Gate(
+            "config", asks, Verdict.FAILED, f"{len(treatments)} different treatments",
+            "The experiment was changed while it ran: arms, weights, salt, a strategy of an arm or "
+            "the data behind it. Before and after are two experiments. Analyse the time of one "
+            "config (--since, --until), or start again as a new version.",
+            numbers, examples,
+        )  # fmt: skip
+    if len(rows) < 2:
+        return Gate("config", asks, Verdict.PASSED, "1 config", numbers=numbers)
+    traffic = [deciding[digest].experiments[experiment].traffic for digest, *_ in rows]
+    says = (
+        f"Traffic went {' -> '.join(f'{share:g}' for share in traffic)}; whoever entered stayed."
+        if len(set(traffic)) > 1
+        else "What changed did not touch this experiment."
+    )
+    return Gate(
+        "config", asks, Verdict.PASSED, f"{len(rows)} configs, one treatment", says, numbers
+    )
+
+
+def _at(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

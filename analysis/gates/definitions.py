@@ -1,0 +1,120 @@
+"""What should have happened, by the configs that decided: the arms, and who may answer for them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.allocation import SERVING, Allocation, Arm, Experiment, digest_of
+from events.kept import read_kept
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """One config that decided.
+
+    Attributes:
+        digest: Its fingerprint.
+        experiments: Definitions by name.
+        allocation: Assigns listeners as the server did.
+        targeted: Whether attributes of a request can change its arms.
+        default: Strategy of whoever is in no experiment.
+        chains: Strategy -> it and those asked after it, in order.
+        declared: Strategy -> every name that may answer for its chain.
+        described: All of it, as plain JSON values.
+    """
+
+    digest: str
+    experiments: Mapping[str, Experiment]
+    allocation: Allocation
+    targeted: bool
+    default: str
+    chains: Mapping[str, list[str]]
+    declared: Mapping[str, frozenset[str]]
+    described: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Any]) -> "Deciding":
+        """The config that a kept copy describes."""
+        experiments = [Experiment.from_dict(each) for each in kept["experiments"]]
+        holdout = kept["holdout"]
+        return cls(
+            digest=kept["digest"],
+            experiments={experiment.name: experiment for experiment in experiments},
+            allocation=Allocation(experiments, holdout["share"], holdout["salt"]),
+            targeted=any(experiment.targeting for experiment in experiments),
+            default=kept["default"],
+            chains=kept["chains"],
+            declared={name: frozenset(names) for name, names in kept["declared"].items()},
+            described=kept,
+        )
+
+    def strategy_for(self, arms: Mapping[str, str]) -> str | None:
+        """The strategy that must answer a listener in these arms; None for an arm unknown here."""
+        for name, arm_name in arms.items():
+            experiment = self.experiments.get(name)
+            if experiment is not None and experiment.layer == SERVING:
+                return next((arm.strategy for arm in experiment.arms if arm.name == arm_name), None)
+        return self.default
+
+    def treatment(self, name: str) -> str:
+        """Fingerprint of everything that an experiment's listeners are treated with.
+
+        Traffic, slots and targeting are left out: they say who enters, not what happens then.
+        """
+        experiment = self.experiments[name]
+        arms = [(arm.name, arm.weight, arm.strategy) for arm in experiment.arms]
+        answering = {
+            source: self.described["strategies"][source]
+            for arm in experiment.arms
+            if arm.strategy is not None
+            for source in sorted(self.declared[arm.strategy])
+        }
+        own = [arms, experiment.salt, experiment.version, experiment.layer, experiment.hash]
+        data = [self.described[key] for key in ("catalog", "history", "session_gap_s")]
+        return digest_of([own, answering, data if answering else []])
+
+
+class Definitions:
+    """All configs that are known to have decided, and what is said of the predecessor's.
+
+    Args:
+        kept: Digest -> copy that the server kept.
+        botify: Experiment of the predecessor -> its arms, in the order in which it numbered them.
+    """
+
+    def __init__(
+        self,
+        kept: Mapping[str, Mapping[str, Any]] | None = None,
+        botify: Mapping[str, Iterable[str]] | None = None,
+    ) -> None:
+        self.deciding = {digest: Deciding.of(copy) for digest, copy in (kept or {}).items()}
+        self.botify = {name: tuple(arms) for name, arms in (botify or {}).items()}
+
+    @classmethod
+    def read(
+        cls, paths: Mapping[str, Path], botify: Mapping[str, Iterable[str]] | None = None
+    ) -> "Definitions":
+        """From the files that `events.kept.kept_beside` found.
+
+        Raises:
+            InputError: A copy cannot be read, or was changed since it was kept.
+        """
+        return cls({digest: read_kept(path) for digest, path in paths.items()}, botify)
+
+    def experiment(self, name: str, digest: str | None) -> Experiment | None:
+        """The experiment as a config had it."""
+        deciding = self.deciding.get(digest or "")
+        return deciding.experiments.get(name) if deciding else None
+
+
+def botify_experiment(name: str, arms: Iterable[str]) -> Experiment:
+    """An experiment of the predecessor's: equal shares by its own hash, in a layer of labels."""
+    return Experiment(name, tuple(Arm(arm, 1.0) for arm in arms), layer="botify", hash="botify")
+
+
+def arms_of(text: str | None) -> dict[str, str]:
+    """The arms that an event's `experiments` names, from its JSON text."""
+    arms = json.loads(text) if text else {}
+    return {str(name): str(arm) for name, arm in arms.items()} if isinstance(arms, dict) else {}

@@ -1,0 +1,57 @@
+"""A sound log of ours over the small world, for planting faults into, and its gates."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from analysis.gates.check import check
+from analysis.gates.definitions import Definitions
+from analysis.gates.values import Certificate
+from analysis.mutants import Sound, Written, write
+from app.rehearsal import Rehearsal
+from events.kept import kept_beside
+from events.reader import open_log
+from tests.service import loaded
+
+EXPERIMENT = "fallback"
+
+
+def rehearsed(
+    folder: Path,
+    sessions: int = 1200,
+    listeners: int = 400,
+    change: Callable[[dict[str, Any]], object] | None = None,
+) -> tuple[Sound, Definitions]:
+    """Play sessions against the small world's server, and take its log."""
+    serving = loaded(folder, change)
+    with Rehearsal(serving, folder / "log", plain=True) as rehearsal:
+        rehearsal.play(range(listeners), sessions)
+    definitions = Definitions.read(kept_beside([folder / "log"]))
+    deciding = definitions.deciding[serving.digest]
+    sound = Sound(events_of(folder / "log"), deciding, deciding.experiments[EXPERIMENT])
+    return sound, definitions
+
+
+def events_of(folder: Path) -> list[dict[str, Any]]:
+    """Every event in a log folder, in the order written."""
+    return [
+        orjson.loads(line)
+        for path in sorted(folder.glob("*.jsonl"))
+        for line in path.read_bytes().splitlines()
+    ]
+
+
+def judged(
+    written: Written, folder: Path, definitions: Definitions, experiment: str = EXPERIMENT
+) -> Certificate:
+    """What the gates say of a log."""
+    write(written, folder)
+    with open_log([folder], threads=1) as log:
+        return check(log, definitions, experiment)
+
+
+def failed(certificate: Certificate) -> list[str]:
+    """Names of the gates that failed."""
+    return [gate.name for gate in certificate.failed]

@@ -1,0 +1,89 @@
+"""Every known fault, planted into a sound log, is found by the gates that are there for it."""
+
+from pathlib import Path
+
+import pytest
+
+from analysis.gates.check import EXPERIMENT_GATES, LOG_GATES
+from analysis.gates.definitions import Definitions
+from analysis.gates.values import EXAMPLES, Verdict
+from analysis.mutants import MUTANTS, Mutant, Sound, as_predecessor, found_by
+from tests.analysis.rehearsed import failed, judged, rehearsed
+
+Base = tuple[Sound, Definitions]
+WITH_EXAMPLES = {
+    "lines",
+    "duplicates",
+    "turns",
+    "state",
+    "clock",
+    "assignment",
+    "served",
+    "one-arm",
+}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    return rehearsed(tmp_path_factory.mktemp("rehearsed"))
+
+
+def test_a_sound_log_passes_every_gate(base: Base, tmp_path: Path) -> None:
+    sound, definitions = base
+
+    certificate = judged(sound.copy(), tmp_path, definitions)
+
+    assert certificate.valid
+    assert [gate.name for gate in certificate.gates] == [*LOG_GATES, *EXPERIMENT_GATES]
+    verdicts = {gate.name: gate.verdict for gate in certificate.gates if gate.name != "latency"}
+    assert set(verdicts.values()) == {Verdict.PASSED}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_the_fault_is_found(mutant: Mutant, base: Base, tmp_path: Path) -> None:
+    sound, definitions = base
+    before: list[str] = []
+    if mutant.before is not Sound.copy:
+        before = failed(judged(mutant.before(sound), tmp_path / "before", definitions))
+
+    certificate = judged(mutant.plant(sound), tmp_path / "mutant", definitions)
+
+    found = found_by(failed(certificate), before)
+    assert set(mutant.found_by) <= set(found)
+    for gate in certificate.failed:
+        assert gate.says
+        assert len(gate.examples) <= EXAMPLES
+        if gate.name in WITH_EXAMPLES:
+            assert gate.examples
+
+
+def test_the_predecessors_form_of_a_sound_log_fails_no_gate(base: Base, tmp_path: Path) -> None:
+    sound, definitions = base
+
+    certificate = judged(as_predecessor(sound), tmp_path, definitions)
+
+    assert failed(certificate) == []
+    untold = {g.name for g in certificate.gates if g.verdict is Verdict.UNKNOWN}
+    assert untold == {"turns", "state", "config", "served", "fallback"}
+
+
+def test_examples_name_the_line(base: Base, tmp_path: Path) -> None:
+    sound, definitions = base
+    written = sound.copy()
+    where = next(
+        n for n, (_, e) in enumerate(written) if isinstance(e, dict) and e["message"] == "next"
+    )
+    event = written[where][1]
+    assert isinstance(event, dict)
+    logged = event["experiments"]["fallback"]
+    other = {"C": "T1", "T1": "C"}[logged]
+    event["experiments"] = {"fallback": other}
+
+    gate = judged(written, tmp_path, definitions).gate("assignment")
+
+    assert gate.figure == f"{len(written) - 1:,} of {len(written):,} lines agree"
+    (example,) = gate.examples
+    assert example.where == f"{tmp_path}/events-1.jsonl:{where + 1}"
+    assert example.what == (
+        f"listener {event['user']} is logged in {other}, the hash gives {logged}"
+    )
