@@ -8,7 +8,6 @@ from scipy import special
 
 from analysis.statistics.contrast import Contrast
 from analysis.statistics.cuped import adjust
-from analysis.statistics.rules import Fixed
 from analysis.statistics.samples import Sample, Values, linearised
 
 
