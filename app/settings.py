@@ -151,6 +151,19 @@ class AdminSettings(_Section):
     token_env: str = Field("SEGUE_ADMIN_TOKEN", pattern=r"^\w+$")
 
 
+class ReportSettings(_Section):
+    """What `segue report` shows of the config's experiments; of no effect on serving.
+
+    Attributes:
+        primary: Metric that the verdict is about; mean session time by default.
+        metrics: Further metrics, name -> SQL over the listener table, or a mapping with `value`,
+            and if wanted `per`, `label`, `better` and `role`; see docs/statistics.md.
+    """
+
+    primary: str | None = None
+    metrics: dict[Name, str | dict[str, str]] = {}
+
+
 class _File(_Section):
     """The whole file, before what names what is checked."""
 
@@ -165,6 +178,7 @@ class _File(_Section):
     started: Path | None = None
     admin: AdminSettings = AdminSettings()
     watch: bool = False
+    report: ReportSettings = ReportSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +210,7 @@ class Settings:
         watch: Whether the file is reloaded when it changes.
         modules: Imported for the strategy types that they register.
         started: Folder that remembers started experiments; None for the one beside the events.
+        report: What `segue report` shows.
     """
 
     path: Path
@@ -209,6 +224,7 @@ class Settings:
     planned: dict[str, dict[str, Any]]
     admin: AdminSettings
     watch: bool
+    report: ReportSettings
     modules: tuple[str, ...] = ()
     started: Path | None = None
 
@@ -267,6 +283,7 @@ def settings_of(content: dict[str, Any], path: Path) -> Settings:
         started=file.started,
         admin=file.admin,
         watch=file.watch,
+        report=file.report,
     )
 
 
