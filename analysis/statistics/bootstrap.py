@@ -85,7 +85,7 @@ def quantile_interval(
     random = np.random.default_rng(seed)
     # A replicate's rank differs by a few standard errors: three times the tail holds them all.
     tail = np.flatnonzero(values >= np.quantile(values, max(0.0, 1 - 3 * (1 - quantile))))
-    tail = tail[np.argsort(-values[tail], kind="stable")]
+    tail = tail[np.lexsort((listeners[tail], -values[tail]))]
     tail_values = values[tail]
     in_tail, whose = np.unique(listeners[tail], return_inverse=True)
     counts = np.bincount(listeners).astype(np.float64)

@@ -7,6 +7,7 @@ exactly when the difference's does.
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from analysis.statistics.samples import Sample
 
@@ -23,6 +24,11 @@ class Interval:
     def excludes_zero(self) -> bool:
         """Whether 0 lies outside of it."""
         return self.low > 0 or self.high < 0
+
+    @property
+    def direction(self) -> Literal["up", "down"] | None:
+        """On which side of 0 all of it lies."""
+        return "up" if self.low > 0 else "down" if self.high < 0 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,70 @@
+"""The report of a log: every experiment in it, and what the report was made of."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from analysis.experiment import Asked, find
+from analysis.findings import Findings, Origin, Report
+from analysis.gates.values import Certificate
+from core.allocation import Experiment
+from events.reader import Log
+
+
+def report(
+    log: Log,
+    certificates: Sequence[Certificate],
+    definition_of: Callable[[str], Experiment | None],
+    asked: Asked,
+    planned: Mapping[str, int],
+    origin: Origin,
+) -> Report:
+    """Findings of every experiment that has a certificate.
+
+    Args:
+        log: The log that was read.
+        certificates: What the gates said; in the order in which experiments are shown.
+        definition_of: An experiment's definition by its name; None where it is unknown.
+        asked: What the reader wants to know. Its `planned` goes before `planned`.
+        planned: Experiment -> listeners planned by config.
+        origin: What the report is made of.
+
+    Raises:
+        InputError: An arm is not there, or a metric's expression is faulty.
+    """
+    found: list[Findings] = []
+    for certificate in certificates:
+        name = certificate.experiment
+        if name is None:
+            continue
+        wanted = asked
+        if asked.planned is None and name in planned:
+            wanted = replace(asked, planned=planned[name], planned_by="config")
+        found.append(find(log, name, certificate, definition_of(name), wanted))
+    return Report(origin, tuple(found))
+
+
+def origin_of(log: Log, version: str, command: str) -> Origin:
+    """What the report of a log is made of."""
+    return Origin(
+        version=version,
+        command=command,
+        files=log.query("SELECT path, format, lines, checksum FROM files ORDER BY file_id"),
+        configs=dict(
+            log.query(
+                "SELECT config, count(*) FROM events WHERE config IS NOT NULL "
+                "GROUP BY config ORDER BY config"
+            )
+        ),
+        dropped=log.query("SELECT reason, lines, examples FROM dropped ORDER BY reason"),
+    )
+
+
+def deciding_config(log: Log, experiment: str) -> str | None:
+    """Digest of the config that decided most of an experiment's events; None if none is named."""
+    found = log.query(
+        "SELECT e.config FROM events AS e INNER JOIN assignments AS a "
+        "ON e.experiments = a.experiments WHERE a.experiment = ? AND e.config IS NOT NULL "
+        "GROUP BY e.config ORDER BY count(*) DESC, e.config LIMIT 1",
+        [experiment],
+    )
+    return str(found[0][0]) if found else None

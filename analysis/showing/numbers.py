@@ -1,0 +1,76 @@
+"""Numbers as people read them; the terminal and the page share them."""
+
+from datetime import UTC, datetime
+
+from analysis.findings import Effect
+from analysis.metrics import Metric
+from analysis.statistics.contrast import Interval
+
+
+def value(metric: Metric, number: float | None) -> str:
+    """A metric's value with its unit."""
+    if number is None:
+        return "–"
+    if metric.unit == "share":
+        return f"{100 * number:.2f} %" if number < 0.1 else f"{100 * number:.1f} %"
+    if metric.unit == "ms":
+        return f"{number:.2f} ms" if number < 100 else f"{number:,.0f} ms"
+    return _short(number)
+
+
+def lift(effect: Effect) -> str:
+    """The estimate: `+12.4 %`."""
+    if effect.lift is not None:
+        return f"{100 * effect.lift.estimate:+.1f} %"
+    if effect.difference is not None:
+        return f"{_signed(effect.difference.estimate)} abs."
+    return "undefined"
+
+
+def bounds(effect: Effect) -> str:
+    """The interval: `[+8.1, +16.9]`, in percent as the lift is."""
+    if effect.lift is not None:
+        return f"[{100 * effect.lift.low:+.1f}, {100 * effect.lift.high:+.1f}]"
+    if effect.difference is not None:
+        return f"[{_signed(effect.difference.low)}, {_signed(effect.difference.high)}]"
+    return ""
+
+
+def percent(interval: Interval) -> str:
+    """A lift with its interval: `+12.4 % [+8.1, +16.9]`."""
+    low, high = (f"{100 * bound:+.1f}" for bound in (interval.low, interval.high))
+    return f"{100 * interval.estimate:+.1f} % [{low}, {high}]"
+
+
+def p_value(p: float | None) -> str:
+    """A p-value to three digits."""
+    if p is None:
+        return "–"
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def moment(at_ms: int) -> str:
+    """A time in UTC, to the minute."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def span(window: tuple[int, int]) -> str:
+    """A window: from, to and how long that is."""
+    seconds = (window[1] - window[0]) / 1000
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            length = f"{seconds / size:.1f} {unit}"
+            break
+    else:
+        length = f"{seconds:.0f} s"
+    return f"{moment(window[0])} to {moment(window[1])} UTC, {length}"
+
+
+def _short(number: float) -> str:
+    if abs(number) >= 10_000:
+        return f"{number:,.0f}"
+    return f"{number:.3f}" if abs(number) < 100 else f"{number:,.1f}"
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.3g}"
