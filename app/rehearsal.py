@@ -111,7 +111,9 @@ class Rehearsal:
         stream = self._stream
         unit = str(user)
         played = self._played.pop(unit, None)
-        attributes = {} if self._plain else {"country": COUNTRIES[stream.below(len(COUNTRIES))]}
+        attributes: dict[str, bool | int | float | str] | None = None
+        if not self._plain:
+            attributes = {"country": COUNTRIES[stream.below(len(COUNTRIES))]}
         luck = stream.uniform()
         if played is not None:
             track, time = played
@@ -137,7 +139,7 @@ class Rehearsal:
             if luck > 0.95:
                 ask.n = 1 + stream.below(5)
             elif luck > 0.9:
-                ask.exclude = [catalog.ids[stream.below(len(catalog))]]
+                ask.exclude = (catalog.ids[stream.below(len(catalog))],)
             elif luck > 0.85:
                 key = f"key {stream.word():x}"
             elif luck > 0.84 and played is not None:
