@@ -14,6 +14,7 @@ from analysis.gates.story import state, turns
 from analysis.gates.values import Certificate, Gate, Verdict
 from analysis.gates.view import Limits, View
 from events.reader import Log
+from events.sources import Progress, Quiet
 
 LOG_GATES: Mapping[str, Callable[[View], Gate]] = {
     "lines": readable,
@@ -41,16 +42,6 @@ EXPERIMENT_GATES: Mapping[str, Callable[[View, str], Gate]] = {
     "latency": latency,
 }
 """Gates on one experiment; `population` joins them where all listeners are known."""
-
-
-class Progress:
-    """Who is told how far the checking is; `cli.progress.Bars` is one."""
-
-    def start(self, what: str, total: float | None = None) -> None:
-        """Something of `total` steps begins."""
-
-    def advance(self, steps: float = 1) -> None:
-        """Some steps are done."""
 
 
 def check(
@@ -87,7 +78,7 @@ def check_all(
         progress: Who is told how far the checking is.
     """
     names = list(log.experiments() if experiments is None else experiments)
-    progress = progress or Progress()
+    progress = progress or Quiet()
     progress.start("checking", len(LOG_GATES) + len(names) * len(EXPERIMENT_GATES))
     view = View.of(log, definitions, limits)
 

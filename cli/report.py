@@ -1,0 +1,204 @@
+"""`segue report`: from logs to verdicts, in the terminal, as a page and as JSON."""
+
+import shlex
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from cli.progress import bars
+from core.errors import Faults, InputError, unknown_name
+
+if TYPE_CHECKING:
+    from analysis.findings import Report
+    from app.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("report")(report)
+
+
+def report(
+    log: Annotated[list[Path], typer.Argument(help="Event files, or folders with all below them.")],
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="For `planned:`, `report:` and the catalog; `config.yaml` if it is there and has "
+            "an experiment of the log."
+        ),
+    ] = None,
+    experiment: Annotated[
+        list[str] | None, typer.Option(help="Only this experiment; repeatable.")
+    ] = None,
+    control: Annotated[
+        str | None, typer.Option(help="Arm to compare with; the first of config, or C.")
+    ] = None,
+    all_pairs: Annotated[
+        bool, typer.Option("--all-pairs", help="Compare every arm with every other.")
+    ] = False,
+    segment: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Divide listeners by `listener` (new or returning), `day`, or an attribute of "
+            "their first request; repeatable."
+        ),
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="A further metric, NAME=SQL over the listener table; repeatable."),
+    ] = None,
+    primary: Annotated[
+        str | None, typer.Option(help="The metric of the verdict; mean session time if not said.")
+    ] = None,
+    planned: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Listeners of all arms that were planned before the start; goes before config. "
+            "Until they came, intervals are always-valid.",
+        ),
+    ] = None,
+    gap: Annotated[
+        float, typer.Option(min=0.001, help="Minutes of silence that end a session.")
+    ] = 30.0,
+    catalog: Annotated[
+        Path | None, typer.Option(help="Catalog, for artists; that of the log's config if there.")
+    ] = None,
+    botify_arms: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Arms of a predecessor's experiment in its order: NAME=C,T1,T2; repeatable."
+        ),
+    ] = None,
+    even_if_invalid: Annotated[
+        bool, typer.Option("--even-if-invalid", help="Show effects although a gate failed.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything as JSON instead of tables.")
+    ] = False,
+) -> None:
+    """Say of each experiment in the logs who won, by how much, and how sure that is.
+
+    First the gates of `segue verify`: if one fails, effects are withheld and the exit code is 1.
+    """
+    from analysis.experiment import Asked
+    from analysis.metrics import chosen
+
+    faults = Faults()
+    extra = _pairs(metric or (), "--metric", faults)
+    order = {
+        name: tuple(arms.split(","))
+        for name, arms in _pairs(botify_arms or (), "--botify-arms", faults).items()
+    }
+    faults.raise_if_any()
+    settings = _settings(config)
+    if settings is not None:
+        extra = {**settings.report.metrics, **extra}
+        primary = primary or settings.report.primary
+    first, others = chosen(extra, primary, faults, "metric")
+    faults.raise_if_any()
+    asked = Asked(
+        first, others, control, all_pairs, tuple(segment or ()), even_if_invalid, planned,
+        "--planned" if planned else "",
+    )  # fmt: skip
+    found = _make(log, settings, experiment, asked, gap, catalog, order)
+    if as_json:
+        from analysis.showing.plain import to_json
+
+        sys.stdout.write(to_json(found))
+    else:
+        from analysis.showing.terminal import show
+
+        show(found, Console())
+    if not found.valid and not even_if_invalid:
+        raise typer.Exit(1)
+
+
+def _make(
+    paths: list[Path],
+    settings: "Settings | None",
+    experiments: list[str] | None,
+    asked: Any,
+    gap: float,
+    catalog: Path | None,
+    botify: dict[str, tuple[str, ...]],
+) -> "Report":
+    from analysis.gates.check import check_all
+    from analysis.gates.definitions import Definitions
+    from analysis.report import deciding_config, origin_of
+    from analysis.report import report as make
+    from core.catalog import load_catalog
+    from events.kept import kept_beside
+    from events.reader import open_log
+
+    definitions = Definitions.read(kept_beside(path for path in paths if path.exists()), botify)
+    tracks = catalog or _catalog_of(definitions, settings)
+    known = load_catalog(tracks) if tracks is not None else None
+    with (
+        bars() as progress,
+        open_log(paths, gap_s=60 * gap, catalog=known, progress=progress) as log,
+    ):
+        there = list(log.experiments())
+        if not there:
+            raise InputError.one(str(paths[0]), "no event of the log is in an experiment")
+        for name in experiments or ():
+            if name not in there:
+                raise InputError.one("--experiment", unknown_name("experiment", name, there))
+        certificates = check_all(log, definitions, experiments or there, progress=progress)
+        progress.start("deciding")
+        version = metadata.version("segue")
+        command = shlex.join(["segue", *sys.argv[1:]])
+        return make(
+            log,
+            certificates,
+            lambda name: definitions.experiment(name, deciding_config(log, name)),
+            asked,
+            _planned(settings),
+            origin_of(log, version, command),
+        )
+
+
+def _settings(config: Path | None) -> "Settings | None":
+    from app.settings import load_settings
+
+    if config is not None:
+        return load_settings(config)
+    default = Path("config.yaml")
+    return load_settings(default) if default.exists() else None
+
+
+def _planned(settings: "Settings | None") -> dict[str, int]:
+    """Listeners planned by config, by experiment."""
+    faults, found = Faults(), {}
+    for name, plan in (settings.planned if settings else {}).items():
+        count = plan.get("listeners")
+        if isinstance(count, int) and count >= 2:
+            found[name] = count
+        elif count is not None:
+            where = f"{settings.path if settings else ''}: experiments.{name}.planned.listeners"
+            faults.add(where, f"must be a whole number of listeners, at least 2, got {count!r}")
+    faults.raise_if_any()
+    return found
+
+
+def _catalog_of(definitions: Any, settings: "Settings | None") -> Path | None:
+    """The catalog that the log's config named, if it is still there."""
+    for deciding in definitions.deciding.values():
+        path = Path(deciding.described["paths"]["tracks"])
+        if path.exists():
+            return path
+    return None
+
+
+def _pairs(given: Any, option: str, faults: Faults) -> dict[str, Any]:
+    found = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            faults.add(option, f"must be NAME=VALUE, got {each!r}")
+        found[name.strip()] = value.strip()
+    return found

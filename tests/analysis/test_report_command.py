@@ -1,0 +1,109 @@
+"""`segue report` as somebody at a terminal meets it, on logs that our server wrote."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from analysis.mutants import MUTANTS, Mutant, Sound, write
+from cli import main
+from tests.analysis.rehearsed import Definitions, rehearsed
+
+Base = tuple[Sound, Definitions, Path]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    folder = tmp_path_factory.mktemp("reported")
+    return *rehearsed(folder), folder
+
+
+def report(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main.build(), ["report", *map(str, arguments)])
+
+
+def test_a_sound_log_gets_a_verdict(base: Base) -> None:
+    result = report(base[2] / "log")
+    assert result.exit_code == 0, result.output
+    assert "Validity: valid" in result.output
+    assert "mean session time" in result.output
+    assert "promised 50.0%" in result.output
+    assert "no planned size" in result.output
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_a_planted_fault_withholds_the_effects(mutant: Mutant, base: Base, tmp_path: Path) -> None:
+    sound, _, folder = base
+    write(mutant.plant(sound), tmp_path)
+    (tmp_path / "configs").symlink_to(folder / "log" / "configs")
+
+    result = report(tmp_path, "--json")
+
+    assert result.exit_code == 1
+    content = json.loads(result.stdout)
+    assert not content["valid"]
+    for findings in content["experiments"]:
+        assert findings["withheld"]
+        assert findings["verdicts"][0].startswith("INVALID, effects withheld: failed ")
+        assert not any(
+            findings[part] for part in ("primary", "beside", "secondary", "guardrails", "courses")
+        )
+
+
+def test_effects_of_an_invalid_log_are_shown_only_on_demand_and_under_a_banner(
+    base: Base, tmp_path: Path
+) -> None:
+    sound, _, folder = base
+    torn = next(mutant for mutant in MUTANTS if mutant.name == "torn line")
+    write(torn.plant(sound), tmp_path)
+    (tmp_path / "configs").symlink_to(folder / "log" / "configs")
+    result = report(tmp_path, "--even-if-invalid")
+    assert result.exit_code == 0
+    assert "INVALID: the effects below prove nothing" in result.output
+    assert "guardrails" in result.output
+
+
+def test_the_size_planned_by_config_chooses_the_interval(base: Base, tmp_path: Path) -> None:
+    plan = (base[2] / "config.yaml").read_text().replace("name: fallback", "name: fallback\n"
+                                                         "  planned: {listeners: 300}")  # fmt: skip
+    config = base[2] / "planned.yaml"
+    config.write_text(plan + "report: {metrics: {long: 'CAST(mean_time_all > 2 AS INT)'}}\n")
+    content = json.loads(report(base[2] / "log", "--config", config, "--json").stdout)
+    (findings,) = content["experiments"]
+    assert findings["plan"] == {"listeners": 300, "source": "config", "seen": 400 - _absent(base)}
+    assert findings["rule"] == "fixed"
+    assert "long" in [effect["metric"]["name"] for effect in findings["secondary"]]
+    by_hand = json.loads(
+        report(base[2] / "log", "--config", config, "--planned", 90_000, "--json").stdout
+    )
+    assert by_hand["experiments"][0]["rule"] == "always-valid"
+
+
+def _absent(base: Base) -> int:
+    return 400 - len({event["user"] for event in base[0].events})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--metric", "skips"], "--metric: must be NAME=VALUE, got 'skips'"),
+        (["--primary", "fun"], "unknown metric 'fun'. Known: chosen_time"),
+        (["--experiment", "falback"], "unknown experiment 'falback'. Did you mean 'fallback'"),
+        (["--control", "T9"], "--control: unknown arm 'T9'"),
+        (["--metric", "x=nothing"], "metric x: must be an SQL expression over the listener table"),
+    ],
+    ids=["metric", "primary", "experiment", "control", "expression"],
+)
+def test_a_faulty_question_ends_with_2_and_says_what_there_is(
+    base: Base,
+    arguments: list[str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["segue", "report", str(base[2] / "log"), *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
