@@ -74,6 +74,18 @@ def assign(
     return serving.allocation.assign(str(ask.user), ask.attributes, forced)
 
 
+def enters(serving: Serving, history: History, assignment: Assignment) -> bool:
+    """Whether the listener is in an experiment that the history has not grown under.
+
+    A tester with a forced arm enters nothing.
+    """
+    lineages, grown = serving.lineages, history.grown_under
+    for name in assignment.arms:  # a loop and not any(): this is asked at every turn
+        if lineages[name] not in grown:
+            return not assignment.forced
+    return False
+
+
 def decide(
     serving: Serving,
     history: History,
@@ -162,7 +174,7 @@ class Dispatcher:
     """Takes requests, keeps histories, writes the log.
 
     Args:
-        serving: What decides, until `serving` is set to another.
+        serving: What decides, until another is to `serve`.
         state: The listeners' histories.
         log: The event log.
         meters: What is counted.
@@ -177,14 +189,21 @@ class Dispatcher:
         meters: Meters,
         now_ms: Callable[[], int],
     ) -> None:
-        self.serving = serving
         self.state = state
         self.log = log
         self.meters = meters
         self._now_ms = now_ms
+        # Listeners of the same experiments share one set, so that it costs them a pointer each.
+        self._grown: dict[frozenset[str], frozenset[str]] = {}
+        self.serve(serving)
         # Unique without a look-up: 48 random bits for this process, then a count.
         self._id_stem = secrets.token_hex(6)
         self._ids = count(1)
+
+    def serve(self, serving: Serving) -> None:
+        """Decide the next request by this."""
+        self.meters.began(serving)
+        self.serving = serving
 
     def recommend(
         self,
@@ -206,17 +225,24 @@ class Dispatcher:
         at_ms = self._now_ms()
         id = f"{self._id_stem}-{next(self._ids):x}"  # noqa: A001
         history = self.state.get(unit) or History(serving.catalog)
+        assignment = assign(serving, ask, forced)
+        entering = enters(serving, history, assignment)
+        reset = entering and _forgets(serving, history)
+        if reset:
+            history = History(serving.catalog)
         turning = Turning(history)
         try:
             turning.begin(serving, _heard(serving, ask.track, ask.time), at_ms, id)
-            assignment = assign(serving, ask, forced)
             decision = decide(serving, history, ask, assignment, id, at_ms, key)
+            decision.reset = reset
             decision.latency_s = perf_counter() - arrived_s
             self.log.append(decision)
         except BaseException:
             turning.undo()
             raise
         self.state.keep(unit, history)
+        if entering:
+            self._enter(serving, history, assignment)
         self.meters.decided(decision)
         return decision
 
@@ -233,6 +259,11 @@ class Dispatcher:
         at_ms = self._now_ms()
         id = f"{self._id_stem}-{next(self._ids):x}"  # noqa: A001
         history = self.state.get(unit) or History(serving.catalog)
+        assignment = assign(serving, heard, forced)
+        entering = enters(serving, history, assignment)
+        reset = entering and _forgets(serving, history)
+        if reset:
+            history = History(serving.catalog)
         turning = Turning(history)
         try:
             turning.begin(serving, _heard(serving, heard.track, heard.time), at_ms, id)
@@ -244,11 +275,12 @@ class Dispatcher:
                 at_ms=at_ms,
                 session=history.session,
                 number=history.turn,
-                assignment=assign(serving, heard, forced),
+                assignment=assignment,
                 config=serving.digest,
                 latency_s=perf_counter() - arrived_s,
                 attributes=heard.attributes,
                 key=key,
+                reset=reset,
                 final=heard.final,
             )
             self.log.append(turn)
@@ -258,7 +290,23 @@ class Dispatcher:
         if heard.final:
             history.end_session()
         self.state.keep(unit, history)
+        if entering:
+            self._enter(serving, history, assignment)
         return turn
+
+    def _enter(self, serving: Serving, history: History, assignment: Assignment) -> None:
+        """Count the listener in the arms entered; the history grows under them from now on."""
+        lineages = serving.lineages
+        for name, arm in assignment.arms.items():
+            if lineages[name] not in history.grown_under:
+                self.meters.entered(lineages[name], arm)
+        grown = history.grown_under.union(lineages[name] for name in assignment.arms)
+        history.grown_under = self._grown.setdefault(grown, grown)
+
+
+def _forgets(serving: Serving, history: History) -> bool:
+    """Whether a history that enters an experiment is to be started afresh, and is not fresh yet."""
+    return history.turn > 0 and serving.settings.state.reset_state_on_new_experiment
 
 
 def _heard(

@@ -82,7 +82,9 @@ def _content(kept: dict[str, Any]) -> dict[str, Any]:
             for experiment in kept["experiments"]
         ],
         "holdout": kept["holdout"],
-        "state": {"history": kept["history"], "session_gap_s": kept["session_gap_s"]},
+        "state": {
+            key: kept[key] for key in ("history", "session_gap_s", "reset_state_on_new_experiment")
+        },
     }
 
 

@@ -1,24 +1,38 @@
 """What the server counts since it started: answers, fallbacks and latencies, by arm."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
+from typing import NamedTuple, Self
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
+from app.serving import Serving
 from core.decision import Decision
 
+STEPS_S = (
+    *(
+        float(f"{step}e{power}")
+        for power in range(-6, 0)
+        for step in (1, 1.25, 1.6, 2, 2.5, 3.2, 4, 5, 6.3, 8)
+    ),
+    1.0,
+)
+"""Upper bounds of the buckets that latencies are counted in, s: ten a decade, one more is open."""
+
 BOUNDS_S = (0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1)
-"""Upper bounds of the latency histogram's buckets, in seconds; one more bucket is open."""
+"""The bounds among them that Prometheus is told."""
 
 
 class Answers:
-    """Answers of one strategy under one name: counts, and their latencies.
+    """Answers of one kind: how many, and their latencies.
 
     Attributes:
         count: Answers.
         seconds: Sum of their latencies, s.
-        buckets: How many fell into each bucket of `BOUNDS_S`, and beyond.
+        buckets: How many fell into each bucket of `STEPS_S`, and beyond.
     """
 
     __slots__ = ("buckets", "count", "seconds")
@@ -26,38 +40,111 @@ class Answers:
     def __init__(self) -> None:
         self.count = 0
         self.seconds = 0.0
-        self.buckets = [0] * (len(BOUNDS_S) + 1)
+        self.buckets = [0] * (len(STEPS_S) + 1)
 
     def add(self, latency_s: float) -> None:
         """Count one answer."""
         self.count += 1
         self.seconds += latency_s
-        self.buckets[bisect_left(BOUNDS_S, latency_s)] += 1
+        self.buckets[bisect_left(STEPS_S, latency_s)] += 1
+
+    def __iadd__(self, other: "Answers") -> Self:
+        self.count += other.count
+        self.seconds += other.seconds
+        self.buckets = [one + two for one, two in zip(self.buckets, other.buckets, strict=True)]
+        return self
+
+    @property
+    def mean_s(self) -> float | None:
+        """Mean latency, s."""
+        return self.seconds / self.count if self.count else None
+
+    def quantile_s(self, share: float) -> float | None:
+        """The latency that this share of the answers did not exceed, s.
+
+        Interpolated in its bucket, so off by less than the bucket's width, a quarter; beyond the
+        last bound it is that bound.
+        """
+        if not self.count:
+            return None
+        wanted = share * self.count
+        below = 0
+        for upper, lower, inside in zip(STEPS_S, (0.0, *STEPS_S), self.buckets, strict=False):
+            if inside and below + inside >= wanted:
+                return lower + (upper - lower) * (wanted - below) / inside
+            below += inside
+        return STEPS_S[-1]
+
+
+class Kind(NamedTuple):
+    """What answers are told apart by.
+
+    Attributes:
+        config: Digest of the config that decided.
+        forced: Whether an arm was forced for testing.
+        arms: The listener's experiments and arms.
+        strategy: What the arm, or `default`, names.
+        answered_by: Whose candidates were drawn from.
+        depth: How many strategies of the chain abstained before.
+    """
+
+    config: str
+    forced: bool
+    arms: tuple[tuple[str, str], ...]
+    strategy: str
+    answered_by: str
+    depth: int
 
 
 class Meters:
-    """Counts every decision once, under (experiments and arms, strategy, answered_by, depth)."""
+    """Counts every decision once, and every listener once for each experiment entered.
+
+    Attributes:
+        answers: By kind.
+        listeners: How many entered, by lineage of the experiment, and arm.
+        lineages: Of the experiments of each config that served, by its digest.
+        rejected: Requests that were answered with an error, by its code.
+    """
 
     def __init__(self) -> None:
-        self.answers: dict[tuple[tuple[tuple[str, str], ...], str, str, int], Answers] = {}
+        self.answers: dict[tuple[str, bool, tuple[tuple[str, str], ...], str, str, int], Answers]
+        self.answers = {}
+        self.listeners: Counter[tuple[str, str]] = Counter()
+        self.lineages: dict[str, Mapping[str, str]] = {}
         self.rejected: dict[str, int] = {}
+
+    def began(self, serving: Serving) -> None:
+        """Remember a config that is about to decide."""
+        self.lineages[serving.digest] = serving.lineages
 
     def decided(self, decision: Decision) -> None:
         """Count a decision."""
-        key = (
-            tuple(decision.assignment.arms.items()),
+        assignment = decision.assignment
+        # A plain tuple equals the `Kind` that it is read back as, and costs a third.
+        kind = (
+            decision.config,
+            assignment.forced,
+            tuple(assignment.arms.items()),
             decision.strategy,
             decision.answered_by,
             decision.depth,
         )
-        answers = self.answers.get(key)
+        answers = self.answers.get(kind)
         if answers is None:
-            answers = self.answers[key] = Answers()
+            answers = self.answers[kind] = Answers()
         answers.add(decision.latency_s)
+
+    def entered(self, lineage: str, arm: str) -> None:
+        """Count a listener who is in an experiment for the first time."""
+        self.listeners[lineage, arm] += 1
 
     def refused(self, code: str) -> None:
         """Count a request that was answered with an error."""
         self.rejected[code] = self.rejected.get(code, 0) + 1
+
+    def kinds(self) -> Iterator[tuple[Kind, Answers]]:
+        """Every kind of answer, and the answers of it."""
+        return ((Kind(*kind), answers) for kind, answers in self.answers.items())
 
 
 class Collector:
@@ -68,21 +155,21 @@ class Collector:
         self._listeners = listeners
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics as they stand now."""
-        labels = ["experiments", "strategy", "answered_by", "depth"]
+        """The metrics as they stand now; answers of one kind under several configs are added."""
+        labels = ["experiments", "strategy", "answered_by", "depth", "forced"]
         count = CounterMetricFamily("segue_answers", "Answers since start.", labels=labels)
         latency = HistogramMetricFamily(
             "segue_answer_seconds", "From a request's arrival to its event on file.", labels=labels
         )
-        for (arms, strategy, answered_by, depth), answers in self._meters.answers.items():
-            named = ",".join(f"{experiment}={arm}" for experiment, arm in arms)
-            values = [named, strategy, answered_by, str(depth)]
-            count.add_metric(values, answers.count)
-            running, buckets = 0, []
-            for bound, inside in zip([*map(str, BOUNDS_S), "+Inf"], answers.buckets, strict=True):
-                running += inside
-                buckets.append((bound, float(running)))
-            latency.add_metric(values, buckets, answers.seconds)
+        summed: dict[tuple[str, ...], Answers] = {}
+        for kind, answers in self._meters.kinds():
+            named = ",".join(f"{experiment}={arm}" for experiment, arm in kind.arms)
+            forced = str(kind.forced).lower()
+            values = (named, kind.strategy, kind.answered_by, str(kind.depth), forced)
+            summed.setdefault(values, Answers()).__iadd__(answers)
+        for told, answers in summed.items():
+            count.add_metric(told, answers.count)
+            latency.add_metric(told, _told(answers), answers.seconds)
         yield count
         yield latency
         refused = CounterMetricFamily("segue_rejections", "Requests refused.", labels=["code"])
@@ -90,3 +177,9 @@ class Collector:
             refused.add_metric([code], times)
         yield refused
         yield GaugeMetricFamily("segue_listeners", "Listeners in memory.", value=self._listeners())
+
+
+def _told(answers: Answers) -> list[tuple[str, float]]:
+    """The buckets that Prometheus is told: how many answers took at most each bound."""
+    at_most = dict(zip(STEPS_S, accumulate(answers.buckets), strict=False))
+    return [*((str(bound), at_most[bound]) for bound in BOUNDS_S), ("+Inf", answers.count)]

@@ -81,7 +81,7 @@ class Rehearsal:
     def swap(self, serving: Serving) -> None:
         """Let another config decide from now on."""
         keep(serving, self.folder)
-        self.dispatcher.serving = serving
+        self.dispatcher.serve(serving)
 
     def play(self, listeners: Iterable[int | str], sessions: int) -> int:
         """Play until so many sessions are over; the number of events that it took.

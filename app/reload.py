@@ -49,7 +49,7 @@ class Reloader:
             except InputError as error:
                 LOG.error("%s: refused, config %s still serves:\n%s", cause, before.digest, error)
                 raise
-            self._dispatcher.serving = serving
+            self._dispatcher.serve(serving)
         LOG.info("%s: config %s serves, %s did", cause, serving.digest, before.digest)
         return before
 

@@ -13,6 +13,7 @@ from app.settings import Settings
 from core.allocation import Allocation, digest_of
 from core.candidates import Candidates
 from core.catalog import Catalog, load_catalog, load_top
+from core.continuity import lineage
 from core.errors import Faults, InputError, SegueError
 from core.listener import Listener
 from core.lists import Lists, load_lists
@@ -41,6 +42,7 @@ class Serving:
     Attributes:
         chains: By name of the first strategy.
         default: The chain's name of who is in no experiment.
+        lineages: Experiment -> fingerprint of what it keeps while it runs.
         digest: Fingerprint of all that decides, data included; on every event.
         described: What the digest is of, as plain JSON values.
     """
@@ -51,6 +53,7 @@ class Serving:
     chains: dict[str, Chain]
     default: str
     allocation: Allocation
+    lineages: dict[str, str]
     digest: str
     described: dict[str, Any]
 
@@ -81,6 +84,7 @@ def load(settings: Settings, known: Catalog | None = None) -> Serving:
         chains=chains,
         default=settings.default,
         allocation=Allocation(settings.experiments, settings.holdout.share, settings.holdout.salt),
+        lineages={each.name: lineage(each) for each in settings.experiments},
         digest=digest_of(described),
         described=described,
     )
@@ -196,4 +200,5 @@ def _described(
         },
         "history": settings.state.history,
         "session_gap_s": settings.state.session_gap_s,
+        "reset_state_on_new_experiment": settings.state.reset_state_on_new_experiment,
     }

@@ -114,6 +114,8 @@ class StateSettings(_Section):
         ttl_s: A listener not seen for this long is forgotten, in seconds.
         history: Listens kept per listener, a count.
         session_gap_s: Silence after which a new session begins, in seconds.
+        reset_state_on_new_experiment: Whether a listener who enters an experiment is forgotten
+            first, so that no experiment grows on what another left behind.
         idempotency_keys: Answers kept for retried requests, a count.
         idempotency_ttl_s: For how long, in seconds.
     """
@@ -123,6 +125,7 @@ class StateSettings(_Section):
     ttl_s: float = Field(86_400, gt=0)
     history: int = Field(100, ge=1, le=10_000)
     session_gap_s: float = Field(1_800, gt=0)
+    reset_state_on_new_experiment: bool = False
     idempotency_keys: int = Field(50_000, ge=1)
     idempotency_ttl_s: float = Field(600, gt=0)
 

@@ -6,7 +6,7 @@ the log would have listeners who saw two treatments under one name.
 
 from typing import Any, NamedTuple
 
-from core.allocation import SLOTS, Experiment, bounds
+from core.allocation import SLOTS, Experiment, bounds, digest_of
 
 
 class Break(NamedTuple):
@@ -65,6 +65,24 @@ def breaks(before: Experiment, after: Experiment) -> list[Break]:
 def widest(before: Experiment, after: Experiment) -> Experiment:
     """The definition to compare the next one with, once `after` has been served without a break."""
     return before if after.traffic == 0 else after
+
+
+def lineage(experiment: Experiment) -> str:
+    """Fingerprint of what a started experiment keeps for as long as it runs, 12 hex digits.
+
+    Two definitions of one lineage may differ in who enters, but not in which arm.
+    """
+    return digest_of(
+        [
+            experiment.name,
+            experiment.version,
+            experiment.salt,
+            experiment.layer,
+            experiment.hash,
+            _treatments(experiment),
+            _bounds(experiment),
+        ]
+    )
 
 
 def _treatments(experiment: Experiment) -> str:

@@ -51,7 +51,7 @@ class History:
         turn: Requests that this history has seen.
         seen_ms: When the last of them came, Unix time in ms.
         catalog: The catalog that the indices in `listens` belong to.
-        grown_under: Digest of the experiments under which the history grew.
+        grown_under: Lineages of the experiments that the listener was in while it grew.
         renewed_s: When its time to live was last renewed, on the state store's clock.
     """
 
@@ -66,7 +66,7 @@ class History:
         "turn",
     )
 
-    def __init__(self, catalog: "Catalog", grown_under: str = "") -> None:
+    def __init__(self, catalog: "Catalog", grown_under: frozenset[str] = frozenset()) -> None:
         self.listens = array("Q")
         self.session_start = 0
         self.session = ""
