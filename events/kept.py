@@ -44,16 +44,14 @@ def read_kept(path: Path) -> dict[str, Any]:
 
 
 def kept_beside(logs: Iterable[Path]) -> dict[str, Path]:
-    """Digest -> copy, of all copies in a folder `configs` in or beside one of the logs.
+    """Digest -> copy, of all copies in a folder `configs` beside a log or anywhere below it.
 
     Args:
         logs: Files and folders of event logs.
     """
     found: dict[str, Path] = {}
     for log in logs:
-        folder = log if log.is_dir() else log.parent
-        # Logs gathered from several servers stand a level deeper.
-        for place in (folder, *sorted(path for path in folder.iterdir() if path.is_dir())):
-            for path in sorted((place / FOLDER).glob("*.json")):
-                found.setdefault(path.stem, path)
+        pattern = f"**/{FOLDER}/*.json" if log.is_dir() else f"{FOLDER}/*.json"
+        for path in sorted((log if log.is_dir() else log.parent).glob(pattern)):
+            found.setdefault(path.stem, path)
     return found

@@ -55,7 +55,7 @@ def state(view: View) -> Gate:
     """What a listener heard is remembered from turn to turn, whoever serves them."""
     asks = "Does the server remember a listener from turn to turn?"
     if not view.ours:
-        return Gate("state", asks, Verdict.UNKNOWN, "not in the log", UNNUMBERED)
+        return Gate("state", asks, Verdict.UNKNOWN, "not in the log", "See `turns`.")
     gap_ms = view.log.gap_s * 1000
     events, forgotten, restarted, split = view.log.query(
         f"""SELECT

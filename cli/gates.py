@@ -1,0 +1,43 @@
+"""How gates are shown in a terminal; what `verify`, `doctor` and `report` have in common."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from analysis.gates.values import Gate, Verdict
+
+COLOURS = {
+    Verdict.PASSED: "green",
+    Verdict.WARNING: "yellow",
+    Verdict.FAILED: "red",
+    Verdict.UNKNOWN: "dim",
+}
+
+
+def show_gates(title: str, gates: Sequence[Gate], out: Console) -> None:
+    """A table of gates, and below it what those that did not pass have to say."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("gate", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("figure")
+    for gate in gates:
+        colour = COLOURS[gate.verdict]
+        table.add_row(gate.name, f"[{colour}]{gate.verdict.value}[/{colour}]", gate.figure)
+    out.print(table)
+    explain(gates, out)
+
+
+def explain(gates: Iterable[Gate], out: Console) -> None:
+    """What gates that did not pass found, with their examples."""
+    for gate in gates:
+        if gate.verdict is Verdict.PASSED or not gate.says:
+            continue
+        colour = COLOURS[gate.verdict]
+        out.print(f"[{colour}]{gate.name}[/{colour}]  {gate.asks}", highlight=False)
+        out.print(f"    {gate.says}", highlight=False, markup=False)
+        for example in gate.examples:
+            out.print(
+                f"    {example.where}: {example.what}",
+                highlight=False, markup=False, soft_wrap=True, style="dim",
+            )  # fmt: skip

@@ -1,0 +1,129 @@
+"""`segue verify`: whether a log can be believed, before anybody reads an effect off it."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from cli.progress import bars
+from core.errors import Faults, InputError, unknown_name
+
+if TYPE_CHECKING:
+    from analysis.gates.values import Certificate
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("verify")(verify)
+
+
+def verify(
+    logs: Annotated[
+        list[Path], typer.Argument(help="Event files or folders, ours or the predecessor's.")
+    ],
+    configs: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of kept configs, where it is not beside the logs; repeatable."),
+    ] = None,
+    experiment: Annotated[
+        list[str] | None, typer.Option(help="Only this experiment; repeatable.")
+    ] = None,
+    botify_arms: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Arms of an experiment of the predecessor, in the order of its numbers: "
+            "`STICKY_ARTIST=C,T1,T2,T3`; repeatable. Found out by itself where arms are so named."
+        ),
+    ] = None,
+    listeners: Annotated[
+        Path | None,
+        typer.Option(
+            help="All listeners that there are, JSON lines with `user`: arms are then held "
+            "against the hash's own counts."
+        ),
+    ] = None,
+    tolerate: Annotated[
+        list[str] | None,
+        typer.Option(help="A gate whose failure you have looked into and accept; repeatable."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a log by all gates. Ends with 1 if a gate fails, with 2 if the input is faulty."""
+    from analysis.gates.check import EXPERIMENT_GATES, LOG_GATES, check_all
+    from analysis.gates.definitions import Definitions
+    from events.kept import kept_beside
+    from events.reader import open_log
+
+    known = [*LOG_GATES, *EXPERIMENT_GATES, "population"]
+    faults = Faults()
+    for name in tolerate or ():
+        if name not in known:
+            faults.add("--tolerate", unknown_name("gate", name, known))
+    arms = _botify_arms(botify_arms or (), faults)
+    faults.raise_if_any()
+    everybody = _listeners(listeners) if listeners else None
+    with bars() as progress, open_log(logs, progress=progress) as log:
+        kept = kept_beside([*logs, *(folder.parent for folder in configs or ())])
+        definitions = Definitions.read(kept, arms)
+        running = list(log.experiments())
+        for name in experiment or ():
+            if name not in running:
+                raise InputError.one("--experiment", unknown_name("experiment", name, running))
+        certificates = check_all(
+            log, definitions, experiment, None, tolerate or (), everybody, progress
+        )
+    if as_json:
+        print(json.dumps([each.to_dict() for each in certificates], indent=2))  # noqa: T201
+    else:
+        _show(certificates, len(LOG_GATES))
+    if not all(certificate.valid for certificate in certificates):
+        raise typer.Exit(1)
+
+
+def _show(certificates: "list[Certificate]", log_gates: int) -> None:
+    from cli.gates import show_gates
+
+    out = Console()
+    show_gates("The log", certificates[0].gates[:log_gates], out)
+    for certificate in certificates:
+        if certificate.experiment is not None:
+            out.print()
+            own = certificate.gates[log_gates:]
+            show_gates(f"Experiment {certificate.experiment}", own, out)
+    out.print()
+    for certificate in certificates:
+        name = certificate.experiment or "The log"
+        failed = ", ".join(gate.name for gate in certificate.failed)
+        if failed:
+            out.print(f"[red]{name} is not valid[/red]: {failed}.", highlight=False)
+        else:
+            out.print(f"[green]{name} is valid[/green]: no gate failed.", highlight=False)
+
+
+def _botify_arms(given: Iterable[str], faults: Faults) -> dict[str, list[str]]:
+    found = {}
+    for pair in given:
+        name, equals, arms = pair.partition("=")
+        listed = [arm for arm in arms.split(",") if arm]
+        if not equals or len(listed) < 2:
+            faults.add("--botify-arms", f"must be NAME=ARM,ARM,... with two arms, got {pair!r}")
+        found[name] = listed
+    return found
+
+
+def _listeners(path: Path) -> list[str]:
+    from core.records import read_records
+
+    faults = Faults()
+    found = []
+    for line, record in read_records(path, faults):
+        user = record.get("user")
+        if isinstance(user, int | str) and not isinstance(user, bool):
+            found.append(str(user))
+        else:
+            faults.add(f"{path}:{line}", f"must have a `user`, a number or a string, got {user!r}")
+    faults.raise_if_any()
+    return found

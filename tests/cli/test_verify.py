@@ -1,0 +1,154 @@
+"""`segue verify` as somebody at a terminal meets it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from analysis.mutants import Sound, torn_line, write
+from cli import main
+from tests.analysis.rehearsed import rehearsed
+
+BOTIFY_LOGS = Path(__file__).parents[3] / "shared" / "botify" / "logs"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sound")
+
+
+@pytest.fixture(scope="module")
+def sound(folder: Path) -> Sound:
+    return rehearsed(folder, sessions=300, listeners=100)[0]
+
+
+def verify(*arguments: object) -> Result:
+    return CliRunner(env={"COLUMNS": "200"}).invoke(
+        main.build(), ["verify", *(str(argument) for argument in arguments)]
+    )
+
+
+def test_a_sound_log_is_valid(sound: Sound, folder: Path) -> None:
+    result = verify(folder / "log")
+
+    assert result.exit_code == 0, result.output
+    assert "fallback is valid: no gate failed." in result.output
+    assert f"{len(sound.events):,} of {len(sound.events):,} lines agree" in result.output
+
+
+def test_a_failed_gate_ends_with_1_and_names_the_line(
+    sound: Sound, folder: Path, tmp_path: Path
+) -> None:
+    write(torn_line(sound), tmp_path)
+    (tmp_path / "configs").symlink_to(folder / "log" / "configs")
+
+    result = verify(tmp_path)
+
+    assert result.exit_code == 1, result.output
+    assert "fallback is not valid: lines, turns." in result.output
+    line = len(sound.events) // 2 + 1
+    assert f"{tmp_path}/events-1.jsonl:{line}: torn line" in result.output
+
+
+def test_a_tolerated_failure_is_a_warning(sound: Sound, folder: Path, tmp_path: Path) -> None:
+    write(torn_line(sound), tmp_path)
+    configs = folder / "log" / "configs"
+
+    result = verify(
+        tmp_path, "--configs", configs, "--tolerate", "lines", "--tolerate", "turns", "--json"
+    )
+
+    assert result.exit_code == 0, result.output
+    (certificate,) = json.loads(result.output)
+    assert certificate["valid"] is True
+    lines = next(gate for gate in certificate["gates"] if gate["name"] == "lines")
+    assert lines["verdict"] == "warning"
+    assert lines["says"].startswith("Failed, and tolerated by who asked.")
+
+
+def test_a_log_without_its_configs_proves_nothing(sound: Sound, tmp_path: Path) -> None:
+    write(sound.copy(), tmp_path)
+
+    result = verify(tmp_path)
+
+    assert result.exit_code == 1
+    assert "config, assignment, served" in result.output
+    assert "put it beside these logs" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["nowhere.jsonl"], "nowhere.jsonl: is not there"),
+        (["LOG", "--experiment", "falback"], "Did you mean 'fallback'?"),
+        (["LOG", "--tolerate", "line"], "Did you mean 'lines'?"),
+        (["LOG", "--botify-arms", "AA"], "must be NAME=ARM,ARM"),
+        (["LOG", "--listeners", "LISTENERS"], "listeners.jsonl:2: must have a `user`"),
+    ],
+    ids=["no-file", "unknown-experiment", "unknown-gate", "arms-without-arms", "no-user"],
+)
+def test_faulty_input_ends_with_2(
+    arguments: list[str],
+    complaint: str,
+    sound: Sound,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    listeners = tmp_path / "listeners.jsonl"
+    listeners.write_text('{"user": 1}\n{"user": 1.5}\n')
+    named = {"LOG": str(folder / "log"), "LISTENERS": str(listeners)}
+    given = [named.get(argument, argument) for argument in arguments]
+    monkeypatch.setattr("sys.argv", ["segue", "verify", *given])
+    monkeypatch.setenv("COLUMNS", "200")
+
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_all_listeners_that_there_are_make_the_ratio_sharper(
+    sound: Sound, folder: Path, tmp_path: Path
+) -> None:
+    everybody = tmp_path / "users.json"
+    everybody.write_text("".join(f'{{"user": {user}}}\n' for user in range(100)))
+
+    result = verify(folder / "log", "--listeners", everybody, "--json")
+
+    (certificate,) = json.loads(result.output)
+    population = certificate["gates"][-1]
+    assert population["name"] == "population"
+    assert population["verdict"] == "passed"
+    assert sum(population["numbers"]["expected"].values()) == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        (
+            "custom",
+            0,
+            ["3 of 17,275 listens", "in the wrong order", "19,275 of 19,275 lines agree"],
+        ),
+        ("homework", 0, ["33,944 listens", "37,944 of 37,944 lines agree"]),
+        (
+            "sticky_artist",
+            1,
+            ["about 46% of all lines are not in these files", "87,500 of 87,500 lines agree"],
+        ),
+    ],
+)
+def test_the_predecessors_real_logs(name: str, code: int, words: list[str]) -> None:
+    if not (BOTIFY_LOGS / name).exists():
+        pytest.skip(f"../shared/botify/logs/{name} is not here")
+
+    result = verify(BOTIFY_LOGS / name)
+
+    assert result.exit_code == code, result.output
+    for expected in words:
+        assert expected in result.output
+    assert "Only a canary can tell" in result.output
