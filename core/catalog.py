@@ -12,7 +12,7 @@ import orjson
 from core.candidates import Candidates
 from core.errors import Faults, InputError
 from core.listener import UNKNOWN
-from core.records import read_records
+from core.records import BOM, read_records
 
 TrackId = int | str
 
@@ -116,7 +116,7 @@ def load_top(path: Path, catalog: Catalog) -> npt.NDArray[np.int32]:
         InputError: Not an array of known, distinct ids; or empty.
     """
     try:
-        ids = orjson.loads(path.read_bytes())
+        ids = orjson.loads(path.read_bytes().removeprefix(BOM))
     except OSError as error:
         raise InputError.one(str(path), f"cannot be read: {error.strerror}") from error
     except orjson.JSONDecodeError as error:
@@ -135,13 +135,18 @@ def known_tracks(where: str, ids: Sequence[object], catalog: Catalog) -> npt.NDA
     indices = [catalog.index_of(track) if is_id(track) else UNKNOWN for track in ids]
     if UNKNOWN in indices:
         strange = [track for track, index in zip(ids, indices, strict=True) if index == UNKNOWN]
-        named = ", ".join(repr(track) for track in strange[:3])
+        named = ", ".join(f"{track!r:.60}" for track in strange[:3])
+        more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
         raise InputError.one(
-            where, f"{len(strange)} of {len(ids)} tracks are not in the catalog: {named} ..."
+            where,
+            f"{len(strange)} of {len(ids)} tracks are not in the catalog: {named}{more}. "
+            "Leave them out, or name the catalog that the list was made for",
         )
-    if len(set(indices)) != len(indices):
-        twice = next(track for track in ids if list(ids).count(track) > 1)
-        raise InputError.one(where, f"track {twice!r} stands twice; each may stand once")
+    seen: set[int] = set()
+    for track, index in zip(ids, indices, strict=True):
+        if index in seen:
+            raise InputError.one(where, f"track {track!r} stands twice; each may stand once")
+        seen.add(index)
     return np.array(indices, dtype=np.int32)
 
 

@@ -97,6 +97,7 @@ def save_lists(
     ordered: list[Any] = sorted(rows) if key == "track" else list(rows)
     lengths = [len(rows[k]) for k in ordered]
     assert all(lengths), "a list without tracks has no place in a list file"
+    assert all(len(set(row)) == len(row) for row in rows.values()), "a list has each track once"
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     tracks = np.concatenate([np.asarray(rows[k], dtype=np.int64) for k in ordered])
     small = np.uint16 if len(catalog) <= 1 << 16 else np.int32
@@ -187,6 +188,8 @@ def _map_lists(path: Path, catalog: Catalog) -> Lists:
             }
         manifest = json.loads(arrays["manifest"].tobytes())
         key, offsets, tracks = manifest["key"], arrays["offsets"], arrays["tracks"]
+        if key not in ("track", "user"):
+            raise ValueError(f"keyed by {key!r}")
         raw = arrays["keys"]
         keys = raw.tolist() if key == "track" else json.loads(raw.tobytes())
     except OSError as error:
@@ -206,6 +209,8 @@ def _map_lists(path: Path, catalog: Catalog) -> Lists:
         )
     sound = (
         len(keys) > 0
+        and len(set(keys)) == len(keys)
+        and (key == "user" or 0 <= min(keys) <= max(keys) < len(catalog))
         and len(offsets) == len(keys) + 1
         and int(offsets[0]) == 0
         and int(offsets[-1]) == len(tracks)
@@ -214,7 +219,11 @@ def _map_lists(path: Path, catalog: Catalog) -> Lists:
         and int(tracks.min()) >= 0
     )
     if not sound:
-        raise InputError.one(where, "must have lists of known tracks, none empty; it has not")
+        raise InputError.one(
+            where,
+            "must have one list for each key, of known tracks, none empty; it has not. "
+            "Make it anew with `segue lists` or `segue train`",
+        )
     digest = hashlib.sha256(content.data).hexdigest()
     return Lists(key, keys, offsets, tracks, catalog, manifest, digest)
 

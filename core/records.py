@@ -8,6 +8,9 @@ import orjson
 
 from core.errors import Faults, InputError
 
+BOM = b"\xef\xbb\xbf"
+"""What some editors put before UTF-8; it says nothing, so it is passed over."""
+
 
 def read_records(path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, object) for each line that is a JSON object.
@@ -21,7 +24,7 @@ def read_records(path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, An
         content = path.read_bytes()
     except OSError as error:
         raise InputError.one(str(path), f"cannot be read: {error.strerror}") from error
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, line in enumerate(content.removeprefix(BOM).splitlines(), start=1):
         if not line.strip():
             continue
         try:

@@ -1,0 +1,125 @@
+"""Candidates: every way to ask agrees with a plain list of tracks and weights."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.candidates import Candidates
+
+CATALOG = 12
+
+tracks = st.lists(st.integers(0, CATALOG - 1), min_size=1, max_size=8, unique=True)
+some_tracks = st.sets(st.integers(0, CATALOG - 1))
+
+
+@st.composite
+def candidates(draw_from):
+    """Candidates of every kind: list, tuple, array of any integer, weighted, catalog, with gaps."""
+    listed = draw_from(tracks)
+    kind = draw_from(st.sampled_from(["list", "int32", "uint16", "weighted", "catalog", "gaps"]))
+    if kind == "catalog":
+        return Candidates(range(CATALOG))
+    if kind == "gaps":
+        return Candidates(range(CATALOG)).without(listed) or Candidates([0])
+    if kind == "weighted":
+        weights = draw_from(st.lists(st.integers(1, 4), min_size=len(listed), max_size=len(listed)))
+        return Candidates.of(listed, weights)
+    return Candidates(listed if kind == "list" else np.array(listed, dtype=kind))
+
+
+def plain(found):
+    """(track, weight) in order; no candidates are an empty list."""
+    if found is None:
+        return []
+    weights = [1.0] * len(found) if found.weights is None else found.weights.tolist()
+    return list(zip(found.listed(), weights, strict=True))
+
+
+@given(candidates())
+def test_positions_heads_chances_and_membership_agree_with_the_list(found):
+    listed = found.listed()
+    assert len(found) == len(listed) > 0
+    assert [found.at(position) for position in range(len(found))] == listed
+    for n in range(len(found) + 2):
+        assert found.first(n) == listed[:n]
+    total = sum(weight for _, weight in plain(found))
+    for track, weight in plain(found):
+        assert found.chance_of(track) == pytest.approx(weight / total)
+    assert found.chances().tolist() == pytest.approx([found.chance_of(t) for t in listed])
+    for track in set(range(-1, CATALOG + 1)).difference(listed):
+        assert track not in found
+        assert found.chance_of(track) == 0.0
+    assert all(track in found for track in listed)
+    assert all(type(track) is int for track in [*listed, *found.first(2), found.at(0)])
+
+
+@given(candidates(), some_tracks, st.sampled_from([set, frozenset, list, tuple]))
+def test_without_leaves_the_others_in_order_with_their_weights(found, out, kind):
+    left = found.without(kind(out))
+    assert plain(left) == [(track, weight) for track, weight in plain(found) if track not in out]
+    assert left is None or len(left) > 0
+
+
+@given(candidates(), some_tracks, some_tracks)
+def test_taking_out_twice_is_taking_out_both(found, one, other):
+    left = found.without(one)
+    twice = None if left is None else left.without(other)
+    assert plain(twice) == plain(found.without(one | other))
+
+
+@given(candidates())
+def test_taking_out_what_is_not_there_changes_nothing(found):
+    assert found.without(()) is found
+    strangers = set(range(-3, CATALOG + 9)).difference(found.listed())
+    assert plain(found.without(strangers)) == plain(found)
+
+
+@given(candidates(), candidates())
+def test_shared_is_what_both_have_in_the_order_and_by_the_weights_of_the_first(found, other):
+    shared = found.shared_with(other)
+    expected = [(track, weight) for track, weight in plain(found) if track in other.listed()]
+    if isinstance(found.tracks, range):
+        # The catalog has no order of its own, so the other's is kept.
+        assert sorted(plain(shared)) == sorted(expected)
+    else:
+        assert plain(shared) == expected
+
+
+@given(candidates(), some_tracks)
+def test_who_proposed_it_stays_known_when_tracks_are_taken_out(found, out):
+    assert found.source is None
+    named = found.named("popular")
+    assert (named.source, plain(named)) == ("popular", plain(found))
+    assert named.named("other") is named
+    assert plain(named.unnamed()) == plain(found)
+    assert named.unnamed().source is None
+    assert found.unnamed() is found
+    left = named.without(out)
+    assert left is None or left.source == "popular"
+
+
+def test_a_running_sum_is_made_once_and_kept_by_a_named_twin():
+    found = Candidates.of([3, 5, 7], [1, 2, 4])
+    assert found.cumulative().tolist() == [1, 3, 7]
+    assert found.named("ranked").cumulative() is found.cumulative()
+
+
+def test_no_track_means_to_abstain():
+    assert Candidates.of([]) is None
+    assert Candidates.of(np.array([], dtype=np.int32)) is None
+    assert Candidates.of([], []) is None
+    assert Candidates(range(3)).without({0, 1, 2}) is None
+
+
+def test_excluding_from_a_catalog_copies_nothing():
+    """A billion tracks would not fit, so nothing here can be listing them."""
+    left = Candidates(range(10**9)).without({0, 5, 10**9 - 1, -1})
+    assert len(left) == 10**9 - 3
+    assert [left.at(position) for position in (0, 3, 4, len(left) - 1)] == [1, 4, 6, 10**9 - 2]
+    assert left.first(5) == [1, 2, 3, 4, 6]
+    assert 5 not in left
+    assert 6 in left
+    assert left.chance_of(6) == 1 / (10**9 - 3)
+    assert left.shared_with(Candidates([5, 6, 7])).listed() == [6, 7]
+    assert Candidates([5, 6, 7]).shared_with(left).listed() == [6, 7]

@@ -1,0 +1,234 @@
+"""Lists: what is saved comes back, and what is faulty is refused by file and line."""
+
+import hashlib
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.catalog import Catalog
+from core.errors import InputError
+from core.listener import UNKNOWN
+from core.lists import load_lists, save_lists
+
+TRACKS = 9
+CATALOG = Catalog([10 * i for i in range(TRACKS)], ["A"] * TRACKS, [""] * TRACKS)
+
+rows = st.lists(st.integers(0, TRACKS - 1), min_size=1, unique=True)
+by_track = st.dictionaries(st.integers(0, TRACKS - 1), rows, min_size=1)
+by_user = st.dictionaries(st.text(min_size=1, max_size=4), rows, min_size=1)
+
+
+def faults(path):
+    with pytest.raises(InputError) as raised:
+        load_lists(path, CATALOG)
+    return [str(fault).removeprefix(str(path)) for fault in raised.value.faults]
+
+
+def as_dict(lists):
+    if lists.key == "track":
+        found = {track: lists.of_track(track) for track in range(TRACKS)}
+    else:
+        found = {user: lists.of_user(user) for user in lists.keys}
+    return {key: row.listed() for key, row in found.items() if row is not None}
+
+
+@given(by_track)
+def test_lists_by_track_come_back(tmp_path_factory, given_rows):
+    path = tmp_path_factory.mktemp("lists") / "lists.npz"
+    save_lists(path, "track", given_rows, CATALOG, {"model": "none"})
+    lists = load_lists(path, CATALOG)
+    assert as_dict(lists) == given_rows
+    assert lists.of_track(UNKNOWN) is None
+    assert len(lists) == len(given_rows)
+    assert (lists.key, lists.manifest["model"]) == ("track", "none")
+
+
+@given(by_user)
+def test_lists_by_user_come_back(tmp_path_factory, given_rows):
+    path = tmp_path_factory.mktemp("lists") / "lists.npz"
+    save_lists(path, "user", given_rows, CATALOG, {})
+    lists = load_lists(path, CATALOG)
+    assert as_dict(lists) == given_rows
+    assert lists.of_user("somebody else") is None
+
+
+def test_the_same_lists_are_the_same_bytes_in_whatever_order_they_came(tmp_path):
+    one, other = tmp_path / "one.npz", tmp_path / "other.npz"
+    save_lists(one, "track", {1: [2, 3], 0: [4]}, CATALOG, {"a": 1, "b": 2})
+    save_lists(other, "track", {0: np.array([4]), 1: np.array([2, 3])}, CATALOG, {"b": 2, "a": 1})
+    assert one.read_bytes() == other.read_bytes()
+    with zipfile.ZipFile(one) as archive:
+        assert {info.date_time[0] for info in archive.infolist()} == {1980}  # not the time of day
+    checksum = hashlib.sha256(one.read_bytes()).hexdigest()
+    assert load_lists(one, CATALOG).checksum == checksum
+    assert list(tmp_path.iterdir()) in ([one, other], [other, one])
+
+
+@pytest.mark.parametrize("row", [[], [3, 4, 3]], ids=["empty", "twice"])
+def test_a_list_that_cannot_be_drawn_from_is_never_written(tmp_path, row):
+    with pytest.raises(AssertionError, match="a list"):
+        save_lists(tmp_path / "lists.npz", "track", {0: [1], 1: row}, CATALOG, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_large_catalog_needs_wider_numbers(tmp_path):
+    size = (1 << 16) + 1
+    catalog = Catalog(range(size), ["A"] * size, [""] * size)
+    save_lists(tmp_path / "l.npz", "track", {size - 1: [size - 1, 0]}, catalog, {})
+    assert load_lists(tmp_path / "l.npz", catalog).of_track(size - 1).listed() == [size - 1, 0]
+
+
+# -- JSON lines --------------------------------------------------------------------------------
+
+
+def written(folder, *lines):
+    path = folder / "lists.jsonl"
+    path.write_text("".join(f"{x if isinstance(x, str) else json.dumps(x)}\n" for x in lines))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ([{"user": 7, "tracks": [10, 20]}, {"user": "u", "tracks": [0]}], {"7": [1, 2], "u": [0]}),
+        ([{"track": 10, "recommendations": [20, "30"]}], {1: [2, 3]}),
+        ([{"item_id": "10", "recommendations": [0]}], {1: [0]}),
+        ([{"user": 7, "recommendations": [10]}], {"7": [1]}),
+        ([{"track": 10, "tracks": [20]}], {1: [2]}),
+    ],
+    ids=["user-tracks", "track-recommendations", "item_id", "user-recommendations", "track-tracks"],
+)
+def test_the_predecessors_lines_are_read_as_they_are(tmp_path, lines, found):
+    assert as_dict(load_lists(written(tmp_path, *lines), CATALOG)) == found
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ({"tracks": [0]}, 'must have a "user", "track" or "item_id" that is an int or a string'),
+        ({"user": None, "tracks": [0]}, 'must have a "user", "track" or "item_id" that is'),
+        ({"user": 1.5, "tracks": [0]}, 'must have a "user", "track" or "item_id" that is'),
+        ({"user": "", "tracks": [0]}, 'must have a "user", "track" or "item_id" that is'),
+        ({"user": 2}, 'must have "tracks" or "recommendations", an array of track ids'),
+        ({"user": 2, "tracks": []}, 'must have "tracks" or "recommendations", an array of'),
+        ({"user": 2, "tracks": "0"}, 'must have "tracks" or "recommendations", an array of'),
+        ({"user": 2, "tracks": {"0": 1}}, 'must have "tracks" or "recommendations", an array'),
+        ({"user": 2, "tracks": [0, 5]}, "1 of 2 tracks are not in the catalog: 5. Leave them"),
+        ({"user": 2, "tracks": [0, None]}, "1 of 2 tracks are not in the catalog: None. Leave"),
+        ({"user": 2, "tracks": [0, 10, "0"]}, "track '0' stands twice; each may stand once"),
+        ({"user": "1", "tracks": [0]}, "user '1' has a list already in a line above"),
+        ("{", "must be one JSON object a line: "),
+        ("[]", "must be a JSON object, got list"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_faulty_line_of_lists_is_named(tmp_path, line, fault):
+    path = written(tmp_path, {"user": 1, "tracks": [0]}, line)
+    (found,) = faults(path)
+    assert found.startswith(f":2: {fault}")
+
+
+def test_a_list_of_an_unknown_track_is_a_fault(tmp_path):
+    path = written(tmp_path, {"track": 5, "recommendations": [0]})
+    assert faults(path) == [":1: track 5 is not in the catalog"]
+
+
+def test_lists_are_keyed_by_one_thing(tmp_path):
+    path = written(tmp_path, {"track": 0, "tracks": [10]}, {"user": 0, "tracks": [10]})
+    assert faults(path) == [": must be keyed by track or by user, has lines of both"]
+
+
+def test_lists_without_any_are_a_fault(tmp_path):
+    assert faults(written(tmp_path)) == [": must have at least one list, has none"]
+    assert faults(tmp_path / "x.npz")[0] == ": cannot be read: No such file or directory"
+    assert faults(tmp_path / "x.jsonl")[0] == ": cannot be read: No such file or directory"
+
+
+# -- list files that are not sound -------------------------------------------------------------
+
+
+def npz(path, **changed):
+    """A list file made by hand, sound but for what is changed."""
+    manifest = {"format": 1, "key": "track", "catalog": CATALOG.checksum}
+    manifest |= changed.pop("manifest", {})
+    arrays = {
+        "manifest": np.frombuffer(json.dumps(manifest).encode(), dtype=np.uint8),
+        "keys": np.array([0, 1], dtype=np.int32),
+        "offsets": np.array([0, 2, 3]),
+        "tracks": np.array([3, 4, 5], dtype=np.uint16),
+    } | changed
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    return path
+
+
+def test_a_file_of_numpys_own_is_read_too(tmp_path):
+    assert as_dict(load_lists(npz(tmp_path / "l.npz"), CATALOG)) == {0: [3, 4], 1: [5]}
+
+
+UNSOUND = ": must have one list for each key, of known tracks, none empty; it has not. "
+FOREIGN = ": must be a list file that segue wrote, but is damaged or foreign ("
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"manifest": {"format": 9}}, ": must be of format 1, is 9"),
+        ({"manifest": {"catalog": "other"}}, ": was made for another catalog (checksum other..."),
+        ({"manifest": {"catalog": None}}, ": was made for another catalog (checksum None..."),
+        ({"manifest": {"key": "artist"}}, FOREIGN + "keyed by 'artist')"),
+        ({"keys": None}, FOREIGN + "'keys')"),
+        ({"tracks": None}, FOREIGN + "'tracks')"),
+        ({"keys": np.array([0, 9], dtype=np.int32)}, UNSOUND),
+        ({"keys": np.array([-1, 0], dtype=np.int32)}, UNSOUND),
+        ({"keys": np.array([1, 1], dtype=np.int32)}, UNSOUND),
+        ({"keys": np.array([], dtype=np.int32)}, UNSOUND),
+        ({"offsets": np.array([0, 2])}, UNSOUND),
+        ({"offsets": np.array([0, 3, 3])}, UNSOUND),
+        ({"offsets": np.array([1, 2, 3])}, UNSOUND),
+        ({"offsets": np.array([0, 2, 4])}, UNSOUND),
+        ({"tracks": np.array([3, 4, TRACKS])}, UNSOUND),
+        ({"tracks": np.array([3, -1, 5])}, UNSOUND),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_an_unsound_list_file_is_refused(tmp_path, changed, fault):
+    (found,) = faults(npz(tmp_path / "l.npz", **changed))
+    assert found.startswith(fault)
+
+
+def cut(content):
+    return content[: len(content) // 2]
+
+
+def compressed(content):
+    packed = io.BytesIO()
+    deflated = zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(io.BytesIO(content)) as old, deflated as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [cut, compressed, lambda _: b"", lambda _: b"{}", lambda content: content[:-30] + b"x" * 30],
+    ids=["cut", "compressed", "empty", "no-zip", "end-overwritten"],
+)
+def test_a_damaged_list_file_is_refused(tmp_path, damage):
+    path = npz(tmp_path / "l.npz")
+    path.write_bytes(damage(path.read_bytes()))
+    (found,) = faults(path)
+    assert found.startswith(FOREIGN)
+
+
+def test_lists_are_views_of_the_file_and_not_copies(tmp_path):
+    path = tmp_path / "l.npz"
+    save_lists(path, "track", {0: [1, 2], 1: [3]}, CATALOG, {})
+    row = load_lists(path, CATALOG).of_track(0).tracks
+    assert row.base is not None
+    assert not row.flags.writeable

@@ -1,0 +1,49 @@
+"""JSON lines: objects by line number, and every line that is none of them."""
+
+import pytest
+
+from core.errors import Faults, InputError
+from core.records import read_records
+
+
+def read(folder, content):
+    path = folder / "lines.jsonl"
+    path.write_bytes(content)
+    faults = Faults()
+    found = list(read_records(path, faults))
+    return found, [str(fault).removeprefix(str(path)) for fault in faults.found]
+
+
+def test_objects_come_with_their_line_numbers(tmp_path):
+    found, faults = read(tmp_path, b'{"a": 1}\n\n  \r\n{"b": "\xc3\xa9"}')
+    assert (found, faults) == ([(1, {"a": 1}), (4, {"b": "é"})], [])
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    assert read(tmp_path, b'\xef\xbb\xbf{"a": 1}\n') == ([(1, {"a": 1})], [])
+
+
+def test_faulty_lines_are_named_and_passed_over(tmp_path):
+    found, faults = read(tmp_path, b'{"a": 1}\n{"a": \n[1]\nnull\n{"a": 2}\n')
+    assert found == [(1, {"a": 1}), (5, {"a": 2})]
+    assert [fault[:33] for fault in faults] == [
+        ":2: must be one JSON object a lin",
+        ":3: must be a JSON object, got li",
+        ":4: must be a JSON object, got No",
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+def test_another_encoding_is_a_fault_of_its_line(tmp_path, encoding):
+    found, faults = read(tmp_path, '{"a": "é"}'.encode(encoding))
+    assert found == []
+    assert faults[0].startswith(":1: must be one JSON object a line: ")
+
+
+def test_an_empty_file_has_no_records(tmp_path):
+    assert read(tmp_path, b"") == ([], [])
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
+    with pytest.raises(InputError, match=r"none: cannot be read: No such file"):
+        list(read_records(tmp_path / "none", Faults()))
