@@ -179,6 +179,9 @@ class Dispatcher:
         log: The event log.
         meters: What is counted.
         now_ms: Unix time in ms.
+
+    Attributes:
+        since_ms: When it was made, Unix time in ms.
     """
 
     def __init__(
@@ -192,6 +195,7 @@ class Dispatcher:
         self.state = state
         self.log = log
         self.meters = meters
+        self.since_ms = now_ms()
         self._now_ms = now_ms
         # Listeners of the same experiments share one set, so that it costs them a pointer each.
         self._grown: dict[frozenset[str], frozenset[str]] = {}

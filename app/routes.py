@@ -16,6 +16,7 @@ from app.front import UNEXPECTED, answer, refused
 from app.meters import Collector
 from app.replies import Refusal, Reply, error_body
 from app.requests import MAX_BODY, Heard, Played, Recommend, field_of, schema_of
+from app.running import Running, running
 from core.errors import InputError
 
 LOG = logging.getLogger("segue")
@@ -47,19 +48,9 @@ def _add_ours(app: FastAPI) -> None:
         return _track(request, track)
 
     @app.get("/experiments")
-    async def experiments(request: Request) -> Response:
-        """What is running, and the fingerprint of what decides."""
-        serving = _api(request).dispatcher.serving
-        shown = {
-            "config": serving.digest,
-            "default": serving.default,
-            "holdout": serving.described["holdout"],
-            "experiments": [
-                {**experiment.to_dict(), "digest": experiment.digest}
-                for experiment in serving.allocation.experiments
-            ],
-        }
-        return _json(Reply(200, orjson.dumps(shown)))
+    async def experiments(request: Request) -> Running:
+        """What is running, and what each arm did in this process since it started."""
+        return running(_api(request).dispatcher)
 
 
 def _add_the_predecessors(app: FastAPI) -> None:

@@ -1,0 +1,160 @@
+"""What is running: every experiment as it is served, and what each arm did since the start."""
+
+from collections import Counter
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from app.dispatcher import Dispatcher
+from app.meters import Answers, Kind, Meters
+from core.allocation import SLOTS, Experiment
+
+
+class RunningArm(BaseModel):
+    """An arm, and what it did in this process since the start; forced requests are left out."""
+
+    name: str
+    strategy: str | None = Field(description="What answers; null in a layer of labels.")
+    weight: float
+    planned_share: float = Field(description="Of the experiment's listeners, by weight.")
+    listeners: int = Field(
+        description="Distinct listeners that entered; one who was forgotten meanwhile counts again."
+    )
+    seen_share: float | None = Field(description="Of the listeners; null while there are none.")
+    requests: int = Field(description="Answers.")
+    answered_by: dict[str, int] = Field(description="Answers by whose candidates were drawn from.")
+    fallback_share: float | None = Field(
+        description="Share of the answers given after the arm's own strategy abstained."
+    )
+    mean_s: float | None = Field(
+        description="Mean time from arrival to the event being written, s."
+    )
+    p99_s: float | None = Field(
+        description="99th percentile of it, s; too high or low by a quarter at most."
+    )
+
+
+class RunningExperiment(BaseModel):
+    """An experiment's definition, its fingerprint, and its arms."""
+
+    name: str
+    version: int
+    digest: str = Field(description="Fingerprint of the whole definition.")
+    salt: str
+    layer: str
+    slots: tuple[int, int]
+    traffic: float
+    hash: str
+    targeting: dict[str, list[Any]]
+    forced: dict[str, str] = Field(description="Testers: listener to arm.")
+    planned: dict[str, Any] = Field(description="What `segue design` planned.")
+    planned_share: float = Field(
+        description="Of all listeners, by holdout, slots and traffic; without targeting."
+    )
+    listeners: int
+    requests: int
+    arms: list[RunningArm]
+
+
+class Holdout(BaseModel):
+    """Listeners that no experiment gets."""
+
+    share: float
+    salt: str
+
+
+class Running(BaseModel):
+    """What decides, and what it did in this process since the start."""
+
+    config: str = Field(description="Fingerprint of all that decides, on every event.")
+    since_ms: int = Field(description="When the process started, Unix time in ms.")
+    default: str = Field(description="The strategy of who is in no experiment.")
+    holdout: Holdout
+    requests: int = Field(description="All answers, under whatever config.")
+    forced_requests: int = Field(description="Those of them with an arm forced for testing.")
+    experiments: list[RunningExperiment]
+
+
+def running(dispatcher: Dispatcher) -> Running:
+    """What decides now, and how it fares.
+
+    An experiment's counts go on through reloads for as long as its arms stay what they are; a new
+    version begins at nought.
+    """
+    serving, meters = dispatcher.serving, dispatcher.meters
+    kinds = list(meters.kinds())
+    return Running(
+        config=serving.digest,
+        since_ms=dispatcher.since_ms,
+        default=serving.default,
+        holdout=Holdout(**serving.described["holdout"]),
+        requests=sum(answers.count for _, answers in kinds),
+        forced_requests=sum(answers.count for kind, answers in kinds if kind.forced),
+        experiments=[
+            _experiment(
+                each,
+                serving.lineages[each.name],
+                serving.settings.holdout.share,
+                serving.settings.planned.get(each.name, {}),
+                meters,
+            )
+            for each in serving.allocation.experiments
+        ],
+    )
+
+
+def _experiment(
+    experiment: Experiment, lineage: str, holdout: float, planned: dict[str, Any], meters: Meters
+) -> RunningExperiment:
+    total = sum(arm.weight for arm in experiment.arms)
+    entered = {arm.name: meters.listeners[lineage, arm.name] for arm in experiment.arms}
+    listeners = sum(entered.values())
+    arms = []
+    for arm in experiment.arms:
+        answered = [
+            (kind, answers)
+            for kind, answers in meters.kinds()
+            if not kind.forced
+            and (experiment.name, arm.name) in kind.arms
+            and meters.lineages[kind.config].get(experiment.name) == lineage
+        ]
+        told = _told(answered)
+        arms.append(
+            RunningArm(
+                name=arm.name,
+                strategy=arm.strategy,
+                weight=arm.weight,
+                planned_share=arm.weight / total,
+                listeners=entered[arm.name],
+                seen_share=entered[arm.name] / listeners if listeners else None,
+                **told,
+            )
+        )
+    start, end = experiment.slots
+    definition = {**experiment.to_dict(), "arms": arms}
+    return RunningExperiment(
+        **definition,
+        digest=experiment.digest,
+        planned=planned,
+        planned_share=(1 - holdout) * (end - start) / SLOTS * experiment.traffic,
+        listeners=listeners,
+        requests=sum(arm.requests for arm in arms),
+    )
+
+
+def _told(answered: list[tuple[Kind, Answers]]) -> dict[str, Any]:
+    """What the answers of an arm come to."""
+    together = Answers()
+    by: Counter[str] = Counter()
+    fallen_back = 0
+    for kind, answers in answered:
+        together += answers
+        by[kind.answered_by] += answers.count
+        fallen_back += answers.count if kind.depth > 0 else 0
+    return {
+        "requests": together.count,
+        "answered_by": dict(by.most_common()),
+        "fallback_share": fallen_back / together.count if together.count else None,
+        "mean_s": together.mean_s,
+        "p99_s": together.quantile_s(0.99),
+    }

@@ -1,0 +1,179 @@
+"""GET /experiments: what runs, and that its counts are those of the log."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from starlette.testclient import TestClient
+
+from app.meters import BOUNDS_S, STEPS_S, Answers
+from tests.service import CONFIG, START_MS, events_in, running, write_config
+
+FIRST: dict[str, Any] = CONFIG["experiments"][0]
+LABEL = {
+    "name": "label",
+    "layer": "client",
+    "arms": {"A": {"weight": 80}, "B": {"weight": 20}},
+    "slots": [0, 5000],
+    "traffic": 0.5,
+    "planned": {"listeners_per_arm": 1000},
+}
+TOKEN = {"Authorization": "Bearer token"}
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    monkeypatch.setenv("SEGUE_ADMIN_TOKEN", "token")
+    holdout = {"share": 0.1, "salt": "h"}
+    with running(tmp_path, experiments=[FIRST, LABEL], holdout=holdout) as made:
+        yield made
+
+
+def play(client: TestClient, users: range) -> None:
+    for user in users:
+        for track in (None, 1000, 1200):  # nothing, a track with a list, one without
+            heard = {} if track is None else {"track": track, "time": 1.0}
+            assert client.post("/recommend", json={"user": user, **heard}).status_code == 200
+
+
+def told(client: TestClient, name: str) -> dict[str, Any]:
+    shown = client.get("/experiments").json()["experiments"]
+    (found,) = [each for each in shown if each["name"] == name]
+    return dict(found)
+
+
+def test_definitions_and_plans_are_told(client: TestClient) -> None:
+    shown = client.get("/experiments").json()
+    assert shown["config"] == client.get("/readyz").json()["config"]
+    assert shown["since_ms"] == START_MS
+    assert shown["default"] == "contextual"
+    assert shown["holdout"] == {"share": 0.1, "salt": "h"}
+    first, label = shown["experiments"]
+    assert (first["name"], first["version"], first["salt"]) == ("fallback", 1, "2026-11")
+    assert [(arm["name"], arm["strategy"]) for arm in first["arms"]] == [
+        ("C", "contextual"),
+        ("T1", "improved"),
+    ]
+    assert first["digest"] != label["digest"]
+    assert first["planned_share"] == pytest.approx(0.9)
+    assert label["planned_share"] == pytest.approx(0.9 * 0.5 * 0.5)
+    assert [arm["planned_share"] for arm in label["arms"]] == [0.8, 0.2]
+    assert label["planned"] == {"listeners_per_arm": 1000}
+
+
+def test_before_the_first_request_nothing_is_claimed(client: TestClient) -> None:
+    for arm in told(client, "fallback")["arms"]:
+        assert (arm["listeners"], arm["requests"]) == (0, 0)
+        for key in ("seen_share", "fallback_share", "mean_s", "p99_s"):
+            assert arm[key] is None
+
+
+def test_counts_are_those_of_the_log(client: TestClient, tmp_path: Path) -> None:
+    play(client, range(60))
+    play(client, range(30))
+    seen: dict[tuple[str, str], set[int]] = defaultdict(set)
+    requests: Counter[tuple[str, str]] = Counter()
+    fallen_back: Counter[tuple[str, str]] = Counter()
+    by: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for event in events_in(tmp_path):
+        for arm in event["experiments"].items():
+            seen[arm].add(event["user"])
+            requests[arm] += 1
+            fallen_back[arm] += event["depth"] > 0
+            by[arm][event["answered_by"]] += 1
+    for name in ("fallback", "label"):
+        found = told(client, name)
+        keys = [(name, arm["name"]) for arm in found["arms"]]
+        assert found["listeners"] == sum(len(seen[key]) for key in keys) > 5
+        assert found["requests"] == sum(requests[key] for key in keys)
+        for key, arm in zip(keys, found["arms"], strict=True):
+            assert arm["listeners"] == len(seen[key])
+            assert arm["seen_share"] == len(seen[key]) / found["listeners"]
+            assert arm["requests"] == requests[key]
+            assert arm["fallback_share"] == fallen_back[key] / requests[key] > 0
+            assert arm["answered_by"] == by[key]
+    assert client.get("/experiments").json()["requests"] == 3 * 90
+
+
+def test_latencies_are_those_of_the_log(client: TestClient, tmp_path: Path) -> None:
+    play(client, range(20))
+    for arm in told(client, "fallback")["arms"]:
+        logged = sorted(
+            event["latency"]
+            for event in events_in(tmp_path)
+            if event["experiments"].get("fallback") == arm["name"]
+        )
+        assert arm["mean_s"] == pytest.approx(sum(logged) / len(logged))
+        assert logged[-3] / 1.3 <= arm["p99_s"] <= logged[-1] * 1.3
+
+
+def test_forced_requests_are_left_out(client: TestClient) -> None:
+    for _ in range(5):
+        client.post("/recommend", json={"user": 7}, headers={**TOKEN, "Segue-Force": "fallback=C"})
+    found = told(client, "fallback")
+    assert (found["listeners"], found["requests"]) == (0, 0)
+    shown = client.get("/experiments").json()
+    assert (shown["requests"], shown["forced_requests"]) == (5, 5)
+
+
+def test_counts_go_on_through_a_ramp_and_begin_anew_with_a_version(
+    client: TestClient, tmp_path: Path
+) -> None:
+    play(client, range(40))
+    before = {name: told(client, name) for name in ("fallback", "label")}
+    write_config(tmp_path, experiments=[{**FIRST, "version": 2}, {**LABEL, "traffic": 1.0}])
+    assert client.post("/admin/reload", headers=TOKEN).status_code == 200
+
+    assert told(client, "fallback")["requests"] == 0
+    assert told(client, "label")["requests"] == before["label"]["requests"]
+    play(client, range(40))
+    users = {event["user"] for event in events_in(tmp_path) if "label" in event["experiments"]}
+    assert told(client, "label")["listeners"] == len(users) > before["label"]["listeners"]
+    assert told(client, "fallback")["listeners"] == 40  # the holdout has ended, too
+
+
+def test_the_answer_is_as_openapi_describes_it(client: TestClient) -> None:
+    play(client, range(5))
+    described = client.get("/openapi.json").json()
+    answer = described["paths"]["/experiments"]["get"]["responses"]["200"]
+    schema = answer["content"]["application/json"]["schema"]
+    jsonschema.validate(
+        client.get("/experiments").json(), {**schema, "components": described["components"]}
+    )
+
+
+def test_prometheus_is_told_bounds_that_are_counted() -> None:
+    assert set(BOUNDS_S) <= set(STEPS_S)
+    assert list(STEPS_S) == sorted(STEPS_S)
+
+
+def test_prometheus_adds_the_answers_of_several_configs(client: TestClient, tmp_path: Path) -> None:
+    play(client, range(10))
+    write_config(tmp_path, experiments=[FIRST, {**LABEL, "traffic": 1.0}])
+    client.post("/admin/reload", headers=TOKEN)
+    play(client, range(10))
+    lines = [
+        line for line in client.get("/metrics").text.splitlines() if "segue_answers_total{" in line
+    ]
+    assert sum(float(line.split()[-1]) for line in lines) == 60
+    kinds = [line.rpartition(" ")[0] for line in lines]
+    assert len(kinds) == len(set(kinds))
+
+
+@given(some.lists(some.floats(1.1e-6, 0.9), min_size=1, max_size=50), some.floats(0.01, 1))
+def test_a_quantile_is_within_a_quarter_of_a_latency_of_its_rank(
+    latencies: list[float], share: float
+) -> None:
+    answers = Answers()
+    for latency in latencies:
+        answers.add(latency)
+    rank = max(1, -(-share * len(latencies) // 1))
+    at_rank = sorted(latencies)[int(rank) - 1]
+    found = answers.quantile_s(share)
+    assert found is not None
+    assert at_rank / 1.3 <= found <= at_rank * 1.3
