@@ -1,0 +1,134 @@
+"""The served arm and the logged arm are one value: no second place may work out an assignment.
+
+The predecessor worked it out twice, once to serve and once to log, and the two differed for half
+of the users. These tests read the source: they fail when somebody adds a second place.
+"""
+
+import ast
+import inspect
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.decision import Decision, Feedback
+from events import schema
+from events.writer import EventWriter
+
+ROOT = Path(__file__).parents[1]
+SERVING = ("app", "events", "strategies", "simulator", "training")
+"""Packages on the way of a request, and those that play or learn from it."""
+
+JUDGING = ("analysis", "cli")
+"""Work assignments out again on purpose, to compare them with the log."""
+
+
+def modules(*packages: str) -> Iterator[tuple[str, ast.Module]]:
+    for package in packages:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))
+
+
+def calls(tree: ast.AST, name: str) -> int:
+    """How often a function or method of this name is called or handed on."""
+    return sum(
+        (isinstance(node, ast.Attribute) and node.attr == name)
+        or (isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load))
+        for node in ast.walk(tree)
+    )
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """Every name that a module imports, with its module."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_one_module_has_the_hash() -> None:
+    packages = ("core", *SERVING, *JUDGING)
+    found = [name for name, tree in modules(*packages) if "mmh3" in imported(tree)]
+    assert found == ["core/allocation.py"]
+
+
+def test_nobody_else_makes_slots_or_assignments() -> None:
+    private = {f"core.allocation.{name}" for name in ("slot", "bounds", "Assignment", "NOBODY")}
+    may = {
+        "core/continuity.py": {"core.allocation.bounds"},  # compares two definitions
+        "core/decision.py": {"core.allocation.Assignment"},  # carries it
+        "app/dispatcher.py": {"core.allocation.Assignment"},  # hands it on
+    }
+    for name, tree in modules("core", *SERVING):
+        made = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in ("Assignment", "slot")
+        ]
+        assert not made or name == "core/allocation.py", f"{name} makes an assignment"
+        if not name.startswith("app/replay"):
+            assert imported(tree) & private <= may.get(name, set()), name
+
+
+def test_an_allocation_is_asked_in_one_place_of_the_server() -> None:
+    found = {name: calls(tree, "assign") for name, tree in modules(*SERVING)}
+    asking = {name for name, count in found.items() if count}
+    # Replaying makes the very same call again, to compare its arms with the log's.
+    assert asking - {"app/replay.py"} == {"app/dispatcher.py"}
+    tree = dict(modules("app"))["app/dispatcher.py"]
+    (function,) = [
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "assign"
+    ]
+    assert calls(function, "assign") == 1, "the function asks the allocation once"
+    # One use each in recommend and in feedback, and the one inside.
+    assert found["app/dispatcher.py"] == 3
+
+
+@pytest.mark.parametrize("name", ["recommend", "feedback"])
+def test_a_request_is_assigned_once(name: str) -> None:
+    tree = dict(modules("app"))["app/dispatcher.py"]
+    (method,) = [
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == name
+    ]
+    assert calls(method, "assign") == 1
+
+
+@pytest.mark.parametrize("function", [schema.line, schema.event, EventWriter.append])
+def test_the_log_is_written_from_a_turn_and_nothing_else(function: typing.Any) -> None:
+    hints = typing.get_type_hints(function)
+    hints.pop("return")
+    assert [name for name in inspect.signature(function).parameters if name != "self"] == ["turn"]
+    assert hints == {"turn": Decision | Feedback}
+
+
+def test_the_log_knows_no_allocation() -> None:
+    for name, tree in modules("events"):
+        for each in imported(tree):
+            fingerprint = each == "core.allocation.digest_of"
+            assert fingerprint or not each.startswith("core.allocation"), f"{name} imports {each}"
+
+
+def test_one_module_of_the_server_appends_to_the_log() -> None:
+    """And it appends the very decision that the answer is made of."""
+    writing = {
+        name for name, tree in modules("app", "simulator") if "append" in logged(tree)
+    }
+    assert writing == {"app/dispatcher.py"}
+
+
+def logged(tree: ast.AST) -> set[str]:
+    """Methods that are called on something named `log`."""
+    return {
+        node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Attribute | ast.Name)
+        and getattr(node.func.value, "attr", getattr(node.func.value, "id", "")) == "log"
+    }
