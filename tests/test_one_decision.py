@@ -116,9 +116,7 @@ def test_the_log_knows_no_allocation() -> None:
 
 def test_one_module_of_the_server_appends_to_the_log() -> None:
     """And it appends the very decision that the answer is made of."""
-    writing = {
-        name for name, tree in modules("app", "simulator") if "append" in logged(tree)
-    }
+    writing = {name for name, tree in modules("app", "simulator") if "append" in logged(tree)}
     assert writing == {"app/dispatcher.py"}
 
 
