@@ -33,7 +33,7 @@ class World:
         users: Listener ids, in the order of the file.
         interests: int64, (users, k), catalog indices of the tracks that a listener's tastes are.
         consume_bias: float64, (users,), inner product at which half a track is heard.
-        consume_sharpness: float64, (users,), how fast liking rises there, per unit of inner product.
+        consume_sharpness: float64, (users,), how fast liking rises there (1 / inner product).
     """
 
     catalog: Catalog

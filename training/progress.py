@@ -1,32 +1,5 @@
-"""Progress: how long work tells whoever started it how far it is."""
+"""Progress of training and importing; see `core.progress`."""
 
-from typing import Protocol
+from core.progress import SILENT, Progress, Silent
 
-
-class Progress(Protocol):
-    """Shows work under way; the command line draws bars, tests and libraries show nothing."""
-
-    def start(self, what: str, total: float | None = None) -> None:
-        """Begin a piece of work of `total` steps; None where nobody knows how many."""
-
-    def advance(self, steps: float = 1) -> None:
-        """Some steps of the present piece are done."""
-
-    def say(self, what: str) -> None:
-        """Say in passing how it goes, for instance the loss after an epoch."""
-
-
-class Silent:
-    """Shows nothing."""
-
-    def start(self, what: str, total: float | None = None) -> None:
-        """Nothing."""
-
-    def advance(self, steps: float = 1) -> None:
-        """Nothing."""
-
-    def say(self, what: str) -> None:
-        """Nothing."""
-
-
-SILENT = Silent()
+__all__ = ["SILENT", "Progress", "Silent"]

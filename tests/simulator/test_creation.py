@@ -1,0 +1,201 @@
+"""Creating a world: the same bytes for a seed, with the moments that are promised."""
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.catalog import load_catalog, load_top
+from core.lists import load_lists
+from simulator.creation import STEP, Creation, artist_sizes, create
+from simulator.dowry import Dowry, checksums, endow, write_world
+from simulator.world import World, load_world
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "data"
+
+GOLDEN = {
+    "tracks.jsonl": "172be1c85270ef69",
+    "users.jsonl": "435de3e544418351",
+    "top_tracks.json": "30e00e93f1d9039e",
+    "embeddings.npy": "57aaeb8a7c0af997",
+    "contextual.npz": "9dbd3861d357ed82",
+    "personal.npz": "2ace734c969a836e",
+}
+"""First 16 digits of the SHA-256 of each file of 200 tracks, 60 listeners, seed 7. Whoever changes one
+changes what every seed means: make `data/` anew, then, and say so in the changelog."""
+
+
+@pytest.fixture(scope="module")
+def made() -> Creation:
+    return create(10_000, 1000, 31337)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Dowry, list[Path]]:
+    world = create(200, 60, 7).world
+    dowry = endow(world, 7)
+    return world, dowry, write_world(tmp_path_factory.mktemp("world"), world, dowry, 7)
+
+
+def test_a_seed_is_one_world_everywhere(small: tuple[World, Dowry, list[Path]]) -> None:
+    _, _, written = small
+    assert {path.name: made[:16] for path, made in checksums(written).items()} == GOLDEN
+
+
+def test_a_processor_without_vector_instructions_makes_the_same_world(
+    small: tuple[World, Dowry, list[Path]], tmp_path: Path
+) -> None:
+    """Another kernel of numpy and another number of threads stand in for another machine."""
+    _, _, written = small
+    program = (
+        "import sys, pathlib\n"
+        "from simulator.creation import create\n"
+        "from simulator.dowry import endow, write_world\n"
+        "world = create(200, 60, 7).world\n"
+        "write_world(pathlib.Path(sys.argv[1]), world, endow(world, 7), 7)\n"
+    )
+    features = "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
+    plain = {
+        "NPY_DISABLE_CPU_FEATURES": features,
+        "OPENBLAS_NUM_THREADS": "1",
+        "OPENBLAS_CORETYPE": "Prescott",
+        "PYTHONWARNINGS": "ignore",
+        "PYTHONPATH": str(ROOT),
+    }
+    subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], check=True, env=os.environ | plain
+    )
+    for path in written:
+        beside = tmp_path / path.relative_to(written[0].parent)
+        assert beside.read_bytes() == path.read_bytes(), path.name
+
+
+def test_another_seed_is_another_world() -> None:
+    one, other = create(200, 60, 7).world, create(200, 60, 8).world
+    assert one.catalog.titles != other.catalog.titles
+    assert not np.array_equal(one.embeddings, other.embeddings)
+    assert not np.array_equal(one.interests, other.interests)
+
+
+def test_more_listeners_leave_the_first_ones_as_they_were() -> None:
+    few, many = create(200, 10, 7).world, create(200, 60, 7).world
+    assert np.array_equal(few.interests, many.interests[:10])
+    assert np.array_equal(few.consume_bias, many.consume_bias[:10])
+
+
+@pytest.mark.parametrize("tracks", [100, 777, 10_000, 50_000])
+def test_more_than_half_of_the_artists_have_one_track(tracks: int) -> None:
+    sizes = artist_sizes(tracks)
+    assert sizes.sum() == tracks
+    assert np.all(np.diff(sizes) <= 0)
+    assert np.mean(sizes == 1) > 0.5
+    assert sizes[0] <= 80
+
+
+def test_tracks_are_as_near_to_each_other_as_the_predecessors(made: Creation) -> None:
+    world = made.world
+    vectors = world.embeddings[:2000].astype(np.float64)  # tracks are in no order
+    dots = vectors @ vectors.T
+    apart = ~np.eye(len(vectors), dtype=bool)
+    artist_of = world.catalog.artist_of[:2000]
+    same_artist = (artist_of[:, None] == artist_of) & apart
+    assert np.diag(dots).mean() == pytest.approx(22, abs=1)
+    assert dots[same_artist].mean() == pytest.approx(13, abs=1)
+    assert dots[apart].std() == pytest.approx(2.8, abs=0.4)
+    assert dots[apart].mean() == pytest.approx(0, abs=0.3)
+
+
+def test_taste_vectors_are_exact_as_float16_and_in_products(made: Creation) -> None:
+    vectors = made.world.embeddings
+    assert np.array_equal(vectors.astype(np.float16).astype(np.float32), vectors)
+    assert np.array_equal(np.rint(vectors / STEP) * STEP, vectors)
+    wide = vectors[:200].astype(np.float64)
+    assert np.array_equal(vectors[:200] @ vectors[:200].T, wide @ wide.T)
+
+
+def test_interests_are_three_different_tracks_and_popular_ones_sooner(made: Creation) -> None:
+    interests = made.world.interests
+    assert interests.shape == (1000, 3)
+    assert all(len(set(row)) == 3 for row in interests.tolist())
+    assert np.median(made.rank[interests]) < 3000  # of 10,000, where chance would give 5000
+
+
+def test_interests_of_a_listener_are_mostly_of_one_genre(made: Creation) -> None:
+    genre = made.genre_of[made.world.interests]
+    assert np.mean(genre[:, 0] == genre[:, 1]) > 0.45
+    assert np.mean(genre[:, 0] == np.roll(genre[:, 1], 1)) < 0.2
+
+
+def test_no_artist_has_two_tracks_of_one_title_and_no_two_artists_one_name(made: Creation) -> None:
+    catalog = made.world.catalog
+    pairs = zip(catalog.artist_of.tolist(), catalog.titles, strict=True)
+    assert max(Counter(pairs).values()) == 1
+    assert len(set(catalog.artists)) == len(catalog.artists)
+
+
+def test_names_can_be_pronounced(made: Creation) -> None:
+    names = made.world.catalog.artists + made.world.catalog.titles
+    assert not [name for name in names if re.search(r"(.)\1\1", name)]
+    assert not [name for name in names if name != name.strip() or not name]
+    assert max(map(len, names)) <= 50
+
+
+def test_what_is_written_loads_as_it_was(small: tuple[World, Dowry, list[Path]]) -> None:
+    world, dowry, written = small
+    read = load_world(written[0].parent)
+    assert read.catalog.checksum == world.catalog.checksum
+    assert np.array_equal(read.embeddings, world.embeddings)
+    assert np.array_equal(read.interests, world.interests)
+    assert np.array_equal(read.consume_bias, world.consume_bias)
+    assert np.array_equal(read.consume_sharpness, world.consume_sharpness)
+    lists = {path.stem: load_lists(path, read.catalog) for path in written if "lists" in str(path)}
+    first = lists["contextual"].of_track(0)
+    assert first is not None
+    assert first.listed() == dowry.contextual.of(0).tolist()
+    own = lists["personal"].of_user("5")
+    assert own is not None
+    assert own.listed() == dowry.personal.of(5).tolist()
+
+
+def test_a_tracks_own_list_does_not_have_it(small: tuple[World, Dowry, list[Path]]) -> None:
+    _, dowry, _ = small
+    assert not [track for track in range(200) if track in dowry.contextual.of(track)]
+
+
+def test_the_embedded_data_is_what_its_readme_says() -> None:
+    table = re.findall(
+        r"^\| `([\w./]+)` \|.*\| `([0-9a-f]{64})` \|$", (DATA / "README.md").read_text(), re.M
+    )
+    files = {str(p.relative_to(DATA)) for p in DATA.rglob("*") if p.is_file()} - {"README.md"}
+    assert {name for name, _ in table} == files
+    for name, checksum in table:
+        assert hashlib.sha256((DATA / name).read_bytes()).hexdigest() == checksum, name
+
+
+def test_the_embedded_catalog_is_what_its_command_makes() -> None:
+    """Catalog, vectors and listeners; the lists would take 20 seconds, see `GOLDEN` for those."""
+    world, committed = create(10_000, 10_000, 31337).world, load_world(DATA)
+    assert committed.catalog.checksum == world.catalog.checksum
+    assert np.array_equal(committed.embeddings, world.embeddings)
+    assert np.array_equal(committed.interests, world.interests)
+    assert np.array_equal(committed.consume_bias, world.consume_bias)
+    assert np.array_equal(committed.consume_sharpness, world.consume_sharpness)
+
+
+def test_the_embedded_data_can_be_served() -> None:
+    catalog = load_catalog(DATA / "tracks.jsonl")
+    assert len(load_top(DATA / "top_tracks.json", catalog)) > 9_000
+    contextual = load_lists(DATA / "lists/contextual.npz", catalog)
+    assert len(contextual) == 10_000
+    assert np.median(np.diff(contextual.offsets)) == 100
+    personal = load_lists(DATA / "lists/personal.npz", catalog)
+    assert len(personal) == 10_000
+    assert np.all(np.diff(personal.offsets) == 50)
+    assert max(path.stat().st_size for path in DATA.rglob("*")) < 3_000_000
