@@ -28,7 +28,7 @@ GOLDEN = {
     "contextual.npz": "9dbd3861d357ed82",
     "personal.npz": "2ace734c969a836e",
 }
-"""First 16 digits of the SHA-256 of each file of 200 tracks, 60 listeners, seed 7. Whoever changes one
+"""First 16 digits of each file's SHA-256, of 200 tracks, 60 listeners, seed 7. Whoever changes one
 changes what every seed means: make `data/` anew, then, and say so in the changelog."""
 
 
