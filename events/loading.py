@@ -129,16 +129,18 @@ def _load_lines(
 
 
 def _batches(source: Source, schema: pa.Schema, progress: Progress) -> Iterator[pa.RecordBatch]:
-    for first, content in pieces(source, progress):
-        lines = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == 10).astype(np.int32) + 1
-        if not len(lines) or lines[-1] != len(content):
-            lines = np.append(lines, np.int32(len(content)))
-        offsets = np.concatenate([np.zeros(1, np.int32), lines])
-        numbers = np.arange(first, first + len(lines), dtype=np.int64)
+    for content in pieces(source, progress):
+        ends = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == 10).astype(np.int32) + 1
+        if not len(ends) or ends[-1] != len(content):
+            ends = np.append(ends, np.int32(len(content)))
+        offsets = np.concatenate([np.zeros(1, np.int32), ends])
+        numbers = np.arange(source.lines + 1, source.lines + 1 + len(ends), dtype=np.int64)
+        source.lines += len(ends)
         try:
-            content.decode()
+            if not content.isascii():
+                content.decode()
             texts = pa.StringArray.from_buffers(
-                len(lines), pa.py_buffer(offsets), pa.py_buffer(content)
+                len(ends), pa.py_buffer(offsets), pa.py_buffer(content)
             )
         except UnicodeDecodeError:
             kept, decoded = [], []

@@ -110,10 +110,10 @@ def find(paths: Sequence[str | Path]) -> list[Source]:
     return sources
 
 
-def pieces(source: Source, progress: Progress) -> Iterator[tuple[int, bytes]]:
-    """Yield (number of the first line, whole lines) in pieces of some megabytes.
+def pieces(source: Source, progress: Progress) -> Iterator[bytes]:
+    """Yield the content as whole lines, in pieces of some megabytes; the last may lack its newline.
 
-    The last line may lack its newline. Fills in `lines`, `checksum` and `unreadable`.
+    Fills in `checksum` and `unreadable`; `lines` is for the caller to count, as it goes.
 
     Raises:
         InputError: A line longer than 64 MB, so this is no log.
@@ -123,22 +123,18 @@ def pieces(source: Source, progress: Progress) -> Iterator[tuple[int, bytes]]:
     for content in _unpacked(source, progress):
         digest.update(content)
         end = content.rfind(b"\n") + 1
-        if not end:
+        if end:
+            yield rest + memoryview(content)[:end] if rest else content[:end]
+            rest = content[end:]
+        else:
             rest += content
             if len(rest) > LONGEST_LINE:
                 raise InputError.one(
                     f"{source.path}:{source.lines + 1}",
                     f"is longer than {LONGEST_LINE >> 20} MB; an event log has one event a line",
                 )
-            continue
-        first = source.lines + 1
-        whole = rest + content[:end]
-        rest = content[end:]
-        source.lines += whole.count(b"\n")
-        yield first, whole
     if rest:
-        source.lines += 1
-        yield source.lines, rest
+        yield rest
     source.checksum = digest.hexdigest()
 
 
