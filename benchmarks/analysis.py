@@ -2,8 +2,8 @@
 
     python -m benchmarks.analysis [--events 10000000] [--format ours|botify] [--packed]
 
-Makes a synthetic log in a temporary folder first (about 3.9 GB for 10 million events of ours, 1.9 GB
-of the predecessor's), then reads it in a process of its own, so that its peak memory is its own.
+Makes a synthetic log in a temporary folder first (for 10 million events 3.8 GB of ours, 1.9 GB of
+the predecessor's), then reads it in a process of its own, so that its peak memory is its own.
 """
 
 import argparse

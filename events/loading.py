@@ -6,6 +6,7 @@ A line that lacks something keeps its text, so that it can be said what is wrong
 
 from collections.abc import Iterator, Sequence
 from importlib import resources
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -68,8 +69,32 @@ def sql(name: str) -> str:
     return (resources.files("events") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
-def load(con: duckdb.DuckDBPyConnection, sources: Sequence[Source], progress: Progress) -> None:
+def database(path: Path, memory_mb: int, threads: int | None) -> duckdb.DuckDBPyConnection:
+    """A DuckDB of its own, on disk, so that what does not fit into memory can go there."""
+    con = duckdb.connect(str(path))
+    con.execute(f"SET memory_limit = '{memory_mb}MB'")
+    con.execute("SET preserve_insertion_order = false")
+    con.execute("SET enable_progress_bar = false")
+    # Squeezing ids harder costs more time than it saves in reading them again.
+    con.execute("SET disabled_compression_methods = 'fsst,dict_fsst,zstd'")
+    if threads is not None:
+        con.execute(f"SET threads = {threads}")
+    return con
+
+
+def load(
+    con: duckdb.DuckDBPyConnection,
+    sources: Sequence[Source],
+    progress: Progress,
+    copies: bool = False,
+) -> None:
     """Fill the tables `files`, `loaded`, `assignments` and `dropped_lines`.
+
+    Args:
+        con: From `database`.
+        sources: What to read.
+        progress: Who is told of the bytes.
+        copies: Whether what is there twice is kept.
 
     Raises:
         InputError: A file cannot be read, or is no log at all.
@@ -94,7 +119,8 @@ def load(con: duckdb.DuckDBPyConnection, sources: Sequence[Source], progress: Pr
             progress.advance(source.size)
     progress.start("checking")
     _drop_faulty(con)
-    _drop_copies(con, sources)
+    if not copies:
+        _drop_copies(con, sources)
     _list_files(con, sources)
     _assignments(con)
 

@@ -10,7 +10,7 @@ import duckdb
 
 from core.catalog import Catalog
 from core.errors import InputError
-from events.loading import load, sql
+from events.loading import database, load, sql
 from events.sources import Progress, Quiet, find
 
 GAP_S = 1800.0
@@ -30,9 +30,10 @@ class Log:
     `events`: one row an event: file_id, line (from 1; of Parquet the row), message (`next`,
         `heard`, `last`), at_ms, user, track, time (both null where the client told nothing),
         latency_s, recommendation, experiments (JSON text), schema (0 is the predecessor's),
-        decision, session, turn (orders a listener's events), strategy, answered_by, depth, propensity,
-        candidates, config, forced, attributes (JSON text), key, reset, n, recommendations,
-        exclude (JSON text). The predecessor's lack what comes after turn, and decision.
+        decision, session, turn (orders a listener's events), strategy, answered_by, depth,
+        propensity, candidates, config, forced, attributes (JSON text), key, reset, n,
+        recommendations, exclude (JSON text). The predecessor's lack what comes after turn, and
+        decision.
     `assignments(experiments, experiment, arm)`: the different values of events.experiments taken
         apart. `exposures(file_id, line, user, session, turn, at_ms, experiment, arm, forced)`: one
         row for each event and experiment.
@@ -135,16 +136,9 @@ def open_log(
     progress = progress or Quiet()
     sources = find(list(paths))
     kept = tempfile.TemporaryDirectory(prefix="segue-log-", dir=folder)
-    con = duckdb.connect(str(Path(kept.name) / "log.duckdb"))
+    con = database(Path(kept.name) / "log.duckdb", memory_mb, threads)
     log = Log(con, kept, gap_s)
     try:
-        con.execute(f"SET memory_limit = '{memory_mb}MB'")
-        con.execute("SET preserve_insertion_order = false")
-        con.execute("SET enable_progress_bar = false")
-        # Squeezing ids harder costs more time than it saves in reading them again.
-        con.execute("SET disabled_compression_methods = 'fsst,dict_fsst,zstd'")
-        if threads is not None:
-            con.execute(f"SET threads = {threads}")
         load(con, sources, progress)
         con.execute("CREATE TABLE catalog (track VARCHAR, artist VARCHAR)")
         if catalog is not None:

@@ -17,6 +17,9 @@ name. `.1` is what a rotating log handler appends."""
 BESIDE_EVENTS = frozenset({"configs", "started"})
 """Folders in which the server keeps other things beside its events."""
 
+MANIFEST = "compacted.json"
+"""What `segue logs compact` leaves beside the Parquet that it wrote."""
+
 PIECE = 8 << 20
 LONGEST_LINE = 64 << 20
 
@@ -81,7 +84,10 @@ def find(paths: Sequence[str | Path]) -> list[Source]:
             below = sorted(
                 each
                 for each in path.rglob("*")
-                if EVENT_FILE.search(each.name) and not _hidden(each, path) and each.is_file()
+                if EVENT_FILE.search(each.name)
+                and each.name != MANIFEST
+                and not _hidden(each, path)
+                and each.is_file()
             )
             if not below:
                 faults.add(
@@ -136,6 +142,14 @@ def pieces(source: Source, progress: Progress) -> Iterator[bytes]:
     if rest:
         yield rest
     source.checksum = digest.hexdigest()
+
+
+def source_checksum(source: Source) -> str:
+    """What `pieces` would put into `checksum`."""
+    again = Source(source.file_id, source.path, source.packing, source.size)
+    for _ in pieces(again, Quiet()):
+        pass
+    return again.checksum
 
 
 def checksum_of(path: Path) -> str:

@@ -3,6 +3,7 @@
 -- Left out, and counted in `excluded`: who was seen in more than one arm, and who was forced into
 -- an arm. A session counts where it lies in the experiment from its first event to its last.
 -- Means are over ended sessions; a session still open at the end of the log is only counted.
+-- Times are added up as whole billionths, as in sessions.
 
 CREATE TABLE exposed AS
 SELECT
@@ -42,9 +43,9 @@ before AS (
         b.experiment,
         s."user",
         count(*) AS sessions,
-        avg(s.time_all) AS mean_time_all,
-        avg(s.time_chosen) AS mean_time_chosen,
-        sum(s.time_all) AS time_all
+        sum(CAST(round(s.time_all * 1e9) AS BIGINT)) / 1e9 / count(*) AS mean_time_all,
+        sum(CAST(round(s.time_chosen * 1e9) AS BIGINT)) / 1e9 / count(*) AS mean_time_chosen,
+        sum(CAST(round(s.time_all * 1e9) AS BIGINT)) / 1e9 AS time_all
     FROM sessions AS s
     INNER JOIN begun AS b ON s.ended_ms < b.at_ms
     WHERE s.ended
@@ -58,17 +59,14 @@ during AS (
         min(started_ms) AS first_ms,
         sum(CASE WHEN ended THEN 1 ELSE 0 END) AS sessions,
         sum(CASE WHEN ended THEN 0 ELSE 1 END) AS open_sessions,
-        avg(CASE WHEN ended THEN time_all END) AS mean_time_all,
-        avg(CASE WHEN ended THEN time_chosen END) AS mean_time_chosen,
-        avg(CASE WHEN ended THEN listens END) AS mean_listens,
-        sum(CASE WHEN ended THEN time_all ELSE 0 END) AS time_all,
-        sum(CASE WHEN ended THEN time_chosen ELSE 0 END) AS time_chosen,
+        sum(CASE WHEN ended THEN CAST(round(time_all * 1e9) AS BIGINT) ELSE 0 END) AS time_all,
+        sum(CASE WHEN ended THEN CAST(round(time_chosen * 1e9) AS BIGINT) ELSE 0 END) AS time_chosen,
         sum(CASE WHEN ended THEN listens ELSE 0 END) AS listens,
         sum(CASE WHEN ended THEN listens_chosen ELSE 0 END) AS listens_chosen,
         sum(CASE WHEN ended THEN skips ELSE 0 END) AS skips,
         sum(CASE WHEN ended THEN recommendations ELSE 0 END) AS recommendations,
         sum(CASE WHEN ended THEN fallbacks ELSE 0 END) AS fallbacks,
-        sum(CASE WHEN ended THEN latency_s ELSE 0 END) AS latency_s
+        sum(CASE WHEN ended THEN CAST(round(latency_s * 1e9) AS BIGINT) ELSE 0 END) AS latency_s
     FROM arm_sessions
     GROUP BY experiment, arm, "user"
 )
@@ -79,17 +77,17 @@ SELECT
     d.first_ms,
     CAST(d.sessions AS BIGINT) AS sessions,
     CAST(d.open_sessions AS BIGINT) AS open_sessions,
-    d.mean_time_all,
-    d.mean_time_chosen,
-    d.mean_listens,
-    d.time_all,
-    d.time_chosen,
+    CAST(d.time_all AS DOUBLE) / 1e9 / nullif(d.sessions, 0) AS mean_time_all,
+    CAST(d.time_chosen AS DOUBLE) / 1e9 / nullif(d.sessions, 0) AS mean_time_chosen,
+    CAST(d.listens AS DOUBLE) / nullif(d.sessions, 0) AS mean_listens,
+    CAST(d.time_all AS DOUBLE) / 1e9 AS time_all,
+    CAST(d.time_chosen AS DOUBLE) / 1e9 AS time_chosen,
     CAST(d.listens AS BIGINT) AS listens,
     CAST(d.listens_chosen AS BIGINT) AS listens_chosen,
     CAST(d.skips AS BIGINT) AS skips,
     CAST(d.recommendations AS BIGINT) AS recommendations,
     CAST(d.fallbacks AS BIGINT) AS fallbacks,
-    d.latency_s,
+    CAST(d.latency_s AS DOUBLE) / 1e9 AS latency_s,
     coalesce(b.sessions, 0) AS before_sessions,
     b.mean_time_all AS before_mean_time_all,
     b.mean_time_chosen AS before_mean_time_chosen,

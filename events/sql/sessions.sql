@@ -3,6 +3,8 @@
 -- The session's first event tells of a track that no recommendation of the session chose:
 -- `time_all` counts it (as the predecessor's notebooks did), `time_chosen` does not.
 --
+-- Times are added up as whole billionths, so that the sums do not depend on the order of the rows.
+--
 -- `pieces` has a row for each session and each set of arms that it saw, nearly always one.
 
 CREATE TABLE pieces AS
@@ -18,14 +20,16 @@ SELECT
     max(CASE WHEN forced THEN 1 ELSE 0 END) AS forced,
     count(*) AS events,
     count("time") AS listens,
-    coalesce(sum("time"), 0.0) AS time_all,
-    min_by(coalesce("time", 0.0), turn) AS time_first,
+    coalesce(sum(CAST(round("time" * 1e9) AS BIGINT)), 0) AS time_all,
+    min_by(coalesce(CAST(round("time" * 1e9) AS BIGINT), 0), turn) AS time_first,
     min_by(CASE WHEN "time" IS NULL THEN 0 ELSE 1 END, turn) AS listens_first,
     sum(CASE WHEN "time" < {skip_below} THEN 1 ELSE 0 END) AS skips_all,
     min_by(CASE WHEN "time" < {skip_below} THEN 1 ELSE 0 END, turn) AS skips_first,
     sum(CASE WHEN message = 'next' THEN 1 ELSE 0 END) AS recommendations,
     sum(CASE WHEN message = 'next' AND depth > 0 THEN 1 ELSE 0 END) AS fallbacks,
-    coalesce(sum(CASE WHEN message = 'next' THEN latency_s END), 0.0) AS latency_s
+    coalesce(
+        sum(CASE WHEN message = 'next' THEN CAST(round(latency_s * 1e9) AS BIGINT) END), 0
+    ) AS latency_s
 FROM events
 GROUP BY "user", session, experiments;
 
@@ -69,14 +73,12 @@ SELECT
     CAST(w.events AS BIGINT) AS events,
     CAST(w.listens AS BIGINT) AS listens,
     CAST(w.listens - w.listens_first AS BIGINT) AS listens_chosen,
-    w.time_all,
-    CASE
-        WHEN w.listens > w.listens_first THEN w.time_all - w.time_first ELSE 0.0
-    END AS time_chosen,
+    CAST(w.time_all AS DOUBLE) / 1e9 AS time_all,
+    CAST(w.time_all - w.time_first AS DOUBLE) / 1e9 AS time_chosen,
     CAST(w.skips_all - w.skips_first AS BIGINT) AS skips,
     CAST(w.recommendations AS BIGINT) AS recommendations,
     CAST(w.fallbacks AS BIGINT) AS fallbacks,
-    w.latency_s
+    CAST(w.latency_s AS DOUBLE) / 1e9 AS latency_s
 FROM whole AS w
 CROSS JOIN log_end;
 

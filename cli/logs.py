@@ -1,0 +1,171 @@
+"""`segue logs`: collect event files of servers, compact them, show what is in them."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from cli.progress import bars
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    logs = typer.Typer(help="Event logs: collect, compact, show.", no_args_is_help=True)
+    logs.command("collect")(collect)
+    logs.command("compact")(compact)
+    logs.command("show")(show)
+    app.add_typer(logs, name="logs")
+
+
+Logs = Annotated[list[Path], typer.Argument(help="Event files, or folders of them.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def collect(
+    origins: Annotated[
+        list[str],
+        typer.Option(
+            "--from",
+            help="Folder, file, URL that fsspec knows (s3://, hdfs://, gs://, ssh://), or "
+            "`docker://CONTAINER[/path]`; repeatable.",
+        ),
+    ],
+    to: Annotated[Path, typer.Option(help="Folder to collect in; made if missing.")],
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            "--thorough", help="Compare all that was collected before, not only its ends."
+        ),
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Gather the event files of several servers in one folder; run it again to get what was added.
+
+    Each origin has a folder of its own, so nothing of another server is ever overwritten. A server
+    may be running meanwhile. Lines are counted at the origin and again here.
+    """
+    from events.collecting import collect as gather
+
+    with bars() as progress:
+        done = gather(origins, to, thorough=thorough, progress=progress)
+    if json:
+        _print_json([{**_plain(each), "folder": str(each.folder)} for each in done])
+        return
+    shown = Table(title=f"Collected in {to}", title_justify="left")
+    for name in ("origin", "folder"):
+        shown.add_column(name, overflow="fold")
+    for name in ("new", "grown", "same", "beside", "lines", "MB fetched"):
+        shown.add_column(name, justify="right")
+    for each in done:
+        counts = (each.new, each.grown, each.same, each.beside, each.lines)
+        shown.add_row(
+            each.url,
+            each.folder.name,
+            *(f"{count:,}" for count in counts),
+            f"{each.bytes / 1e6:,.1f}",
+        )
+    out = Console(highlight=False)
+    out.print(shown)
+    if any(each.beside for each in done):
+        out.print(
+            "beside: not a continuation of the file collected before, so kept as NAME~2 beside it."
+        )
+
+
+def compact(
+    logs: Logs,
+    to: Annotated[Path, typer.Option(help="Folder for the Parquet; made if missing.")],
+    memory: Annotated[int, typer.Option(min=100, help="MB that may be used for tables.")] = 1000,
+    json: JsonOption = False,
+) -> None:
+    """Turn JSON lines into Parquet, in folders by day and experiment.
+
+    The JSON lines stay as they are. Run again, it only does what has changed. Every line is in
+    the Parquet or counted as dropped.
+    """
+    from events.compacting import compact as press
+
+    with bars() as progress:
+        done = press(logs, to, memory_mb=memory, progress=progress)
+    if json:
+        _print_json({name: _plain(part) for name, part in done.parts.items()})
+        return
+    parts = done.parts.values()
+    dropped: dict[str, int] = {}
+    for part in parts:
+        for reason, count in part.dropped.items():
+            dropped[reason] = dropped.get(reason, 0) + count
+    shown = Table(title=f"Parquet in {to}", title_justify="left")
+    shown.add_column("what")
+    shown.add_column("count", justify="right")
+    rows = {
+        "event files": len(parts),
+        "of them compacted now": done.written,
+        "lines": sum(part.lines for part in parts),
+        "events": sum(part.events for part in parts),
+        **{f"dropped: {reason}": count for reason, count in sorted(dropped.items())},
+        "Parquet files": sum(len(part.files) for part in parts),
+    }
+    for what, count in rows.items():
+        shown.add_row(what, f"{count:,}")
+    Console(highlight=False).print(shown)
+
+
+def show(
+    logs: Logs,
+    gap: Annotated[
+        float, typer.Option(min=0.001, help="Minutes of silence that end a session.")
+    ] = 30.0,
+    memory: Annotated[int, typer.Option(min=100, help="MB that may be used for tables.")] = 1000,
+    json: JsonOption = False,
+) -> None:
+    """What is in a log: files, dropped lines, sessions, experiments and their arms, days."""
+    from events.overview import overview
+    from events.reader import open_log
+
+    with (
+        bars() as progress,
+        open_log(logs, gap_s=gap * 60, memory_mb=memory, progress=progress) as log,
+    ):
+        found = overview(log)
+    if json:
+        _print_json(found)
+        return
+    out = Console(highlight=False)
+    for title, rows in found.items():
+        if not rows:
+            continue
+        shown = Table(title=title, title_justify="left", title_style="bold")
+        for name, value in rows[0].items():
+            right = isinstance(value, int | float)
+            shown.add_column(name, justify="right" if right else "left", overflow="fold")
+        for row in rows[:40]:
+            shown.add_row(*(_cell(value) for value in row.values()))
+        out.print(shown)
+        if len(rows) > 40:
+            out.print(f"  and {len(rows) - 40:,} more; --json shows all")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    if isinstance(value, list):
+        return "\n".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(value)
+
+
+def _print_json(value: Any) -> None:
+    import orjson
+
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+    typer.echo(orjson.dumps(value, default=str, option=options).decode())

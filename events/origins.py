@@ -1,0 +1,153 @@
+"""Where event files are collected from: folders, anything fsspec reaches, docker containers."""
+
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from core.errors import InputError
+from events.sources import EVENT_FILE
+
+DOCKER_FOLDER = "/app/log"
+PIECE = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An event file at its origin.
+
+    Attributes:
+        name: Path below the origin, with `/`.
+        size: Bytes when it was listed.
+        system: The fsspec file system that it lies in.
+        path: Its path there.
+    """
+
+    name: str
+    size: int
+    system: Any
+    path: str
+
+    def pieces(self, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from `start` to before `end`, in pieces; fewer when the file became shorter."""
+        with self.system.open(self.path, "rb") as content:
+            content.seek(start)
+            while start < end and (piece := content.read(min(PIECE, end - start))):
+                start += len(piece)
+                yield piece
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A place with event files.
+
+    Attributes:
+        url: As the user named it.
+        folder: Name of the folder that is this origin's own in every cache: the last part of its
+            path for people, and a digest of the whole URL so that no other origin has it.
+        root: Its path in the file system.
+        files: The event files below it, by name.
+    """
+
+    url: str
+    folder: str
+    root: str
+    files: tuple[Found, ...]
+
+
+@contextmanager
+def origin_of(url: str, scratch: Path) -> Iterator[Origin]:
+    """The origin that a path or URL names, to be read within the block.
+
+    Args:
+        url: A path, an fsspec URL, or `docker://CONTAINER[/path]`.
+        scratch: Folder in which a container's files may be laid down meanwhile.
+
+    Raises:
+        InputError: It cannot be reached, is not there, or has no event files.
+    """
+    if url.startswith("docker://"):
+        with _container(url, scratch) as origin:
+            yield origin
+        return
+    import fsspec
+
+    try:
+        system, root = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise InputError.one(url, f"cannot be reached: {error}") from error
+    if _is_local(system):
+        root = str(Path(root).resolve())
+    folder = _folder(PurePosixPath(root).name, system.unstrip_protocol(root))
+    yield Origin(url, folder, root, _files(url, system, root))
+
+
+def _files(url: str, system: Any, root: str) -> tuple[Found, ...]:
+    try:
+        single = system.isfile(root)
+        listed = system.find(root, detail=True)
+        there = bool(listed) or system.exists(root)
+    except Exception as error:  # each file system has kinds of its own
+        raise InputError.one(url, f"cannot be read: {error}") from error
+    found = []
+    for path, detail in sorted(listed.items()):
+        name = PurePosixPath(path).name if single else path.removeprefix(root).lstrip("/")
+        hidden = any(part.startswith(".") for part in name.split("/"))
+        if single or (EVENT_FILE.search(name) and not hidden):
+            found.append(Found(name, int(detail["size"]), system, path))
+    if not found:
+        raise InputError.one(
+            url,
+            "has no event files (*.jsonl, *.json, *.log, also .gz and .zst)"
+            if there
+            else "is not there: name a folder or a URL with event files",
+        )
+    return tuple(found)
+
+
+@contextmanager
+def _container(url: str, scratch: Path) -> Iterator[Origin]:
+    """A folder or file in a container, by `docker cp`: it needs no program in the container."""
+    container, slash, path = url.removeprefix("docker://").partition("/")
+    path = slash + path if path else DOCKER_FOLDER
+    if not container or container.startswith("-"):
+        raise InputError.one(url, "must name a container: docker://CONTAINER[/path]")
+    docker = shutil.which("docker")
+    if docker is None:
+        raise InputError.one(url, "needs the command docker, which is not on this machine's PATH")
+    from fsspec.implementations.local import LocalFileSystem
+
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".docker-", dir=scratch) as laid:
+        target = Path(laid).resolve() / "log"
+        done = subprocess.run(  # noqa: S603
+            [docker, "cp", f"{container}:{path}", str(target)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+        if done.returncode != 0:
+            raise InputError.one(url, f"cannot be read: {done.stderr.strip() or 'docker failed'}")
+        found = _files(url, LocalFileSystem(), str(target))
+        if target.is_file():
+            one = found[0]
+            found = (Found(PurePosixPath(path).name, one.size, one.system, one.path),)
+        yield Origin(url, _folder(container, f"docker://{container}{path}"), str(target), found)
+
+
+def _is_local(system: Any) -> bool:
+    protocol = system.protocol
+    return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
+
+
+def _folder(last: str, whole: str) -> str:
+    clean = re.sub(r"[^\w.-]+", "-", last).strip("-.") or "log"
+    return f"{clean}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
