@@ -1,6 +1,7 @@
 """Allocation: shares, ramps, layers, holdout, targeting and forced arms."""
 
-from itertools import pairwise
+from collections import Counter
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -152,6 +153,82 @@ def test_layers_are_independent_of_each_other() -> None:
     assert len(cells) == 16
     # p = 0.001 at 15 degrees of freedom
     assert chi_square(list(cells.values()), [len(UNITS) / 16] * 16) < 37.70
+
+
+def test_holdout_layer_entry_and_arm_are_drawn_independently() -> None:
+    """Each question has a salt of its own: the joint distribution is the product of the shares."""
+    cells: Counter[tuple[bool, bool, str | None]] = Counter()
+    allocation = Allocation(
+        [experiment("a", weights=(30, 70), slots=(0, 4000), traffic=0.5)],
+        holdout=0.25,
+    )
+    place = Allocation([experiment("a", slots=(0, 4000))])
+    free = Allocation([experiment("a", weights=(30, 70), slots=(0, 4000), traffic=0.5)])
+    for unit in UNITS:
+        in_slots = bool(place.assign(unit).arms)
+        arm = free.assign(unit).arms.get("a")
+        out = allocation.held_out(unit)
+        assert allocation.assign(unit).arms.get("a") == (None if out else arm)
+        cells[out, in_slots, arm] += 1
+    shares = {
+        (out, in_slots, arm): share_out * share_in * share_arm
+        for out, share_out in ((True, 0.25), (False, 0.75))
+        for in_slots, share_in in ((True, 0.4), (False, 0.6))
+        for arm, share_arm in (
+            ((None, 0.5), ("C", 0.15), ("T1", 0.35)) if in_slots else ((None, 1.0),)
+        )
+    }
+    assert cells.keys() == shares.keys()
+    observed = [cells[key] for key in shares]
+    # p = 0.001 at 7 degrees of freedom
+    assert chi_square(observed, [len(UNITS) * share for share in shares.values()]) < 24.32
+
+
+@pytest.mark.parametrize("hash", ["segue", "botify"])
+def test_the_slot_of_one_question_says_nothing_of_anothers(hash: str) -> None:  # noqa: A002
+    """Two versions, two names, two salts, holdout and layer: every pair of their slots is even."""
+    salts = [
+        "holdout\0", "layer\0serving", "entry\0a\0a\x001", "arm\0a\0a\x001", "arm\0a\0a\x002",
+        "arm\0b\0a\x001", "arm\0a\0b\x001",
+    ]  # fmt: skip
+    fifths = [[slot(unit, salt) * 5 // SLOTS for unit in UNITS] for salt in salts]
+    if hash == "botify":
+        twins = experiment("a", (1, 1, 1, 1, 1), hash="botify"), experiment("a", (1, 1, 1, 1, 1))
+        fifths = [
+            [int(f"0{arm}"[-1]) if arm != "C" else 0 for arm in arms_of(e, name="a").values()]
+            for e in twins
+        ]
+    for one, two in combinations(fifths, 2):
+        pairs = Counter(zip(one, two, strict=True))
+        # p = 0.0001 at 24 degrees of freedom, since 21 pairs are looked at
+        assert (
+            chi_square([pairs[a, b] for a in range(5) for b in range(5)], [len(UNITS) / 25] * 25)
+            < 62.0
+        )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "moves"),
+    [
+        ((90, 10), (50, 50), {("C", "T1")}),
+        ((50, 50), (90, 10), {("T1", "C")}),
+        ((80, 10, 10), (60, 30, 10), {("C", "T1")}),
+        ((80, 10, 10), (80, 5, 15), {("T1", "T2")}),
+        ((80, 10, 10), (60, 20, 20), {("C", "T1"), ("T1", "T2")}),
+    ],
+    ids=["the-second", "the-first", "of-three", "the-last-of-three", "two-of-three"],
+)
+def test_widening_an_arm_moves_only_listeners_over_the_boundaries_between_neighbours(
+    before: tuple[float, ...], after: tuple[float, ...], moves: set[tuple[str, str]]
+) -> None:
+    was, now = arms_of(experiment(weights=before)), arms_of(experiment(weights=after))
+    moved = {unit: (was[unit], now[unit]) for unit in UNITS if was[unit] != now[unit]}
+    assert set(moved.values()) == moves
+    # The boundaries shift by so much, and nobody moves who does not stand between old and new.
+    shifts = sum(
+        abs(one - two) / SLOTS for one, two in zip(bounds(before), bounds(after), strict=True)
+    )
+    assert len(moved) / len(UNITS) == pytest.approx(shifts, abs=0.012)
 
 
 def test_held_out_listeners_are_in_no_experiment_of_any_layer() -> None:
