@@ -66,6 +66,7 @@ class Stage:
         # What was played, and by whom, in columns by step; wider only when a session grows long.
         self._played = np.full((slots, 16), -1, dtype=np.int32)
         self._artists = np.full((slots, 16), -1, dtype=np.int32)
+        self._times = np.zeros((slots, 16))
 
     def begin(self, slots: Indices, visits: Visits) -> None:
         """Begin these sessions in these slots; the first track is heard fully."""
@@ -83,6 +84,7 @@ class Stage:
         self.total[slots] = 0.0
         self._played[slots, 0] = opened.first
         self._artists[slots, 0] = self._artist_of[opened.first]
+        self._times[slots, 0] = 1.0
 
     def hear(self, slots: Indices, tracks: npt.NDArray[np.integer]) -> Step:
         """Let the listener of each slot hear a recommended track.
@@ -112,6 +114,7 @@ class Stage:
         self._widen(width + 1)
         self._played[slots, before + 1] = tracks
         self._artists[slots, before + 1] = artists
+        self._times[slots, before + 1] = time
         self.steps[slots] = before + 1
         self.budget[slots] = budget
         self.track[slots] = tracks
@@ -129,9 +132,14 @@ class Stage:
         """The visits that these slots play."""
         return Visits(self.listener[slots], self.number[slots], self.day[slots])
 
-    def heard(self, slot: int) -> npt.NDArray[np.int32]:
-        """Tracks played in a slot's session so far, the first one included: int32."""
-        return self._played[slot, : self.steps[slot] + 1].copy()
+    def heard(self, slot: int) -> tuple[npt.NDArray[np.int32], Floats]:
+        """What was played in a slot's session so far, the first track included.
+
+        Returns:
+            Catalog indices, int32, (n,), and times, float64, (n,).
+        """
+        count = int(self.steps[slot]) + 1
+        return self._played[slot, :count].copy(), self._times[slot, :count].copy()
 
     def _widen(self, width: int) -> None:
         missing = width - self._played.shape[1]
@@ -139,3 +147,4 @@ class Stage:
             more = np.full((self.slots, max(missing, self._played.shape[1])), -1, dtype=np.int32)
             self._played = np.hstack([self._played, more])
             self._artists = np.hstack([self._artists, more])
+            self._times = np.hstack([self._times, np.zeros(more.shape)])

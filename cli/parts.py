@@ -1,0 +1,193 @@
+"""What a simulation is made of: the world, the listeners, and who answers them."""
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from core.catalog import load_top
+from core.errors import InputError
+from core.progress import Progress
+from simulator.classic import Classic, ClassicSettings
+from simulator.crew import Part, Player
+from simulator.listeners import Listeners
+from simulator.nearest import neighbourhoods
+from simulator.playing import SLOTS, InProcess, Recommender
+from simulator.policies import AROUND, Best, Popular, Random
+from simulator.world import World, load_world, read_world
+
+Kind = Literal["random", "popular", "best", "console", "local", "http"]
+BUILT_IN: dict[str, Kind] = {
+    "random": "random",
+    "popular": "popular",
+    "best": "best",
+    "console": "console",
+    "local": "local",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """Who answers.
+
+    Attributes:
+        kind: What it is.
+        name: A strategy's name for `local`, or empty for the config's arms; an address for `http`.
+    """
+
+    kind: Kind
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.name or self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a process needs to play its part; picklable.
+
+    Attributes:
+        near: int32, (users, interests, neighbours), where sessions begin.
+        around: int32, (users, interests, more), for `best`; empty otherwise.
+        top: int32, for `popular`; empty otherwise.
+    """
+
+    world: World
+    near: npt.NDArray[np.int32]
+    around: npt.NDArray[np.int32]
+    top: npt.NDArray[np.int32]
+    seed: int
+    recommenders: tuple[Spec, ...]
+    config: Path
+    api: str
+    processes: int
+    connections: int
+    timeout_s: float
+    max_steps: int
+    log: Path | None
+    keep_truth: bool
+
+
+def plan_of(
+    *,
+    world: Path,
+    files: tuple[Path | None, Path | None, Path | None],
+    top: Path | None,
+    seed: int,
+    config: Path,
+    api: str,
+    processes: int,
+    connections: int,
+    timeout_s: float,
+    max_steps: int,
+    log: Path | None,
+    keep_truth: bool,
+    recommenders: Sequence[str],
+    is_pair: bool,
+    progress: Progress,
+) -> Plan:
+    """Load the world, and everything else that can be wrong before the first session.
+
+    Raises:
+        InputError: What is wrong with the options, or with a file.
+    """
+    if api not in ("segue", "botify"):
+        raise InputError.one("--api", f"must be segue or botify, is {api!r}")
+    specs = tuple(_spec(text, is_pair) for text in recommenders)
+    kinds = {spec.kind for spec in specs}
+    if "console" in kinds and processes > 1:
+        raise InputError.one("--processes", "must be 1 with a console: you cannot be in two")
+    if log is not None and "local" not in kinds:
+        raise InputError.one("--log", "is for --recommender local; a server writes its own")
+    loaded = _world(world, files)
+    cache = _cache()
+    tops = np.empty(0, dtype=np.int32)
+    if "popular" in kinds:
+        tops = load_top(top or world / "top_tracks.json", loaded.catalog)
+    around = np.empty((0, 0, 0), dtype=np.int32)
+    if "best" in kinds:
+        around = neighbourhoods(loaded, min(AROUND, len(loaded.catalog)), cache, progress)
+    neighbours = min(ClassicSettings().interest_neighbours, len(loaded.catalog))
+    return Plan(
+        world=loaded,
+        near=neighbourhoods(loaded, neighbours, cache, progress),
+        around=around,
+        top=tops,
+        seed=seed,
+        recommenders=specs,
+        config=config,
+        api=api,
+        processes=processes,
+        connections=connections,
+        timeout_s=timeout_s,
+        max_steps=max_steps,
+        log=log,
+        keep_truth=keep_truth,
+    )
+
+
+def make_part(plan: Plan, which: int, process: int) -> Part:
+    """The listeners, and who plays them against a recommender of the plan, for one process."""
+    listeners = Classic(plan.world, plan.near, plan.seed)
+    return Part(listeners, _player(plan, plan.recommenders[which], listeners, process))
+
+
+def _player(plan: Plan, spec: Spec, listeners: Listeners, process: int) -> Player:
+    answering: Recommender
+    slots = SLOTS
+    if spec.kind == "random":
+        answering = Random()
+    elif spec.kind == "popular":
+        answering = Popular(plan.top)
+    elif spec.kind == "best":
+        answering = Best(plan.around, slots)
+    elif spec.kind == "local":
+        from cli.local import Local, load_local, open_log
+
+        serving = load_local(plan.config, spec.name or None)
+        log = None if plan.log is None else open_log(serving, plan.log)
+        answering = Local(serving, plan.world, plan.seed, slots, log)
+    else:
+        raise InputError.one("--recommender", f"'{spec}' is not known")
+    return InProcess(listeners, answering, slots, plan.max_steps, plan.keep_truth)
+
+
+def _spec(text: str, in_pair: bool) -> Spec:
+    if text.startswith(("http://", "https://")):
+        return Spec("http", text.rstrip("/"))
+    if text.startswith("local:"):
+        return Spec("local", text.removeprefix("local:"))
+    if in_pair and text not in ("best", "local"):
+        return Spec("local", text)
+    if text in BUILT_IN:
+        return Spec(BUILT_IN[text])
+    raise InputError.one(
+        "--recommender",
+        f"must be an address (http://...), local, local:STRATEGY, {', '.join(BUILT_IN)}; "
+        f"is {text!r}",
+    )
+
+
+def _world(folder: Path, files: tuple[Path | None, Path | None, Path | None]) -> World:
+    tracks, embeddings, users = files
+    if tracks is not None and embeddings is not None and users is not None:
+        return read_world(tracks, embeddings, users)
+    if (tracks, embeddings, users) != (None, None, None):
+        raise InputError.one(
+            "--tracks, --embeddings, --users", "make a world together: give all three, or --world"
+        )
+    return load_world(folder)
+
+
+def _cache() -> Path | None:
+    """Where the nearest tracks of a world are kept; None where nothing can be."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "segue"
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+    return None
