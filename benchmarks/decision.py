@@ -1,0 +1,154 @@
+"""A decision and its log line in process: CPU time by strategy type, growth, memory, start-up.
+
+CPU time of the fastest of several rounds, so that another process on the machine disturbs it
+little; the yardstick beside it, an integer loop of ten steps, says how fast the machine was.
+"""
+
+import gc
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from app.dispatcher import Dispatcher
+from app.meters import Meters
+from app.requests import Recommend
+from app.serving import Serving, load
+from app.settings import load_settings
+from app.state import MemoryState
+from benchmarks.worlds import STRATEGIES, make_world, write_config
+from events.writer import EventWriter
+
+REQUESTS = 10_000
+ROUNDS = 7
+
+
+def main() -> None:
+    """Print the tables."""
+    console = Console(width=100)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for tracks in (1_000, 10_000, 50_000):
+            make_world(folder / str(tracks), tracks)
+        by_strategy = Table("strategy", *(f"{n} tracks" for n in ("1,000", "10,000", "50,000")),
+                            title="us of CPU, decision and log line, 10,000 listeners")  # fmt: skip
+        for strategy in STRATEGIES:
+            costs = [cost_us(_serving(folder, n, strategy)) for n in (1_000, 10_000, 50_000)]
+            by_strategy.add_row(strategy, *(f"{cost:.1f}" for cost in costs))
+        console.print(by_strategy)
+        serving = _serving(folder, 50_000, "contextual")
+        growth = Table("listeners", "us of CPU", title="contextual, 50,000 tracks")
+        for listeners in (1_000, 10_000, 100_000):
+            growth.add_row(f"{listeners:,}", f"{cost_us(serving, listeners):.1f}")
+        console.print(growth)
+        console.print(f"yardstick, ten steps of an integer loop: {yardstick_us():.2f} us")
+        console.print(f"memory at 100 listens: {listener_bytes(serving):,.0f} bytes a listener")
+        console.print(f"start-up, 50,000 tracks and two lists: {ready_s(folder):.2f} s to ready")
+
+
+def cost_us(serving: Serving, listeners: int = REQUESTS) -> float:
+    """CPU time of a decision with its log line, us."""
+    dispatcher = _dispatcher(serving)
+    asks = _asks(serving, listeners)
+    for ask in asks:
+        dispatcher.recommend(ask, 0.0)
+
+    def run() -> None:
+        for ask in asks:
+            dispatcher.recommend(ask, 0.0)
+
+    cost = _fastest_us(run, len(asks))
+    dispatcher.log.close()
+    return cost
+
+
+def yardstick_us() -> float:
+    """CPU time of ten steps of an integer loop, us."""
+
+    def run() -> None:
+        for _ in range(REQUESTS):
+            total = 0
+            for step in range(10):
+                total += step
+
+    return _fastest_us(run, REQUESTS)
+
+
+def listener_bytes(serving: Serving, listeners: int = 2_000, listens: int = 100) -> float:
+    """Memory that a listener with a full history takes in the state, in bytes."""
+    dispatcher = _dispatcher(serving)
+    asks = [Recommend(user=user, track=1, time=0.5) for user in range(listeners)]
+    dispatcher.recommend(Recommend(user="another"), 0.0)
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(listens):
+        for ask in asks:
+            dispatcher.recommend(ask, 0.0)
+    gc.collect()
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    dispatcher.log.close()
+    return grown / listeners
+
+
+def ready_s(folder: Path) -> float:
+    """Wall time from starting the process until everything is loaded, s."""
+    config = write_config(folder / "start", folder / "50000", "contextual")
+    command = [sys.executable, "-m", "cli", "check", "--config", str(config)]
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        best = min(best, time.perf_counter() - start)
+    return best
+
+
+def _serving(folder: Path, tracks: int, strategy: str) -> Serving:
+    config = write_config(folder / f"{strategy}-{tracks}", folder / str(tracks), strategy)
+    return load(load_settings(config))
+
+
+def _dispatcher(serving: Serving) -> Dispatcher:
+    settings = serving.settings
+    log = EventWriter(settings.resolve(settings.events.dir), 10**9, _now_ms)
+    return Dispatcher(serving, MemoryState(100_000, 86_400, time.monotonic), log, Meters(), _now_ms)
+
+
+def _asks(serving: Serving, listeners: int) -> list[Recommend]:
+    rng = random.Random(1)
+    return [
+        Recommend(
+            user=rng.randrange(listeners),
+            track=rng.choice(serving.catalog.ids),
+            time=round(rng.random(), 2),
+        )
+        for _ in range(max(REQUESTS, listeners))
+    ]
+
+
+def _fastest_us(run: Callable[[], None], times: int) -> float:
+    gc.collect()
+    gc.freeze()
+    best = float("inf")
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        run()
+        best = min(best, time.process_time() - start)
+    gc.unfreeze()
+    return best / times * 1e6
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+if __name__ == "__main__":
+    main()
