@@ -1,0 +1,30 @@
+# Two stages: the first builds the environment, the second holds it, the code and the data, and
+# nothing that compiles. Build: docker build -t segue .   Run: docker run -p 8000:8000 segue
+FROM python:3.11-slim AS build
+WORKDIR /build
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY core ./core
+COPY strategies ./strategies
+COPY events ./events
+COPY app ./app
+COPY simulator ./simulator
+COPY analysis ./analysis
+COPY training ./training
+COPY cli ./cli
+RUN python -m venv /venv && \
+    /venv/bin/python -m pip install --no-cache-dir -c constraints.txt ".[redis,analysis]"
+
+FROM python:3.11-slim
+RUN useradd --create-home --uid 10001 segue
+WORKDIR /srv/segue
+COPY --from=build /venv /venv
+COPY config.yaml ./
+COPY data ./data
+# The event log, and in it the record of started experiments, outlive the container.
+RUN mkdir log && chown segue log
+USER segue
+EXPOSE 8000
+VOLUME ["/srv/segue/log"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=15s \
+    CMD ["/venv/bin/python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+CMD ["/venv/bin/segue", "serve", "--config", "config.yaml", "--host", "0.0.0.0", "--port", "8000"]

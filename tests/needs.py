@@ -1,0 +1,36 @@
+"""What some tests need that a machine may lack: programs, packages, other people's data.
+
+Absent, the test is skipped and says what is missing. Where SEGUE_CI is set, a missing program or
+package fails the run instead: CI installs them, and a test that never ran proves nothing.
+"""
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+MISSING = "needs"
+
+
+def program(name: str) -> pytest.MarkDecorator:
+    """Mark a test that runs this program of Debian's."""
+    return _unless(shutil.which(name) is not None, f"{MISSING} {name} (apt-get install {name})")
+
+
+def package(name: str) -> pytest.MarkDecorator:
+    """Mark a test that imports this Python package of an extra."""
+    found = importlib.util.find_spec(name) is not None
+    return _unless(found, f"{MISSING} the package {name} (pip install {name})")
+
+
+def shared(*paths: str) -> pytest.MarkDecorator:
+    """Mark a test that reads other people's data, which is not part of the project."""
+    absent = [path for path in paths if not (SHARED / path).exists()]
+    return pytest.mark.skipif(bool(absent), reason=f"not here: ../shared/{', '.join(absent)}")
+
+
+def _unless(there: bool, reason: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not there and "SEGUE_CI" not in os.environ, reason=reason)

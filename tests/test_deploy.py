@@ -1,0 +1,97 @@
+"""deploy/: what can be checked of it without a Docker engine, and nginx for real."""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import uvicorn
+import yaml
+
+from app.main import create_app
+from cli.serve import server_settings
+from tests import needs, service
+
+DEPLOY = Path(__file__).parents[1] / "deploy"
+
+
+def test_compose_mounts_files_that_exist_and_builds_the_image_of_this_checkout() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+
+    assert (DEPLOY / services["segue"]["build"] / "Dockerfile").exists()
+    for service_ in services.values():
+        for volume in service_["volumes"]:
+            source = volume.partition(":")[0]
+            if source.startswith("."):
+                assert (DEPLOY / source).exists()
+
+
+def test_the_unit_runs_a_command_that_exists() -> None:
+    unit = (DEPLOY / "segue.service").read_text()
+
+    assert "segue serve --config" in unit
+    assert "kill -HUP" in unit  # what a reload listens to
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def serving(folder: Path, port: int) -> Iterator[None]:
+    """Our server in a thread, ready to answer."""
+    settings = server_settings(create_app(service.loaded(folder)))
+    server = uvicorn.Server(settings)
+    listening = socket.create_server(("127.0.0.1", port))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+@needs.program("nginx")
+def test_nginx_in_front_passes_requests_on_and_keeps_admin_inside(tmp_path: Path) -> None:
+    front, behind = free_port(), free_port()
+    site = (DEPLOY / "nginx.conf").read_text()
+    site = site.replace("127.0.0.1:8000", f"127.0.0.1:{behind}").replace(
+        "listen 8080", f"listen 127.0.0.1:{front}"
+    )
+    temporary = "".join(
+        f"{kind}_temp_path {tmp_path}/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (tmp_path / "nginx.conf").write_text(
+        f"daemon off; pid {tmp_path}/pid; error_log stderr;\nevents {{}}\n"
+        f"http {{ access_log off;\n{temporary}{site} }}\n"
+    )
+    program = shutil.which("nginx")
+    assert program is not None
+    command = [program, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
+    with serving(tmp_path / "world", behind):
+        nginx = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        try:
+            with httpx.Client(
+                base_url=f"http://127.0.0.1:{front}",
+                transport=httpx.HTTPTransport(retries=5),
+            ) as client:
+                answer = client.post("/recommend", json={"user": 7})
+                large = client.post("/recommend", content=b" " * 70_000)
+                admin = client.post("/admin/reload")
+        finally:
+            nginx.terminate()
+            _, errors = nginx.communicate()
+    assert answer.status_code == 200, errors
+    assert answer.json()["user"] == 7
+    assert large.status_code == 413
+    assert admin.status_code == 404

@@ -1,0 +1,80 @@
+"""What the house promises to a stranger: the image can be built, the commands are there."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+def copied() -> list[str]:
+    """Every source of a COPY from the build context."""
+    lines = [line.split()[1:-1] for line in DOCKERFILE.splitlines() if line.startswith("COPY ")]
+    return [source for sources in lines if not sources[0].startswith("--") for source in sources]
+
+
+@pytest.mark.parametrize("source", copied())
+def test_every_source_of_a_copy_exists_and_is_in_the_build_context(source: str) -> None:
+    assert (ROOT / source).exists()
+    assert f"!{source.removeprefix('./')}" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
+def test_the_image_holds_every_package_that_is_installed() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/py.typed")}
+
+    assert packages <= set(copied())
+
+
+def test_the_images_command_is_one_that_segue_has() -> None:
+    from typer.main import get_command
+
+    from cli.main import build
+
+    (shown,) = re.findall(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    program, command, *arguments = json.loads(shown)
+    assert program == "/venv/bin/segue"
+    serve = get_command(build()).commands[command]  # type: ignore[attr-defined]
+    given = serve.make_context(command, arguments).params
+    assert (str(given["config"]), given["host"], given["port"]) == ("config.yaml", "0.0.0.0", 8000)
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    assert re.search(r"^USER segue$", DOCKERFILE, re.MULTILINE)
+
+
+def test_the_default_config_is_sound_and_answers_for_every_strategy() -> None:
+    from app.serving import load
+    from app.settings import load_settings
+    from core.listener import Listener
+
+    serving = load(load_settings(ROOT / "config.yaml"))
+    listener = Listener.of("7", [(0, 0.95)])
+    for chain in serving.chains.values():
+        assert any(propose(listener) is not None for _, propose in chain.members)
+
+
+def test_constraints_name_no_host_and_pin_what_is_asked_for() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+
+    pinned = [line for line in lines if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[\w.-]+==[\w.+]+", line) for line in pinned)
+
+
+def test_make_lists_its_targets_and_each_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+
+    explained = re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE)
+    assert {"run", "test", "install", "lint", "bench", "clean", "help"} <= set(explained)
+
+
+def test_the_config_of_the_design_is_understood() -> None:
+    assert set(yaml.safe_load((ROOT / "config.yaml").read_text())) >= {
+        "catalog",
+        "strategies",
+        "default",
+        "experiments",
+    }
