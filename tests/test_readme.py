@@ -1,0 +1,80 @@
+"""The README's blocks do what the README says."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import yaml
+from starlette.testclient import TestClient
+
+from app.main import create_app
+from app.serving import load
+from app.settings import load_settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def block(kind: str, containing: str) -> str:
+    """The one fenced block of this kind that has this text."""
+    blocks = re.findall(rf"^```{kind}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (found,) = [text for text in blocks if containing in text]
+    return str(found)
+
+
+def config_over_the_default_data(folder: Path) -> dict[str, object]:
+    """The default config, its log elsewhere."""
+    config: dict[str, object] = yaml.safe_load((ROOT / "config.yaml").read_text())
+    (folder / "data").symlink_to(ROOT / "data")
+    return config
+
+
+def test_the_first_request_gets_the_answer_that_is_printed(tmp_path: Path) -> None:
+    """Apart from what is drawn: the track, and the decision's id."""
+    shown = block("console", "curl")
+    command, _, answer = shown.removeprefix("$ ").replace("\\\n", "").partition("\n")
+    arguments = shlex.split(command)
+    body = arguments[arguments.index("-d") + 1]
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config_over_the_default_data(tmp_path), sort_keys=False))
+    with TestClient(create_app(load(load_settings(path)))) as client:
+        got = client.post("/recommend", content=body.encode()).json()
+        described = client.get(f"/tracks/{json.loads(answer)['track']}")
+    expected = json.loads(answer)
+
+    assert described.status_code == 200
+    assert re.fullmatch(r"[0-9a-f]{12}-[0-9a-f]+", expected["decision"])
+    for drawn in ("track", "tracks", "decision"):
+        got.pop(drawn), expected.pop(drawn)
+    assert got == expected
+
+
+def test_the_strategy_runs_as_a_file_of_ones_own(tmp_path: Path) -> None:
+    """In another process, so that this one's registry stays as it is."""
+    (tmp_path / "rare.py").write_text(block("python", '@strategy("rare"'))
+    config = config_over_the_default_data(tmp_path)
+    config["strategies"].update(yaml.safe_load(block("yaml", "type: rare"))["strategies"])  # type: ignore[attr-defined]
+    config |= {"modules": ["rare"], "default": "rare", "experiments": []}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    program = textwrap.dedent("""
+        from pathlib import Path
+        from app.serving import load
+        from app.settings import load_settings
+        from core.listener import Listener
+        serving = load(load_settings(Path("config.yaml")))
+        name, propose = serving.chains["rare"].members[0]
+        print(name, len(propose(Listener.of("7"))))
+    """)
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert told.stdout.split() == ["rare", "9000"], told.stderr
