@@ -1,0 +1,253 @@
+"""Over every strategy type: what is logged is what was answered, and each answer is explained."""
+
+import dataclasses
+import json
+import random
+import tracemalloc
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.dispatcher import Dispatcher
+from app.meters import Meters
+from app.requests import Heard, Recommend
+from app.serving import Serving
+from app.state import MemoryState
+from core.decision import Decision, Feedback
+from core.errors import LogUnwritable
+from core.listener import Listener, unpack
+from tests import service, worlds
+from tests.service import events_in, loaded, running
+
+TYPES = worlds.every_type()
+
+
+EVERY_TYPE_IN_AN_ARM: dict[str, Any] = {
+    "strategies": {**worlds.CONFIGURED, **TYPES},
+    "default": "random",
+    "experiments": [
+        {
+            "name": "types",
+            "arms": {name: {"strategy": name, "weight": 100 / len(TYPES)} for name in TYPES},
+        }
+    ],
+}
+
+
+class Log:
+    """A log in memory that can be told to be full."""
+
+    def __init__(self) -> None:
+        self.turns: list[Decision | Feedback] = []
+        self.full = False
+
+    def append(self, turn: Decision | Feedback) -> None:
+        if self.full:
+            raise LogUnwritable("no space left on device")
+        self.turns.append(turn)
+
+
+def dispatcher_of(serving: Serving, log: Log | None = None, history: int = 100) -> Dispatcher:
+    state = MemoryState(1_000, 3_600, lambda: 0.0)
+    settings = serving.settings
+    kept = settings.state.model_copy(update={"history": history})
+    serving = dataclasses.replace(serving, settings=dataclasses.replace(settings, state=kept))
+    clock = service.Clock()
+    return Dispatcher(serving, state, log or Log(), Meters(), clock)  # type: ignore[arg-type]
+
+
+def test_over_10000_requests_the_arm_logged_is_the_arm_answered(tmp_path: Path) -> None:
+    """And each track is one that the strategy in `answered_by` proposed."""
+    rng = random.Random(7)
+    answers = []
+    asks = []
+    with running(tmp_path, **EVERY_TYPE_IN_AN_ARM) as client:
+        api = client.app.api  # type: ignore[attr-defined]
+        serving = api.dispatcher.serving
+        ids = serving.catalog.ids
+        for _ in range(10_000):
+            ask: dict[str, Any] = {"user": rng.randrange(500)}
+            if rng.random() < 0.9:
+                ask |= {"track": rng.choice(ids), "time": rng.choice([0.0, 0.05, 0.2, 0.7, 1.0])}
+            asks.append(ask)
+            answers.append(json.loads(api.recommend(json.dumps(ask).encode(), ()).body))
+    events = {event["decision"]: event for event in events_in(tmp_path)}
+
+    assert len(events) == 10_000
+    for answer in answers:
+        event = events[answer["decision"]]
+        assert event["experiments"] == answer["experiments"]
+        assert event["experiments"]["types"] == event["strategy"] == answer["strategy"]
+        assert event["recommendation"] == answer["track"]
+        assert event["answered_by"] == answer["answered_by"]
+    assert {event["strategy"] for event in events.values()} == set(TYPES)
+    assert_explained(serving, asks, [events[answer["decision"]] for answer in answers])
+
+
+def assert_explained(
+    serving: Serving, asks: list[dict[str, Any]], events: list[dict[str, Any]]
+) -> None:
+    """Each answered track was proposed, with the logged chance, by the strategy that is named."""
+    told = Log()
+    again = dispatcher_of(serving, told)
+    for ask, event in zip(asks, events, strict=True):
+        again.recommend(Recommend(**ask), 0.0)
+        history = again.state.get(str(ask["user"]))
+        assert history is not None
+        listener = Listener(str(ask["user"]), history.listens, history.session_start, history.turn)
+        chain = serving.chains[event["strategy"]]
+        name, propose = chain.members[event["depth"]]
+        for _, before in chain.members[: event["depth"]]:
+            assert before(listener) is None
+        candidates = propose(listener)
+        assert candidates is not None
+        assert event["answered_by"] == (candidates.source or name)
+        assert event["candidates"] == len(candidates)
+        track = serving.catalog.index_of(event["recommendation"])
+        assert event["propensity"] == pytest.approx(candidates.chance_of(track))
+
+
+def test_editing_only_the_config_moves_listeners_to_another_arm(tmp_path: Path) -> None:
+    """The same listener, the same request, another arm: nothing but config.yaml has changed."""
+    seen = []
+    for version, weights in enumerate(((100, 0), (0, 100)), start=1):
+        arms = {
+            "C": {"strategy": "contextual", "weight": weights[0]},
+            "T1": {"strategy": "improved", "weight": weights[1]},
+        }
+        experiment = {"name": "fallback", "arms": arms, "version": version}
+        clock = service.Clock(service.START_MS + version)
+        with running(tmp_path, clock=clock, experiments=[experiment]) as client:
+            answer = client.post("/recommend", json={"user": 7}).json()
+            seen.append((answer["experiments"]["fallback"], answer["strategy"]))
+    assert seen == [("C", "contextual"), ("T1", "improved")]
+    logged = [(e["experiments"]["fallback"], e["strategy"]) for e in events_in(tmp_path)]
+    assert logged == seen
+
+
+def test_the_meters_count_what_was_answered(tmp_path: Path) -> None:
+    dispatcher = dispatcher_of(loaded(tmp_path))
+    for user in range(50):
+        dispatcher.recommend(Recommend(user=user), 0.0)
+    counted: Counter[str] = Counter()
+    for kind, answers in dispatcher.meters.answers.items():
+        _, forced, arms, strategy, answered_by, _ = kind
+        assert not forced
+        assert arms == (("fallback", "C" if strategy == "contextual" else "T1"),)
+        assert answered_by == "random"  # nobody has a previous track
+        counted[strategy] += answers.count
+    assert set(counted) == {"contextual", "improved"}
+    assert sum(counted.values()) == 50
+
+
+turns = st.lists(
+    st.tuples(
+        st.sampled_from(["recommend", "feedback", "final", "full"]),
+        st.sampled_from([1000, 1010, 1100, "elsewhere"]),
+        st.sampled_from([0.0, 0.5, 1.0]),
+    ),
+    max_size=12,
+)
+
+
+@given(turns=turns)
+def test_a_turn_that_could_not_be_logged_never_happened(
+    tmp_path_factory: pytest.TempPathFactory, turns: list[tuple[str, int | str, float]]
+) -> None:
+    """Histories after some failed turns are those of the turns that did not fail, alone."""
+    serving = worlds_serving(tmp_path_factory)
+    log = Log()
+    disturbed = dispatcher_of(serving, log, history=4)
+    quiet = dispatcher_of(serving, history=4)
+    for kind, track, time in turns:
+        if kind == "full":
+            log.full = True
+            with pytest.raises(LogUnwritable):
+                disturbed.recommend(Recommend(user=7, track=track, time=time), 0.0)
+            with pytest.raises(LogUnwritable):
+                disturbed.feedback(Heard(user=7, track=track, time=time, final=True), 0.0)
+            log.full = False
+            continue
+        for dispatcher in (disturbed, quiet):
+            if kind == "recommend":
+                dispatcher.recommend(Recommend(user=7, track=track, time=time), 0.0)
+            else:
+                heard = Heard(user=7, track=track, time=time, final=kind == "final")
+                dispatcher.feedback(heard, 0.0)
+    mine, theirs = disturbed.state.get("7"), quiet.state.get("7")
+    if theirs is None:
+        assert mine is None
+        return
+    assert mine is not None
+    assert mine.listens == theirs.listens
+    assert (mine.session_start, mine.turn) == (theirs.session_start, theirs.turn)
+    assert len(mine.listens) <= 4
+
+
+_SERVING: list[Serving] = []
+
+
+def worlds_serving(factory: pytest.TempPathFactory) -> Serving:
+    """One serving for all examples: Hypothesis calls a test many times within one fixture."""
+    if not _SERVING:
+        _SERVING.append(loaded(factory.mktemp("world")))
+    return _SERVING[0]
+
+
+def test_a_history_keeps_the_newest_listens(tmp_path: Path) -> None:
+    dispatcher = dispatcher_of(loaded(tmp_path), history=3)
+    for step in range(5):
+        dispatcher.recommend(Recommend(user=7, track=1000 + 10 * step, time=step / 10), 0.0)
+
+    history = dispatcher.state.get("7")
+    assert history is not None
+    assert [unpack(word) for word in history.listens] == [(2, 0.2), (3, 0.3), (4, 0.4)]
+
+
+def test_a_listener_with_100_listens_takes_less_than_1500_bytes(tmp_path: Path) -> None:
+    """Exact and not a timing: the interpreter says what it allocated."""
+    dispatcher = dispatcher_of(loaded(tmp_path))
+    dispatcher.log.append = lambda turn: None  # type: ignore[method-assign]
+    asks = [Recommend(user=user, track=1000, time=0.5) for user in range(200)]
+    dispatcher.recommend(Recommend(user="another"), 0.0)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(100):
+        for ask in asks:
+            dispatcher.recommend(ask, 0.0)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown / len(asks) < 1_500
+
+
+@pytest.mark.parametrize("max_listeners", [1, 3])
+def test_beyond_the_bound_the_least_recently_seen_are_forgotten(max_listeners: int) -> None:
+    from core.listener import History
+
+    state = MemoryState(max_listeners, 60, lambda: 1.0)
+    catalog = worlds.small_catalog()
+    for user in range(5):
+        state.keep(str(user), History(catalog))
+        state.get("0")  # keeps 0 fresh for as long as it is there
+
+    assert len(state) == max_listeners
+
+
+def test_a_listener_is_forgotten_after_silence_and_renewed_by_turns() -> None:
+    from core.listener import History
+
+    now = [0.0]
+    state = MemoryState(10, 60, lambda: now[0])
+    catalog = worlds.small_catalog()
+    state.keep("7", History(catalog))
+    for at in (40.0, 80.0, 120.0):  # each turn within the time to live of the one before
+        now[0] = at
+        history = state.get("7")
+        assert history is not None
+        state.keep("7", history)
+    now[0] = 180.1
+    assert state.get("7") is None
