@@ -25,6 +25,7 @@ from core.records import read_records
 
 FORMAT = 1
 Key = Literal["track", "user"]
+Row = Sequence[int] | npt.NDArray[np.integer]
 
 
 class Lists:
@@ -81,7 +82,7 @@ class Lists:
 def save_lists(
     path: Path,
     key: Key,
-    rows: Mapping[int, Sequence[int]] | Mapping[str, Sequence[int]],
+    rows: Mapping[int, Row] | Mapping[str, Row],
     catalog: Catalog,
     about: Mapping[str, Any],
 ) -> None:
@@ -132,8 +133,14 @@ def load_lists(path: Path, catalog: Catalog) -> Lists:
     return read_lists(path, catalog)
 
 
-def read_lists(path: Path, catalog: Catalog) -> Lists:
+def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> Lists:
     """Read JSON lines of {"user", "tracks"}, {"track", "recommendations"} or {"item_id", ...}.
+
+    Args:
+        path: The file.
+        catalog: What its track ids mean.
+        drop_unknown: Leave out tracks that the catalog does not have, where they are no fault; the
+            manifest then says under `dropped` how many tracks, and lists without any other.
 
     Raises:
         InputError: Every faulty line, by number.
@@ -141,6 +148,7 @@ def read_lists(path: Path, catalog: Catalog) -> Lists:
     faults = Faults()
     rows: dict[Any, npt.NDArray[np.int32]] = {}
     kinds: set[Key] = set()
+    dropped = {"tracks": 0, "lists": 0}
     for number, record in read_records(path, faults):
         where = f"{path}:{number}"
         key: Key = "user" if "user" in record else "track"
@@ -153,6 +161,13 @@ def read_lists(path: Path, catalog: Catalog) -> Lists:
             faults.add(where, 'must have "tracks" or "recommendations", an array of track ids')
             continue
         row_key: int | str = str(owner) if key == "user" else catalog.index_of(owner)
+        if drop_unknown:
+            known = [t for t in ids if not is_id(t) or catalog.index_of(t) != UNKNOWN]
+            dropped["tracks"] += len(ids) - len(known)
+            ids = known
+            if row_key == UNKNOWN or not ids:
+                dropped["lists"] += 1
+                continue
         if row_key == UNKNOWN:
             faults.add(where, f"track {owner!r} is not in the catalog")
         elif row_key in rows:
@@ -173,7 +188,14 @@ def read_lists(path: Path, catalog: Catalog) -> Lists:
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     tracks = np.concatenate(list(rows.values()))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    manifest = {"format": FORMAT, "key": kind, "catalog": catalog.checksum, "model": "imported"}
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "key": kind,
+        "catalog": catalog.checksum,
+        "model": "imported",
+    }
+    if drop_unknown:
+        manifest["dropped"] = dropped
     return Lists(kind, list(rows), offsets, tracks, catalog, manifest, digest)
 
 

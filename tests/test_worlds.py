@@ -5,15 +5,15 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from app.serving import load
-from app.settings import load_settings
 from strategies import registry
 from strategies.base import Params, StrategyName, TrackLists
-from tests.worlds import CONFIGURED, every_type, example_params, write_small_world
+from tests.service import loaded
+from tests.worlds import CONFIGURED, every_type, example_params
 
 
 def test_every_registered_type_is_served_over_the_small_world(tmp_path):
-    serving = load(load_settings(write_small_world(tmp_path / "world", default="merge")))
+    every = {**CONFIGURED, **every_type()}
+    serving = loaded(tmp_path, strategies=every, default="merge", experiments=[])
     assert set(serving.chains) == {*CONFIGURED, *registry.known()}
     assert serving.default == "merge"
 

@@ -4,19 +4,16 @@ Ids are not indices (track 0 is called 1000, track 1 1010 ...), so that a test n
 are mixed up. Tracks 20 to 23 have no list, and listener "9" has none either.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 import strategies  # noqa: F401  (importing it registers the built-in types)
 from core.candidates import Candidates
 from core.catalog import Catalog
 from core.listener import UNKNOWN, Listener
-from core.lists import Key, Lists, save_lists
+from core.lists import Key, Lists
 from strategies import registry
 from strategies.base import Artifacts, Named, Params, marks_of
 
@@ -75,22 +72,21 @@ def small_artifacts() -> Artifacts:
     artifacts = Artifacts(
         catalog,
         np.array(TOP, dtype=np.int32),
-        {key: lists_of(kind, rows, catalog) for key, (kind, rows) in _small_lists().items()},
+        {
+            "contextual": lists_of(
+                "track",
+                {t: list_of(t) for t in range(TRACKS) if t not in WITHOUT_LIST},
+                catalog,
+            ),
+            "personal": lists_of(
+                "user", {str(user): list_for(user) for user in range(1, 7)}, catalog
+            ),
+        },
     )
     for name, entry in CONFIGURED.items():
         params = {key: value for key, value in entry.items() if key != "type"}
         artifacts.strategies[name] = Named(name, build(entry["type"], artifacts, **params))
     return artifacts
-
-
-def _small_lists() -> dict[str, tuple[Key, dict[Any, list[int]]]]:
-    return {
-        "contextual": (
-            "track",
-            {track: list_of(track) for track in range(TRACKS) if track not in WITHOUT_LIST},
-        ),
-        "personal": ("user", {str(user): list_for(user) for user in range(1, 7)}),
-    }
 
 
 def every_type() -> dict[str, dict[str, Any]]:
@@ -148,41 +144,6 @@ def example_params(params: type[Params]) -> dict[str, Any]:
                 "with strategies.base.Names, or give the model examples (json_schema_extra)"
             )
     return found
-
-
-def write_small_world(folder: Path, **sections: Any) -> Path:
-    """Write the small world as files with a config that serves every strategy type over it.
-
-    Args:
-        folder: Where to; made if missing.
-        sections: What the config shall have beside or in place of the written sections; `None`
-            leaves a section out.
-
-    Returns:
-        The config file.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    catalog = small_catalog()
-    tracks = [catalog.describe(index) for index in range(TRACKS)]
-    (folder / "tracks.jsonl").write_text("".join(json.dumps(track) + "\n" for track in tracks))
-    (folder / "top_tracks.json").write_text(json.dumps([catalog.ids[index] for index in TOP]))
-    for name, (key, rows) in _small_lists().items():
-        save_lists(folder / f"{name}.npz", key, rows, catalog, {"model": "made by hand"})
-    config = {
-        "catalog": {
-            "tracks": "tracks.jsonl",
-            "top": "top_tracks.json",
-            "lists": {name: f"{name}.npz" for name in _small_lists()},
-        },
-        "strategies": {**CONFIGURED, **every_type()},
-        "default": "random",
-        **sections,
-    }
-    path = folder / "config.yaml"
-    path.write_text(
-        yaml.safe_dump({k: v for k, v in config.items() if v is not None}, sort_keys=False)
-    )
-    return path
 
 
 def build(type_name: str, artifacts: Artifacts | None = None, **params: Any) -> Any:

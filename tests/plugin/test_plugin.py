@@ -15,7 +15,8 @@ from core.listener import Listener
 from strategies import registry
 from strategies.base import Params
 from tests.contract import rules
-from tests.worlds import build, every_type, write_small_world
+from tests.service import write_config
+from tests.worlds import build, every_type
 
 HERE = Path(__file__).parent
 BACK_TO_A = Listener.of("1", [(0, 0.95), (9, 0.02), (12, 0.1)])
@@ -53,7 +54,7 @@ def config(folder, **sections):
         "random": {"type": "random"},
         "back": {"type": "comeback", "patience": 2, "fallback": "random"},
     }
-    return write_small_world(folder, strategies=strategies, default="back", **sections)
+    return write_config(folder, strategies=strategies, default="back", experiments=[], **sections)
 
 
 def proposed(serving):
