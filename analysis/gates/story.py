@@ -65,7 +65,7 @@ def state(view: View) -> Gate:
             count(*) FILTER (WHERE anew AND process <> before_process AND NOT not_before)
         FROM (
             SELECT *,
-                before_to IS NOT NULL AND turn_from <= before_to
+                coalesce(turn_from <= before_to, FALSE) AND NOT afresh
                     AND started_ms - before_ms < $1 AS anew,
                 row_number() OVER (PARTITION BY "user", process ORDER BY started_ms, turn_from) = 1
                     AS not_before
@@ -78,7 +78,7 @@ def state(view: View) -> Gate:
     if max(forgotten, split) > view.limits.forgotten_share * events:
         rows = view.log.query(
             f"""SELECT file_id, line, "user", turn_from, before_to FROM ({_STORIES})
-            WHERE turn_from <= before_to AND started_ms - before_ms < $1
+            WHERE turn_from <= before_to AND NOT afresh AND started_ms - before_ms < $1
             ORDER BY file_id, line LIMIT 10""",  # noqa: S608
             [gap_ms],
         )
@@ -121,7 +121,8 @@ WITH parts AS (
         max(e.at_ms) AS ended_ms,
         arg_min(p.process, e.turn) AS process,
         arg_min(e.file_id, e.turn) AS file_id,
-        arg_min(e.line, e.turn) AS line
+        arg_min(e.line, e.turn) AS line,
+        arg_min(coalesce(e."reset", FALSE), e.turn) AS afresh
     FROM events AS e
     INNER JOIN processes AS p ON e.file_id = p.file_id
     WHERE e."schema" > 0
