@@ -1,0 +1,241 @@
+"""`segue replay`: make every decision of a log again, and find that it comes out the same."""
+
+import gc
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.explaining import Explanation, explain
+from app.kept import restore
+from app.replay import Replayer, Tally
+from app.serving import Serving, load
+from app.settings import load_settings
+from cli.progress import bars
+from core.errors import InputError
+from events.kept import kept_beside
+from events.merging import in_order
+from events.sources import Source, find
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("replay")(replay)
+
+
+def replay(
+    logs: Annotated[list[Path], typer.Argument(help="Event files or folders of ours.")],
+    configs: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of kept configs, where it is not beside the logs; repeatable."),
+    ] = None,
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A config that decided, for instance with its data at another place; used for "
+            "the events that name its fingerprint; repeatable."
+        ),
+    ] = None,
+    decision: Annotated[str | None, typer.Option(help="Explain this one decision instead.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make all decisions of a log again. Ends with 1 if one comes out otherwise.
+
+    Ends with 2 if the input is faulty, or the data behind a config is not what it was.
+    """
+    sources = find(logs)
+    for source in sources:
+        if source.packing == "parquet":
+            raise InputError.one(
+                str(source.path),
+                "is compacted, and keeps no exact lines. Replay the event files it was made of",
+            )
+    serving_of = _servings(kept_beside([*logs, *(path.parent for path in configs or ())]), config)
+    if decision is not None:
+        _explain(decision, sources, serving_of)
+        return
+    started = perf_counter()
+    # Nothing of what a replay makes is a cycle; looking for them would cost a tenth of it.
+    gc.disable()
+    replayer = Replayer(serving_of)
+    lost: Counter[str] = Counter()
+    with bars() as progress:
+        progress.start("replaying", sum(source.size for source in sources))
+        for event, where in in_order(sources, _counting(lost, replayer.tally), progress):
+            replayer.take(event, where)
+    tally = replayer.finish()
+    seconds = perf_counter() - started
+    if not tally.events:
+        raise InputError.one(
+            str(logs[0]), "has no event of ours: only our own logs can be replayed"
+        )
+    if as_json:
+        print(json.dumps(_described(tally, seconds), indent=2, default=str))  # noqa: T201
+    else:
+        _show(tally, seconds)
+    if not tally.sound:
+        raise typer.Exit(1)
+
+
+def _counting(lost: Counter[str], tally: Tally) -> Callable[[str, str], None]:
+    def count(reason: str, where: str) -> None:
+        lost[reason] += 1
+        tally.skip(reason, where)
+
+    return count
+
+
+def _servings(kept: Mapping[str, Path], configs: Sequence[Path] | None) -> Callable[[str], Serving]:
+    """Configs by digest: those given first, then the copies that the server kept."""
+    given = {serving.digest: serving for path in configs or () for serving in [_loaded(path)]}
+
+    def serving_of(digest: str) -> Serving:
+        if digest in given:
+            return given[digest]
+        if digest not in kept:
+            known = ", ".join(sorted({*given, *kept})) or "none"
+            raise InputError.one(
+                f"config {digest}",
+                f"decided events of this log, and there is no copy of it. Known: {known}. The "
+                "server keeps them in the folder `configs` beside its log",
+            )
+        return restore(kept[digest])
+
+    return serving_of
+
+
+def _loaded(path: Path) -> Serving:
+    return load(load_settings(path))
+
+
+def _described(tally: Tally, seconds: float) -> dict[str, Any]:
+    return {
+        "sound": tally.sound,
+        "events": tally.events,
+        "decisions": tally.decisions,
+        "mismatched": tally.mismatched,
+        "mismatches": [
+            {
+                "where": each.where,
+                "decision": each.decision,
+                "field": each.field,
+                "logged": each.logged,
+                "replayed": each.replayed,
+            }
+            for each in tally.mismatches
+        ],
+        "not_replayed": dict(tally.skipped),
+        "first_at": tally.examples,
+        "answered_by": dict(tally.by_strategy),
+        "configs": dict(tally.configs),
+        "seconds": round(seconds, 3),
+    }
+
+
+def _show(tally: Tally, seconds: float) -> None:
+    out = Console(highlight=False)
+    table = Table(title="Replayed", title_justify="left", title_style="bold")
+    table.add_column("answered by")
+    table.add_column("decisions", justify="right")
+    for name, count in tally.by_strategy.most_common():
+        table.add_row(name, f"{count:,}")
+    out.print(table)
+    if tally.mismatches:
+        shown = Table(title="Came out otherwise", title_justify="left", title_style="bold red")
+        for column in ("where", "decision", "field", "logged", "replayed"):
+            shown.add_column(column, overflow="fold")
+        for each in tally.mismatches:
+            shown.add_row(
+                each.where, each.decision, each.field, str(each.logged), str(each.replayed)
+            )
+        out.print(shown)
+    for reason, count in tally.skipped.most_common():
+        out.print(f"[red]{count:,} not replayed[/red]: {reason}, first at {tally.examples[reason]}")
+    out.print(
+        f"{tally.events:,} events, {tally.decisions:,} decisions, {len(tally.configs)} configs "
+        f"({', '.join(tally.configs)}); {tally.events / seconds:,.0f} events a second"
+    )
+    if tally.sound:
+        out.print("[green]Every decision came out the same.[/green]")
+    else:
+        out.print(
+            f"[red]{tally.mismatched:,} events came out otherwise[/red], "
+            f"{tally.skipped.total():,} could not be replayed."
+        )
+
+
+def _explain(
+    decision: str, sources: Sequence[Source], serving_of: Callable[[str], Serving]
+) -> None:
+    """Find the decision, replay its listener up to it, and say why it came out so."""
+    marked = f'"decision":"{decision}"'.encode()
+    with bars() as progress:
+        progress.start("looking for it", sum(source.size for source in sources))
+        found = next(
+            (
+                (event, where)
+                for event, where in in_order(sources, lambda *_: None, progress, [marked])
+                if event["decision"] == decision
+            ),
+            None,
+        )
+        if found is None:
+            raise InputError.one("--decision", f"no event of these files has the id '{decision}'")
+        event, where = found
+        if event["message"] != "next":
+            raise InputError.one(where, "only told what was heard; there was nothing to decide")
+        user = str(event["user"])
+        named = [f'"user":{form},'.encode() for form in (user, json.dumps(user))]
+        replayer = Replayer(serving_of)
+        progress.start("its listener", sum(source.size for source in sources))
+        for earlier, place in in_order(sources, lambda *_: None, progress, named):
+            if earlier["decision"] == decision:
+                break
+            if str(earlier["user"]) == user:
+                replayer.take(earlier, place)
+    history = replayer.history_before(event)
+    if history is None:
+        raise InputError.one(
+            where, f"is turn {event['turn']} of listener {user}; the turn before is not in the log"
+        )
+    _show_explanation(event, where, explain(event, history, replayer.serving(event["config"])))
+
+
+def _show_explanation(event: Mapping[str, Any], where: str, found: Explanation) -> None:
+    out = Console(highlight=False)
+    at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    out.print(f"[bold]Decision {event['decision']}[/bold] at {where}", soft_wrap=True)
+    out.print(
+        f"  listener {event['user']}, turn {event['turn']}, session {event['session']}, "
+        f"{at} UTC, config {event['config']}"
+    )
+    out.print(f"[bold]Heard[/bold] {found.heard_in_all} listens were known, newest last:")
+    for track, about, time, in_session in found.heard:
+        out.print(f"  {time:4.2f} of {track} {about}{'' if in_session else '  (before)'}",
+                  markup=False)  # fmt: skip
+    out.print("[bold]Arm[/bold]")
+    for step in found.arms:
+        out.print(f"  {step}", markup=False)
+    out.print(f"[bold]Chain[/bold] {' -> '.join(found.chain)}")
+    for reason in found.why:
+        out.print(f"  {reason}", markup=False)
+    out.print(f"[bold]Candidates[/bold] {found.candidates:,}, of which the first:")
+    for track, about, chance in found.likeliest:
+        out.print(f"  {chance:8.4%} {track} {about}", markup=False)
+    out.print(f"[bold]Draw[/bold] from the stream of '{found.stream}':")
+    for track, about in found.tracks:
+        out.print(f"  {track} {about}", markup=False)
+    out.print(f"  the first had a chance of {found.propensity:.4%}")
+    if found.differing:
+        out.print("[red]The log says otherwise:[/red]")
+        for name, logged, replayed in found.differing:
+            out.print(f"  {name}: logged {logged}, replayed {replayed}", markup=False)
+        raise typer.Exit(1)
+    out.print("[green]The log says the same.[/green]")
