@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
 
@@ -107,6 +107,9 @@ def find(
     )  # fmt: skip
     if kept_back:
         return base
+    if len(arms) < 2:
+        alone = f"only arm {control} was seen: there is nothing to compare"
+        return replace(base, verdicts=(alone,))
     return _Deciding(base, listeners, asked, answers_known).findings()
 
 
@@ -304,5 +307,5 @@ class _Deciding:
             return []
         return [
             f"{100 * (1 - recommended / whole):.0f} % of the time is the first track of a session, "
-            "which no arm chose: it makes every lift smaller. See session time without first track."
+            "which no arm chose: it makes every lift smaller. See `time without first track`."
         ]

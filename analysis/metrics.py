@@ -46,7 +46,7 @@ SESSION_TIME = Metric(
 )
 """Mean of the listener's session means: the primary metric unless another is named."""
 TIME_PER_SESSION = Metric(
-    "time_per_session", "time per session, all sessions", "time_all", "sessions", unit="tracks"
+    "time_per_session", "session time, pooled", "time_all", "sessions", unit="tracks"
 )
 SESSIONS = Metric(
     "sessions", "sessions per listener", "sessions", unit="count", better="either", role="guardrail"
@@ -56,13 +56,13 @@ STANDARD = (
     SESSION_TIME,
     TIME_PER_SESSION,
     Metric("total_time", "total time per listener", "time_all", unit="tracks"),
-    Metric("chosen_time", "session time without first track", "mean_time_chosen", unit="tracks"),
+    Metric("chosen_time", "time without first track", "mean_time_chosen", unit="tracks"),
     Metric("tracks", "tracks per session", "mean_listens", unit="count"),
     Metric("skips", "share of skips", "skips", "listens_chosen", unit="share", better="less"),
-    Metric("distinct_tracks", "distinct tracks per session", "distinct_tracks", unit="count"),
+    Metric("distinct_tracks", "distinct tracks", "distinct_tracks", unit="count"),
     Metric(
         "distinct_artists",
-        "distinct artists per session",
+        "distinct artists",
         "distinct_artists",
         unit="count",
         better="either",
@@ -71,7 +71,7 @@ STANDARD = (
     SESSIONS,
     Metric(
         "fallbacks",
-        "share of fallback answers",
+        "share of fallbacks",
         "fallbacks",
         "recommendations",
         unit="share",

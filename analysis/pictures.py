@@ -19,7 +19,7 @@ def pictures(listeners: Listeners, window: tuple[int, int]) -> Pictures:
     ):
         arrivals.setdefault(start + stretch * step, {})[arm] = count
     longest = log.one(
-        "SELECT coalesce(quantile_disc(time_all, 0.99), 0) FROM arm_sessions "
+        "SELECT coalesce(quantile_disc(round(time_all, 6), 0.99), 0) FROM arm_sessions "
         "WHERE experiment = ? AND ended",
         [listeners.experiment],
     )

@@ -77,6 +77,7 @@ def report(
     even_if_invalid: Annotated[
         bool, typer.Option("--even-if-invalid", help="Show effects although a gate failed.")
     ] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained page here.")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print everything as JSON instead of tables.")
     ] = False,
@@ -106,6 +107,10 @@ def report(
         "--planned" if planned else "",
     )  # fmt: skip
     found = _make(log, settings, experiment, asked, gap, catalog, order)
+    if html is not None:
+        from analysis.showing.page import page
+
+        html.write_text(page(found), encoding="utf-8")
     if as_json:
         from analysis.showing.plain import to_json
 
@@ -114,6 +119,8 @@ def report(
         from analysis.showing.terminal import show
 
         show(found, Console())
+        if html is not None:
+            Console().print(f"Wrote {html}", highlight=False, soft_wrap=True)
     if not found.valid and not even_if_invalid:
         raise typer.Exit(1)
 

@@ -58,9 +58,10 @@ def _experiment(findings: Findings, console: Console) -> None:
     for sentence, effect in zip(
         findings.verdicts, findings.primary or [None] * len(findings.verdicts), strict=True
     ):
-        style = "bold red" if effect is None else f"bold {_colour(effect, findings)}".strip()
+        colour = _colour(effect, findings) if effect else "red" if findings.withheld else ""
+        style = f"bold {colour}".strip()
         console.print(Text(sentence, style=style), soft_wrap=True)
-    if not findings.withheld:
+    if findings.primary:
         _effects(findings, console)
         _segments(findings, console)
     for note in findings.notes:
@@ -89,8 +90,8 @@ def _validity(findings: Findings, console: Console) -> None:
 
 def _effects(findings: Findings, console: Console) -> None:
     several = len({(effect.control, effect.treatment) for effect in findings.primary}) > 1
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("metric")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("metric", no_wrap=True)
     if several:
         table.add_column("arm")
         table.add_column("control", justify="right")
@@ -128,6 +129,7 @@ def _effects(findings: Findings, console: Console) -> None:
                 numbers.p_value(effect.corrected),
             )
         table.add_section()
+    console.print()
     console.print(table)
     kind = (
         "fixed 95 % intervals: the planned size is reached"
@@ -144,6 +146,7 @@ def _segments(findings: Findings, console: Console) -> None:
         table = Table(
             box=box.SIMPLE_HEAD,
             pad_edge=False,
+            show_edge=False,
             title=f"by {segments.attribute}: {segments.treatment} against {segments.control}",
             title_justify="left",
             title_style="bold",
@@ -162,6 +165,7 @@ def _segments(findings: Findings, console: Console) -> None:
                 Text(numbers.bounds(effect), style=colour),
                 numbers.p_value(effect.corrected),
             )
+        console.print()
         console.print(table)
         console.print(f"  {interaction(segments.corrected)}", style="dim", highlight=False)
 

@@ -1,7 +1,7 @@
 -- Session times by arm in classes of equal width; the last is open upwards.
 SELECT
     arm,
-    least(CAST(floor(time_all / $width) AS BIGINT), $last) AS class,
+    least(CAST(floor(round(time_all, 6) / $width + 1e-6) AS BIGINT), $last) AS class,
     count(*) AS sessions
 FROM arm_sessions
 WHERE experiment = $experiment AND ended

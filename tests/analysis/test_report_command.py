@@ -51,6 +51,16 @@ def test_a_planted_fault_withholds_the_effects(mutant: Mutant, base: Base, tmp_p
         )
 
 
+def test_the_page_is_written_and_the_same_command_writes_the_same_bytes(
+    base: Base, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first.html", tmp_path / "second.html"
+    assert f"Wrote {first}" in report(base[2] / "log", "--html", first).output.replace("\n", "")
+    assert report(base[2] / "log", "--html", second, "--json").exit_code == 0
+    assert first.read_bytes() == second.read_bytes()
+    assert b"mean session time" in first.read_bytes()
+
+
 def test_effects_of_an_invalid_log_are_shown_only_on_demand_and_under_a_banner(
     base: Base, tmp_path: Path
 ) -> None:
