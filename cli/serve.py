@@ -3,6 +3,7 @@
 import errno
 import gc
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,10 @@ def serve(
     # What was loaded lives as long as the process: keep the collector from walking it again.
     gc.collect()
     gc.freeze()
-    uvicorn.Server(settings).run(sockets=[listening])
+    # uvicorn stops in order, then raises the Ctrl-C again; to whoever pressed it, that is an end.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(settings).run(sockets=[listening])
+    console.print("Stopped")
 
 
 def server_settings(app: ASGIApp) -> uvicorn.Config:
