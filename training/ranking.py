@@ -21,7 +21,9 @@ Scores = Callable[[Ints], Floats]
 
 NONE = -1
 
-_BLOCK = 256
+BLOCK = 256
+"""Keys scored at a time: at 50,000 tracks 51 MB of scores, and few enough for `best_of_entries`."""
+
 _GROUP = 32
 
 
@@ -62,8 +64,8 @@ def best(
         progress: Advanced by one a key.
     """
     ranked = np.full((len(keys), k), NONE, dtype=np.int32)
-    for start in range(0, len(keys), _BLOCK):
-        rows = slice(start, min(start + _BLOCK, len(keys)))
+    for start in range(0, len(keys), BLOCK):
+        rows = slice(start, min(start + BLOCK, len(keys)))
         block = scores(keys[rows])
         if without is not None:
             block[np.arange(len(block)), without[rows]] = -np.inf
@@ -72,17 +74,27 @@ def best(
     return ranked
 
 
-def best_of_entries(
-    row: Ints, track: Ints, score: npt.NDArray[np.floating], rows: int, k: int
-) -> Ranked:
-    """The `k` best of each row out of scattered entries (row, track, score)."""
-    order = np.lexsort((track, -score, row))
-    row, track = row[order], track[order]
-    starts = np.searchsorted(row, np.arange(rows + 1))
+def best_of_entries(row: Ints, track: Ints, score: Floats, rows: int, k: int) -> Ranked:
+    """The `k` best of each row out of scattered entries (row, track, score).
+
+    Row, score and track are packed into one word each, which numpy sorts many times faster than
+    three columns; so at most 256 rows of at most 16 million tracks.
+    """
+    assert rows <= BLOCK, "rank in blocks"
+    assert track.max(initial=0) < 1 << 24, "a track must fit into 24 bits"
+    # Adding 0 makes -0 a 0, so that they tie.
+    bits = (score.astype(np.float32) + np.float32(0)).view(np.uint32)
+    # Floats in the order of integers: flip the sign of those above 0, all bits of the others.
+    rising = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+    words = row.astype(np.uint64) << 56 | (~rising).astype(np.uint64) << 24
+    words |= track.astype(np.uint64)
+    words.sort()
+    row = (words >> 56).astype(np.int64)
+    starts = np.searchsorted(row, np.arange(rows))
     place = np.arange(len(row)) - starts[row]
     kept = place < k
     ranked = np.full((rows, k), NONE, dtype=np.int32)
-    ranked[row[kept], place[kept]] = track[kept]
+    ranked[row[kept], place[kept]] = words[kept] & ((1 << 24) - 1)
     return ranked
 
 
@@ -93,12 +105,12 @@ def _best_of_block(block: Floats, k: int) -> Ranked:
     scores that reach it are sorted: a few hundred of 50,000.
     """
     rows, tracks = block.shape
-    groups = tracks // _GROUP
-    if groups > 2 * k:
-        maxima = block[:, : groups * _GROUP].reshape(rows, groups, _GROUP).max(axis=2)
+    chosen = block > -np.inf
+    if tracks > 2 * k:
+        size = max(1, min(_GROUP, tracks // (4 * k)))
+        groups = tracks // size
+        maxima = block[:, : groups * size].reshape(rows, groups, size).max(axis=2)
         floor = np.partition(maxima, groups - k, axis=1)[:, groups - k]
-        chosen = block >= np.maximum(floor, np.finfo(np.float32).min)[:, None]
-    else:
-        chosen = block > -np.inf
+        chosen &= block >= floor[:, None]
     row, track = np.divmod(np.flatnonzero(chosen), tracks)
     return best_of_entries(row, track, block[row, track], rows, k)

@@ -66,11 +66,11 @@ class Negatives:
         """
         torch = self._torch
         positive = (given * right).sum(dim=1) / heat - self._log_expected[target]
-        logits = given @ others.T / heat - self._log_expected[negative]
+        logits = torch.addmm(-self._log_expected[negative], given, others.T, alpha=1 / heat)
         # A negative that is the right track after all says nothing.
-        logits = logits.masked_fill(target[:, None] == negative[None, :], -1e9)
-        everything = torch.cat([positive[:, None], logits], dim=1)
-        return torch.logsumexp(everything, dim=1) - positive
+        row, column = torch.nonzero(target[:, None] == negative[None, :], as_tuple=True)
+        logits[row, column] = -1e9
+        return torch.logaddexp(torch.logsumexp(logits, dim=1), positive) - positive
 
 
 def vectors_of(torch: Any, tower: Any, tracks: int) -> Floats:

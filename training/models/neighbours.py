@@ -8,9 +8,7 @@ from pydantic import Field
 from training.interactions import Interactions
 from training.model import Fitted, Params, Run, model
 from training.progress import SILENT, Progress
-from training.ranking import Ints, Ranked, best_of_entries
-
-_BLOCK = 2048
+from training.ranking import BLOCK, NONE, Ints, Ranked, best, best_of_entries
 
 
 class NeighboursParams(Params):
@@ -21,6 +19,7 @@ class NeighboursParams(Params):
             `bm25`, which damps long sessions and rare tracks.
         over: What counts as heard together: in one `session`, or by one `listener`.
         min_time: Share from which a listen counts, in [0, 1].
+        neighbours: How many of each track are kept, a count: more cost time and memory.
         shrink: Listens that every track is given in advance when its norm is taken, so that two
             tracks heard once, together, are no perfect match; a count.
         k1: Saturation of BM25, without unit.
@@ -30,6 +29,7 @@ class NeighboursParams(Params):
     kind: Literal["cosine", "time", "bm25"] = "cosine"
     over: Literal["session", "listener"] = "session"
     min_time: float = Field(0.3, ge=0, le=1)
+    neighbours: int = Field(200, ge=1)
     shrink: float = Field(1.0, ge=0)
     k1: float = Field(1.2, gt=0)
     b: float = Field(0.75, ge=0, le=1)
@@ -47,21 +47,24 @@ class Neighbours:
         self.params = params
 
     def fit(self, train: Interactions, run: Run) -> Fitted:
-        """Multiply the matrix of who heard what with itself, block by block when asked."""
+        """Multiply the matrix of who heard what with itself, block by block."""
         heard = self._matrix(train)
-        profile = _profile(train, self.params.min_time)
-        rows, columns = self._sides(heard)
-        rows_by_track = rows.T.tocsr()
+        liked = _profile(train, self.params.min_time)
+        run.progress.start("neighbours", len(train.catalog))
+        near = _nearest(self._weighted(heard), self.params.neighbours, run.progress)
 
         def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
-            return _ranked(rows_by_track, columns, keys, k, progress, own=True)
+            return _ranked(near[keys], k, progress)
 
         def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
-            # What goes with everything that the listener liked: profile x neighbours.
-            liked = profile[keys] @ rows_by_track
-            return _ranked(liked, columns, np.arange(len(keys)), k, progress, own=False)
+            # What goes with everything that the listener liked.
+            ranked = np.empty((len(keys), k), dtype=np.int32)
+            for start in range(0, len(keys), BLOCK):
+                block = slice(start, start + BLOCK)
+                ranked[block] = _ranked(liked[keys[block]] @ near, k, progress)
+            return ranked
 
-        return Fitted({"track": by_track, "user": by_user}, facts={"nonzero": int(heard.nnz)})
+        return Fitted({"track": by_track, "user": by_user}, facts={"neighbours": int(near.nnz)})
 
     def _matrix(self, train: Interactions) -> Any:
         """Sparse (sessions or listeners, tracks): how much each heard of each."""
@@ -85,8 +88,8 @@ class Neighbours:
             heard.data = np.minimum(heard.data, np.sqrt(train.weight.max(initial=1.0)))
         return heard
 
-    def _sides(self, heard: Any) -> tuple[Any, Any]:
-        """Two matrices of (sessions, tracks) whose product over sessions is the similarity."""
+    def _weighted(self, heard: Any) -> Any:
+        """The matrix whose product with itself is the similarity of tracks."""
         from scipy import sparse
 
         params = self.params
@@ -100,10 +103,9 @@ class Neighbours:
             weighted.data = (
                 heard.data * (params.k1 + 1) / (heard.data + damp[row]) * rarity[heard.indices]
             ).astype(np.float32)
-            return weighted, weighted
+            return weighted
         norms = np.sqrt(np.asarray(heard.multiply(heard).sum(axis=0)).ravel() + params.shrink)
-        scaled = (heard @ sparse.diags(1 / np.maximum(norms, 1e-9))).tocsr().astype(np.float32)
-        return scaled, scaled
+        return (heard @ sparse.diags(1 / np.maximum(norms, 1e-9))).tocsr().astype(np.float32)
 
 
 def _profile(train: Interactions, min_time: float) -> Any:
@@ -117,17 +119,43 @@ def _profile(train: Interactions, min_time: float) -> Any:
     )
 
 
-def _ranked(left: Any, right: Any, keys: Ints, k: int, progress: Progress, own: bool) -> Ranked:
-    """The best of each row of left[keys] @ right."""
-    ranked = np.empty((len(keys), k), dtype=np.int32)
-    for start in range(0, len(keys), _BLOCK):
-        block = keys[start : start + _BLOCK]
-        scores = (left[block] @ right).tocoo()
-        kept = scores.data > 0
-        if own:
-            kept &= block[scores.row] != scores.col
-        ranked[start : start + len(block)] = best_of_entries(
-            scores.row[kept], scores.col[kept], scores.data[kept], len(block), k
+def _nearest(weighted: Any, most: int, progress: Progress) -> Any:
+    """Sparse (tracks, tracks): similarity of each track to the `most` most similar others."""
+    from scipy import sparse
+
+    tracks = weighted.shape[1]
+    by_track = weighted.T.tocsr()
+    parts = []
+    for start in range(0, tracks, BLOCK):
+        block = (by_track[start : start + BLOCK] @ weighted).tocsr()
+        row = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
+        others = (block.data > 0) & (row + start != block.indices)
+        block = sparse.csr_matrix(
+            (block.data[others], (row[others], block.indices[others])), block.shape
         )
-        progress.advance(len(block))
+        ranked = _ranked(block, most, progress)
+        kept, place = np.nonzero(ranked != NONE)
+        track = ranked[kept, place]
+        scores = np.asarray(block[kept, track]).ravel() if len(kept) else np.zeros(0)
+        parts.append(sparse.csr_matrix((scores, (kept, track)), block.shape, dtype=np.float32))
+    return sparse.vstack(parts, format="csr")
+
+
+def _ranked(similar: Any, k: int, progress: Progress) -> Ranked:
+    """The best of each row of a sparse matrix."""
+    ranked = np.empty((similar.shape[0], k), dtype=np.int32)
+    for start in range(0, len(ranked), BLOCK):
+        block = similar[start : start + BLOCK].tocsr()
+        rows = block.shape[0]
+        if block.nnz * 8 > rows * block.shape[1]:
+            # Too full to sort every entry: as a dense block, most of which is never sorted.
+            dense = block.toarray()
+            dense[dense <= 0] = -np.inf
+            ranked[start : start + rows] = best(dense.__getitem__, np.arange(rows), k)
+        else:
+            row = np.repeat(np.arange(rows), np.diff(block.indptr))
+            ranked[start : start + rows] = best_of_entries(
+                row, block.indices, block.data.astype(np.float32), rows, k
+            )
+        progress.advance(rows)
     return ranked
