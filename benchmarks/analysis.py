@@ -95,6 +95,9 @@ class _Laps:
     def advance(self, steps: float = 1) -> None:
         pass
 
+    def say(self, what: str) -> None:
+        pass
+
 
 def make(folder: Path, events: int, ours: bool, packed: bool) -> int:
     """Write the log; bytes on the disk. Each file has its own listeners, ten turns a session."""

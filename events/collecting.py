@@ -15,8 +15,8 @@ from itertools import count
 from pathlib import Path
 
 from core.errors import Faults, InputError, SegueError
+from core.progress import SILENT, Progress
 from events.origins import PIECE, Found, Origin, origin_of
-from events.sources import Progress, Quiet
 
 SAMPLE = 64 << 10
 """Bytes at either end of what is here that are compared with the origin before going on."""
@@ -51,7 +51,7 @@ class Collected:
 
 
 def collect(
-    urls: Sequence[str], to: Path, *, thorough: bool = False, progress: Progress | None = None
+    urls: Sequence[str], to: Path, *, thorough: bool = False, progress: Progress = SILENT
 ) -> list[Collected]:
     """Bring every event file of the origins into `to`, or what was added to it since last time.
 
@@ -67,7 +67,6 @@ def collect(
         InputError: Some origins could not be read; the others have been collected.
         SegueError: A count here differs from that at the origin.
     """
-    progress = progress or Quiet()
     faults = Faults()
     done = []
     for url in urls:

@@ -15,8 +15,9 @@ import duckdb
 import orjson
 
 from core.errors import InputError, SegueError
+from core.progress import SILENT, Progress
 from events.loading import FIELDS, database, load
-from events.sources import MANIFEST, Progress, Quiet, Source, find, source_checksum
+from events.sources import MANIFEST, Source, find, source_checksum
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ def compact(
     *,
     memory_mb: int = 1000,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Compacted:
     """Write `to/day=2026-11-22/experiment=fallback/CHECKSUM_0.parquet` and so on.
 
@@ -77,7 +78,6 @@ def compact(
         InputError: A path is missing or unreadable; or the destination is damaged.
         SegueError: Parquet and dropped lines do not add up to the lines of a file.
     """
-    progress = progress or Quiet()
     sources = [source for source in find(list(paths)) if source.packing != "parquet"]
     if not sources:
         raise InputError.one("LOG", "names only Parquet files, which are compact already")

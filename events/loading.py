@@ -14,7 +14,8 @@ import orjson
 import pyarrow as pa
 
 from core.errors import InputError
-from events.sources import Progress, Source, checksum_of, pieces
+from core.progress import Progress
+from events.sources import Source, checksum_of, pieces
 
 FIELDS = {
     # field of a line -> (column, type)

@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 
-from events.sources import Progress, Quiet, Source, pieces
+from core.progress import SILENT, Progress
+from events.sources import Source, pieces
 
 Event = dict[str, Any]
 Read = tuple[int, Event, str]
@@ -27,12 +28,12 @@ def in_order(
         progress: Who is told how far the reading is, in bytes.
         holding: Only lines that hold one of these, which is asked before they are parsed.
     """
-    progress = progress or Quiet()
+    progress = progress or SILENT
     waiting: list[tuple[int, int, Read | None, Iterator[Read]]] = []
     for number, source in enumerate(sources):
         # A copy, as reading fills in what only reading the whole tells.
         peeked = Source(source.file_id, source.path, source.packing, source.size)
-        first = next(_events(peeked, lambda *_: None, Quiet(), holding), None)
+        first = next(_events(peeked, lambda *_: None, SILENT, holding), None)
         if first is None:  # nothing in it; read it all the same, for what is lost
             for _ in _events(source, lost, progress, holding):
                 pass

@@ -10,8 +10,9 @@ import duckdb
 
 from core.catalog import Catalog
 from core.errors import InputError
+from core.progress import SILENT, Progress
 from events.loading import database, load, sql
-from events.sources import Progress, Quiet, find
+from events.sources import find
 
 GAP_S = 1800.0
 SKIP_BELOW = 0.1
@@ -109,7 +110,7 @@ def open_log(
     memory_mb: int = 1000,
     threads: int | None = None,
     folder: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = SILENT,
 ) -> Log:
     """Read event files of ours and of the predecessor, mixed, compressed or not, or compacted.
 
@@ -133,7 +134,6 @@ def open_log(
     """
     if gap_s <= 0:
         raise InputError.one("--gap", f"must be above 0, got {gap_s}")
-    progress = progress or Quiet()
     sources = find(list(paths))
     kept = tempfile.TemporaryDirectory(prefix="segue-log-", dir=folder)
     con = database(Path(kept.name) / "log.duckdb", memory_mb, threads)

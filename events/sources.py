@@ -6,9 +6,10 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from core.errors import Faults, InputError
+from core.progress import SILENT, Progress
 
 EVENT_FILE = re.compile(r"\.((jsonl|ndjson|json|log)(\.\d+)?(\.gz|\.zst)?|parquet)$")
 """Names that are read when a folder is given; a file that is named itself is read whatever its
@@ -24,26 +25,6 @@ PIECE = 8 << 20
 LONGEST_LINE = 64 << 20
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PAR1": "parquet"}
-
-
-class Progress(Protocol):
-    """Who is told how far the reading is; `cli.progress.Bars` is one."""
-
-    def start(self, what: str, total: float | None = None) -> None:
-        """Something of `total` steps begins."""
-
-    def advance(self, steps: float = 1) -> None:
-        """Some steps are done."""
-
-
-class Quiet:
-    """Progress that nobody looks at."""
-
-    def start(self, what: str, total: float | None = None) -> None:
-        """Nothing to show."""
-
-    def advance(self, steps: float = 1) -> None:
-        """Nothing to show."""
 
 
 @dataclass(slots=True)
@@ -147,7 +128,7 @@ def pieces(source: Source, progress: Progress) -> Iterator[bytes]:
 def source_checksum(source: Source) -> str:
     """What `pieces` would put into `checksum`."""
     again = Source(source.file_id, source.path, source.packing, source.size)
-    for _ in pieces(again, Quiet()):
+    for _ in pieces(again, SILENT):
         pass
     return again.checksum
 

@@ -13,8 +13,8 @@ from analysis.gates.served import fallback, served
 from analysis.gates.story import state, turns
 from analysis.gates.values import Certificate, Gate, Verdict
 from analysis.gates.view import Limits, View
+from core.progress import SILENT, Progress
 from events.reader import Log
-from events.sources import Progress, Quiet
 
 LOG_GATES: Mapping[str, Callable[[View], Gate]] = {
     "lines": readable,
@@ -78,7 +78,7 @@ def check_all(
         progress: Who is told how far the checking is.
     """
     names = list(log.experiments() if experiments is None else experiments)
-    progress = progress or Quiet()
+    progress = progress or SILENT
     progress.start("checking", len(LOG_GATES) + len(names) * len(EXPERIMENT_GATES))
     view = View.of(log, definitions, limits)
 
