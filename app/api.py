@@ -15,10 +15,12 @@ from app.requests import MAX_BODY, Heard, Played, Recommend, field_of
 
 Headers = Iterable[tuple[bytes, bytes]]
 B = TypeVar("B", Recommend, Heard, Played)
+Validate = Callable[[bytes], B]
 
-_RECOMMEND = TypeAdapter(Recommend)
-_HEARD = TypeAdapter(Heard)
-_PLAYED = TypeAdapter(Played)
+# The validators inside the adapters: an adapter's own method costs a third of the validation.
+_RECOMMEND: Validate[Recommend] = TypeAdapter(Recommend).validator.validate_json
+_HEARD: Validate[Heard] = TypeAdapter(Heard).validator.validate_json
+_PLAYED: Validate[Played] = TypeAdapter(Played).validator.validate_json
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
 MAX_KEY = 256
 
@@ -163,9 +165,9 @@ def too_large() -> Refusal:
     return Refusal(413, "too_large", f"the body must be at most {MAX_BODY} bytes")
 
 
-def _validated(adapter: TypeAdapter[B], body: bytes) -> B:
+def _validated(validate: Validate[B], body: bytes) -> B:
     try:
-        return adapter.validate_json(body)
+        return validate(body)
     except ValidationError as error:
         problems = error.errors(include_url=False)
         first = problems[0]

@@ -8,9 +8,9 @@ import orjson
 from core.decision import Decision, Feedback
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
-    """An HTTP answer.
+    """An HTTP answer; not frozen, for speed alone.
 
     Attributes:
         status: HTTP status code.
