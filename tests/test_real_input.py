@@ -6,7 +6,6 @@ where that lies beside the checkout.
 
 import json
 from collections import Counter, defaultdict
-from pathlib import Path
 
 import pytest
 import yaml
@@ -19,22 +18,19 @@ from app.settings import load_settings
 from cli import main
 from core.streams import Stream
 from strategies import registry
+from tests import needs
 from tests.service import Clock, events_in, write_world
 from tests.worlds import CONFIGURED, every_type, list_for, small_catalog
 
-BOTIFY = Path(__file__).parents[2] / "shared" / "botify"
+REAL = [f"botify/{name}.json" for name in ("tracks", "top_tracks", "recommendations")]
 USERS = {"small": 60, "botify": 300}
 
 
-@pytest.fixture(params=["small", "botify"], scope="module")
+@pytest.fixture(params=["small", pytest.param("botify", marks=needs.shared(*REAL))], scope="module")
 def files(request, tmp_path_factory):
     """Name, catalog, popularity list and lists by user."""
     if request.param == "botify":
-        names = [BOTIFY / f"{name}.json" for name in ("tracks", "top_tracks", "recommendations")]
-        for path in names:
-            if not path.exists():
-                pytest.skip(f"needs {path}, the predecessor's real data")
-        return ("botify", *names)
+        return ("botify", *(needs.SHARED / path for path in REAL))
     folder = tmp_path_factory.mktemp("small")
     write_world(folder)
     ids = small_catalog().ids

@@ -1,0 +1,203 @@
+"""docs/strategies.md: its tables agree with the code, and every block of it runs."""
+
+import importlib.util
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from app.dispatcher import decide
+from app.requests import Recommend
+from app.serving import load
+from app.settings import load_settings
+from cli.main import build
+from core.allocation import Assignment
+from core.catalog import Catalog
+from core.listener import History, Listener, pack
+from strategies import registry
+from strategies.base import Artifacts, Draw, Unheard
+from tests.contract import rules
+from tests.service import loaded, write_config
+from tests.worlds import CONFIGURED, some_listeners
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "strategies.md").read_text("utf-8")
+
+
+def blocks(kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def rows(after):
+    """Cells of the first table after a line."""
+    table = PAGE[PAGE.index(after) :].split("\n|", 1)[1].split("\n\n")[0]
+    lines = ("|" + table).splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def yaml_of(value):
+    return yaml.safe_dump(value).splitlines()[0]
+
+
+RECIPES = [yaml.safe_load(block) for block in blocks("yaml")]
+BASE, *MORE = [recipe["strategies"] for recipe in RECIPES if "strategies" in recipe]
+LISTS = {"contextual": "contextual.jsonl", "dssm": "personal.jsonl", "lightfm": "other.jsonl"}
+STORY, TEST = blocks("python")
+
+
+@pytest.fixture
+def artist_cap(monkeypatch, tmp_path):
+    """The page's strategy, registered while the test runs."""
+    monkeypatch.setattr(registry, "_types", dict(registry._types))
+    path = tmp_path / "artist_cap.py"
+    path.write_text(STORY)
+    spec = importlib.util.spec_from_file_location("artist_cap", path)
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "artist_cap", module)
+    spec.loader.exec_module(module)
+    return path
+
+
+def served(folder, recipe):
+    """The recipe over the small world, with the lists of users that the page speaks of."""
+    (folder / "other.jsonl").write_text('{"user": 1, "tracks": [1190, 1080, 1050, 1000]}\n')
+    return loaded(
+        folder,
+        catalog={"tracks": "tracks.jsonl", "top": "top_tracks.json", "lists": LISTS},
+        strategies={**BASE, **recipe},
+        default=list(recipe)[-1],
+        experiments=[],
+    )
+
+
+def test_the_table_has_every_type_with_every_param_and_its_default():
+    said = {row[0].strip("`"): row[3] for row in rows("## The types")}
+    expected = {}
+    for name, found in registry.known().items():
+        expected[name] = [
+            f"`{key}`" if info.is_required() else f"`{key}: {yaml_of(info.default)}`"
+            for key, info in found.params.model_fields.items()
+        ]
+    assert {name: set(text.split(", ")) for name, text in said.items()} == {
+        name: set(params or ["none"]) for name, params in expected.items()
+    }
+
+
+def test_who_never_abstains_in_the_table_says_so_in_the_code():
+    never = {row[0].strip("`") for row in rows("## The types") if row[2].startswith("never")}
+    assert never == {"random", "constant", "top_pop"}
+    for name in never:
+        found = registry.find(name)
+        params = {"track": 1000} if name == "constant" else {}
+        made = rules.Case(found, params).strategy
+        assert made.always_answers
+
+
+def test_every_draw_and_unheard_is_explained():
+    values = [row[1].strip("`") for row in rows("Two params that every list has")]
+    assert values == [*get_args(Draw), *get_args(Unheard)]
+
+
+@pytest.mark.parametrize("recipe", MORE, ids=lambda recipe: "-".join(recipe))
+def test_every_recipe_is_served_and_answers_by_itself(recipe, artist_cap, tmp_path):
+    serving = served(tmp_path, recipe)
+    for name in recipe:
+        chain = serving.chains[name]
+        answers = []
+        for listener in some_listeners().values():
+            answer = [propose(listener) is not None for _, propose in chain.members]
+            answers.append(answer[0])
+            assert any(answer) or name != serving.default
+        assert any(answers), f"{name} never answers by itself"
+
+
+def test_the_recipes_hold_every_type():
+    used = {entry["type"] for recipe in [BASE, *MORE] for entry in recipe.values()}
+    assert used == {*registry.known(), "artist_cap"}
+
+
+def test_the_example_is_explained_as_the_page_says(tmp_path):
+    recipe = {"improved": CONFIGURED["popular"]} | {
+        name: entry for recipe in MORE for name, entry in recipe.items() if name == "improved"
+    }
+    serving = loaded(
+        tmp_path,
+        strategies={
+            "random": {"type": "random"},
+            "popular": CONFIGURED["popular"],
+            **recipe,
+        },
+        default="improved",
+        experiments=[],
+    )
+    history = History(serving.catalog)
+    history.listens.append(pack(4, 0.08))
+    ask = Recommend(user=1, track=1040, time=0.08, explain=True)
+    decision = decide(serving, history, ask, Assignment({}, None), "a decision", 0)
+    shown = next(block for block in blocks("text") if "drawn from" in block)
+    assert decision.why == shown.splitlines()
+
+
+def test_the_pages_strategy_keeps_the_contract(artist_cap):
+    rules.hold_for(registry.find("artist_cap"))
+
+
+def test_the_pages_test_of_it_passes(tmp_path):
+    """In another process, as somebody who pastes both would run it."""
+    (tmp_path / "artist_cap.py").write_text(STORY)
+    (tmp_path / "test_artist_cap.py").write_text("import artist_cap\n" + TEST)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_artist_cap.py"]
+    ran = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{ROOT}:{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "2 passed" in ran.stdout
+
+
+def test_a_file_beside_the_config_is_found_as_the_page_says(artist_cap, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        registry, "_types", {k: v for k, v in registry._types.items() if k != "artist_cap"}
+    )
+    monkeypatch.delitem(sys.modules, "artist_cap")
+    (modules,) = [recipe["modules"] for recipe in RECIPES if "modules" in recipe]
+    strategies = {**CONFIGURED, "capped": {"type": "artist_cap", "of": "popular"}}
+    path = write_config(
+        tmp_path, strategies=strategies, modules=modules, default="popular", experiments=[]
+    )
+    assert "capped" in load(load_settings(path)).chains
+
+
+def test_everything_that_a_strategy_sees_is_in_the_tables():
+    for kind, heading in ((Listener, "| `listener.` | is |"), (Artifacts, "| `artifacts.` | is |")):
+        told = {
+            name.partition("(")[0]
+            for row in rows(f"\n{heading}"[:-3])
+            for name in re.findall(r"`([^`]+)`", row[0])
+        }
+        public = {name for name in dir(kind) if not name.startswith("_")} - {"of"}
+        assert told == public
+
+
+def test_what_the_tables_say_of_artifacts_is_there():
+    for name in ("by_artist_of", "index_of"):
+        assert inspect.isfunction(getattr(Catalog, name))
+
+
+def test_every_command_of_the_page_is_there():
+    commands = get_command(build())
+    typed = re.findall(r"^\$ segue (\w+) (\w+) (.*)$", PAGE, re.MULTILINE)
+    assert len(typed) == 3
+    for group, command, arguments in typed:
+        found = commands.commands[group].commands[command]
+        found.make_context(command, arguments.split())
