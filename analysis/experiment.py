@@ -32,6 +32,8 @@ UNPLANNED = 5_000
 PAST_SHARE = 0.1
 """Share of the listeners with a past from which the primary metric is adjusted by it. It depends on
 nothing that an arm can change, so it is no choice between results."""
+KNOWN_TRACKS = 0.9
+"""Share of the recommended tracks that a catalog must have before artists are counted by it."""
 
 Pair = tuple[str, str]
 
@@ -129,7 +131,7 @@ class _Deciding:
             else [(base.control, arm) for arm in arms[1:]]
         )
         lacking = set() if answers_known else {"answers"}
-        if not listeners.log.one("SELECT count(*) FROM catalog"):
+        if self.known_tracks() < KNOWN_TRACKS:
             lacking.add("catalog")
         self.metrics = [metric for metric in asked.others if metric.needs not in lacking]
         self.columns: dict[str, Column] = {}
@@ -171,6 +173,16 @@ class _Deciding:
             ),
             pictures=pictures(self.listeners, base.window),
             notes=tuple(self.notes()),
+        )
+
+    def known_tracks(self) -> float:
+        """Share of the recommended tracks that the catalog has: another log's has few."""
+        return float(
+            self.listeners.log.one(
+                "SELECT coalesce(avg(CASE WHEN c.track IS NULL THEN 0 ELSE 1 END), 0) FROM "
+                "(SELECT DISTINCT recommendation FROM answers) AS a "
+                "LEFT JOIN catalog AS c ON a.recommendation = c.track"
+            )
         )
 
     def column(self, metric: Metric) -> Column:
@@ -262,9 +274,9 @@ class _Deciding:
         """How each table was corrected."""
         one = len(self.pairs) == 1
         return {
-            "primary": "none: one question" if one else f"Holm over {len(self.pairs)} comparisons",
-            "secondary": f"Benjamini-Hochberg over {secondary * len(self.pairs)} questions",
-            "guardrails": "none: harm is better seen too early than too late",
+            "primary": "not" if one else f"Holm over {len(self.pairs)} comparisons",
+            "others": f"Benjamini-Hochberg over {secondary * len(self.pairs)} questions",
+            "guardrails": "not, to see harm early",
             "segments": "Bonferroni over segments, Holm over interactions",
         }
 
@@ -274,9 +286,8 @@ class _Deciding:
         plan = self.base.plan
         if plan.listeners is None:
             found.append(
-                "Nobody said how large the experiment was planned, so every interval is always-"
-                "valid, and wider than a planned one. If the size was fixed before the start and "
-                "this is the only look, say so with --planned."
+                "No planned size, so intervals are always-valid and wider than planned ones. If it "
+                "was fixed before the start and this is the only look, say so with --planned."
             )
         elif plan.seen > 1.1 * plan.listeners:
             found.append(
@@ -307,5 +318,5 @@ class _Deciding:
             return []
         return [
             f"{100 * (1 - recommended / whole):.0f} % of the time is the first track of a session, "
-            "which no arm chose: it makes every lift smaller. See `time without first track`."
+            "which no arm chose: `recommended time` is without it."
         ]

@@ -55,8 +55,8 @@ SESSIONS = Metric(
 STANDARD = (
     SESSION_TIME,
     TIME_PER_SESSION,
-    Metric("total_time", "total time per listener", "time_all", unit="tracks"),
-    Metric("chosen_time", "time without first track", "mean_time_chosen", unit="tracks"),
+    Metric("total_time", "time per listener", "time_all", unit="tracks"),
+    Metric("chosen_time", "recommended time", "mean_time_chosen", unit="tracks"),
     Metric("tracks", "tracks per session", "mean_listens", unit="count"),
     Metric("skips", "share of skips", "skips", "listens_chosen", unit="share", better="less"),
     Metric("distinct_tracks", "distinct tracks", "distinct_tracks", unit="count"),

@@ -2,6 +2,8 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +15,9 @@ from cli.progress import bars
 from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:
+    from analysis.experiment import Asked
     from analysis.findings import Report
+    from analysis.gates.definitions import Definitions
     from app.settings import Settings
 
 
@@ -26,10 +30,7 @@ def report(
     log: Annotated[list[Path], typer.Argument(help="Event files, or folders with all below them.")],
     config: Annotated[
         Path | None,
-        typer.Option(
-            help="For `planned:`, `report:` and the catalog; `config.yaml` if it is there and has "
-            "an experiment of the log."
-        ),
+        typer.Option(help="For `planned:` and `report:`; `config.yaml` if it is there."),
     ] = None,
     experiment: Annotated[
         list[str] | None, typer.Option(help="Only this experiment; repeatable.")
@@ -74,6 +75,14 @@ def report(
             help="Arms of a predecessor's experiment in its order: NAME=C,T1,T2; repeatable."
         ),
     ] = None,
+    configs: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of kept configs, where it is not beside the logs; repeatable."),
+    ] = None,
+    tolerate: Annotated[
+        list[str] | None,
+        typer.Option(help="A gate whose failure you have looked into and accept; repeatable."),
+    ] = None,
     even_if_invalid: Annotated[
         bool, typer.Option("--even-if-invalid", help="Show effects although a gate failed.")
     ] = False,
@@ -87,14 +96,18 @@ def report(
     First the gates of `segue verify`: if one fails, effects are withheld and the exit code is 1.
     """
     from analysis.experiment import Asked
+    from analysis.gates.check import EXPERIMENT_GATES, LOG_GATES
+    from analysis.gates.definitions import Definitions
     from analysis.metrics import chosen
+    from events.kept import kept_beside
 
     faults = Faults()
     extra = _pairs(metric or (), "--metric", faults)
-    order = {
-        name: tuple(arms.split(","))
-        for name, arms in _pairs(botify_arms or (), "--botify-arms", faults).items()
-    }
+    order = _pairs(botify_arms or (), "--botify-arms", faults)
+    for gate in tolerate or ():
+        if gate not in (*LOG_GATES, *EXPERIMENT_GATES):
+            known = [*LOG_GATES, *EXPERIMENT_GATES]
+            faults.add("--tolerate", unknown_name("gate", gate, known))
     faults.raise_if_any()
     settings = _settings(config)
     if settings is not None:
@@ -102,11 +115,18 @@ def report(
         primary = primary or settings.report.primary
     first, others = chosen(extra, primary, faults, "metric")
     faults.raise_if_any()
+    kept = kept_beside(
+        [*(path for path in log if path.exists()), *(c.parent for c in configs or ())]
+    )
+    definitions = Definitions.read(kept, {name: arms.split(",") for name, arms in order.items()})
     asked = Asked(
         first, others, control, all_pairs, tuple(segment or ()), even_if_invalid, planned,
         "--planned" if planned else "",
     )  # fmt: skip
-    found = _make(log, settings, experiment, asked, gap, catalog, order)
+    found = _made(
+        _Reading(log, gap, catalog, experiment, tolerate or ()), definitions, asked,
+        _planned(settings),
+    )  # fmt: skip
     if html is not None:
         from analysis.showing.page import page
 
@@ -125,47 +145,57 @@ def report(
         raise typer.Exit(1)
 
 
-def _make(
-    paths: list[Path],
-    settings: "Settings | None",
-    experiments: list[str] | None,
-    asked: Any,
-    gap: float,
-    catalog: Path | None,
-    botify: dict[str, tuple[str, ...]],
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is read, and how."""
+
+    logs: list[Path]
+    gap_minutes: float
+    catalog: Path | None
+    experiments: list[str] | None
+    tolerated: Sequence[str]
+
+
+def _made(
+    reading: _Reading, definitions: "Definitions", asked: "Asked", planned: dict[str, int]
 ) -> "Report":
+    """Read, check, decide."""
     from analysis.gates.check import check_all
-    from analysis.gates.definitions import Definitions
     from analysis.report import deciding_config, origin_of
     from analysis.report import report as make
     from core.catalog import load_catalog
-    from events.kept import kept_beside
     from events.reader import open_log
 
-    definitions = Definitions.read(kept_beside(path for path in paths if path.exists()), botify)
-    tracks = catalog or _catalog_of(definitions, settings)
-    known = load_catalog(tracks) if tracks is not None else None
+    tracks = reading.catalog or _catalog_of(definitions)
+    catalog = load_catalog(tracks) if tracks is not None else None
+    gap_s = 60 * reading.gap_minutes
     with (
         bars() as progress,
-        open_log(paths, gap_s=60 * gap, catalog=known, progress=progress) as log,
+        open_log(reading.logs, gap_s=gap_s, catalog=catalog, progress=progress) as log,
     ):
         there = list(log.experiments())
         if not there:
-            raise InputError.one(str(paths[0]), "no event of the log is in an experiment")
-        for name in experiments or ():
+            where = str(reading.logs[0])
+            raise InputError.one(where, "no event of the log is in an experiment")
+        for name in reading.experiments or ():
             if name not in there:
                 raise InputError.one("--experiment", unknown_name("experiment", name, there))
-        certificates = check_all(log, definitions, experiments or there, progress=progress)
+        certificates = check_all(
+            log,
+            definitions,
+            reading.experiments or there,
+            tolerated=reading.tolerated,
+            progress=progress,
+        )
         progress.start("deciding")
-        version = metadata.version("segue")
         command = shlex.join(["segue", *sys.argv[1:]])
         return make(
             log,
             certificates,
             lambda name: definitions.experiment(name, deciding_config(log, name)),
             asked,
-            _planned(settings),
-            origin_of(log, version, command),
+            planned,
+            origin_of(log, metadata.version("segue"), command),
         )
 
 
@@ -192,7 +222,7 @@ def _planned(settings: "Settings | None") -> dict[str, int]:
     return found
 
 
-def _catalog_of(definitions: Any, settings: "Settings | None") -> Path | None:
+def _catalog_of(definitions: "Definitions") -> Path | None:
     """The catalog that the log's config named, if it is still there."""
     for deciding in definitions.deciding.values():
         path = Path(deciding.described["paths"]["tracks"])

@@ -198,7 +198,7 @@ def label_of(effect: Effect, findings: Findings) -> str:
     """What a row is called."""
     if effect in findings.beside:
         return "… bootstrap-t" if effect.method == "bootstrap-t" else "… unadjusted"
-    return effect.metric.label + (" (CUPED)" if "CUPED" in effect.method else "")
+    return effect.metric.label + (", CUPED" if "CUPED" in effect.method else "")
 
 
 def colour_of(effect: Effect, findings: Findings) -> str:

@@ -1,8 +1,10 @@
 """Numbers as people read them; the terminal and the page share them."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
 from analysis.findings import Effect
+from analysis.gates.values import Certificate, Verdict
 from analysis.metrics import Metric
 from analysis.statistics.contrast import Interval
 
@@ -19,20 +21,18 @@ def value(metric: Metric, number: float | None) -> str:
 
 
 def lift(effect: Effect) -> str:
-    """The estimate: `+12.4 %`."""
+    """The estimate: `+12.4 %`; `undefined` where the control is not clear of 0."""
     if effect.lift is not None:
         return f"{100 * effect.lift.estimate:+.1f} %"
-    if effect.difference is not None:
-        return f"{_signed(effect.difference.estimate)} abs."
-    return "undefined"
+    return "–" if effect.difference is None else "undefined"
 
 
 def bounds(effect: Effect) -> str:
-    """The interval: `[+8.1, +16.9]`, in percent as the lift is."""
+    """The interval, in percent: `[+8.1, +16.9]`; of the difference where the lift is undefined."""
     if effect.lift is not None:
         return f"[{100 * effect.lift.low:+.1f}, {100 * effect.lift.high:+.1f}]"
     if effect.difference is not None:
-        return f"[{_signed(effect.difference.low)}, {_signed(effect.difference.high)}]"
+        return f"[{effect.difference.low:+.3g}, {effect.difference.high:+.3g}] abs."
     return ""
 
 
@@ -66,11 +66,18 @@ def span(window: tuple[int, int]) -> str:
     return f"{moment(window[0])} to {moment(window[1])} UTC, {length}"
 
 
+def gates(certificate: Certificate) -> str:
+    """How many gates said what: `13 passed, 2 warnings, 4 cannot tell`."""
+    counts = Counter(gate.verdict for gate in certificate.gates)
+    return ", ".join(
+        f"{counts[verdict]} {verdict.value}"
+        + ("s" if verdict is Verdict.WARNING and counts[verdict] > 1 else "")
+        for verdict in Verdict
+        if counts[verdict]
+    )
+
+
 def _short(number: float) -> str:
     if abs(number) >= 10_000:
         return f"{number:,.0f}"
     return f"{number:.3f}" if abs(number) < 100 else f"{number:,.1f}"
-
-
-def _signed(number: float) -> str:
-    return f"{number:+.3g}"

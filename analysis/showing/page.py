@@ -1,6 +1,5 @@
 """A report as one self-contained page: no script, no network, the same bytes every time."""
 
-from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from importlib import resources
@@ -75,8 +74,7 @@ def _verdict(findings: Findings) -> str:
 
 def _certificate(findings: Findings) -> str:
     certificate = findings.certificate
-    counts = Counter(gate.verdict for gate in certificate.gates)
-    said = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    said = numbers.gates(certificate)
     shown = sorted(
         certificate.gates,
         key=lambda gate: (

@@ -3,7 +3,6 @@
 Green and red stand only where a claim holds: a better-looking number that may be chance is grey.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 
 from rich import box
@@ -65,13 +64,12 @@ def _experiment(findings: Findings, console: Console) -> None:
         _effects(findings, console)
         _segments(findings, console)
     for note in findings.notes:
-        console.print(f"  {note}", style="dim", highlight=False)
+        console.print(note, style="dim", highlight=False)
 
 
 def _validity(findings: Findings, console: Console) -> None:
     gates = findings.certificate.gates
-    counts = Counter(gate.verdict for gate in gates)
-    said = ", ".join(f"{counts[v]} {v.value}" for v in Verdict if counts[v])
+    said = numbers.gates(findings.certificate)
     valid = findings.certificate.valid
     console.print(
         Text.assemble(
@@ -94,11 +92,11 @@ def _effects(findings: Findings, console: Console) -> None:
     table.add_column("metric", no_wrap=True)
     if several:
         table.add_column("arm")
-        table.add_column("control", justify="right")
-        table.add_column("value", justify="right")
+        table.add_column("control", justify="right", no_wrap=True)
+        table.add_column("value", justify="right", no_wrap=True)
     else:
-        table.add_column(findings.primary[0].control, justify="right")
-        table.add_column(findings.primary[0].treatment, justify="right")
+        table.add_column(findings.primary[0].control, justify="right", no_wrap=True)
+        table.add_column(findings.primary[0].treatment, justify="right", no_wrap=True)
     table.add_column("lift", justify="right", no_wrap=True)
     table.add_column("interval, %", no_wrap=True)
     table.add_column("p", justify="right", no_wrap=True)
@@ -132,13 +130,13 @@ def _effects(findings: Findings, console: Console) -> None:
     console.print()
     console.print(table)
     kind = (
-        "fixed 95 % intervals: the planned size is reached"
+        "Fixed 95 % intervals, for one look at the planned size"
         if findings.rule == "fixed"
-        else "always-valid 95 % intervals: look as often as you like"
+        else "Always-valid 95 % intervals, however often one looks"
     )
     corrected = "; ".join(f"{part}: {how}" for part, how in findings.corrections.items()
                           if part != "segments" or findings.segments)  # fmt: skip
-    console.print(f"  {kind}. Corrected: {corrected}.", style="dim", highlight=False)
+    console.print(f"{kind}. Corrected: {corrected}.", style="dim", highlight=False)
 
 
 def _segments(findings: Findings, console: Console) -> None:
@@ -167,7 +165,7 @@ def _segments(findings: Findings, console: Console) -> None:
             )
         console.print()
         console.print(table)
-        console.print(f"  {interaction(segments.corrected)}", style="dim", highlight=False)
+        console.print(f"{interaction(segments.corrected)}", style="dim", highlight=False)
 
 
 def interaction(p: float | None) -> str:
@@ -187,7 +185,7 @@ def _label(effect: Effect, findings: Findings) -> str:
         how = "bootstrap-t" if effect.method == "bootstrap-t" else "unadjusted"
         return f"  {how}"
     if "CUPED" in effect.method:
-        return f"{effect.metric.label} (CUPED)"
+        return f"{effect.metric.label}, CUPED"
     return effect.metric.label
 
 
