@@ -114,8 +114,22 @@ class Meters:
         self.rejected: dict[str, int] = {}
 
     def began(self, serving: Serving) -> None:
-        """Remember a config that is about to decide."""
+        """Remember a config that is about to decide.
+
+        What was counted under others is added to its own where it concerns the same experiments,
+        so that a thousand reloads do not leave a thousand kinds of everything.
+        """
         self.lineages[serving.digest] = serving.lineages
+        for kind, answers in list(self.kinds()):
+            before = self.lineages[kind.config]
+            if kind.config != serving.digest and all(
+                before.get(name) == serving.lineages.get(name) for name, _ in kind.arms
+            ):
+                moved = (serving.digest, *kind[1:])
+                self.answers.setdefault(moved, Answers()).__iadd__(answers)
+                del self.answers[kind]
+        counted = {kind.config for kind, _ in self.kinds()} | {serving.digest}
+        self.lineages = {digest: self.lineages[digest] for digest in counted}
 
     def decided(self, decision: Decision) -> None:
         """Count a decision."""

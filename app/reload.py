@@ -89,8 +89,15 @@ class Reloader:
         except InputError as error:
             faults.extend(error)
         faults.raise_if_any()
+        try:
+            keep(serving, settings.resolve(settings.events.dir))
+        except OSError as error:
+            raise InputError.one(
+                str(error.filename),
+                f"cannot be written: {error.strerror}. A copy of each config that serves must "
+                "stand beside the log, or its events could not be replayed",
+            ) from error
         started.record(serving, self._now_ms())
-        keep(serving, settings.resolve(settings.events.dir))
         if gc.get_freeze_count():
             # As at the start: the collector need not walk what lives as long as the process.
             gc.collect(1)

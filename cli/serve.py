@@ -2,6 +2,9 @@
 
 import errno
 import gc
+import logging
+import os
+import signal
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +36,10 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
 ) -> None:
     """Serve recommendations over HTTP until Ctrl-C."""
+    # What wants a reload before there is anything to replace gets what is loaded anyway.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("segue").setLevel(logging.INFO)
     serving = _loaded(config)
     listening = _listen(host, port)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -81,6 +88,10 @@ def _say(serving: Serving, console: Console) -> None:
         console.print(f"  experiment {experiment.name}: {arms}; traffic {experiment.traffic:g}")
     console.print(f"  everyone else: {serving.default}")
     console.print(f"  events: {settings.resolve(settings.events.dir)}")
+    token = settings.admin.token_env
+    admin = "with the token of" if os.environ.get(token) else "by nobody: no token in"
+    watched = " or when the file changes" if settings.watch else ""
+    console.print(f"  reloaded by SIGHUP{watched}; over HTTP {admin} {token}")
 
 
 def _listen(host: str, port: int) -> socket.socket:

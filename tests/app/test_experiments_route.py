@@ -1,5 +1,6 @@
 """GET /experiments: what runs, and that its counts are those of the log."""
 
+import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as some
 from starlette.testclient import TestClient
 
-from app.meters import BOUNDS_S, STEPS_S, Answers
-from tests.service import CONFIG, START_MS, events_in, running, write_config
+from app.dispatcher import Dispatcher
+from app.meters import BOUNDS_S, STEPS_S, Answers, Meters
+from app.requests import Recommend
+from app.state import MemoryState
+from events.writer import EventWriter
+from tests.service import CONFIG, START_MS, Clock, events_in, loaded, running, write_config
 
 FIRST: dict[str, Any] = CONFIG["experiments"][0]
 LABEL = {
@@ -135,6 +140,21 @@ def test_counts_go_on_through_a_ramp_and_begin_anew_with_a_version(
     users = {event["user"] for event in events_in(tmp_path) if "label" in event["experiments"]}
     assert told(client, "label")["listeners"] == len(users) > before["label"]["listeners"]
     assert told(client, "fallback")["listeners"] == 40  # the holdout has ended, too
+
+
+def test_many_reloads_leave_no_more_kinds_of_answers_than_there_are(tmp_path: Path) -> None:
+    serving = loaded(tmp_path)
+    log = EventWriter(tmp_path / "log", 10**9, Clock())
+    meters = Meters()
+    dispatcher = Dispatcher(serving, MemoryState(9, 9, lambda: 0.0), log, meters, Clock())
+    for number in range(200):
+        dispatcher.serve(dataclasses.replace(serving, digest=f"config {number}"))
+        for user in range(5):
+            dispatcher.recommend(Recommend(user=user), 0.0)
+    log.close()
+    assert len(meters.answers) == 2
+    assert list(meters.lineages) == ["config 199"]
+    assert sum(answers.count for _, answers in meters.kinds()) == 1000
 
 
 def test_the_answer_is_as_openapi_describes_it(client: TestClient) -> None:

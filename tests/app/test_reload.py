@@ -198,6 +198,21 @@ def test_what_was_heard_is_known_in_a_new_catalog(client: TestClient, tmp_path: 
     assert set(answer["tracks"]) == {ids[index] for index in worlds.TOP} - heard
 
 
+def test_a_config_that_cannot_be_kept_beside_the_log_is_not_served(
+    client: TestClient, tmp_path: Path
+) -> None:
+    """Its events could never be replayed. Nor does its new experiment count as started."""
+    before = client.get("/readyz").json()["config"]
+    (tmp_path / "log/configs").rename(tmp_path / "log/away")
+    (tmp_path / "log/configs").write_text("in the way")
+    write_config(tmp_path, with_label)
+    response = reload(client)
+    assert response.status_code == 422
+    assert "configs: cannot be written" in response.json()["error"]["message"]
+    assert client.get("/readyz").json()["config"] == before
+    assert not (tmp_path / "log/started/label@1.json").exists()
+
+
 def test_changed_lists_are_served_after_a_reload(client: TestClient, tmp_path: Path) -> None:
     rows = [
         {"track": track, "recommendations": [1000]}

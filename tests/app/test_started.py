@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from app.serving import Serving
 from app.started import Started
 from cli.main import build
 from core.errors import InputError
@@ -185,6 +188,23 @@ def test_a_folder_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"file.*name another with `started:`"):
         serve(tmp_path, lambda config: config.update(started="file/started"))
+
+
+def test_of_processes_that_start_an_experiment_in_two_ways_one_way_wins(tmp_path: Path) -> None:
+    """Whoever comes second is refused, however close: all read and write under one lock."""
+    ways = [loaded(tmp_path / str(way), weights(50 + way, 50 - way)) for way in range(8)]
+    together = Barrier(len(ways))
+
+    def start(serving: Serving) -> bool:
+        together.wait()
+        try:
+            Started(tmp_path / "shared").record(serving, START_MS)
+        except InputError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(ways)) as pool:
+        assert sorted(pool.map(start, ways)) == [*[False] * 7, True]
 
 
 def test_a_refused_config_records_nothing(tmp_path: Path) -> None:
