@@ -87,9 +87,8 @@ class Classic:
     def hear(self, hearings: Hearings) -> Floats:
         """The formula above."""
         vectors = self.world.embeddings[hearings.track].astype(np.float64)
-        liking = self._liking(np.vecdot(vectors, hearings.taste), hearings.listener)
-        plays = np.minimum(hearings.artist_plays, len(self._discounts) - 1)
-        time: Floats = np.rint(liking * self._discounts[plays] * 100) / 100
+        liking = self.liking(np.vecdot(vectors, hearings.taste), hearings.listener)
+        time: Floats = np.rint(self.discounted(liking, hearings.artist_plays) * 100) / 100
         time[hearings.repeated] = 0.0
         return time
 
@@ -104,11 +103,18 @@ class Classic:
     def expected(self, visits: Visits, taste: Floats, tracks: Indices) -> Floats:
         """The formula above, not rounded."""
         vectors = self.world.embeddings[tracks].astype(np.float64)
-        return self._liking(np.einsum("nkd,nd->nk", vectors, taste), visits.listener[:, None])
+        return self.liking(np.einsum("nkd,nd->nk", vectors, taste), visits.listener[:, None])
 
-    def _liking(self, dot: Floats, listener: Indices) -> Floats:
+    def liking(self, dot: Floats, listener: Indices) -> Floats:
+        """Time of a track never played, by a never played artist, from its inner product."""
         bias = self.world.consume_bias[listener]
         sharpness = self.world.consume_sharpness[listener]
         with np.errstate(over="ignore"):  # exp(-x) is inf for x < -709, and the sigmoid rightly 0
             liking: Floats = 1.0 / (1.0 + np.exp((bias - dot) * sharpness))
         return liking
+
+    def discounted(self, time: Floats, artist_plays: Indices) -> Floats:
+        """Time of a track whose artist was played so often in the session."""
+        plays = np.minimum(artist_plays, len(self._discounts) - 1)
+        less: Floats = time * self._discounts[plays]
+        return less

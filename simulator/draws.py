@@ -28,6 +28,24 @@ class Purpose(IntEnum):
     """Whether a step costs a unit of the budget."""
     POLICY = 5
     """What a built-in policy plays."""
+    ACTIVITY = 32
+    """Lifelong listeners, from here on: how active a listener is."""
+    SESSIONS = 33
+    """How often a listener comes on a day."""
+    RETURN = 34
+    """Whether a listener is there again on a day."""
+    FATE = 35
+    """Whether who is not there has left for good, or is back."""
+    DRIFT = 36
+    """Where a taste drifts on a day."""
+    HYPE = 37
+    """Which tracks are hyped from a day on."""
+    FINISH = 38
+    """Whether a track is heard to its end."""
+    SKIP = 39
+    """Where in a track a skip comes."""
+    LEAVE = 40
+    """Whether a session ends whatever plays."""
 
 
 def who_comes(seed: int, sessions: Indices, listeners: int) -> Indices:

@@ -1,0 +1,375 @@
+"""The lifelong listener: the classic one when all effects are off, and each effect by itself."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simulator.classic import Classic
+from simulator.creation import create
+from simulator.draws import session_keys
+from simulator.effects import EFFECTS, ListenerSettings
+from simulator.lifelong import Lifelong, make_listeners
+from simulator.listeners import Hearings, Listeners, Visits
+from simulator.moods import SkipPoints
+from simulator.nearest import neighbourhoods
+from simulator.playing import SLOTS, InProcess
+from simulator.policies import Best, Random
+from simulator.results import Played
+from simulator.world import World
+
+SEED = 31337
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return create(400, 300, 11).world
+
+
+@pytest.fixture(scope="module")
+def near(world: World) -> np.ndarray:
+    return neighbourhoods(world)
+
+
+Make = Callable[..., Lifelong]
+
+
+@pytest.fixture
+def make(world: World, near: np.ndarray) -> Make:
+    """Makes lifelong listeners with these effects, all others off."""
+
+    def made(**effects: Any) -> Lifelong:
+        settings = ListenerSettings.model_validate(
+            {"listener": "lifelong"} | dict.fromkeys(EFFECTS, False) | effects
+        )
+        listeners = make_listeners(settings, world, near, SEED)
+        assert isinstance(listeners, Lifelong)
+        return listeners
+
+    return made
+
+
+def lived(listeners: Listeners, days: int, episodes: int = 300, slots: int = 64) -> list[Played]:
+    """Days against a recommender of random tracks."""
+    player = InProcess(listeners, Random(), slots=slots)
+    return [player.play(listeners.visits(day, episodes)).played for day in range(days)]
+
+
+def hearings(
+    listeners: Listeners,
+    listener: int,
+    tracks: list[int],
+    number: int = 0,
+    day: int = 0,
+    step: int = 1,
+) -> Hearings:
+    """One listener's own taste and several tracks, as if each were the next of a session."""
+    n = len(tracks)
+    who, numbers = np.full(n, listener), np.full(n, number)
+    interest = listeners.world.interests[listener, 0]
+    return Hearings(
+        who,
+        np.full(n, day),
+        session_keys(listeners.seed, who, numbers),
+        np.full(n, step),
+        np.tile(listeners.world.embeddings[interest].astype(np.float64), (n, 1)),
+        np.array(tracks),
+        np.zeros(n, dtype=bool),
+        np.zeros(n, dtype=np.int64),
+    )
+
+
+def hear_alone(listeners: Listeners, listener: int, track: int, **at: int) -> float:
+    """Time that one listener hears of one track."""
+    return float(listeners.hear(hearings(listeners, listener, [track], **at))[0])
+
+
+def assert_same(one: list[Played], other: list[Played]) -> None:
+    for mine, theirs in zip(one, other, strict=True):
+        for field in fields(mine):
+            assert np.array_equal(getattr(mine, field.name), getattr(theirs, field.name)), field
+
+
+def test_all_off_is_the_classic_listener_bit_for_bit(
+    world: World, near: np.ndarray, make: Make
+) -> None:
+    assert_same(lived(make(), 3), lived(Classic(world, near, SEED), 3))
+
+
+@pytest.mark.parametrize(
+    "effects",
+    [
+        {"weariness": {"track": 0, "artist": 0}},
+        {"hype": {"lift": 0}},
+        {"leaving": {"floor": 0}},
+        {"returning": {"chance": 0.999999999, "steepness": 0}},
+        {"drift": {"spread": 0}},
+    ],
+    ids=lambda effects: next(iter(effects)),
+)
+def test_an_effect_of_no_strength_is_no_effect(
+    world: World, near: np.ndarray, make: Make, effects: dict[str, Any]
+) -> None:
+    """Unlike `all off`, this goes through the effect's own arithmetic."""
+    assert_same(lived(make(**effects), 3), lived(Classic(world, near, SEED), 3))
+
+
+def test_the_defaults_switch_all_effects_on() -> None:
+    settings = ListenerSettings(listener="lifelong")
+    assert all(getattr(settings, effect) is not None for effect in EFFECTS)
+
+
+def test_with_everything_on_slots_change_nothing(world: World, near: np.ndarray) -> None:
+    """The order in which sessions of different listeners are played is nobody's business."""
+    settings = ListenerSettings(listener="lifelong")
+    few = lived(make_listeners(settings, world, near, SEED), 4, slots=3)
+    many = lived(make_listeners(settings, world, near, SEED), 4, slots=500)
+    for one, other in zip(few, many, strict=True):
+        order, its = np.argsort(one.number), np.argsort(other.number)
+        for field in fields(one):
+            values = getattr(one, field.name)
+            if isinstance(values, np.ndarray):
+                assert np.array_equal(values[order], getattr(other, field.name)[its]), field
+
+
+def test_active_listeners_differ_and_stay_as_active_as_they_are(make: Make) -> None:
+    listeners = make(activity={"spread": 0.9, "sessions_a_day": 3})
+    days = [listeners.visits(day, 1) for day in range(20)]
+    counts = np.array([np.bincount(visits.listener, minlength=300) for visits in days])
+    by_listener = counts.sum(axis=0)
+    assert counts.mean() == pytest.approx(3, rel=0.15)
+    assert np.sort(by_listener)[-30:].sum() / by_listener.sum() > 0.25  # evenly: 0.1
+    assert np.corrcoef(counts[:10].sum(axis=0), counts[10:].sum(axis=0))[0, 1] > 0.9
+
+
+def test_as_many_sessions_come_as_were_asked_for(make: Make) -> None:
+    listeners = make(activity={})
+    assert np.mean([len(listeners.visits(day, 600)) for day in range(20)]) == pytest.approx(
+        600, rel=0.1
+    )
+
+
+def test_session_numbers_are_nobody_elses(make: Make) -> None:
+    listeners = make(activity={"sessions_a_day": 2})
+    numbers = np.concatenate([listeners.visits(day, 1).number for day in range(10)])
+    assert len(np.unique(numbers)) == len(numbers)
+
+
+def test_tastes_drift_slowly_keep_their_length_and_stay_near(world: World, make: Make) -> None:
+    listeners = make(drift={"spread": 0.5, "days": 10})
+
+    def tastes(day: int) -> np.ndarray:
+        listeners.visits(day, 300)
+        who = np.arange(300)
+        return listeners.open(Visits(who, who, np.full(300, day))).taste
+
+    first = tastes(0)
+    assert np.array_equal(
+        first, make().open(Visits(*[np.arange(300)] * 2, np.zeros(300, int))).taste
+    )
+    after = {day: tastes(day) for day in (1, 30, 60)}
+
+    def alike(one: np.ndarray, other: np.ndarray) -> float:
+        lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+        return float(np.mean(np.vecdot(one, other) / lengths))
+
+    assert alike(first, after[1]) > 0.95
+    # In the long run the walk is half as long as the interest, and at right angles to it.
+    assert alike(first, after[60]) == pytest.approx(1 / np.sqrt(1 + 0.5**2), abs=0.03)
+    assert alike(first, after[30]) == pytest.approx(alike(first, after[60]), abs=0.03)
+    for drifted in after.values():
+        assert np.allclose(np.linalg.norm(drifted, axis=1), np.linalg.norm(first, axis=1))
+
+
+def test_a_track_tires_and_recovers_and_its_artist_tires_less(world: World, make: Make) -> None:
+    artist_of = world.catalog.artist_of
+    track = int(np.flatnonzero(np.bincount(artist_of)[artist_of] > 1)[0])
+    sibling = int(np.flatnonzero((artist_of == artist_of[track]) & (np.arange(400) != track))[0])
+    stranger = int(np.flatnonzero(artist_of != artist_of[track])[0])
+    fan = int(np.argmin(world.consume_bias))  # hears enough of anything to show a difference
+
+    def heard(what: int, day: int) -> float:
+        listeners = make(weariness={"track": 0.6, "track_days": 7, "artist": 0.2, "artist_days": 2})
+        listeners.open(Visits(np.array([fan]), np.array([0]), np.array([0])))  # hears something
+        listeners._plays.remember(  # type: ignore[union-attr]
+            np.array([fan]),
+            np.array([7], dtype=np.uint64),
+            np.array([0]),
+            np.array([track]),
+            np.array([1.0]),
+        )
+        return hear_alone(listeners, fan, what, number=1, day=day)
+
+    fresh = {what: hear_alone(make(), fan, what) for what in (track, sibling, stranger)}
+    # 0.6 taken off at once, 0.6 / e after a week, nothing worth rounding after 20 weeks.
+    assert heard(track, 0) == pytest.approx(fresh[track] * 0.4, abs=0.011)
+    assert heard(track, 7) == pytest.approx(fresh[track] * (1 - 0.6 / np.e), abs=0.011)
+    assert heard(track, 140) == fresh[track]
+    assert heard(sibling, 0) == pytest.approx(fresh[sibling] * 0.8, abs=0.011)
+    assert heard(sibling, 2) == pytest.approx(fresh[sibling] * (1 - 0.2 / np.e), abs=0.011)
+    assert heard(stranger, 0) == fresh[stranger]
+
+
+def test_weariness_does_not_count_the_present_session(make: Make) -> None:
+    listeners, classic = make(weariness={"track": 1}), make()
+    visits = Visits(np.array([5]), np.array([3]), np.array([0]))
+    first = int(listeners.open(visits).first[0])
+    assert hear_alone(listeners, 5, first, number=3) == hear_alone(classic, 5, first, number=3)
+    assert hear_alone(listeners, 5, first, number=4) == 0
+
+
+def test_only_so_many_plays_are_remembered(make: Make) -> None:
+    listeners = make(weariness={"track": 1, "artist": 0, "memory": 3})
+    fan = int(np.argmin(listeners.world.consume_bias))
+    fresh = hear_alone(make(), fan, 9)
+    hear_alone(listeners, fan, 9, number=0)
+    assert hear_alone(listeners, fan, 9, number=1) < fresh
+    for number in range(2, 6):
+        hear_alone(listeners, fan, 50 + number, number=number)
+    assert hear_alone(listeners, fan, 9, number=9) == fresh
+
+
+def came(listeners: Lifelong, mean_time: np.ndarray, day: int) -> np.ndarray:
+    """Everybody has one session of this mean time; who is present on the next day."""
+    who = np.arange(len(listeners.world))
+    listeners.close(Visits(who, who, np.full(len(who), day)), mean_time)
+    listeners.visits(day + 1, 1)
+    return listeners.present
+
+
+def test_who_was_satisfied_is_likelier_to_be_there_again(make: Make) -> None:
+    happy, bored = np.full(300, 0.9), np.full(300, 0.05)
+    effects = {"returning": {"chance": 0.8, "steepness": 5, "usual": 0.4, "weight": 1}}
+    # Log odds log(4) + 5 * (0.9 - 0.4): chance 0.98. And log(4) + 5 * (0.05 - 0.4): 0.41.
+    assert came(make(**effects), happy, 0).mean() == pytest.approx(0.98, abs=0.03)
+    assert came(make(**effects), bored, 0).mean() == pytest.approx(0.41, abs=0.08)
+
+
+def test_who_stays_away_comes_back_some_day_unless_for_good(make: Make) -> None:
+    effects = {"chance": 0.5, "steepness": 0, "for_good": 0.5, "comeback": 0.3}
+    listeners = make(returning=effects)
+    there = came(listeners, np.full(300, 0.5), 0).copy()
+    gone = listeners.gone.copy()
+    assert there.mean() == pytest.approx(0.5, abs=0.08)
+    assert gone.mean() == pytest.approx(0.25, abs=0.08)
+    assert not (there & gone).any()
+    away = [np.mean(~listeners.present & ~listeners.gone)]
+    for day in range(2, 40):
+        listeners.visits(day, 1)
+        away.append(np.mean(~listeners.present & ~listeners.gone))
+    assert away[1] / away[0] == pytest.approx(0.7, abs=0.12)
+    assert away[-1] == 0
+    assert np.array_equal(listeners.gone, gone)
+
+
+def test_who_did_not_come_does_not_decide(make: Make) -> None:
+    listeners = make(returning={"chance": 0.01, "steepness": 0})
+    for day in range(5):
+        listeners.visits(day, 1)
+    assert listeners.present.all()
+
+
+def test_who_is_away_has_no_sessions(make: Make) -> None:
+    listeners = make(returning={"chance": 0.3, "steepness": 0, "comeback": 0, "for_good": 0.5})
+    there = came(listeners, np.full(300, 0.5), 0)
+    visits = listeners.visits(1, 2000)
+    assert 0 < len(visits) < 2000
+    assert there[visits.listener].all()
+
+
+def test_a_better_recommender_keeps_more_listeners(world: World, make: Make) -> None:
+    """Retention can be measured: the same listeners, the same luck, another recommender."""
+
+    kept = []
+    for recommender in (Random(), Best(neighbourhoods(world, 100), SLOTS)):
+        listeners = make(activity={"sessions_a_day": 1}, returning={})
+        player = InProcess(listeners, recommender, max_steps=12)
+        for day in range(12):
+            player.play(listeners.visits(day, 1))
+        kept.append(float(np.mean(~listeners.gone)))
+    assert kept[1] > kept[0] + 0.05
+
+
+def test_hyped_tracks_are_liked_better_for_some_days(make: Make) -> None:
+    plain, hyped = make(), make(hype={"tracks": 5, "lift": 6, "days": 3})
+    lifts = {
+        day: hyped._hype.lift(np.full(400, day), np.arange(400))  # type: ignore[union-attr]
+        for day in (0, 3, 60)
+    }
+    tracks = np.flatnonzero(lifts[0])
+    assert 4 <= len(tracks) <= 5
+    assert lifts[0][tracks[0]] in (6, 12)
+    assert lifts[3][tracks[0]] == pytest.approx(lifts[0][tracks[0]] / np.e, rel=0.01) or (
+        lifts[3][tracks[0]] > 2
+    )
+    assert len(np.flatnonzero(lifts[60] > 0.01)) < 5 * 3 * 7
+    for track in (int(tracks[0]), 7):
+        times = [hear_alone(one, 3, track) for one in (plain, hyped)]
+        assert (times[1] > times[0]) == (lifts[0][track] > 0), track
+
+
+def test_skips_come_where_they_were_published_to_come(make: Make) -> None:
+    """Of tracks that are liked by 0.514 on average: skipped 0.486, by 30 s 0.351, by 5 s 0.241."""
+    points = SkipPoints(ListenerSettings(listener="lifelong").skips)  # type: ignore[arg-type]
+    luck = (np.arange(100_000) + 0.5) / 100_000
+    shares = points.shares(luck)
+    for seconds, published in [(5, 0.241), (10, 0.290), (30, 0.351)]:
+        assert np.mean(shares <= seconds / 230) * 0.486 == pytest.approx(published, abs=0.001)
+    assert shares.max() <= 1
+    assert shares.mean() == pytest.approx(points.mean, abs=0.001)
+
+
+def test_with_skips_a_track_is_finished_as_often_as_it_is_liked(make: Make) -> None:
+    classic, skipping = make(), make(skips={})
+    n = 4000
+    one = hearings(classic, 3, [0] * n)
+    several = Hearings(
+        one.listener, one.day, session_keys(SEED, one.listener, np.arange(n)), one.step, one.taste,
+        np.arange(n) % 400, one.repeated, one.artist_plays,
+    )  # fmt: skip
+    liked, heard = classic.hear(several), skipping.hear(several)
+    assert np.mean(heard == 1) == pytest.approx(liked.mean(), abs=0.03)
+    skipped = heard[heard < 1]
+    assert np.mean(skipped <= 0.02) == pytest.approx(0.241 / 0.486, abs=0.04)
+
+
+def test_the_floor_of_leaving_ends_sessions_that_would_go_on(make: Make) -> None:
+    listeners = make(leaving={"floor": 0.25})
+    n = 4000
+    one = hearings(listeners, 3, [0] * n)
+    several = Hearings(
+        one.listener, one.day, session_keys(SEED, one.listener, np.arange(n)), one.step, one.taste,
+        one.track, one.repeated, one.artist_plays,
+    )  # fmt: skip
+    left = listeners.spend(several, np.ones(n), np.full(n, 5))
+    assert np.mean(left == 0) == pytest.approx(0.25, abs=0.02)
+    assert set(left.tolist()) == {0, 5}
+
+
+def test_what_is_expected_is_what_is_heard_on_average(world: World, near: np.ndarray) -> None:
+    """The ceiling `best` asks it, so it must know of weariness, hype and skips."""
+    settings = ListenerSettings(listener="lifelong")
+    listeners = make_listeners(settings, world, near, SEED)
+    lived(listeners, 3)
+    who = np.arange(300)
+    visits = Visits(who, 10**9 + who, np.full(300, 3))
+    opened = listeners.open(visits)
+    tracks = np.tile(np.arange(40), (300, 1))
+    expected = listeners.expected(visits, opened.taste, tracks)
+    heard = np.zeros_like(expected)
+    for column in range(40):
+        heard[:, column] = heard_once(listeners, visits, opened, tracks[:, column])
+    assert heard.mean() == pytest.approx(expected.mean(), abs=0.02)
+    assert np.corrcoef(heard.ravel(), expected.ravel())[0, 1] > 0.3
+
+
+def heard_once(listeners: Listeners, visits: Visits, opened: Any, tracks: np.ndarray) -> np.ndarray:
+    n = len(visits)
+    return listeners.hear(
+        Hearings(
+            visits.listener, visits.day, opened.key, 1 + tracks, opened.taste, tracks,
+            np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64),
+        )
+    )  # fmt: skip
