@@ -13,8 +13,10 @@ import numpy.typing as npt
 from core.catalog import load_top
 from core.errors import InputError
 from core.progress import Progress
-from simulator.classic import Classic, ClassicSettings
 from simulator.crew import Part, Player
+from simulator.effects import ListenerSettings
+from simulator.lifelong import make_listeners
+from simulator.listener_file import read_listener
 from simulator.listeners import Listeners
 from simulator.nearest import neighbourhoods
 from simulator.playing import SLOTS, InProcess, Recommender
@@ -61,6 +63,7 @@ class Plan:
     near: npt.NDArray[np.int32]
     around: npt.NDArray[np.int32]
     top: npt.NDArray[np.int32]
+    listener: ListenerSettings
     seed: int
     recommenders: tuple[Spec, ...]
     config: Path
@@ -78,6 +81,7 @@ def plan_of(
     world: Path,
     files: tuple[Path | None, Path | None, Path | None],
     top: Path | None,
+    listener: str,
     seed: int,
     config: Path,
     api: str,
@@ -104,6 +108,7 @@ def plan_of(
         raise InputError.one("--processes", "must be 1 with a console: you cannot be in two")
     if log is not None and "local" not in kinds:
         raise InputError.one("--log", "is for --recommender local; a server writes its own")
+    settings = read_listener(listener)
     loaded = _world(world, files)
     cache = _cache()
     tops = np.empty(0, dtype=np.int32)
@@ -112,12 +117,13 @@ def plan_of(
     around = np.empty((0, 0, 0), dtype=np.int32)
     if "best" in kinds:
         around = neighbourhoods(loaded, min(AROUND, len(loaded.catalog)), cache, progress)
-    neighbours = min(ClassicSettings().interest_neighbours, len(loaded.catalog))
+    neighbours = min(settings.interest_neighbours, len(loaded.catalog))
     return Plan(
         world=loaded,
         near=neighbourhoods(loaded, neighbours, cache, progress),
         around=around,
         top=tops,
+        listener=settings,
         seed=seed,
         recommenders=specs,
         config=config,
@@ -133,7 +139,7 @@ def plan_of(
 
 def make_part(plan: Plan, which: int, process: int) -> Part:
     """The listeners, and who plays them against a recommender of the plan, for one process."""
-    listeners = Classic(plan.world, plan.near, plan.seed)
+    listeners = make_listeners(plan.listener, plan.world, plan.near, plan.seed)
     return Part(listeners, _player(plan, plan.recommenders[which], listeners, process))
 
 

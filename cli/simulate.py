@@ -75,6 +75,12 @@ def simulate(
     tracks: Annotated[Path | None, typer.Option(help="Catalog of the world instead.")] = None,
     embeddings: Annotated[Path | None, typer.Option(help="Its taste vectors, .npy.")] = None,
     users: Annotated[Path | None, typer.Option(help="Its listeners, JSON lines.")] = None,
+    listener: Annotated[
+        str,
+        typer.Option(
+            help="What listeners are like: `classic`, `lifelong`, or a YAML file that says more."
+        ),
+    ] = "classic",
     top: Annotated[
         Path | None,
         typer.Option(help="Popularity list for `popular`; top_tracks.json of the world if left."),
@@ -102,6 +108,7 @@ def simulate(
             world=world,
             files=(tracks, embeddings, users),
             top=top,
+            listener=listener,
             seed=seed,
             config=config,
             api=api,
