@@ -10,7 +10,7 @@ from analysis.showing.numbers import percent
 def verdict(effect: Effect, plan: Plan, certificate: Certificate) -> str:
     """One sentence on the primary metric of one treatment.
 
-    "Significant" is said only of the fixed test at the planned size.
+    "Significant" is said only of the fixed test at the planned size of a valid experiment.
     """
     label = effect.metric.label
     valid = "valid" if certificate.valid else "INVALID"
@@ -44,7 +44,9 @@ def verdict(effect: Effect, plan: Plan, certificate: Certificate) -> str:
         )
     else:
         shown = f"by {shown}"
-    sure = ", significant" if plan.reached else " (always-valid interval)"
+    sure = " (always-valid interval)" if not plan.reached else ""
+    if plan.reached and certificate.valid:
+        sure = ", significant"
     return f"{effect.treatment} {verb} {label} {shown}{sure}; {valid}; {size}"
 
 

@@ -90,13 +90,9 @@ def _effects(findings: Findings, console: Console) -> None:
     several = len({(effect.control, effect.treatment) for effect in findings.primary}) > 1
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("metric", no_wrap=True)
-    if several:
-        table.add_column("arm")
-        table.add_column("control", justify="right", no_wrap=True)
-        table.add_column("value", justify="right", no_wrap=True)
-    else:
-        table.add_column(findings.primary[0].control, justify="right", no_wrap=True)
-        table.add_column(findings.primary[0].treatment, justify="right", no_wrap=True)
+    first = findings.primary[0]
+    for name in ("arm", "value") if several else (first.control, first.treatment):
+        table.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
     table.add_column("lift", justify="right", no_wrap=True)
     table.add_column("interval, %", no_wrap=True)
     table.add_column("p", justify="right", no_wrap=True)
@@ -108,24 +104,22 @@ def _effects(findings: Findings, console: Console) -> None:
     for name, effects in parts:
         if not effects:
             continue
-        blank = [""] * (5 + several)
-        table.add_row(Text(name, style="dim italic"), *blank)
+        table.add_row(Text(name, style="dim italic"), *[""] * 5)
         before = ""
         for effect in effects:
             label = _label(effect, findings)
-            cells = [label if label != before else ""]
-            before = label
-            if several:
-                cells.append(_pair(effect, findings))
+            control = numbers.value(effect.metric, effect.control_mean)
+            value = numbers.value(effect.metric, effect.treatment_mean)
+            if several and label != before:
+                table.add_row(label, findings.control, control)
             colour = _colour(effect, findings)
             table.add_row(
-                *cells,
-                numbers.value(effect.metric, effect.control_mean),
-                numbers.value(effect.metric, effect.treatment_mean),
+                *(("", _pair(effect, findings), value) if several else (label, control, value)),
                 Text(numbers.lift(effect), style=colour),
                 Text(numbers.bounds(effect), style=colour),
                 numbers.p_value(effect.corrected),
             )
+            before = label
         table.add_section()
     console.print()
     console.print(table)

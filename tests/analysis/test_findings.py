@@ -321,8 +321,8 @@ def report_of(*experiments: Findings) -> Report:
     return Report(origin, experiments)
 
 
-def printed(findings: Findings) -> str:
-    console = Console(width=110, force_terminal=False)
+def printed(findings: Findings, width: int = 110) -> str:
+    console = Console(width=width, force_terminal=False)
     with console.capture() as capture:
         show(report_of(findings), console)
     return capture.get()
@@ -351,3 +351,16 @@ def test_the_same_log_gives_the_same_json_whatever_the_order_of_its_lines(tmp_pa
         with open_log([tmp_path / name]) as log:
             texts.append(to_json(report_of(found(log, segments=("listener", "day")))))
     assert texts[0] == texts[1]
+
+
+def test_no_effect_of_an_invalid_experiment_is_called_significant(better: Log) -> None:
+    (sentence,) = found(better, BROKEN, even_if_invalid=True, planned=700).verdicts
+    assert "raises" in sentence
+    assert "significant" not in sentence
+
+
+def test_a_table_of_several_arms_names_each_arm_even_in_80_columns(three: Log) -> None:
+    lines = printed(found(three, all_pairs=True), width=80).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("mean session time"))
+    assert [line[20:60].split()[0] for line in lines[start : start + 3]] == ["C", "T1", "T2"]
+    assert lines[start + 3].split()[:3] == ["T2", ":", "T1"]
