@@ -1,19 +1,25 @@
 """`segue world`: make worlds of tracks and listeners, and hold simulated ones against real logs."""
 
+import json
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.progress import bars
+from cli.progress import Bars, bars
+
+if TYPE_CHECKING:
+    from simulator.calibration import Listens
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     world = typer.Typer(help="Worlds of tracks and listeners.", no_args_is_help=True)
     world.command("create")(create)
+    world.command("calibrate")(calibrate)
     app.add_typer(world, name="world")
 
 
@@ -51,3 +57,112 @@ def create(
             str(path.relative_to(to)), f"{path.stat().st_size / 1000:,.0f}", checksum[:16]
         )
     out.print(shown)
+
+
+def calibrate(
+    log: Annotated[
+        list[Path],
+        typer.Option(help="A real log: files or folders, ours or the predecessor's; repeatable."),
+    ],
+    listener: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Listeners to hold against it: `classic`, `lifelong` or a YAML file; repeatable.",
+            show_default="classic and lifelong",
+        ),
+    ] = None,
+    recommender: Annotated[
+        str,
+        typer.Option(
+            help="Who answers them, as in `segue simulate`: best what wrote the log. "
+            "`local` is the arms of --config."
+        ),
+    ] = "random",
+    config: Annotated[Path, typer.Option(help="The config file, for `local`.")] = Path(
+        "config.yaml"
+    ),
+    world: Annotated[Path, typer.Option(help="Folder of the world.")] = Path("data"),
+    episodes: Annotated[int, typer.Option(min=1, help="Sessions a day.")] = 5000,
+    days: Annotated[int, typer.Option(min=1, help="Days to play.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 31337,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Print moments of a real log beside those of simulated listeners.
+
+    Session lengths, times, skips, first tracks, variety, heavy listeners and returning: where the
+    columns differ, the simulation is not like your listeners yet. Change the listener file until
+    it is. Only sessions that ended with their listener saying so (`final`, `last`) count.
+    """
+    from events.reader import open_log
+    from simulator.calibration import MOMENTS, listens_of_log, moments
+
+    columns: dict[str, dict[str, float | None]] = {}
+    with bars() as progress:
+        with open_log(log, progress=progress) as opened:
+            columns["log"] = moments(listens_of_log(opened))
+        for name in listener or ["classic", "lifelong"]:
+            simulated = _simulated(name, recommender, config, world, episodes, days, seed, progress)
+            columns[name] = moments(simulated)
+    if as_json:
+        print(json.dumps(columns, indent=2))  # noqa: T201
+        return
+    shown = Table(title=f"a real log, and listeners of {recommender}", title_justify="left")
+    shown.add_column("what")
+    for name in columns:
+        shown.add_column(name, justify="right")
+    for moment in MOMENTS:
+        values = (_written(columns[name][moment.key], moment.kind) for name in columns)
+        shown.add_row(moment.what, *values)
+    Console(highlight=False).print(shown)
+
+
+def _simulated(
+    listener: str,
+    recommender: str,
+    config: Path,
+    world: Path,
+    episodes: int,
+    days: int,
+    seed: int,
+    progress: Bars,
+) -> "Listens":
+    """Some days of these listeners against a recommender, in this process."""
+    from cli.parts import make_part, plan_of
+    from simulator.calibration import listens_of_truth
+    from simulator.crew import Alone
+
+    plan = plan_of(
+        world=world,
+        files=(None, None, None),
+        top=None,
+        listener=listener,
+        seed=seed,
+        config=config,
+        api="segue",
+        processes=1,
+        connections=1,
+        timeout_s=10,
+        max_steps=1000,
+        log=None,
+        keep_truth=True,
+        recommenders=(recommender,),
+        is_pair=False,
+        progress=progress,
+    )
+    crew = Alone(partial(make_part, plan, 0))
+    truth: dict[int, bytes] = {}
+    try:
+        for day in range(days):
+            start = partial(progress.start, f"{listener} listeners, day {day + 1} of {days}")
+            truth.update(crew.play(day, episodes, start, progress.advance, lambda: False).truth)
+    finally:
+        crew.close()
+    return listens_of_truth(truth)
+
+
+def _written(value: float | None, kind: str) -> str:
+    if value is None:
+        return "-"
+    if kind == "count":
+        return f"{value:,.0f}"
+    return f"{value:.1%}" if kind == "share" else f"{value:.2f}"
