@@ -47,7 +47,7 @@ class Mutant:
         name: In a table.
         what: What went wrong, as a sentence.
         found_by: Gates that must fail.
-        plant: Makes the faulty log.
+        plant: Makes the faulty log; raises `CannotHappenError` where the config excludes it.
         before: The same without the fault, where that is not the sound log itself: a gate that
             fails there already has not found the fault.
     """
@@ -57,6 +57,10 @@ class Mutant:
     found_by: tuple[str, ...]
     plant: Callable[[Sound], Written]
     before: Callable[[Sound], Written] = Sound.copy
+
+
+class CannotHappenError(Exception):
+    """The config has not what the fault would need; the message says what."""
 
 
 def write(written: Written, folder: Path) -> None:
@@ -97,6 +101,8 @@ def recomputed_elsewhere(sound: Sound) -> Written:
 
 def served_elsewhere(sound: Sound) -> Written:
     """The log names the right arm; served was the strategy of another hash's arm."""
+    if len({arm.strategy for arm in sound.experiment.arms}) < 2:
+        raise CannotHappenError("all arms name the same strategy")
     arm = _elsewhere(sound)
     strategies = {each.name: each.strategy for each in sound.experiment.arms}
     written = sound.copy()
@@ -125,14 +131,38 @@ def reshuffled(sound: Sound) -> Written:
 
 
 def silent_fallback(sound: Sound) -> Written:
-    """The last arm's list is empty, so the end of its chain answers everything."""
-    arm = sound.experiment.arms[-1]
-    chain = sound.deciding.chains[str(arm.strategy)]
+    """The last arm with a fallback has an empty list, so the end of its chain answers all."""
+    chains = [sound.deciding.chains[str(arm.strategy)] for arm in sound.experiment.arms]
+    long = [chain for chain in chains if len(chain) > 1]
+    if not long:
+        raise CannotHappenError("no arm has a fallback")
+    chain = long[-1]
     written = sound.copy()
     for _, event in written:
         assert isinstance(event, dict)
-        if event.get("strategy") == arm.strategy:
+        if event.get("strategy") == chain[0]:
             event |= {"answered_by": chain[-1], "depth": len(chain) - 1}
+    return written
+
+
+def hidden_fallback(sound: Sound) -> Written:
+    """An arm plays another one's tracks, and every field of the line says that all is well.
+
+    Only making the decision again can tell.
+    """
+    one, other = sound.experiment.arms[0], sound.experiment.arms[-1]
+    name = sound.experiment.name
+    tracks = [
+        event["recommendation"]
+        for event in sound.events
+        if event["message"] == "next" and event["experiments"].get(name) == one.name
+    ]
+    stream = Stream("hidden fallback")
+    written = sound.copy()
+    for _, event in written:
+        assert isinstance(event, dict)
+        if event["message"] == "next" and event["experiments"].get(name) == other.name:
+            event["recommendation"] = tracks[stream.below(len(tracks))]
     return written
 
 
@@ -293,6 +323,12 @@ MUTANTS: tuple[Mutant, ...] = (
            ("clock",), millisecond_ties, as_predecessor),
 )  # fmt: skip
 """Every fault that some gate finds in the log alone."""
+
+REPLAYED: tuple[Mutant, ...] = (
+    Mutant("hidden fallback", "an arm plays another one's tracks, and the log denies it",
+           ("replay",), hidden_fallback),
+)  # fmt: skip
+"""Faults that leave no trace in the log but that the decisions do not come out again."""
 
 
 def found_by(failed: Iterable[str], before: Iterable[str]) -> list[str]:

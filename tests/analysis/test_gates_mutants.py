@@ -8,7 +8,7 @@ from analysis.gates.check import EXPERIMENT_GATES, LOG_GATES
 from analysis.gates.definitions import Definitions
 from analysis.gates.values import EXAMPLES, Verdict
 from analysis.mutants import MUTANTS, Mutant, Sound, as_predecessor, found_by
-from tests.analysis.rehearsed import failed, judged, rehearsed
+from tests.analysis.trial_log import failed, judged, trial_log
 
 Base = tuple[Sound, Definitions]
 WITH_EXAMPLES = {
@@ -25,7 +25,7 @@ WITH_EXAMPLES = {
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
-    return rehearsed(tmp_path_factory.mktemp("rehearsed"))
+    return trial_log(tmp_path_factory.mktemp("trial"))
 
 
 def test_a_sound_log_passes_every_gate(base: Base, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from analysis.mutants import MUTANTS, Mutant, Sound, write
 from cli import main
-from tests.analysis.rehearsed import Definitions, rehearsed
+from tests.analysis.trial_log import Definitions, trial_log
 
 Base = tuple[Sound, Definitions, Path]
 
@@ -16,7 +16,7 @@ Base = tuple[Sound, Definitions, Path]
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     folder = tmp_path_factory.mktemp("reported")
-    return *rehearsed(folder), folder
+    return *trial_log(folder), folder
 
 
 def report(*arguments: str | Path) -> Result:

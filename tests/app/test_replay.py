@@ -11,10 +11,10 @@ from app.dispatcher import Dispatcher
 from app.explaining import explain
 from app.kept import keep, restore
 from app.meters import Meters
-from app.rehearsal import Rehearsal
 from app.replay import NO_TURN_BEFORE, Replayer, Tally
 from app.requests import Heard, Recommend
 from app.state import MemoryState
+from app.trial import TrialRun
 from core.errors import InputError
 from events.kept import kept_beside
 from events.merging import in_order
@@ -86,12 +86,12 @@ def replayed(folder: Path, shown: int = 10) -> Tally:
 def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log of every strategy type, with two reloads in the middle and several files."""
     folder = tmp_path_factory.mktemp("played")
-    with Rehearsal(loaded(folder, every_strategy(1)), folder / "log", rotate_mb=0.5) as rehearsal:
-        rehearsal.play(range(200), 150)
-        rehearsal.swap(loaded(folder, every_strategy(2)))
-        rehearsal.play(range(200), 150)
-        rehearsal.swap(loaded(folder, every_strategy(3)))
-        rehearsal.play(range(200), 150)
+    with TrialRun(loaded(folder, every_strategy(1)), folder / "log", rotate_mb=0.5) as trial:
+        trial.play(range(200), 150)
+        trial.swap(loaded(folder, every_strategy(2)))
+        trial.play(range(200), 150)
+        trial.swap(loaded(folder, every_strategy(3)))
+        trial.play(range(200), 150)
     return folder
 
 

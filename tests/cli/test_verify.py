@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from analysis.mutants import Sound, torn_line, write
 from cli import main
-from tests.analysis.rehearsed import rehearsed
+from tests.analysis.trial_log import trial_log
 
 BOTIFY_LOGS = Path(__file__).parents[3] / "shared" / "botify" / "logs"
 
@@ -20,7 +20,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sound(folder: Path) -> Sound:
-    return rehearsed(folder, sessions=300, listeners=100)[0]
+    return trial_log(folder, sessions=300, listeners=100)[0]
 
 
 def verify(*arguments: object) -> Result:
@@ -46,7 +46,7 @@ def test_a_failed_gate_ends_with_1_and_names_the_line(
     result = verify(tmp_path)
 
     assert result.exit_code == 1, result.output
-    assert "fallback is not valid: lines, turns." in result.output
+    assert "fallback is not valid: lines" in result.output
     line = len(sound.events) // 2 + 1
     assert f"{tmp_path}/events-1.jsonl:{line}: torn line" in result.output
 

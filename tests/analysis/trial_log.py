@@ -10,7 +10,7 @@ from analysis.gates.check import check
 from analysis.gates.definitions import Definitions
 from analysis.gates.values import Certificate
 from analysis.mutants import Sound, Written, write
-from app.rehearsal import Rehearsal
+from app.trial import TrialRun
 from events.kept import kept_beside
 from events.reader import open_log
 from tests.service import loaded
@@ -18,7 +18,7 @@ from tests.service import loaded
 EXPERIMENT = "fallback"
 
 
-def rehearsed(
+def trial_log(
     folder: Path,
     sessions: int = 1200,
     listeners: int = 400,
@@ -26,8 +26,8 @@ def rehearsed(
 ) -> tuple[Sound, Definitions]:
     """Play sessions against the small world's server, and take its log."""
     serving = loaded(folder, change)
-    with Rehearsal(serving, folder / "log", plain=True) as rehearsal:
-        rehearsal.play(range(listeners), sessions)
+    with TrialRun(serving, folder / "log", plain=True) as trial:
+        trial.play(range(listeners), sessions)
     definitions = Definitions.read(kept_beside([folder / "log"]))
     deciding = definitions.deciding[serving.digest]
     sound = Sound(events_of(folder / "log"), deciding, deciding.experiments[EXPERIMENT])

@@ -1,10 +1,11 @@
-"""A rehearsal: made-up listeners play against the dispatcher in process, and leave a real log.
+"""A trial run: made-up listeners play against the dispatcher in process, and leave a real log.
 
 No model of taste, only requests of every kind that a client may send, at a few microseconds each:
 for proving the pipeline (`segue doctor`, `segue replay`), not for judging a strategy.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
@@ -15,7 +16,9 @@ from app.kept import keep
 from app.meters import Meters
 from app.requests import Heard, Recommend
 from app.serving import Serving
+from app.settings import HoldoutSettings, Settings
 from app.state import MemoryState
+from core.allocation import SERVING, SLOTS, Arm, Experiment
 from core.catalog import TrackId
 from core.errors import Exhausted
 from core.streams import Stream
@@ -35,7 +38,7 @@ class Clock:
         return self.at_ms
 
 
-class Rehearsal:
+class TrialRun:
     """A dispatcher with a memory of its own and a log in `folder`; a context manager.
 
     Args:
@@ -64,7 +67,7 @@ class Rehearsal:
         self.dispatcher = Dispatcher(serving, state, self.log, Meters(), self.clock)
         keep(serving, folder)
         self._plain = plain
-        self._stream = Stream(f"rehearsal {seed}")
+        self._stream = Stream(f"trial {seed}")
         self._played: dict[str, tuple[TrackId, float]] = {}
 
     def __enter__(self) -> Self:
@@ -158,3 +161,26 @@ def _share_heard(stream: Stream) -> float:
     if kind < 3:
         return stream.below(15) / 100
     return 1.0 if kind > 6 else stream.below(101) / 100
+
+
+def tried_alone(settings: Settings) -> tuple[Experiment, Settings]:
+    """The config with one experiment for all listeners, and that experiment.
+
+    The first that names strategies and has two arms; where there is none, the default against
+    another strategy of the config.
+    """
+    found = next((each for each in settings.experiments if _compares(each)), None)
+    if found is None:
+        names = [settings.default, *(name for name in settings.strategies)]
+        other = next((name for name in names if name != names[0]), names[0])
+        arms = (Arm("C", 50, names[0]), Arm("T1", 50, other))
+        found = Experiment("doctor", arms, salt="doctor")
+    experiment = replace(found, slots=(0, SLOTS), traffic=1.0, targeting={}, forced={})
+    return experiment, replace(
+        settings, experiments=(experiment,), holdout=HoldoutSettings(), watch=False
+    )
+
+
+def _compares(experiment: Experiment) -> bool:
+    weighted = [arm for arm in experiment.arms if arm.weight]
+    return experiment.layer == SERVING and len(weighted) == len(experiment.arms) > 1

@@ -1,0 +1,235 @@
+"""The canary: every arm plays one track of its own, over real HTTP, and nothing may disagree.
+
+What was played, what the response calls the arm, and what the log calls it must be the same for
+every listener. An arm that is logged by another rule than it is served cannot hide from that.
+"""
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvicorn
+
+from app.dispatcher import Dispatcher
+from app.front import Front
+from app.main import create_app
+from app.serving import Serving, load
+from app.settings import CatalogSettings, Settings, StrategySettings
+from core.allocation import SERVING, Arm, Experiment
+from core.catalog import Catalog, TrackId
+from core.errors import SegueError
+from strategies import registry
+
+DEFAULT = "canary of the default"
+PATIENCE_S = 20
+
+
+@dataclass(slots=True)
+class Flight:
+    """What became of the canaries.
+
+    Attributes:
+        listeners: Who asked.
+        by_arm: "experiment arm" -> listeners that were in it, by the response.
+        missing: Arms that nobody was in.
+        wrong: Sentences, one a listener for whom something disagreed; at most 10.
+        disagreeing: How many such listeners there were.
+    """
+
+    listeners: int = 0
+    by_arm: dict[str, int] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    disagreeing: int = 0
+
+    def disagree(self, sentence: str) -> None:
+        """Note a listener for whom something disagreed."""
+        self.disagreeing += 1
+        if len(self.wrong) < 10:
+            self.wrong.append(sentence)
+
+
+def fly(
+    settings: Settings,
+    catalog: Catalog,
+    folder: Path,
+    listeners: Iterable[int | str],
+    plant: Callable[[Dispatcher], object] | None = None,
+) -> Flight:
+    """Serve canaries by the config's experiments, and ask for each listener over HTTP.
+
+    Args:
+        settings: The config; its strategies are replaced.
+        catalog: Its catalog.
+        folder: For the log of this server.
+        listeners: Who asks.
+        plant: Puts a fault into the server, to see that it is found.
+
+    Raises:
+        SegueError: The server did not start, or refused a request.
+    """
+    tracks, canaries = with_canaries(settings, catalog, folder)
+    serving = load(canaries, catalog)
+    arm_of_track = {str(track): place for place, track in tracks.items()}
+    attributes = _targeted(settings.experiments)
+    answers: dict[str, dict[str, Any]] = {}
+    flight = Flight()
+    with running(serving, plant) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        for user in listeners:
+            answer = _ask(connection, {"user": user, "attributes": attributes})
+            answers[answer["decision"]] = answer
+        connection.close()
+    flight.listeners = len(answers)
+    for event in _logged(folder):
+        _compare(event, answers.pop(event["decision"], None), arm_of_track, serving, flight)
+    for answer in answers.values():
+        flight.disagree(f"listener {answer['user']}: was answered, and no line of the log tells")
+    wanted = [
+        f"{experiment.name} {arm.name}"
+        for experiment in canaries.experiments
+        for arm in experiment.arms
+        if arm.weight and experiment.traffic
+    ]
+    flight.missing = [place for place in wanted if place not in flight.by_arm]
+    return flight
+
+
+def with_canaries(
+    settings: Settings, catalog: Catalog, folder: Path
+) -> tuple[dict[str, TrackId], Settings]:
+    """The track of every arm, and the config with each arm's strategy replaced by that constant.
+
+    Raises:
+        SegueError: The catalog has fewer tracks than there are arms.
+    """
+    kind = registry.find("constant")
+    places = [
+        f"{experiment.name} {arm.name}"
+        for experiment in settings.experiments
+        if experiment.layer == SERVING
+        for arm in experiment.arms
+    ]
+    places.append(DEFAULT)
+    if len(catalog) < len(places):
+        raise SegueError(
+            f"{settings.path}: the catalog has {len(catalog)} tracks, and {len(places)} arms need "
+            "one each for a canary"
+        )
+    tracks = dict(zip(places, catalog.ids, strict=False))
+    strategies = {
+        place: StrategySettings(kind, kind.params.model_validate({"track": track}), None, ())
+        for place, track in tracks.items()
+    }
+    experiments = tuple(_replaced(experiment) for experiment in settings.experiments)
+    section = CatalogSettings(tracks=settings.resolve(settings.catalog.tracks).absolute())
+    events = settings.events.model_copy(update={"dir": folder.absolute()})
+    return tracks, replace(
+        settings,
+        catalog=section,
+        strategies=strategies,
+        default=DEFAULT,
+        experiments=experiments,
+        events=events,
+        started=None,
+        watch=False,
+    )
+
+
+@contextmanager
+def running(serving: Serving, plant: Callable[[Dispatcher], object] | None = None) -> Iterator[int]:
+    """A server on a free port of this machine while the block runs; gives the port."""
+    app = create_app(serving)
+    assert isinstance(app, Front)
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_level="error", access_log=False, lifespan="on"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="canary", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + PATIENCE_S
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise SegueError("the canary's server did not start")
+        time.sleep(0.01)
+    if plant is not None:
+        plant(app.api.dispatcher)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE_S)
+
+
+def _replaced(experiment: Experiment) -> Experiment:
+    if experiment.layer != SERVING:
+        return experiment
+    arms = tuple(
+        Arm(arm.name, arm.weight, f"{experiment.name} {arm.name}") for arm in experiment.arms
+    )
+    return replace(experiment, arms=arms)
+
+
+def _targeted(experiments: Iterable[Experiment]) -> dict[str, Any]:
+    """Attributes that satisfy as many targetings as can be satisfied at once."""
+    attributes: dict[str, Any] = {}
+    for experiment in experiments:
+        for key, allowed in experiment.targeting.items():
+            attributes.setdefault(key, allowed[0])
+    return attributes
+
+
+def _ask(connection: http.client.HTTPConnection, body: Mapping[str, Any]) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json"}
+    connection.request("POST", "/recommend", json.dumps(body), headers)
+    response = connection.getresponse()
+    content = response.read()
+    if response.status != 200:
+        raise SegueError(f"the canary's server answered {response.status}: {content[:300]!r}")
+    answer: dict[str, Any] = orjson.loads(content)
+    return answer
+
+
+def _logged(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(folder.glob("events-*.jsonl")):
+        for line in path.read_bytes().splitlines():
+            yield orjson.loads(line)
+
+
+def _compare(
+    event: Mapping[str, Any],
+    answer: Mapping[str, Any] | None,
+    arm_of_track: Mapping[str, str],
+    serving: Serving,
+    flight: Flight,
+) -> None:
+    user = event["user"]
+    if answer is None:
+        flight.disagree(f"listener {user}: the log has a decision that nobody was answered with")
+        return
+    for experiment, arm in answer["experiments"].items():
+        place = f"{experiment} {arm}"
+        flight.by_arm[place] = flight.by_arm.get(place, 0) + 1
+    layers = {each.name: each.layer for each in serving.settings.experiments}
+    told = _place(answer["experiments"], layers)
+    logged = _place(event["experiments"], layers)
+    played = arm_of_track.get(str(answer["track"]), f"track {answer['track']}, of no arm")
+    if not (played == told == logged) or answer["experiments"] != event["experiments"]:
+        flight.disagree(
+            f"listener {user}: was played the track of '{played}', was told "
+            f"{dict(answer['experiments'])}, and the log says {dict(event['experiments'])}"
+        )
+
+
+def _place(arms: Mapping[str, str], layers: Mapping[str, str]) -> str:
+    for experiment, arm in arms.items():
+        if layers.get(experiment) == SERVING:
+            return f"{experiment} {arm}"
+    return DEFAULT

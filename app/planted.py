@@ -1,0 +1,72 @@
+"""Known faults to plant into a running server, so that the canary is seen to find them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple, cast
+
+from app.dispatcher import Dispatcher
+from core.allocation import SERVING, Allocation
+from core.decision import Decision, Feedback
+from events.writer import EventWriter
+
+
+class Plant(NamedTuple):
+    """A fault of the server.
+
+    Attributes:
+        name: In a table.
+        what: What goes wrong, as a clause.
+        plant: Puts it into the server's dispatcher.
+    """
+
+    name: str
+    what: str
+    plant: Callable[[Dispatcher], None]
+
+
+class _Recomputing:
+    """An event log that computes the arm once more, with a salt of its own."""
+
+    def __init__(self, log: EventWriter, allocation: Allocation) -> None:
+        self._log = log
+        self._allocation = allocation
+
+    def append(self, turn: Decision | Feedback) -> None:
+        again = self._allocation.assign(str(turn.user), turn.attributes)
+        self._log.append(replace(turn, assignment=again))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+
+def log_recomputes(dispatcher: Dispatcher) -> None:
+    """The logger asks the hash again, and its copy of the config is another one."""
+    elsewhere = [
+        replace(experiment, salt=f"{experiment.salt} of the logger")
+        for experiment in dispatcher.serving.allocation.experiments
+    ]
+    dispatcher.log = cast("EventWriter", _Recomputing(dispatcher.log, Allocation(elsewhere)))
+
+
+def branches_swapped(dispatcher: Dispatcher) -> None:
+    """Where the server branches on the arm, two branches stand in each other's place."""
+    serving = dispatcher.serving
+    arms = [
+        str(arm.strategy)
+        for experiment in serving.allocation.experiments
+        if experiment.layer == SERVING
+        for arm in experiment.arms
+    ]
+    one, other = arms[0], arms[-1]
+    chains = {**serving.chains, one: serving.chains[other], other: serving.chains[one]}
+    # What one of them answers would be undeclared for the other; such a server has no such check.
+    declared = chains[one].declared | chains[other].declared
+    chains |= {name: replace(chains[name], declared=declared) for name in (one, other)}
+    dispatcher.serving = replace(serving, chains=chains)
+
+
+PLANTS = (
+    Plant("logger recomputes the arm", "the logger asks another salt", log_recomputes),
+    Plant("branches swapped", "two arms are served by each other's strategy", branches_swapped),
+)
+"""Found by the canary; each needs an experiment that names strategies."""

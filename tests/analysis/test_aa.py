@@ -1,0 +1,70 @@
+"""A/A over many salts: uniform where the test is right, and an alarm where it is not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis import aa
+from analysis.statistics.contrast import Contrast
+from analysis.statistics.rules import Fixed
+from events.reader import open_log
+from tests.logs import Plan, listening, write_ours
+
+LISTENERS = {f"{user}": float(value) for user, value in enumerate(
+    np.random.default_rng(7).lognormal(1.0, 0.8, 400)
+)}  # fmt: skip
+
+
+def test_the_p_values_of_nothing_are_uniform() -> None:
+    splits = aa.split_often(LISTENERS, "demo", salts=300)
+
+    assert splits.sound
+    assert splits.listeners == 400
+    assert 0.02 < splits.rejected < 0.08
+    assert splits == aa.split_often(LISTENERS, "demo", salts=300)
+
+
+def test_another_experiment_is_split_otherwise() -> None:
+    one = aa.split_often(LISTENERS, "demo", salts=20)
+
+    assert one.p_values != aa.split_often(LISTENERS, "other", salts=20).p_values
+
+
+def test_a_test_that_is_too_sure_of_itself_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if each of nine sessions were a listener of its own: a third of the true error."""
+
+    class TooSure:
+        def p_value(self, contrast: Contrast) -> float:
+            real = Fixed().p_value(contrast)
+            from scipy import special
+
+            return float(2 * special.ndtr(3 * special.ndtri(real / 2)))
+
+    monkeypatch.setattr(aa, "Fixed", TooSure)
+
+    splits = aa.split_often(LISTENERS, "demo", salts=100)
+
+    assert not splits.sound
+    assert splits.rejected > 0.3
+
+
+def test_listeners_that_are_all_alike_are_no_reason_for_an_error() -> None:
+    splits = aa.split_often({str(user): 1.0 for user in range(50)}, "demo", salts=60)
+
+    assert not splits.sound  # nothing varies, so nothing is tested: say so
+
+
+def test_what_is_compared_is_the_mean_time_of_a_session(tmp_path: Path) -> None:
+    events = listening(Plan(listeners=5))
+    write_ours(tmp_path, events)
+
+    with open_log([tmp_path]) as log:
+        found = aa.mean_times(log)
+
+    user = str(events[0]["user"])
+    mine = [event for event in events if str(event["user"]) == user]
+    sessions: dict[str, float] = {}
+    for event in mine:
+        sessions[event["session"]] = sessions.get(event["session"], 0.0) + (event["time"] or 0.0)
+    assert found[user] == pytest.approx(sum(sessions.values()) / len(sessions))

@@ -1,0 +1,95 @@
+"""The canary, over real HTTP: what is played, told and logged agrees, or it is noticed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.canary import DEFAULT, fly, with_canaries
+from app.dispatcher import Dispatcher
+from app.planted import PLANTS, Plant
+from core.errors import SegueError
+from tests.service import loaded
+
+
+def layered(config: dict[str, Any]) -> None:
+    """Two experiments that share a layer, a label, a holdout and targeting."""
+    arms = {"C": {"strategy": "contextual", "weight": 50},
+            "T1": {"strategy": "improved", "weight": 50}}  # fmt: skip
+    config["experiments"] = [
+        {"name": "one", "slots": [0, 5000], "arms": arms, "traffic": 0.5},
+        {"name": "two", "slots": [5000, 10000], "arms": arms, "targeting": {"country": "NL"}},
+        {"name": "label", "layer": "colour", "arms": {"red": {"weight": 1}}},
+    ]
+    config["holdout"] = {"share": 0.1}
+
+
+def test_arms_agree_for_every_listener(tmp_path: Path) -> None:
+    serving = loaded(tmp_path, layered)
+
+    flight = fly(serving.settings, serving.catalog, tmp_path / "canary", range(300))
+
+    assert flight.wrong == []
+    assert (flight.listeners, flight.disagreeing, flight.missing) == (300, 0, [])
+    assert set(flight.by_arm) == {"one C", "one T1", "two C", "two T1", "label red"}
+    assert 50 < flight.by_arm["two C"] + flight.by_arm["two T1"] < 220
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name.replace(" ", "-"))
+def test_a_server_with_a_fault_is_found_out(plant: Plant, tmp_path: Path) -> None:
+    serving = loaded(tmp_path)
+
+    flight = fly(serving.settings, serving.catalog, tmp_path / "canary", range(60), plant.plant)
+
+    assert flight.disagreeing >= 20
+    assert len(flight.wrong) == 10
+    assert "was played the track of 'fallback" in flight.wrong[0]
+    assert "the log says {'fallback'" in flight.wrong[0]
+
+
+def test_a_line_that_is_not_logged_is_noticed(tmp_path: Path) -> None:
+    serving = loaded(tmp_path)
+
+    def deafen(dispatcher: Dispatcher) -> None:
+        append, heard = dispatcher.log.append, []
+
+        def every_other(turn: Any) -> None:
+            heard.append(turn)
+            if len(heard) % 2:
+                append(turn)
+
+        dispatcher.log.append = every_other  # type: ignore[method-assign]
+
+    flight = fly(serving.settings, serving.catalog, tmp_path / "canary", range(20), deafen)
+
+    assert flight.disagreeing == 10
+    assert "was answered, and no line of the log tells" in flight.wrong[0]
+
+
+def test_an_arm_that_nobody_is_in_is_named(tmp_path: Path) -> None:
+    serving = loaded(tmp_path)
+
+    flight = fly(serving.settings, serving.catalog, tmp_path / "canary", range(1))
+
+    assert len(flight.missing) == 1
+
+
+def test_every_arm_gets_a_track_of_its_own(tmp_path: Path) -> None:
+    serving = loaded(tmp_path, layered)
+
+    tracks, settings = with_canaries(serving.settings, serving.catalog, tmp_path / "canary")
+
+    assert list(tracks) == ["one C", "one T1", "two C", "two T1", DEFAULT]
+    assert len(set(tracks.values())) == len(tracks)
+    assert settings.experiments[2] == serving.settings.experiments[2]
+
+
+def test_a_catalog_with_too_few_tracks_is_refused(tmp_path: Path) -> None:
+    def crowded(config: dict[str, Any]) -> None:
+        arms = {f"T{n}": {"strategy": "random", "weight": 1 / 25} for n in range(25)}
+        config["experiments"] = [{"name": "crowd", "arms": arms}]
+
+    serving = loaded(tmp_path, crowded)
+
+    with pytest.raises(SegueError, match="24 tracks, and 26 arms need one each"):
+        with_canaries(serving.settings, serving.catalog, tmp_path / "canary")

@@ -1,0 +1,102 @@
+"""`segue doctor` as somebody at a terminal meets it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from analysis import mutants
+from cli import doctor, main
+from tests.service import write_config
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short trial, and few faults: each has its own test in test_gates_mutants.py."""
+    monkeypatch.setattr(doctor, "TRIAL_LISTENERS", 150)
+    monkeypatch.setattr(doctor, "TRIAL_SESSIONS", 400)
+    monkeypatch.setattr(doctor, "IDS", 5000)
+    named = {each.name: each for each in mutants.MUTANTS}
+    few = (named["swapped arms"], named["silent fallback"])
+    monkeypatch.setattr(mutants, "MUTANTS", few)
+
+
+def examine(path: Path, *arguments: str) -> Result:
+    return CliRunner(env={"COLUMNS": "200"}).invoke(
+        main.build(),
+        ["doctor", "--config", str(path), "--listeners", "100", "--salts", "60", *arguments],
+    )
+
+
+def parts(result: Result) -> dict[str, Any]:
+    return {part["name"]: part for part in json.loads(result.output)["parts"]}
+
+
+def test_a_sound_config_is_sound(tmp_path: Path) -> None:
+    result = examine(write_config(tmp_path), "--json")
+
+    assert result.exit_code == 0, result.output
+    found = parts(result)
+    assert list(found) == ["canary", "arms", "shares", "a/a", "planted faults"]
+    assert all(part["sound"] for part in found.values())
+    table = {row["fault"]: row["found by"] for row in found["planted faults"]["table"]}
+    assert table == {
+        "swapped arms": "assignment, served",
+        "silent fallback": "fallback",
+        "hidden fallback": "replay",
+        "logger recomputes the arm": "canary",
+        "branches swapped": "canary",
+    }
+    assert not (tmp_path / "log").exists()  # nothing is left behind
+
+
+def test_a_fault_that_nothing_finds_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harmless = mutants.Mutant("harmless", "nothing goes wrong", (), mutants.Sound.copy)
+    monkeypatch.setattr(mutants, "MUTANTS", (harmless,))
+
+    result = examine(write_config(tmp_path))
+
+    assert result.exit_code == 1
+    assert "nothing finds that nothing goes wrong" in result.output
+    assert "Not sound: planted faults." in result.output
+
+
+def test_a_config_whose_arms_are_twins_is_not_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mutants, "MUTANTS", ())
+
+    def twins(config: dict[str, Any]) -> None:
+        config["strategies"]["improved"] = dict(config["strategies"]["contextual"])
+
+    result = examine(write_config(tmp_path, twins), "--json")
+
+    assert result.exit_code == 1
+    found = parts(result)
+    assert "propose the same" in found["arms"]["faults"][0]
+    assert found["canary"]["sound"]
+
+
+def test_a_config_without_experiments_is_examined_by_one_of_its_own(tmp_path: Path) -> None:
+    result = examine(write_config(tmp_path, experiments=[]), "--json")
+
+    assert result.exit_code == 0, result.output
+    rows = parts(result)["planted faults"]["table"]
+    assert {row["found by"] for row in rows} >= {"assignment, served", "replay"}
+
+
+def test_a_faulty_config_ends_with_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_config(tmp_path, default="nobody")
+    monkeypatch.setattr("sys.argv", ["segue", "doctor", "--config", str(path)])
+
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+
+    assert ended.value.code == 2
+    assert "unknown strategy 'nobody'" in capsys.readouterr().err
