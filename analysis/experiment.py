@@ -22,7 +22,7 @@ from analysis.statistics.bootstrap import SMALL, bootstrap_t_lift
 from analysis.statistics.contrast import Contrast, Interval
 from analysis.statistics.corrections import benjamini_hochberg, holm
 from analysis.statistics.cuped import adjust
-from analysis.statistics.rules import AlwaysValid, Fixed, Rule
+from analysis.statistics.rules import ALPHA, AlwaysValid, Fixed, Rule
 from core.allocation import Experiment
 from core.errors import InputError, unknown_name
 from events.reader import Log
@@ -51,6 +51,8 @@ class Asked:
         even_if_invalid: Show effects although a gate failed.
         planned: Listeners of all arms that were planned; None if nobody said.
         planned_by: Where that stands.
+        planned_metric: Name of the metric that the plan was made for; "" if nobody said.
+        planned_alpha: Error rate that the plan was made for.
     """
 
     primary: Metric
@@ -61,6 +63,8 @@ class Asked:
     even_if_invalid: bool = False
     planned: int | None = None
     planned_by: str = ""
+    planned_metric: str = ""
+    planned_alpha: float = ALPHA
 
 
 def find(
@@ -294,6 +298,14 @@ class _Deciding:
                 f"{plan.seen:,} listeners came, {plan.listeners:,} were planned. The fixed "
                 "interval holds for one look; looking until it pleases makes it false."
             )
+        metric, alpha = self.asked.planned_metric, self.asked.planned_alpha
+        if metric and metric != self.asked.primary.name:
+            found.append(
+                f"The plan was made for {metric}, the verdict is about {self.asked.primary.name}: "
+                "a metric that is chosen afterwards proves less than it seems to."
+            )
+        if alpha != ALPHA:
+            found.append(f"The plan was made for an error rate of {alpha:g}; here it is {ALPHA:g}.")
         if self.asked.primary.name == SESSION_TIME.name:
             pairs = [self.question(each, self.column(each), pair) for each in
                      (TIME_PER_SESSION, SESSIONS) for pair in self.pairs]  # fmt: skip

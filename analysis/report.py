@@ -1,10 +1,9 @@
 """The report of a log: every experiment in it, and what the report was made of."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 from analysis.experiment import Asked, find
-from analysis.findings import Findings, Origin, Report
+from analysis.findings import Origin, Report
 from analysis.gates.values import Certificate
 from core.allocation import Experiment
 from events.reader import Log
@@ -14,8 +13,7 @@ def report(
     log: Log,
     certificates: Sequence[Certificate],
     definition_of: Callable[[str], Experiment | None],
-    asked: Asked,
-    planned: Mapping[str, int],
+    asked_of: Callable[[str], Asked],
     origin: Origin,
 ) -> Report:
     """Findings of every experiment that has a certificate.
@@ -24,22 +22,17 @@ def report(
         log: The log that was read.
         certificates: What the gates said; in the order in which experiments are shown.
         definition_of: An experiment's definition by its name; None where it is unknown.
-        asked: What the reader wants to know. Its `planned` goes before `planned`.
-        planned: Experiment -> listeners planned by config.
+        asked_of: What the reader wants to know of an experiment, by its name.
         origin: What the report is made of.
 
     Raises:
         InputError: An arm is not there, or a metric's expression is faulty.
     """
-    found: list[Findings] = []
-    for certificate in certificates:
-        name = certificate.experiment
-        if name is None:
-            continue
-        wanted = asked
-        if asked.planned is None and name in planned:
-            wanted = replace(asked, planned=planned[name], planned_by="config")
-        found.append(find(log, name, certificate, definition_of(name), wanted))
+    names = [each.experiment for each in certificates if each.experiment is not None]
+    found = [
+        find(log, name, certificate, definition_of(name), asked_of(name))
+        for name, certificate in zip(names, certificates, strict=True)
+    ]
     return Report(origin, tuple(found))
 
 

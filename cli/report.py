@@ -2,13 +2,14 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import BaseModel, Field, ValidationError
 from rich.console import Console
 
 from cli.progress import bars
@@ -110,23 +111,35 @@ def report(
             faults.add("--tolerate", unknown_name("gate", gate, known))
     faults.raise_if_any()
     settings = _settings(config)
+    plans = _plans(settings)
     if settings is not None:
         extra = {**settings.report.metrics, **extra}
         primary = primary or settings.report.primary
-    first, others = chosen(extra, primary, faults, "metric")
-    faults.raise_if_any()
+
+    def asked_of(name: str) -> Asked:
+        plan = plans.get(name, Planned())
+        first, others = chosen(extra, primary or plan.metric, faults, "metric")
+        faults.raise_if_any()
+        return Asked(
+            first,
+            others,
+            control,
+            all_pairs,
+            tuple(segment or ()),
+            even_if_invalid,
+            planned=planned or plan.listeners,
+            planned_by="--planned" if planned else "config" if plan.listeners else "",
+            planned_metric=plan.metric or "",
+            planned_alpha=plan.alpha,
+        )
+
+    asked_of("")  # what is wrong with the metrics is better said before the log is read
     kept = kept_beside(
         [*(path for path in log if path.exists()), *(c.parent for c in configs or ())]
     )
     definitions = Definitions.read(kept, {name: arms.split(",") for name, arms in order.items()})
-    asked = Asked(
-        first, others, control, all_pairs, tuple(segment or ()), even_if_invalid, planned,
-        "--planned" if planned else "",
-    )  # fmt: skip
-    found = _made(
-        _Reading(log, gap, catalog, experiment, tolerate or ()), definitions, asked,
-        _planned(settings),
-    )  # fmt: skip
+    reading = _Reading(log, gap, catalog, experiment, tolerate or ())
+    found = _made(reading, definitions, asked_of)
     if html is not None:
         from analysis.showing.page import page
 
@@ -157,7 +170,7 @@ class _Reading:
 
 
 def _made(
-    reading: _Reading, definitions: "Definitions", asked: "Asked", planned: dict[str, int]
+    reading: _Reading, definitions: "Definitions", asked_of: "Callable[[str], Asked]"
 ) -> "Report":
     """Read, check, decide."""
     from analysis.gates.check import check_all
@@ -193,8 +206,7 @@ def _made(
             log,
             certificates,
             lambda name: definitions.experiment(name, deciding_config(log, name)),
-            asked,
-            planned,
+            asked_of,
             origin_of(log, metadata.version("segue"), command),
         )
 
@@ -208,16 +220,25 @@ def _settings(config: Path | None) -> "Settings | None":
     return load_settings(default) if default.exists() else None
 
 
-def _planned(settings: "Settings | None") -> dict[str, int]:
-    """Listeners planned by config, by experiment."""
+class Planned(BaseModel):
+    """What `segue design` wrote into config: the keys that matter here."""
+
+    listeners: int | None = Field(None, ge=2)
+    metric: str | None = None
+    alpha: float = Field(0.05, gt=0, lt=1)
+
+
+def _plans(settings: "Settings | None") -> dict[str, Planned]:
+    """What was planned by config, by experiment."""
     faults, found = Faults(), {}
     for name, plan in (settings.planned if settings else {}).items():
-        count = plan.get("listeners")
-        if isinstance(count, int) and count >= 2:
-            found[name] = count
-        elif count is not None:
-            where = f"{settings.path if settings else ''}: experiments.{name}.planned.listeners"
-            faults.add(where, f"must be a whole number of listeners, at least 2, got {count!r}")
+        try:
+            found[name] = Planned.model_validate(plan)
+        except ValidationError as error:
+            for problem in error.errors():
+                key = ".".join(map(str, problem["loc"]))
+                where = f"{settings.path if settings else ''}: experiments.{name}.planned.{key}"
+                faults.add(where, f"{problem['msg'].lower()}, got {problem['input']!r}")
     faults.raise_if_any()
     return found
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from analysis.mutants import MUTANTS, Mutant, Sound, write
@@ -75,15 +76,13 @@ def test_effects_of_an_invalid_log_are_shown_only_on_demand_and_under_a_banner(
 
 
 def test_the_size_planned_by_config_chooses_the_interval(base: Base, tmp_path: Path) -> None:
-    plan = (base[2] / "config.yaml").read_text().replace("name: fallback", "name: fallback\n"
-                                                         "  planned: {listeners: 300}")  # fmt: skip
-    config = base[2] / "planned.yaml"
-    config.write_text(plan + "report: {metrics: {long: 'CAST(mean_time_all > 2 AS INT)'}}\n")
+    config = with_plan(base, tmp_path, "{listeners: 300, metric: total_time}")
     content = json.loads(report(base[2] / "log", "--config", config, "--json").stdout)
     (findings,) = content["experiments"]
     assert findings["plan"] == {"listeners": 300, "source": "config", "seen": 400 - _absent(base)}
     assert findings["rule"] == "fixed"
     assert "long" in [effect["metric"]["name"] for effect in findings["secondary"]]
+    assert findings["primary"][0]["metric"]["name"] == "total_time"
     by_hand = json.loads(
         report(base[2] / "log", "--config", config, "--planned", 90_000, "--json").stdout
     )
@@ -117,3 +116,27 @@ def test_a_faulty_question_ends_with_2_and_says_what_there_is(
         main.main()
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_plan_that_makes_no_sense_is_named_with_its_place(base: Base, tmp_path: Path) -> None:
+    config = with_plan(base, tmp_path, "{listeners: many}")
+    error = report(base[2] / "log", "--config", config).exception
+    assert f"{config}: experiments.fallback.planned.listeners: input should be a" in str(error)
+
+
+def test_a_verdict_about_another_metric_than_planned_says_so(base: Base, tmp_path: Path) -> None:
+    config = with_plan(base, tmp_path, "{listeners: 300, metric: total_time}")
+    result = report(base[2] / "log", "--config", config, "--primary", "tracks")
+    assert "The plan was made for total_time, the verdict is about tracks" in " ".join(
+        result.output.split()
+    )
+
+
+def with_plan(base: Base, folder: Path, plan: str) -> Path:
+    """The log's config with a plan for its experiment, and a metric of its own."""
+    content = yaml.safe_load((base[2] / "config.yaml").read_text())
+    content["experiments"][0]["planned"] = yaml.safe_load(plan)
+    content["report"] = {"metrics": {"long": "CAST(mean_time_all > 2 AS INT)"}}
+    path = folder / "planned.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
