@@ -1,0 +1,255 @@
+"""Any story of requests, silences, reloads and faults: the log, the state and a plain model agree.
+
+The model below says in a page of plain Python what a history, a session and a reset are; Hypothesis
+looks for a story in which the dispatcher does anything else.
+"""
+
+import json
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as some
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from app.dispatcher import Dispatcher
+from app.meters import Meters
+from app.requests import Heard, Recommend
+from app.serving import Serving
+from app.state import MemoryState
+from core.errors import Exhausted, LogUnwritable
+from core.listener import unpack
+from events.writer import EventWriter
+from tests.service import CONFIG, Clock, loaded
+
+HISTORY = 3
+GAP_S = 100
+FIRST: dict[str, Any] = CONFIG["experiments"][0]
+LABEL = {
+    "name": "label",
+    "layer": "client",
+    "arms": {"A": {"weight": 50}, "B": {"weight": 50}},
+    "targeting": {"country": "nl"},
+}
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "first": [FIRST],
+    "half": [{**FIRST, "traffic": 0.5}],
+    "second version": [{**FIRST, "version": 2}],
+    "with a label": [FIRST, LABEL],
+    "nothing": [],
+}
+USERS = some.sampled_from([1, 2, "3"])
+TRACKS = some.sampled_from([1000, 1070, 1200, "elsewhere"])
+TIMES = some.sampled_from([0.0, 0.25, 1.0])
+ATTRIBUTES = some.sampled_from([None, {"country": "nl"}, {"country": "de"}])
+FORCED = some.sampled_from([None, None, None, {"fallback": "T1"}])
+EVERYTHING = tuple(1000 + 10 * index for index in range(24))
+
+
+class Unwritable(EventWriter):
+    """A log that takes no line while `full`."""
+
+    full = False
+
+    def append(self, turn: Any) -> None:
+        if self.full:
+            raise LogUnwritable("the disk is full")
+        super().append(turn)
+
+
+@dataclass
+class Known:
+    """What should be known of a listener."""
+
+    listens: list[tuple[Any, float]] = field(default_factory=list)
+    in_session: int = 0
+    session: str = ""
+    turn: int = 0
+    seen_ms: int = 0
+    lived_through: set[tuple[str, int]] = field(default_factory=set)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _servings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    for name, experiments in VARIANTS.items():
+        for resetting in (False, True):
+            state = {
+                "history": HISTORY,
+                "session_gap_s": GAP_S,
+                "reset_state_on_new_experiment": resetting,
+            }
+            folder = tmp_path_factory.mktemp("variant")
+            Story.servings[name, resetting] = loaded(folder, experiments=experiments, state=state)
+
+
+class Story(RuleBasedStateMachine):
+    """Whatever may happen to a dispatcher, beside a model of what should come of it."""
+
+    servings: dict[tuple[str, bool], Serving] = {}  # noqa: RUF012 (filled once, by the fixture)
+
+    @initialize(name=some.sampled_from(list(VARIANTS)), resetting=some.booleans())
+    def start(self, name: str, resetting: bool) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.clock = Clock()
+        self.log = Unwritable(Path(self.folder.name), 2_000, self.clock)
+        self.serving, self.resetting = self.servings[name, resetting], resetting
+        self.dispatcher = Dispatcher(
+            self.serving, MemoryState(99, 1e9, lambda: 0.0), self.log, Meters(), self.clock
+        )
+        self.known: dict[str, Known] = {}
+        self.events: list[dict[str, Any]] = []
+        self.entered = 0
+
+    def teardown(self) -> None:
+        self.log.close()
+        self.folder.cleanup()
+
+    @rule(name=some.sampled_from(list(VARIANTS)), resetting=some.booleans())
+    def reload(self, name: str, resetting: bool) -> None:
+        self.serving, self.resetting = self.servings[name, resetting], resetting
+        self.dispatcher.serve(self.serving)
+
+    @rule(seconds=some.sampled_from([0, 1, GAP_S, GAP_S + 1]))
+    def pass_time(self, seconds: int) -> None:
+        self.clock.tick(seconds)
+
+    @rule(full=some.booleans())
+    def fill_or_clear_the_disk(self, full: bool) -> None:
+        self.log.full = full
+
+    @rule(
+        user=USERS, track=some.none() | TRACKS, time=TIMES, attributes=ATTRIBUTES, forced=FORCED,
+        greedy=some.booleans(), key=some.none() | some.text("k", min_size=1, max_size=3),
+    )  # fmt: skip
+    def recommend(
+        self,
+        user: Any,
+        track: Any,
+        time: float,
+        attributes: Any,
+        forced: Any,
+        greedy: bool,
+        key: Any,
+    ) -> None:
+        ask = Recommend(
+            user=user,
+            track=track,
+            time=None if track is None else time,
+            exclude=EVERYTHING if greedy else (),
+            attributes=attributes,
+        )
+        forced = self.possible(forced)
+        if greedy or self.log.full:
+            with pytest.raises((Exhausted, LogUnwritable)):
+                self.dispatcher.recommend(ask, 0.0, key, forced)
+            return
+        decision = self.dispatcher.recommend(ask, 0.0, key, forced)
+        event = self.takes_place(user, track, time, attributes, forced, decision.id)
+        assert event["message"] == "next"
+        assert event["recommendation"] == decision.tracks[0]
+        assert event["strategy"] == decision.strategy
+        assert event.get("key") == key
+
+    @rule(
+        user=USERS, track=TRACKS, time=TIMES, attributes=ATTRIBUTES, forced=FORCED,
+        final=some.booleans(),
+    )  # fmt: skip
+    def feedback(
+        self, user: Any, track: Any, time: float, attributes: Any, forced: Any, final: bool
+    ) -> None:
+        heard = Heard(user=user, track=track, time=time, final=final, attributes=attributes)
+        forced = self.possible(forced)
+        if self.log.full:
+            with pytest.raises(LogUnwritable):
+                self.dispatcher.feedback(heard, 0.0, None, forced)
+            return
+        turn = self.dispatcher.feedback(heard, 0.0, None, forced)
+        event = self.takes_place(user, track, time, attributes, forced, turn.id)
+        assert event["message"] == ("last" if final else "heard")
+        if final:
+            known = self.known[str(user)]
+            known.session, known.in_session = "", 0
+
+    def possible(self, forced: dict[str, str] | None) -> dict[str, str] | None:
+        return forced if forced and "fallback" in self.serving.lineages else None
+
+    def takes_place(
+        self,
+        user: Any,
+        track: Any,
+        time: float,
+        attributes: Any,
+        forced: Any,
+        id: str,  # noqa: A002
+    ) -> dict[str, Any]:
+        """Let the model live through a turn; the event must tell the same."""
+        arms = self.serving.allocation.assign(str(user), attributes, forced).arms
+        versions = {each.name: each.version for each in self.serving.settings.experiments}
+        mine = {(name, versions[name]) for name in arms}
+        known = self.known.get(str(user), Known())
+        enters = not forced and not mine <= known.lived_through
+        resets = enters and self.resetting and known.turn > 0
+        if resets:
+            known = Known()
+        if enters:
+            self.entered += len(mine - known.lived_through)
+            known.lived_through |= mine
+        if known.session and self.clock.at_ms - known.seen_ms > GAP_S * 1000:
+            known.session, known.in_session = "", 0
+        if track is not None:
+            known.listens = [*known.listens, (track, time)][-HISTORY:]
+            known.in_session = min(known.in_session + 1, HISTORY)
+        known.session = known.session or id
+        known.turn += 1
+        known.seen_ms = self.clock.at_ms
+        self.known[str(user)] = known
+        event = self.newest_event()
+        expected = {
+            "user": user, "track": track, "time": None if track is None else time,
+            "timestamp": self.clock.at_ms, "decision": id, "session": known.session,
+            "turn": known.turn, "config": self.serving.digest, "experiments": arms,
+            "forced": forced is not None,
+        }  # fmt: skip
+        assert {key: event[key] for key in expected} == expected
+        assert event.get("reset", False) is resets
+        assert event.get("attributes") == attributes
+        return event
+
+    def newest_event(self) -> dict[str, Any]:
+        lines = [
+            line
+            for path in sorted(Path(self.folder.name).glob("*.jsonl"))
+            for line in path.read_bytes().splitlines()
+        ]
+        self.events = [json.loads(line) for line in lines]
+        return self.events[-1]
+
+    @invariant()
+    def nothing_but_what_was_acknowledged_is_in_log_and_state(self) -> None:
+        if not hasattr(self, "known"):
+            return
+        assert len(self.events) == self.log.lines
+        assert len(self.dispatcher.state) == len(self.known)
+        for user, known in self.known.items():
+            history = self.dispatcher.state.get(user)
+            assert history is not None
+            ids = history.catalog.ids
+            found = [unpack(word) for word in history.listens]
+            assert [
+                ("elsewhere" if listen.track < 0 else ids[listen.track], listen.time)
+                for listen in found
+            ] == known.listens
+            assert len(found) - history.session_start == known.in_session
+            assert (history.turn, history.session) == (known.turn, known.session)
+
+    @invariant()
+    def everybody_is_counted_once_for_each_experiment_entered(self) -> None:
+        if hasattr(self, "known"):
+            assert self.dispatcher.meters.listeners.total() == self.entered
+
+
+class TestStories(Story.TestCase):  # type: ignore[misc, name-defined]
+    settings = settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
