@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -12,10 +11,11 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from app.api import Api, Headers, too_large
+from app.described import Described, Next, Recommended, Reloaded, Taken, gives, takes
 from app.front import UNEXPECTED, answer, refused
 from app.meters import Collector
 from app.replies import Refusal, Reply, error_body
-from app.requests import MAX_BODY, Heard, Played, Recommend, field_of, schema_of
+from app.requests import MAX_BODY, Heard, Played, Recommend, field_of
 from app.running import Running, running
 from core.errors import InputError
 
@@ -32,17 +32,17 @@ def add_routes(app: FastAPI) -> None:
 
 
 def _add_ours(app: FastAPI) -> None:
-    @app.post("/recommend", openapi_extra=_takes(Recommend), responses=_ERRORS)
+    @app.post("/recommend", openapi_extra=takes(Recommend), responses=gives(Recommended))
     async def recommend(request: Request) -> Response:
         """The next track for a listener, who may have just heard one."""
         return await _answered(request, _api(request).recommend)
 
-    @app.post("/feedback", openapi_extra=_takes(Heard), responses=_ERRORS)
+    @app.post("/feedback", openapi_extra=takes(Heard), responses=gives(Taken))
     async def feedback(request: Request) -> Response:
         """What a listener heard, when no further track is wanted."""
         return await _answered(request, _api(request).feedback)
 
-    @app.get("/tracks/{track}", responses=_ERRORS)
+    @app.get("/tracks/{track}", responses=gives(Described))
     async def track(request: Request, track: str) -> Response:
         """A track's artist and title."""
         return _track(request, track)
@@ -59,18 +59,28 @@ def _add_the_predecessors(app: FastAPI) -> None:
         """Whether anybody is there."""
         return {"status": "alive", "message": "Segue: next-track recommendations"}
 
-    @app.get("/track/{track}", tags=["predecessor"], responses=_ERRORS)
+    @app.get("/track/{track}", tags=["predecessor"], responses=gives(Described))
     async def track(request: Request, track: str) -> Response:
         """A track's artist and title."""
         return _track(request, track)
 
-    @app.post("/next/{user}", tags=["predecessor"], openapi_extra=_takes(Played), responses=_ERRORS)
+    @app.post(
+        "/next/{user}",
+        tags=["predecessor"],
+        openapi_extra=takes(Played),
+        responses=gives(Next),
+    )
     async def next_track(request: Request, user: str) -> Response:
         """The next track after one that was heard."""
         api = _api(request)
         return await _answered(request, lambda body, headers: api.next(user, body, headers))
 
-    @app.post("/last/{user}", tags=["predecessor"], openapi_extra=_takes(Played), responses=_ERRORS)
+    @app.post(
+        "/last/{user}",
+        tags=["predecessor"],
+        openapi_extra=takes(Played),
+        responses=gives(Taken),
+    )
     async def last_track(request: Request, user: str) -> Response:
         """What was heard last in a session."""
         api = _api(request)
@@ -98,7 +108,7 @@ def _add_watching(app: FastAPI) -> None:
 
 
 def _add_admin(app: FastAPI) -> None:
-    @app.post("/admin/reload", tags=["operations"], responses=_ERRORS)
+    @app.post("/admin/reload", tags=["operations"], responses=gives(Reloaded))
     async def reload(request: Request) -> Response:
         """Serve what the config file says now; with `Authorization: Bearer` and the token.
 
@@ -173,33 +183,3 @@ def _track(request: Request, track: str) -> Response:
 def _json(reply: Reply) -> Response:
     headers = dict(reply.headers)
     return Response(reply.body, reply.status, headers, media_type="application/json")
-
-
-def _takes(model: type[Any]) -> dict[str, Any]:
-    """The body of a route that reads its own, for OpenAPI."""
-    schema = schema_of(model)
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {
-        "description": "The request is at fault; nothing was changed.",
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "error": {
-                            "type": "object",
-                            "properties": {
-                                "code": {"type": "string"},
-                                "message": {"type": "string"},
-                                "field": {"type": ["string", "null"]},
-                            },
-                        }
-                    },
-                }
-            }
-        },
-    }
-}

@@ -1,0 +1,95 @@
+"""OpenAPI: what it says of each route is what the route takes and gives."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from starlette.testclient import TestClient
+
+from tests.service import running
+
+TOKEN = {"Authorization": "Bearer token"}
+HEARD = {"user": 7, "track": 1000, "time": 0.5}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGUE_ADMIN_TOKEN", "token")
+        folder: Path = tmp_path_factory.mktemp("openapi")
+        with running(folder) as made:
+            yield made
+
+
+CASES: list[tuple[str, str, str, Any]] = [
+    ("post", "/recommend", "/recommend", {"user": 7}),
+    ("post", "/recommend", "/recommend", {**HEARD, "n": 3, "exclude": ["x"], "explain": True}),
+    ("post", "/feedback", "/feedback", {**HEARD, "final": True}),
+    ("get", "/tracks/{track}", "/tracks/1000", None),
+    ("get", "/experiments", "/experiments", None),
+    ("get", "/track/{track}", "/track/1000", None),
+    ("post", "/next/{user}", "/next/7", {"track": 1000, "time": 0.5}),
+    ("post", "/last/{user}", "/last/7", {"track": 1000, "time": 0.5}),
+    ("post", "/admin/reload", "/admin/reload", None),
+]
+
+
+def valid(client: TestClient, instance: Any, schema: dict[str, Any]) -> None:
+    """Against the schema, where an undescribed key is a fault too."""
+    document = client.get("/openapi.json").json()
+    closed = {
+        name: {**model, "additionalProperties": model.get("additionalProperties", False)}
+        for name, model in document["components"]["schemas"].items()
+    }
+    jsonschema.validate(instance, {**schema, "components": {"schemas": closed}})
+
+
+@pytest.mark.parametrize(("method", "route", "path", "body"), CASES)
+def test_answers_are_as_described(
+    client: TestClient, method: str, route: str, path: str, body: Any
+) -> None:
+    described = client.get("/openapi.json").json()["paths"][route][method]
+    if body is not None:
+        jsonschema.validate(body, described["requestBody"]["content"]["application/json"]["schema"])
+    response = client.request(method, path, json=body, headers=TOKEN)
+    assert response.status_code == 200
+    schema = described["responses"]["200"]["content"]["application/json"]["schema"]
+    assert schema
+    valid(client, response.json(), schema)
+
+
+@pytest.mark.parametrize(
+    ("method", "route", "path", "body"),
+    [
+        ("post", "/recommend", "/recommend", {"user": 7.5}),
+        ("post", "/feedback", "/feedback", {"user": 7}),
+        ("get", "/tracks/{track}", "/tracks/nowhere", None),
+        ("post", "/next/{user}", "/next/7", {}),
+        ("post", "/admin/reload", "/admin/reload", None),
+    ],
+)
+def test_errors_are_as_described(
+    client: TestClient, method: str, route: str, path: str, body: Any
+) -> None:
+    described = client.get("/openapi.json").json()["paths"][route][method]
+    response = client.request(method, path, json=body)
+    assert 400 <= response.status_code < 500
+    schema = described["responses"]["4XX"]["content"]["application/json"]["schema"]
+    valid(client, response.json(), schema)
+
+
+@pytest.mark.parametrize("route", ["/recommend", "/feedback", "/next/{user}", "/last/{user}"])
+def test_headers_are_described(client: TestClient, route: str) -> None:
+    described = client.get("/openapi.json").json()["paths"][route]["post"]["parameters"]
+    headers = {parameter["name"] for parameter in described if parameter["in"] == "header"}
+    assert headers == {"Idempotency-Key", "Segue-Force"}
+
+
+def test_every_route_is_described(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    assert {route for _, route, _, _ in CASES} < set(document["paths"])
+    for route, methods in document["paths"].items():
+        for method, described in methods.items():
+            assert described["description"], f"{method} {route}"
