@@ -1,8 +1,8 @@
 """What it costs to have a world: making it, finding nearest tracks, and finding them in the cache.
 
 Run with `python -m benchmarks.nearest [FOLDER]`: on the world of a folder, or else on an invented
-one of 50,000 tracks and 10,000 listeners of 3 interests. Seconds on the clock count on a quiet machine only; those of CPU, of
-all threads together, nearly always.
+one of 50,000 tracks and 10,000 listeners of 3 interests. On a busy machine look at the seconds of
+CPU, all threads together, and not at those on the clock.
 """
 
 import sys
