@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from rich.console import Console
 
 from cli.progress import bars
+from cli.window import Since, Until, window
 from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ def report(
             "Until they came, intervals are always-valid.",
         ),
     ] = None,
+    since: Since = None,
+    until: Until = None,
     gap: Annotated[
         float, typer.Option(min=0.001, help="Minutes of silence that end a session.")
     ] = 30.0,
@@ -138,7 +141,7 @@ def report(
         [*(path for path in log if path.exists()), *(c.parent for c in configs or ())]
     )
     definitions = Definitions.read(kept, {name: arms.split(",") for name, arms in order.items()})
-    reading = _Reading(log, gap, catalog, experiment, tolerate or ())
+    reading = _Reading(log, gap, *window(since, until), catalog, experiment, tolerate or ())
     found = _made(reading, definitions, asked_of)
     if html is not None:
         from analysis.showing.page import page
@@ -164,6 +167,8 @@ class _Reading:
 
     logs: list[Path]
     gap_minutes: float
+    since_ms: int | None
+    until_ms: int | None
     catalog: Path | None
     experiments: list[str] | None
     tolerated: Sequence[str]
@@ -184,7 +189,14 @@ def _made(
     gap_s = 60 * reading.gap_minutes
     with (
         bars() as progress,
-        open_log(reading.logs, gap_s=gap_s, catalog=catalog, progress=progress) as log,
+        open_log(
+            reading.logs,
+            gap_s=gap_s,
+            since_ms=reading.since_ms,
+            until_ms=reading.until_ms,
+            catalog=catalog,
+            progress=progress,
+        ) as log,
     ):
         there = list(log.experiments())
         if not there:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ import typer
 from rich.console import Console
 
 from cli.progress import bars
+from cli.window import Since, Until, window
 from core.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,13 +27,6 @@ Logs = Annotated[
 ]
 CatalogOption = Annotated[Path, typer.Option("--catalog", help="The catalog, JSON lines.")]
 To = Annotated[Path, typer.Option("--to", help="Folder to write to; made if missing.")]
-Since = Annotated[
-    str | None,
-    typer.Option(
-        help="Only sessions that began then or later: 2026-11-01 or 2026-11-01T12:00, UTC."
-    ),
-]
-Until = Annotated[str | None, typer.Option(help="Only sessions that began before.")]
 Arms = Annotated[str | None, typer.Option(help="Only turns of these arms: `fallback=T1,random=C`.")]
 MinTime = Annotated[
     float, typer.Option(min=0, max=1, help="Leave out listens that heard a smaller share.")
@@ -234,18 +227,5 @@ def _selection(
         if not equals or not arm:
             raise InputError.one("--arms", f"must be EXPERIMENT=ARM,..., got {pair!r}")
         chosen.setdefault(experiment, []).append(arm)
-    return Selection(
-        _at_ms("--since", since), _at_ms("--until", until), chosen, min_time, inverse, most
-    )
-
-
-def _at_ms(option: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InputError.one(
-            option, f"must be a time as 2026-11-01 or 2026-11-01T12:00, got {text!r}"
-        ) from error
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    since_ms, until_ms = window(since, until)
+    return Selection(since_ms, until_ms, chosen, min_time, inverse, most)

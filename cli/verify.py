@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from cli.progress import bars
+from cli.window import Since, Until, window
 from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def verify(
             "against the hash's own counts."
         ),
     ] = None,
+    since: Since = None,
+    until: Until = None,
     tolerate: Annotated[
         list[str] | None,
         typer.Option(help="A gate whose failure you have looked into and accept; repeatable."),
@@ -64,8 +67,12 @@ def verify(
             faults.add("--tolerate", unknown_name("gate", name, known))
     arms = _botify_arms(botify_arms or (), faults)
     faults.raise_if_any()
+    since_ms, until_ms = window(since, until)
     everybody = _listeners(listeners) if listeners else None
-    with bars() as progress, open_log(logs, progress=progress) as log:
+    with (
+        bars() as progress,
+        open_log(logs, since_ms=since_ms, until_ms=until_ms, progress=progress) as log,
+    ):
         kept = kept_beside([*logs, *(folder.parent for folder in configs or ())])
         definitions = Definitions.read(kept, arms)
         running = list(log.experiments())
