@@ -1,6 +1,8 @@
 """Candidates: the tracks that a strategy proposes, and how likely each is."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 import numpy as np
 import numpy.typing as npt
@@ -29,12 +31,14 @@ class Candidates:
         weights: Weights | None = None,
         source: str | None = None,
         _gaps: Sequence[int] = (),
+        running: Sequence[float] | None = None,
     ) -> None:
+        """Build them; `running` is the running sum of the weights, where the maker has it."""
         self.tracks = tracks
         self.weights = weights
         self.source = source
         self._gaps = _gaps  # sorted indices missing from a range, so that excluding copies nothing
-        self._cumulative: Weights | None = None
+        self._cumulative: Sequence[float] | Weights | None = running
 
     @classmethod
     def of(cls, tracks: Tracks, weights: Iterable[float] | None = None) -> "Candidates | None":
@@ -50,10 +54,10 @@ class Candidates:
 
     def at(self, position: int) -> int:
         """Catalog index of the track at `position`, in 0..len-1."""
-        for gap in self._gaps:
-            if position < gap:
-                break
-            position += 1
+        gaps = self._gaps
+        if gaps:
+            before = range(len(gaps))  # how many of the gaps come before the position
+            position += bisect_right(before, position, key=lambda number: gaps[number] - number)
         return int(self.tracks[position])
 
     def listed(self) -> list[int]:
@@ -74,17 +78,19 @@ class Candidates:
 
     def __contains__(self, track: int) -> bool:
         if isinstance(self.tracks, range):
-            return track in self.tracks and track not in self._gaps
-        return track in self.listed()
+            gap = bisect_left(self._gaps, track)
+            return track in self.tracks and self._gaps[gap : gap + 1] != [track]
+        return track in self._uncopied()
 
     def chance_of(self, track: int) -> float:
         """Chance of one track, 0 where it is not among these."""
         if self.weights is None:
             return 1.0 / len(self) if track in self else 0.0
-        mine = self.listed()
-        if track not in mine:
+        try:
+            position = self._uncopied().index(track)
+        except ValueError:
             return 0.0
-        return float(self.weights[mine.index(track)]) / float(self.cumulative()[-1])
+        return float(self.weights[position]) / float(self.cumulative()[-1])
 
     def chances(self) -> Weights:
         """Chance of each track in the order of `listed()`: float64, sum 1."""
@@ -93,7 +99,7 @@ class Candidates:
         chances: Weights = self.weights / self.weights.sum()
         return chances
 
-    def cumulative(self) -> Weights:
+    def cumulative(self) -> Sequence[float] | Weights:
         """Running sum of the weights, for drawing; computed once."""
         if self._cumulative is None:
             assert self.weights is not None
@@ -111,27 +117,51 @@ class Candidates:
                 return None
             return Candidates(span, None, self.source, gaps)
         unwanted = tracks if isinstance(tracks, set | frozenset) else set(tracks)
-        mine = self.listed()
+        mine = self._uncopied()
         if self.weights is None:
-            kept = [track for track in mine if track not in unwanted]
-            if len(kept) == len(mine):
-                return self
-            return Candidates(kept, None, self.source) if kept else None
-        keep = [position for position, track in enumerate(mine) if track not in unwanted]
-        if len(keep) == len(mine):
-            return self
-        if not keep:
-            return None
-        return Candidates([mine[k] for k in keep], self.weights[keep], self.source)
+            return self._only([track for track in mine if track not in unwanted])
+        return self._at_only([k for k, track in enumerate(mine) if track not in unwanted])
 
     def shared_with(self, other: "Candidates") -> "Candidates | None":
         """Only what `other` has too, as likely among each other as here; None when nothing is."""
-        if isinstance(other.tracks, range):
-            return self.without(other._gaps)
+        lacking = other.lacking()
+        if lacking is not None:
+            return self.without(lacking)
         if isinstance(self.tracks, range):
             mine = [track for track in other.listed() if track in self]
             return Candidates(mine, None, self.source) if mine else None
-        return self.without(set(self.listed()).difference(other.listed()))
+        mine, wanted = self._uncopied(), other.as_set()
+        if self.weights is None:
+            return self._only([track for track in mine if track in wanted])
+        return self._at_only([k for k, track in enumerate(mine) if track in wanted])
+
+    def lacking(self) -> Collection[int] | None:
+        """What the catalog has and these have not, if these are all the rest; None for a list."""
+        return self._gaps if isinstance(self.tracks, range) else None
+
+    def as_set(self) -> AbstractSet[int]:
+        """All tracks, without their order."""
+        return set(self._uncopied())
+
+    def _only(self, kept: list[int]) -> "Candidates | None":
+        """These of the tracks, which are alike; itself if that is all of them."""
+        if len(kept) == len(self.tracks):
+            return self
+        return Candidates(kept, None, self.source) if kept else None
+
+    def _at_only(self, positions: list[int]) -> "Candidates | None":
+        """The tracks at these positions with their weights; itself if that is all of them."""
+        assert self.weights is not None
+        if len(positions) == len(self.tracks):
+            return self
+        if not positions:
+            return None
+        mine = self._uncopied()
+        return Candidates([mine[k] for k in positions], self.weights[positions], self.source)
+
+    def _uncopied(self) -> list[int]:
+        """All tracks in order, to be looked at only."""
+        return self.tracks if isinstance(self.tracks, list) else self.listed()
 
     def named(self, source: str) -> "Candidates":
         """The same, marked as coming from `source` unless it already says whence it comes."""

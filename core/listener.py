@@ -208,24 +208,22 @@ class Listener:
 
     def last_listen(self, at_least: float = 0.0, in_session: bool = False) -> Listen | None:
         """The newest listen of a known track heard for `at_least`."""
+        # Not by way of `listens`: unpacking a hundred takes longer than all else of a decision.
         start = self.session_start if in_session else 0
         for position in range(len(self.packed) - 1, start - 1, -1):
-            listen = unpack(self.packed[position])
-            if listen.track != UNKNOWN and listen.time >= at_least:
-                return listen
+            word = self.packed[position]
+            if word > _TIME_MASK and (word & _TIME_MASK) / _TIME_UNITS >= at_least:
+                return unpack(word)
         return None
 
     def best_listen(self, at_least: float = 0.0, in_session: bool = False) -> Listen | None:
         """The listen of a known track heard longest; the newest of equals."""
-        best: Listen | None = None
-        for listen in self.session if in_session else self.listens:
-            if (
-                listen.track != UNKNOWN
-                and listen.time >= at_least
-                and (best is None or listen.time >= best.time)
-            ):
-                best = listen
-        return best
+        best, most = 0, -1
+        for word in self.packed[self.session_start :] if in_session else self.packed:
+            time = word & _TIME_MASK
+            if time >= most and word > _TIME_MASK:
+                best, most = word, time
+        return unpack(best) if best and most / _TIME_UNITS >= at_least else None
 
     def artist_counts(self, catalog: "Catalog", in_session: bool = False) -> Counter[int]:
         """How often each artist (by its index) was played."""
@@ -237,11 +235,11 @@ class Listener:
         """How many of the newest listens of the session, in a row, were heard less than `below`."""
         streak = 0
         for position in range(len(self.packed) - 1, self.session_start - 1, -1):
-            if unpack(self.packed[position]).time >= below:
+            if (self.packed[position] & _TIME_MASK) / _TIME_UNITS >= below:
                 break
             streak += 1
         return streak
 
 
 def _tracks(packed: Sequence[int]) -> frozenset[int]:
-    return frozenset([(word >> 32) - 1 for word in packed if word >> 32])
+    return frozenset([above - 1 for word in packed if (above := word >> 32)])

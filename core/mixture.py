@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Collection, Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
@@ -51,15 +52,10 @@ class Mixture(Candidates):
         return getattr(self, name)
 
     def __len__(self) -> int:
-        whole = next((part for part in self.parts if isinstance(part.tracks, range)), None)
-        others = (part.listed() for part in self.parts if not isinstance(part.tracks, range))
-        if whole is None:
-            return len(set().union(*others))
-        # Only what stands in a gap of the catalog can add to it.
-        gaps = set(whole._gaps).intersection(
-            *(part._gaps for part in self.parts if isinstance(part.tracks, range))
-        )
-        return len(whole.tracks) - len(gaps.difference(*others))
+        for part in self.parts:
+            if isinstance(part.tracks, range):
+                return len(part.tracks) - len(self.lacking() or ())
+        return len(self.as_set())
 
     def __contains__(self, track: int) -> bool:
         return any(track in part for part in self.parts)
@@ -73,9 +69,31 @@ class Mixture(Candidates):
 
     def without(self, tracks: Collection[int]) -> Candidates | None:
         """The same without `tracks`, the chances left as they were among each other."""
+        return self._with_parts([part.without(tracks) for part in self.parts])
+
+    def shared_with(self, other: Candidates) -> Candidates | None:
+        """Only what `other` has too, the chances left as they were among each other."""
+        return self._with_parts([part.shared_with(other) for part in self.parts])
+
+    def lacking(self) -> Collection[int] | None:
+        """What the catalog has and these have not, if the catalog is a part; None otherwise."""
+        gaps = [gap for part in self.parts if (gap := part.lacking()) is not None]
+        if not gaps:
+            return None
+        if not all(gaps):
+            return ()  # a part without gaps has all that the others lack
+        # Only what stands in a gap of the catalog can be added by a list.
+        lists = [part.as_set() for part in self.parts if part.lacking() is None]
+        return set(gaps[0]).intersection(*gaps[1:]).difference(*lists)
+
+    def as_set(self) -> AbstractSet[int]:
+        """All tracks, without their order."""
+        return set().union(*(part.listed() for part in self.parts))
+
+    def _with_parts(self, narrowed: list[Candidates | None]) -> Candidates | None:
+        """What is left of each part, by the share of it that is left."""
         kept = []
-        for part, share in zip(self.parts, self._shares, strict=True):
-            left = part.without(tracks)
+        for part, left, share in zip(self.parts, narrowed, self._shares, strict=True):
             if left is part:
                 kept.append((left, share))
             elif left is not None:

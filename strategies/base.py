@@ -8,7 +8,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr
 from pydantic.fields import FieldInfo
 
-from core.candidates import Candidates, Weights
+from core.candidates import Candidates, Tracks, Weights
 from core.catalog import Catalog
 from core.listener import Listener
 from core.lists import Lists
@@ -118,10 +118,17 @@ def unheard_of(candidates: Candidates, listener: Listener, unheard: Unheard) -> 
     """What is left of the candidates when what was heard is left out; None if nothing is."""
     if unheard == "none":
         return candidates
-    left = candidates.without(listener.heard if unheard == "history" else listener.heard_in_session)
+    left = candidates.without(_heard(listener, unheard))
     if left is None:
-        listener.note("everything that might play was heard")
+        listener.note(_ALL_HEARD)
     return left
+
+
+_ALL_HEARD = "everything that might play was heard"
+
+
+def _heard(listener: Listener, unheard: Unheard) -> frozenset[int]:
+    return listener.heard if unheard == "history" else listener.heard_in_session
 
 
 def from_list(
@@ -130,26 +137,36 @@ def from_list(
     """What `params` make of an ordered list: the unheard part, then the chances; None if empty."""
     if candidates is None:
         return None
-    candidates = unheard_of(candidates, listener, params.unheard)
-    if candidates is None:
-        return None
     if params.draw == "first":
-        return Candidates([candidates.at(0)], None, candidates.source)
-    if params.draw == "rank":
-        return Candidates(candidates.tracks, by_rank(len(candidates)), candidates.source)
-    return candidates
+        return _first(candidates, listener, params.unheard)
+    left = unheard_of(candidates, listener, params.unheard)
+    return left if left is None or params.draw == "uniform" else by_rank(left.tracks, left.source)
 
 
-_RANKED: dict[int, Weights] = {}
+def _first(candidates: Candidates, listener: Listener, unheard: Unheard) -> Candidates | None:
+    """The first unheard one; the rest of the list is not even looked at."""
+    if unheard == "none":
+        return Candidates(candidates.first(1), None, candidates.source)
+    heard = _heard(listener, unheard)
+    for track in candidates.listed():
+        if track not in heard:
+            return Candidates([track], None, candidates.source)
+    listener.note(_ALL_HEARD)
+    return None
 
 
-def by_rank(size: int) -> Weights:
-    """Weights 1 / rank, rank from 1: float64, (size,)."""
-    weights = _RANKED.get(size)
-    if weights is None:
-        weights = _RANKED[size] = 1.0 / np.arange(1, size + 1)
+_RANKED: dict[int, tuple[Weights, list[float]]] = {}
+
+
+def by_rank(tracks: Tracks, source: str | None = None) -> Candidates:
+    """The same tracks in the same order, their weights 1 / rank, rank from 1."""
+    size = len(tracks)
+    if size not in _RANKED:
+        weights: Weights = 1.0 / np.arange(1, size + 1)
         weights.setflags(write=False)
-    return weights
+        _RANKED[size] = weights, np.cumsum(weights).tolist()
+    weights, running = _RANKED[size]
+    return Candidates(tracks, weights, source, running=running)
 
 
 def named_in(params: BaseModel, kind: str) -> list[tuple[str, str]]:

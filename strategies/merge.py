@@ -88,8 +88,9 @@ class Merge:
             listener.note("merges '{}' with weight {}", member.name, weight)
             ranked = candidates.first(self.params.depth)
             # The sum of scores is a mixture of lists, each drawn by its own scores.
-            share = weight * self._totals[len(ranked) - 1]
-            parts.append((Candidates(ranked, self._scores[: len(ranked)]), share))
+            running = self._totals[: len(ranked)]
+            part = Candidates(ranked, self._scores[: len(ranked)], running=running)
+            parts.append((part, weight * running[-1]))
         if not parts:
             return None
         merged = unheard_of(Mixture(parts), listener, self.params.unheard)
@@ -97,5 +98,4 @@ class Merge:
             return merged
         if self.params.draw == "first":
             return Candidates([merged.at(0)])
-        weights = by_rank(len(merged.tracks)) if self.params.draw == "rank" else None
-        return Candidates(merged.tracks, weights)
+        return by_rank(merged.tracks) if self.params.draw == "rank" else Candidates(merged.tracks)

@@ -66,6 +66,33 @@ def test_taking_tracks_out_leaves_the_other_chances_as_they_were_among_each_othe
             assert left.chance_of(track) == pytest.approx(kept.get(track, 0.0) / total)
 
 
+@given(mixed, mixed)
+def test_shared_with_another_the_chances_are_as_they_were_among_each_other(members, others):
+    other = Mixture(others) if len(others) > 1 else others[0][0]
+    for found in (Mixture(members), members[0][0]):
+        shared = found.shared_with(other)
+        by_hand = expected(members if isinstance(found, Mixture) else members[:1])
+        kept = {track: chance for track, chance in by_hand.items() if track in other.listed()}
+        if shared is None:
+            assert not kept
+        else:
+            total = sum(kept.values())
+            assert len(shared) == len(kept)
+            for track in range(CATALOG):
+                assert shared.chance_of(track) == pytest.approx(kept.get(track, 0.0) / total)
+
+
+@given(mixed)
+def test_what_it_lacks_is_what_the_catalog_has_beside_it(members):
+    mixture = Mixture(members)
+    assert mixture.as_set() == set(mixture.listed())
+    lacking = mixture.lacking()
+    if any(isinstance(part.tracks, range) for part, _ in members):
+        assert set(lacking) == set(range(CATALOG)) - mixture.as_set()
+    else:
+        assert lacking is None
+
+
 @given(mixed)
 def test_the_most_likely_stand_first(members):
     assert (np.diff(Mixture(members).weights) <= 1e-12).all()
@@ -105,10 +132,16 @@ def test_draws_come_as_often_as_their_chance_says():
 
 def test_mixing_in_the_whole_catalog_puts_nothing_together():
     mixture = Mixture([(Candidates([3, 5]), 9), (Candidates(range(50_000)), 1)])
-    draw(mixture.without({4}), Stream("a decision"), 3)
+    left = mixture.without({4})
+    draw(left, Stream("a decision"), 3)
     assert len(mixture) == 50_000
-    with pytest.raises(AttributeError):
-        Candidates.tracks.__get__(mixture)
+    near = Candidates([7, 4, 5])
+    assert near.shared_with(left).listed() == [7, 5]
+    assert set(left.shared_with(near).listed()) == {5, 7}
+    assert len(Candidates(range(50_000)).shared_with(left)) == 49_999
+    for each in (mixture, left):
+        with pytest.raises(AttributeError):
+            Candidates.tracks.__get__(each)
 
 
 def test_a_mixture_may_be_named_and_unnamed_like_any_candidates():
