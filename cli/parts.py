@@ -144,6 +144,19 @@ def make_part(plan: Plan, which: int, process: int) -> Part:
 
 
 def _player(plan: Plan, spec: Spec, listeners: Listeners, process: int) -> Player:
+    if spec.kind == "http":
+        from simulator.remote import Remote
+
+        return Remote(
+            listeners,
+            spec.name,
+            plan.seed,
+            -(-plan.connections // plan.processes),
+            plan.api == "botify",
+            plan.timeout_s,
+            plan.max_steps,
+            plan.keep_truth,
+        )
     answering: Recommender
     slots = SLOTS
     if spec.kind == "random":
