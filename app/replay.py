@@ -93,13 +93,21 @@ class Replayer:
     Args:
         serving_of: The config that a digest names, with its data.
         shown: How many mismatches are kept.
+        watch: Told of every decision that came out the same, with the listener's history as it
+            was when the track was chosen; must not change it.
     """
 
-    def __init__(self, serving_of: Callable[[str], Serving], shown: int = 10) -> None:
+    def __init__(
+        self,
+        serving_of: Callable[[str], Serving],
+        shown: int = 10,
+        watch: Callable[[Event, History], None] | None = None,
+    ) -> None:
         self.tally = Tally()
         self._serving_of = serving_of
         self._servings: dict[str, Serving] = {}
         self._shown = shown
+        self._watch = watch
         self._stories: dict[str, list[tuple[History, str]]] = {}
         self._held: dict[str, list[tuple[Event, str]]] = {}
 
@@ -201,6 +209,8 @@ class Replayer:
         if decision is not None:
             self.tally.decisions += 1
             self.tally.by_strategy[decision.answered_by] += 1
+            if self._watch is not None and not found:
+                self._watch(event, history)
         if found:
             self._differ(where, event, found)
 

@@ -57,7 +57,7 @@ def replay(
                 str(source.path),
                 "is compacted, and keeps no exact lines. Replay the event files it was made of",
             )
-    serving_of = _servings(kept_beside([*logs, *(path.parent for path in configs or ())]), config)
+    serving_of = servings(kept_beside([*logs, *(path.parent for path in configs or ())]), config)
     if decision is not None:
         _explain(decision, sources, serving_of)
         return
@@ -92,7 +92,7 @@ def _counting(lost: Counter[str], tally: Tally) -> Callable[[str, str], None]:
     return count
 
 
-def _servings(kept: Mapping[str, Path], configs: Sequence[Path] | None) -> Callable[[str], Serving]:
+def servings(kept: Mapping[str, Path], configs: Sequence[Path] | None) -> Callable[[str], Serving]:
     """Configs by digest: those given first, then the copies that the server kept."""
     given = {serving.digest: serving for path in configs or () for serving in [_loaded(path)]}
 

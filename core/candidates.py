@@ -92,6 +92,20 @@ class Candidates:
             return 0.0
         return float(self.weights[position]) / float(self.cumulative()[-1])
 
+    def expected(self, values: Weights) -> float:
+        """Mean of a value that every track of the catalog has, by the chances.
+
+        Args:
+            values: float64, (tracks of the catalog,).
+        """
+        if self.weights is not None:
+            return float(values[self.listed()] @ self.weights) / float(self.cumulative()[-1])
+        if isinstance(self.tracks, range):
+            left_out = float(values[list(self._gaps)].sum()) if self._gaps else 0.0
+            return (float(values[: len(self.tracks)].sum()) - left_out) / len(self)
+        tracks = self.tracks if isinstance(self.tracks, np.ndarray) else list(self.tracks)
+        return float(values[tracks].mean())
+
     def chances(self) -> Weights:
         """Chance of each track in the order of `listed()`: float64, sum 1."""
         if self.weights is None:

@@ -67,6 +67,13 @@ class Mixture(Candidates):
             for part, share in zip(self.parts, self._shares, strict=True)
         )
 
+    def expected(self, values: Weights) -> float:
+        """Mean of a value that every track of the catalog has, by the chances."""
+        return sum(
+            share * part.expected(values)
+            for part, share in zip(self.parts, self._shares, strict=True)
+        )
+
     def without(self, tracks: Collection[int]) -> Candidates | None:
         """The same without `tracks`, the chances left as they were among each other."""
         return self._with_parts([part.without(tracks) for part in self.parts])

@@ -123,3 +123,22 @@ def test_excluding_from_a_catalog_copies_nothing():
     assert left.chance_of(6) == 1 / (10**9 - 3)
     assert left.shared_with(Candidates([5, 6, 7])).listed() == [6, 7]
     assert Candidates([5, 6, 7]).shared_with(left).listed() == [6, 7]
+
+
+@pytest.mark.parametrize(
+    "candidates",
+    [
+        Candidates(range(8)),
+        Candidates(range(8)).without({2, 5}),
+        Candidates([3, 1, 6]),
+        Candidates(np.array([3, 1, 6], dtype=np.int32)),
+        Candidates(np.array([3, 1, 6], dtype=np.int32), np.array([1.0, 2.0, 5.0])),
+        Candidates((3, 1), np.array([0.1, 0.2])),
+        Candidates((3, 1)),
+    ],
+    ids=["catalog", "gaps", "list", "array", "weighted", "weighted-tuple", "tuple"],
+)
+def test_the_mean_of_a_value_is_by_the_chances(candidates):
+    values = np.array([5.0, 1.0, -2.0, 0.5, 7.0, 3.0, 9.0, 4.0])
+    pairs = zip(candidates.listed(), candidates.chances().tolist(), strict=True)
+    assert candidates.expected(values) == pytest.approx(sum(c * values[t] for t, c in pairs))

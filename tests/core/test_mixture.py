@@ -153,3 +153,10 @@ def test_a_mixture_may_be_named_and_unnamed_like_any_candidates():
         None,
     )
     assert named.listed() == [3, 5]
+
+
+@given(mixed)
+def test_the_mean_of_a_value_is_by_the_chances_of_the_tracks(members):
+    values = np.linspace(-1, 2, CATALOG)
+    mean = sum(chance * values[track] for track, chance in expected(members).items())
+    assert Mixture(members).expected(values) == pytest.approx(mean)

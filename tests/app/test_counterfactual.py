@@ -1,0 +1,69 @@
+"""Another strategy at a moment of the log: asked as the server would have asked it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.counterfactual import Target
+from app.kept import restore
+from app.replay import Replayer
+from app.serving import Serving
+from app.trial import TrialRun
+from core.errors import InputError
+from core.listener import History
+from events.kept import kept_beside
+from events.merging import in_order
+from events.sources import find
+from tests.app.test_replay import every_strategy
+from tests.service import loaded
+
+
+def asked(log: Path, serving: Serving) -> list[tuple[float, float, int, int]]:
+    """(logged chance, chance, logged candidates, candidates) of the strategy that served."""
+    found = []
+    targets = {name: Target(serving, name) for name in serving.chains}
+    kept = kept_beside([log])
+
+    def watch(event: Any, history: History) -> None:
+        target = targets[event["strategy"]]
+        before = (history.listens[:], history.session_start, history.turn)
+        candidates = target.candidates(history, event)
+        assert before == (history.listens, history.session_start, history.turn)
+        assert candidates is not None
+        chance = target.chance(candidates, event["recommendation"])
+        found.append((event["propensity"], chance, event["candidates"], len(candidates)))
+
+    replayer = Replayer(lambda digest: restore(kept[digest]), watch=watch)
+    for event, where in in_order(find([log]), replayer.tally.skip):
+        replayer.take(event, where)
+    assert replayer.finish().sound
+    assert len(found) == replayer.tally.decisions > 500
+    return found
+
+
+def test_whoever_served_would_have_played_the_track_with_the_logged_chance(tmp_path: Path) -> None:
+    serving = loaded(tmp_path, every_strategy(1))
+    with TrialRun(serving, tmp_path / "log", seed=5) as trial:
+        trial.play(range(150), 300)
+    for logged, chance, candidates, proposed in asked(tmp_path / "log", serving):
+        assert chance == pytest.approx(logged)
+        assert proposed == candidates
+
+
+def test_a_catalog_in_another_order_changes_nothing(tmp_path: Path) -> None:
+    serving = loaded(tmp_path / "one", every_strategy(1))
+    with TrialRun(serving, tmp_path / "log", seed=6) as trial:
+        trial.play(range(150), 300)
+    loaded(tmp_path / "two", every_strategy(1))
+    tracks = tmp_path / "two" / "tracks.jsonl"
+    tracks.write_text("\n".join(reversed(tracks.read_text().splitlines())) + "\n")
+    other = loaded(tmp_path / "two", every_strategy(1))
+    assert other.catalog.ids != serving.catalog.ids
+    for logged, chance, *_ in asked(tmp_path / "log", other):
+        assert chance == pytest.approx(logged)
+
+
+def test_an_unknown_strategy_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"unknown strategy 'improoved'. Did you mean 'improved'"):
+        Target(loaded(tmp_path), "improoved")
