@@ -29,12 +29,17 @@ CONFIGURED: dict[str, dict[str, Any]] = {
 }
 
 
-def small_catalog() -> Catalog:
-    """24 tracks with the ids 1000, 1010, ... 1230 by the artists Artist a (6 tracks) to h (1)."""
+def small_catalog(more: int = 0) -> Catalog:
+    """24 tracks with the ids 1000, 1010, ... 1230 by the artists Artist a (6 tracks) to h (1).
+
+    Args:
+        more: How many further tracks there shall be, by artists of their own.
+    """
+    others = [f"Another {number}" for number in range(more)]
     return Catalog(
-        ids=[1000 + 10 * index for index in range(TRACKS)],
-        artists=[f"Artist {letter}" for letter in ARTISTS],
-        titles=[f"Title {index}" for index in range(TRACKS)],
+        ids=[1000 + 10 * index for index in range(TRACKS + more)],
+        artists=[*(f"Artist {letter}" for letter in ARTISTS), *others],
+        titles=[f"Title {index}" for index in range(TRACKS + more)],
     )
 
 
@@ -62,13 +67,13 @@ def list_for(user: int) -> list[int]:
     return [(5 * user + step) % TRACKS for step in (0, 3, 4, 9, 14)]
 
 
-def small_artifacts() -> Artifacts:
+def small_artifacts(more: int = 0) -> Artifacts:
     """The small catalog, its popularity list, lists and strategies under names as in config.
 
     Lists: `contextual` by track, `personal` by listener ("1" to "6"). Strategies: `random`,
-    `popular`, `contextual` and `personal`.
+    `popular`, `contextual` and `personal`. `more` tracks are in the catalog alone.
     """
-    catalog = small_catalog()
+    catalog = small_catalog(more)
     artifacts = Artifacts(
         catalog,
         np.array(TOP, dtype=np.int32),
