@@ -25,6 +25,8 @@ from core.streams import Stream
 from events.writer import EventWriter
 
 START_MS = 1_700_000_000_000
+AT_ONCE = 30
+"""Sessions that run at a time."""
 COUNTRIES = ("DE", "FR", "JP", "NL")
 
 
@@ -89,7 +91,7 @@ class TrialRun:
     def play(self, listeners: Iterable[int | str], sessions: int) -> int:
         """Play until so many sessions are over; the number of events that it took.
 
-        Every session has a listener drawn from `listeners`; some hundreds run at a time.
+        Every session has a listener drawn from `listeners`; some run at a time.
         """
         pool = list(listeners)
         stream = self._stream
@@ -97,7 +99,7 @@ class TrialRun:
         going: list[int | str] = []
         before = self.log.lines
         while waiting or going:
-            if waiting and len(going) < 300:
+            if waiting and len(going) < AT_ONCE:
                 waiting -= 1
                 user = pool[stream.below(len(pool))]
                 if user not in going:

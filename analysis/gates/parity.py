@@ -18,7 +18,7 @@ SUMS = ", ".join(
     + [f"CAST(sum({term}) AS DOUBLE)" for term in ("x", "y", "x * x", "x * y", "y * y")]
 )
 """What `Clustered` wants of a table with one row a listener."""
-PAUSES = 100
+PAUSES = 20
 """A session that stays silent for so many times the usual pause between turns is given up."""
 
 

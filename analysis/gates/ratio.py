@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from analysis.gates.definitions import botify_experiment
+from analysis.gates.predecessor import numbered_arms
 from analysis.gates.values import EXAMPLES, Gate, Verdict
 from analysis.gates.view import View
 from analysis.statistics.sample_ratio import (
@@ -17,6 +18,8 @@ from core.allocation import Allocation, Experiment
 
 LOOKS = 2000
 """At how many points in time the sequential ratio is looked at."""
+CONCENTRATIONS = (10, 1_000, 100_000)
+"""How near the promised shares the true ones are expected, as a count of listeners."""
 ADVICE = (
     "Listeners of an arm are missing, or too many: events are lost, logged late, or logged under "
     "another arm, and those who are missing are not like the rest."
@@ -75,7 +78,16 @@ def watched_ratio(view: View, experiment: str) -> Gate:
         GROUP BY look, arm ORDER BY look""",
         [experiment, size],
     )
-    p = sequential_sample_ratio_p(_batches(rows, arms_), weights_)
+    # A large departure of few listeners and a small one of many are looked for by different
+    # concentrations; Bonferroni pays for trying them all.
+    p = min(
+        1.0,
+        len(CONCENTRATIONS)
+        * min(
+            sequential_sample_ratio_p(_batches(rows, arms_), weights_, concentration)
+            for concentration in CONCENTRATIONS
+        ),
+    )
     figure = f"smallest p at any time {p:.3g}"
     numbers = {"p": p, "looks": -(-listeners // size) if listeners else 0}
     if p < view.limits.alarm_p:
@@ -165,9 +177,8 @@ def _definition(view: View, experiment: str) -> Experiment | None:
         [experiment],
     )
     for digest, _ in rows:
-        if digest is None:
-            arms = view.definitions.botify.get(experiment) or view.log.experiments()[experiment]
-            return botify_experiment(experiment, arms)
+        if digest is None and (numbered := numbered_arms(view, experiment)) is not None:
+            return botify_experiment(experiment, numbered[0])
         found = view.definitions.experiment(experiment, digest)
         if found is not None:
             return found

@@ -16,7 +16,7 @@ def turns(view: View) -> Gate:
             sum(events),
             sum(turn_to - turn_from + 1 - events),
             sum(CASE WHEN gap THEN greatest(turn_from - before_to - 1, 1) ELSE 0 END),
-            count(*) FILTER (WHERE before_to IS NULL AND turn_from > 1),
+            count(DISTINCT "user") - count(DISTINCT CASE WHEN turn_from = 1 THEN "user" END),
             count(DISTINCT "user")
         FROM ({_STORIES})"""  # noqa: S608
     )[0]

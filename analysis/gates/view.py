@@ -46,6 +46,8 @@ class View:
         limits: Where alarms begin.
         ours: Whether there are events of ours in the log.
         botify: Whether there are events of the predecessor in it.
+        numbered: Experiment of the predecessor -> its arms in order and how that is known, once
+            somebody asked.
     """
 
     log: Log
@@ -53,6 +55,7 @@ class View:
     limits: Limits = field(default_factory=Limits)
     ours: bool = True
     botify: bool = False
+    numbered: dict[str, tuple[tuple[str, ...], str] | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, log: Log, definitions: Definitions, limits: Limits | None = None) -> "View":
