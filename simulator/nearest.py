@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -40,10 +41,10 @@ def neighbourhoods(
     if cache is None:
         return nearest(world.embeddings, distinct, k, progress)[where]
     path = cache / f"nearest-{_key(world.embeddings, distinct, k)}.bin"
-    known = _read(path, (len(distinct), k), progress)
+    known = _read(path, progress)
     if known is None:
         known = nearest(world.embeddings, distinct, k, progress)
-        _write(path, known)
+        _write(path, known, progress)
     return known[where]
 
 
@@ -125,7 +126,7 @@ def _key(embeddings: npt.NDArray[np.float32], of: npt.NDArray[np.integer], k: in
     return digest.hexdigest()[:32]
 
 
-def _read(path: Path, shape: tuple[int, int], progress: Progress) -> Tracks | None:
+def _read(path: Path, progress: Progress) -> Tracks | None:
     """What the file has; None, and said, where it has been damaged."""
     try:
         content = path.read_bytes()
@@ -136,19 +137,26 @@ def _read(path: Path, shape: tuple[int, int], progress: Progress) -> Tracks | No
         return None
     head = len(FORMAT) + 32
     if content[:head] == FORMAT + hashlib.sha256(content[head:]).digest():
+        # What the name is made of says which world and how many, so the shape is right as well.
         known: Tracks = np.load(io.BytesIO(content[head:]), allow_pickle=False).astype(np.int32)
-        if known.shape == shape:
-            return known
+        return known
     progress.say(f"{path}: is damaged; working it out anew")
     return None
 
 
-def _write(path: Path, known: Tracks) -> None:
+def _write(path: Path, known: Tracks, progress: Progress) -> None:
     """Put the whole file in place at once, so that no other process sees half of it."""
     content = io.BytesIO()
     np.save(content, known.astype("<i4"), allow_pickle=False)
     body = content.getvalue()
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    beside.write_bytes(FORMAT + hashlib.sha256(body).digest() + body)
-    beside.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(FORMAT + hashlib.sha256(body).digest() + body)
+        beside.replace(path)
+    except OSError as error:
+        progress.say(
+            f"{path}: cannot be written ({error.strerror}); the next run works it out anew"
+        )
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)

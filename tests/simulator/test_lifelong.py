@@ -9,6 +9,7 @@ import pytest
 
 from simulator.classic import Classic
 from simulator.creation import create
+from simulator.crew import dealt
 from simulator.draws import session_keys
 from simulator.effects import EFFECTS, ListenerSettings
 from simulator.lifelong import Lifelong, make_listeners
@@ -132,6 +133,21 @@ def test_with_everything_on_slots_change_nothing(world: World, near: np.ndarray)
             values = getattr(one, field.name)
             if isinstance(values, np.ndarray):
                 assert np.array_equal(values[order], getattr(other, field.name)[its]), field
+
+
+def test_with_everything_on_processes_change_nothing(world: World, near: np.ndarray) -> None:
+    """Each process knows only how its own listeners fared, and that is enough."""
+    settings = ListenerSettings(listener="lifelong")
+    whole = lived(make_listeners(settings, world, near, SEED), 4)
+    for number in range(3):
+        listeners = make_listeners(settings, world, near, SEED)
+        player = InProcess(listeners, Random())
+        for day, everybody in enumerate(whole):
+            mine = player.play(dealt(listeners.visits(day, 300), number, 3)).played
+            its = everybody.listener % 3 == number
+            assert its.any()
+            assert np.array_equal(mine.number, everybody.number[its])
+            assert np.array_equal(mine.time, everybody.time[its])
 
 
 def test_active_listeners_differ_and_stay_as_active_as_they_are(make: Make) -> None:

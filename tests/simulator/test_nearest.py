@@ -106,3 +106,19 @@ def test_another_world_or_another_k_has_another_cache_file(world: World, tmp_pat
     neighbourhoods(world, 5, tmp_path)
     neighbourhoods(create(500, 80, 4).world, 10, tmp_path)
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_cache_that_cannot_be_read_nor_written_is_said_and_done_without(
+    world: World, tmp_path: Path
+) -> None:
+    made = neighbourhoods(world, 10, tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    path.mkdir()
+    told = Told()
+    assert np.array_equal(neighbourhoods(world, 10, tmp_path, told), made)
+    assert told.said == [
+        f"{path}: cannot be read (Is a directory); working it out anew",
+        f"{path}: cannot be written (Is a directory); the next run works it out anew",
+    ]
+    assert list(tmp_path.iterdir()) == [path]

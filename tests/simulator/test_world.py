@@ -114,6 +114,14 @@ def test_faults_of_all_files_come_together(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    write(tmp_path, [listener()])
+    (tmp_path / "embeddings.npy").unlink()
+    (tmp_path / "embeddings.npy").mkdir()
+    with pytest.raises(InputError, match=r"embeddings.npy: cannot be read: Is a directory"):
+        load_world(tmp_path)
+
+
 def test_an_empty_folder_is_told_how_to_become_a_world(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"must have embeddings.npy .*segue world create") as error:
         load_world(tmp_path)
