@@ -147,7 +147,7 @@ def latency(view: View, experiment: str) -> Gate:
     """A guardrail: an arm that answers late is judged for its lateness too."""
     asks = "Do all arms answer as quickly?"
     rows = view.log.query(
-        """SELECT a.arm, avg(e.latency_s), approx_quantile(e.latency_s, 0.99)
+        """SELECT a.arm, avg(e.latency_s), quantile_cont(e.latency_s, 0.99)
         FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
         WHERE a.experiment = ? AND e.message = 'next' AND NOT e.forced AND e.latency_s IS NOT NULL
         GROUP BY a.arm ORDER BY a.arm""",
@@ -203,7 +203,7 @@ def _given_up_before(view: View) -> int:
         """WITH pauses AS (
             SELECT at_ms - lag(at_ms) OVER (PARTITION BY "user", session ORDER BY turn) AS pause
             FROM events)
-        SELECT coalesce(approx_quantile(pause, 0.9), 0), (SELECT max(at_ms) FROM events)
+        SELECT coalesce(quantile_disc(pause, 0.9), 0), (SELECT max(at_ms) FROM events)
         FROM pauses"""
     )[0]
     gap_ms = view.log.gap_s * 1000

@@ -23,14 +23,14 @@ def value(metric: Metric, number: float | None) -> str:
 def lift(effect: Effect) -> str:
     """The estimate: `+12.4 %`; `undefined` where the control is not clear of 0."""
     if effect.lift is not None:
-        return f"{100 * effect.lift.estimate:+.1f} %"
+        return f"{_percent(effect.lift.estimate)} %"
     return "–" if effect.difference is None else "undefined"
 
 
 def bounds(effect: Effect) -> str:
     """The interval, in percent: `[+8.1, +16.9]`; of the difference where the lift is undefined."""
     if effect.lift is not None:
-        return f"[{100 * effect.lift.low:+.1f}, {100 * effect.lift.high:+.1f}]"
+        return f"[{_percent(effect.lift.low)}, {_percent(effect.lift.high)}]"
     if effect.difference is not None:
         return f"[{effect.difference.low:+.3g}, {effect.difference.high:+.3g}] abs."
     return ""
@@ -38,8 +38,8 @@ def bounds(effect: Effect) -> str:
 
 def percent(interval: Interval) -> str:
     """A lift with its interval: `+12.4 % [+8.1, +16.9]`."""
-    low, high = (f"{100 * bound:+.1f}" for bound in (interval.low, interval.high))
-    return f"{100 * interval.estimate:+.1f} % [{low}, {high}]"
+    low, high = _percent(interval.low), _percent(interval.high)
+    return f"{_percent(interval.estimate)} % [{low}, {high}]"
 
 
 def p_value(p: float | None) -> str:
@@ -75,6 +75,11 @@ def gates(certificate: Certificate) -> str:
         for verdict in Verdict
         if counts[verdict]
     )
+
+
+def _percent(share: float) -> str:
+    """Percent with a sign; tenths only where they say something."""
+    return f"{100 * share:+.1f}" if abs(share) < 9.995 else f"{100 * share:+,.0f}"
 
 
 def _short(number: float) -> str:

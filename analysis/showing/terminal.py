@@ -95,7 +95,7 @@ def _effects(findings: Findings, console: Console) -> None:
         table.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
     table.add_column("lift", justify="right", no_wrap=True)
     table.add_column("interval, %", no_wrap=True)
-    table.add_column("p", justify="right", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True, min_width=6)
     parts: tuple[tuple[str, Sequence[Effect]], ...] = (
         ("primary", [*findings.primary, *findings.beside]),
         ("others", findings.secondary),
