@@ -94,6 +94,9 @@ def save_lists(
         rows: Catalog indices by track index or by listener id, best first, none empty.
         catalog: The catalog that the indices belong to.
         about: For the manifest: how the lists were made.
+
+    Raises:
+        InputError: The file cannot be written.
     """
     ordered: list[Any] = sorted(rows) if key == "track" else list(rows)
     lengths = [len(rows[k]) for k in ordered]
@@ -102,7 +105,7 @@ def save_lists(
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     tracks = np.concatenate([np.asarray(rows[k], dtype=np.int64) for k in ordered])
     small = np.uint16 if len(catalog) <= 1 << 16 else np.int32
-    manifest = {"format": FORMAT, "key": key, "catalog": catalog.checksum, **about}
+    manifest = {**about, "format": FORMAT, "key": key, "catalog": catalog.checksum}
     keys = (
         np.asarray(ordered, dtype=np.int32)
         if key == "track"
@@ -115,11 +118,18 @@ def save_lists(
         "tracks": tracks.astype(small),
     }
     beside = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
-        for name, values in members.items():
-            with archive.open(zipfile.ZipInfo(name + ".npy"), "w") as member:
-                npy.write_array(member, values, version=(1, 0), allow_pickle=False)
-    beside.replace(path)
+    try:
+        with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+            for name, values in members.items():
+                with archive.open(zipfile.ZipInfo(name + ".npy"), "w") as member:
+                    npy.write_array(member, values, version=(1, 0), allow_pickle=False)
+        beside.replace(path)
+    except OSError as error:
+        raise InputError.one(
+            str(path), f"cannot be written: {error.strerror or error}. Name another file"
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)  # there still only if something, or somebody, came between
 
 
 def load_lists(path: Path, catalog: Catalog) -> Lists:

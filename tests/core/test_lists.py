@@ -76,6 +76,35 @@ def test_a_list_that_cannot_be_drawn_from_is_never_written(tmp_path, row):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_list_file_that_cannot_be_written_is_a_fault_and_leaves_nothing_behind(tmp_path):
+    taken = tmp_path / "taken.npz"
+    taken.mkdir()
+    with pytest.raises(InputError, match=r"taken\.npz: cannot be written: Is a directory"):
+        save_lists(taken, "track", {0: [1]}, CATALOG, {})
+    assert list(tmp_path.iterdir()) == [taken]
+
+
+def test_who_is_interrupted_while_writing_leaves_the_old_file_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "lists.npz"
+    save_lists(path, "track", {0: [1]}, CATALOG, {})
+    before = path.read_bytes()
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("core.lists.npy.write_array", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        save_lists(path, "track", {0: [2]}, CATALOG, {})
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == before
+
+
+def test_what_is_said_about_lists_cannot_change_what_they_are(tmp_path):
+    path = tmp_path / "lists.npz"
+    save_lists(path, "track", {0: [1]}, CATALOG, {"key": "user", "format": 9, "catalog": "other"})
+    assert as_dict(load_lists(path, CATALOG)) == {0: [1]}
+
+
 def test_a_large_catalog_needs_wider_numbers(tmp_path):
     size = (1 << 16) + 1
     catalog = Catalog(range(size), ["A"] * size, [""] * size)
