@@ -105,9 +105,10 @@ def _best(
 
 
 def personal(listening: Listening, company: Companions, listeners: int, most: int) -> Companions:
-    """For each listener the tracks in the best company with what they liked, that included.
+    """For each listener the tracks in the best company with what they liked.
 
-    Each liked track stands for itself and its companions' scores, times how much of it was heard.
+    Each liked track adds its companions' scores, and 0.01 for itself, times how much of it was
+    heard: what a listener knows already comes after what goes with it, and before strangers.
     """
     liked = listening.hundredths >= LIKED
     owner, track = listening.listener[liked], listening.track[liked]
