@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from analysis.experiment import Asked, find
+from analysis.asked import Asked
+from analysis.experiment import find
 from analysis.findings import Origin, Report
 from analysis.gates.values import Certificate
 from core.allocation import Experiment

@@ -1,6 +1,4 @@
-"""The verdict: one sentence for each treatment, and the notes that keep it honest."""
-
-from collections.abc import Sequence
+"""The verdict: one sentence for each treatment."""
 
 from analysis.findings import Effect, Plan
 from analysis.gates.values import Certificate
@@ -54,41 +52,3 @@ def withheld(certificate: Certificate) -> str:
     """The verdict on an experiment whose effects are kept back."""
     failed = ", ".join(gate.name for gate in certificate.failed)
     return f"INVALID, effects withheld: failed {failed}"
-
-
-def cross_checks(
-    primary: Sequence[Effect], by_totals: Sequence[Effect], sessions: Sequence[Effect]
-) -> list[str]:
-    """Where other ways to ask the same question answer otherwise.
-
-    Args:
-        primary: Mean session time, by listener.
-        by_totals: Ratio of totals, which weighs listeners by their sessions.
-        sessions: Sessions per listener, on the same pairs.
-    """
-    notes = []
-    for headline, total, count in zip(primary, by_totals, sessions, strict=True):
-        pair = f"{headline.treatment} against {headline.control}"
-        if headline.difference and total.difference and total.p is not None:
-            first, second = headline.difference.estimate, total.difference.estimate
-            error = max(_error(headline), _error(total))
-            if (first * second < 0 and max(abs(first), abs(second)) > error) or (
-                abs(first - second) > error
-            ):
-                notes.append(
-                    f"{pair}: mean session time by listener ({first:+.3g}) and over all sessions "
-                    f"({second:+.3g}) differ by more than a standard error: heavy listeners react "
-                    "otherwise than light ones. Total time per listener breaks the tie."
-                )
-        if count.claim is not None and count.lift is not None:
-            notes.append(
-                f"{pair}: sessions per listener moved by {percent(count.lift)}, so a mean per "
-                "session compares different sessions. Total time per listener breaks the tie."
-            )
-    return notes
-
-
-def _error(effect: Effect) -> float:
-    """Half the width over two: near a standard error at any usual confidence."""
-    assert effect.difference is not None
-    return (effect.difference.high - effect.difference.low) / 4

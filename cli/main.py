@@ -18,7 +18,6 @@ import cli
 from core.errors import InputError, SegueError
 
 EXTRAS = {
-    "altair": "analysis",
     "duckdb": "analysis",
     "fsspec": "analysis",
     "gymnasium": "simulator",

@@ -17,7 +17,7 @@ from cli.window import Since, Until, window
 from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:
-    from analysis.experiment import Asked
+    from analysis.asked import Asked
     from analysis.findings import Report
     from analysis.gates.definitions import Definitions
     from app.settings import Settings
@@ -99,7 +99,7 @@ def report(
 
     First the gates of `segue verify`: if one fails, effects are withheld and the exit code is 1.
     """
-    from analysis.experiment import Asked
+    from analysis.asked import Asked
     from analysis.gates.check import EXPERIMENT_GATES, LOG_GATES
     from analysis.gates.definitions import Definitions
     from analysis.metrics import chosen

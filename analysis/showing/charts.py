@@ -1,211 +1,11 @@
-"""Charts of the page, as static SVG: Vega-Lite, drawn by vl-convert without a server.
+"""Charts of the page, as Vega-Lite: effects over time, session times, sample ratio, answers."""
 
-Colours are CSS variables of the page, so one drawing serves light, dark and print.
-"""
-
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.findings import Course, Effect, Findings, Pictures
-from analysis.showing import numbers
+from analysis.findings import Course, Findings, Pictures
+from analysis.showing.drawing import WIDTH, Rows, Spec, by_arm, time_axis
 from analysis.statistics.contrast import Interval
-
-Spec = dict[str, Any]
-Rows = list[dict[str, Any]]
-
-ARM_COLOURS = 8
-"""How many arms have a colour of their own, `--arm-0` being the control's."""
-WIDTH = 400
-
-_TIME_FORMATS = ((60_000, "%H:%M:%S"), (86_400_000, "%H:%M"), (1 << 62, "%b %d"))
-_CONFIG: Spec = {
-    "background": None,
-    "font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
-    "mark": {"aria": False},
-    "view": {"stroke": None},
-    "axis": {
-        "aria": False,
-        "labelColor": "var(--muted)",
-        "titleColor": "var(--muted)",
-        "gridColor": "var(--grid)",
-        "domainColor": "var(--line)",
-        "tickColor": "var(--line)",
-        "labelFontSize": 12,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
-        "titlePadding": 8,
-        "labelPadding": 5,
-    },
-    "legend": {
-        "aria": False,
-        "labelColor": "var(--ink)",
-        "labelFontSize": 12,
-        "orient": "top",
-        "title": None,
-        "symbolType": "stroke",
-        "symbolStrokeWidth": 4,
-        "symbolOpacity": 1,
-        "symbolSize": 160,
-        "offset": 4,
-    },
-}
-
-
-def draw(spec: Spec, name: str, alt: str) -> str:
-    """A specification as SVG for the inside of a page.
-
-    Args:
-        spec: Vega-Lite, without `config`.
-        name: Unique in the page; keeps the drawing's ids apart from those of others.
-        alt: What a reader who does not see it is told.
-    """
-    import vl_convert
-
-    whole = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "config": _CONFIG}
-    svg: str = vl_convert.vegalite_to_svg({**whole, **spec})
-    # Ids count up over all drawings of a process: number them anew, by their order in this one.
-    order: dict[str, str] = {}
-    svg = re.sub(
-        r"(?<=[\"#])(clip|gradient_)\d+(?=[\")])",
-        lambda found: order.setdefault(found.group(), f"{name}-{len(order)}"),
-        svg,
-    )
-    width, height = re.findall(r'(?:width|height)="([\d.]+)"', svg)[:2]
-    head = f'<svg role="img" aria-label="{_escape(alt)}" style="max-width:{width}px" '
-    return re.sub(
-        r"<svg [^>]*>",
-        f'{head}viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">',
-        svg,
-        count=1,
-    )
-
-
-def forest(findings: Findings, wide: bool) -> Spec:
-    """Every effect with its interval; the primary metric on top."""
-    several = len({effect.treatment for effect in findings.primary}) > 1
-    parts = (findings.primary, findings.beside, findings.secondary, findings.guardrails)
-    rows: Rows = []
-    for part, effects in enumerate(parts):
-        for effect in effects:
-            if effect.lift is None:
-                continue
-            label = label_of(effect, findings) + (f" · {effect.treatment}" if several else "")
-            rows.append(
-                {
-                    "row": label,
-                    "part": part,
-                    "low": 100 * effect.lift.low,
-                    "high": 100 * effect.lift.high,
-                    "lift": 100 * effect.lift.estimate,
-                    "colour": colour_of(effect, findings),
-                    "said": f"{numbers.lift(effect)}  {numbers.bounds(effect)}",
-                }
-            )
-    reach = [abs(row[side]) for row in rows if row["part"] in (0, 2) for side in ("low", "high")]
-    limit = min(200.0, max(5.0, 1.08 * max(reach, default=10.0)))
-    width = 520 if wide else 150
-    x = {"type": "quantitative", "scale": {"domain": [-limit, limit], "nice": False}}
-    colour = {"field": "colour", "type": "nominal", "scale": None, "legend": None}
-    layers: list[Spec] = [
-        {
-            "mark": {"type": "rule", "color": "var(--line)", "strokeWidth": 1.5},
-            "data": {"values": [{}]},
-            "encoding": {"x": {"datum": 0, **x}, "y": None},
-        },
-        {
-            "mark": {"type": "rule", "strokeWidth": 4, "strokeCap": "round", "opacity": 0.45,
-                     "clip": True},
-            "encoding": {
-                "x": {"field": "low", "title": "lift over the control, %", **x},
-                "x2": {"field": "high"},
-                "color": colour,
-            },
-        },
-        {
-            "mark": {"type": "point", "filled": True, "opacity": 1, "clip": True},
-            "encoding": {
-                "x": {"field": "lift", **x},
-                "color": colour,
-                "size": {
-                    "condition": {"test": "datum.part == 0", "value": 130},
-                    "value": 55,
-                },
-            },
-        },
-    ]  # fmt: skip
-    beyond = [
-        {
-            **row,
-            "edge": limit if row["lift"] > 0 else -limit,
-            "arrow": "▸" if row["lift"] > 0 else "◂",
-        }
-        for row in rows
-        if abs(row["lift"]) > limit
-    ]
-    layers.append(
-        {
-            "mark": {"type": "text", "fontSize": 16},
-            "data": {"values": beyond},
-            "encoding": {"x": {"field": "edge", **x}, "text": {"field": "arrow"}, "color": colour},
-        }
-    )
-    if wide:
-        layers.append(
-            {
-                "mark": {"type": "text", "align": "left", "fontSize": 12, "baseline": "middle"},
-                "encoding": {"x": {"value": width + 12}, "text": {"field": "said"},
-                             "color": colour},
-            }
-        )  # fmt: skip
-    return {
-        "width": width,
-        # Text is measured with another font than the reader's: leave it some room.
-        "padding": {"left": 20 if wide else 8, "top": 5, "bottom": 5, "right": 45 if wide else 8},
-        "height": {"step": 26},
-        "data": {"values": rows},
-        "encoding": {
-            "y": {
-                "field": "row",
-                "type": "nominal",
-                "sort": None,
-                "title": None,
-                "axis": {
-                    "labelColor": "var(--ink)",
-                    "labelLimit": 230,
-                    "domain": False,
-                    "ticks": False,
-                    "labelPadding": 10,
-                    "labelFontWeight": {
-                        "condition": {"test": f"datum.index < {_share(rows)}", "value": "bold"},
-                        "value": "normal",
-                    },
-                },
-            }
-        },
-        "layer": layers,
-    }
-
-
-def _share(rows: Rows) -> float:
-    """Where the primary rows end on the axis, whose index of a label is in [0, 1]."""
-    primary = len({row["row"] for row in rows if row["part"] == 0})
-    every = len({row["row"] for row in rows})
-    return (primary - 0.5) / max(1, every - 1)
-
-
-def label_of(effect: Effect, findings: Findings) -> str:
-    """What a row is called."""
-    if effect in findings.beside:
-        return "… bootstrap-t" if effect.method == "bootstrap-t" else "… unadjusted"
-    return effect.metric.label + (", CUPED" if "CUPED" in effect.method else "")
-
-
-def colour_of(effect: Effect, findings: Findings) -> str:
-    """Green and red only where the claim holds."""
-    if effect.claim is None or not findings.certificate.valid:
-        return "var(--calm)"
-    return {True: "var(--good)", False: "var(--bad)", None: "var(--warn)"}[effect.good]
 
 
 def course(courses: Sequence[Course], arms: Sequence[str], step_ms: int, so_far: bool) -> Spec:
@@ -230,8 +30,8 @@ def course(courses: Sequence[Course], arms: Sequence[str], step_ms: int, so_far:
     reach = sorted(max(abs(row["low"]), abs(row["high"])) for row in rows)
     limit = min(300.0, 1.6 * reach[len(reach) // 2] if reach else 10.0)
     y = {"type": "quantitative", "scale": {"domain": [-limit, limit], "nice": True}}
-    x = {"field": "at", **_time_axis(step_ms)}
-    colour = _arm_colour([each.treatment for each in courses], arms)
+    x = {"field": "at", **time_axis(step_ms)}
+    colour = by_arm([each.treatment for each in courses], arms)
     zero: Spec = {
         "mark": {"type": "rule", "color": "var(--line)", "strokeWidth": 1.5},
         "data": {"values": [{}]},
@@ -281,7 +81,7 @@ def session_times(pictures: Pictures, arms: Sequence[str]) -> Spec:
                 "title": f"session time, tracks (last class: {last:g} and more)",
                 "scale": {"nice": False},
             },
-            "color": _arm_colour(list(pictures.sessions), arms),
+            "color": by_arm(list(pictures.sessions), arms),
         },
         "layer": [
             {
@@ -331,8 +131,8 @@ def sample_ratio(findings: Findings, pictures: Pictures) -> Spec:
         "height": 200,
         "data": {"values": rows},
         "encoding": {
-            "x": {"field": "at", **_time_axis(pictures.step_ms)},
-            "color": _arm_colour(arms, arms),
+            "x": {"field": "at", **time_axis(pictures.step_ms)},
+            "color": by_arm(arms, arms),
         },
         "layer": [
             {
@@ -377,7 +177,7 @@ def latencies(findings: Findings) -> Spec:
     y = {"field": "arm", "type": "nominal", "sort": None, "title": None,
          "axis": {"labelColor": "var(--ink)", "domain": False, "ticks": False}}  # fmt: skip
     x = {"field": "ms", "type": "quantitative", "title": "latency, ms: p50 · p90 · p99"}
-    colour = _arm_colour(arms, arms, legend=False)
+    colour = by_arm(arms, arms, legend=False)
     return {
         "width": WIDTH - 60,
         "height": {"step": 44},
@@ -422,7 +222,7 @@ def _bars(rows: Rows, x: Mapping[str, Any], arms: Sequence[str]) -> Spec:
         "layer": [
             {
                 "mark": {"type": "bar", "height": 16, "cornerRadiusEnd": 3},
-                "encoding": {"color": _arm_colour(arms, arms, legend=False)},
+                "encoding": {"color": by_arm(arms, arms, legend=False)},
             },
             {
                 "mark": {"type": "text", "align": "left", "dx": 6, "fontSize": 12},
@@ -430,41 +230,3 @@ def _bars(rows: Rows, x: Mapping[str, Any], arms: Sequence[str]) -> Spec:
             },
         ],
     }
-
-
-def arm_colour(arm: str, arms: Sequence[str]) -> str:
-    """An arm's colour, the same in every chart."""
-    return f"var(--arm-{list(arms).index(arm) % ARM_COLOURS})"
-
-
-def _arm_colour(shown: Sequence[str], arms: Sequence[str], legend: bool = True) -> Spec:
-    colour: Spec = {
-        "field": "arm",
-        "type": "nominal",
-        "sort": None,
-        "scale": {"domain": list(shown), "range": [arm_colour(arm, arms) for arm in shown]},
-    }
-    if not legend or len(shown) < 2:
-        colour["legend"] = None
-    return colour
-
-
-def _time_axis(step_ms: int) -> Spec:
-    form = next(form for most, form in _TIME_FORMATS if step_ms < most)
-    return {
-        "type": "temporal",
-        "title": "UTC",
-        "scale": {"type": "utc"},
-        "axis": {
-            "format": form,
-            "grid": False,
-            "tickCount": 5,
-            "labelOverlap": "greedy",
-            "labelSeparation": 10,
-            "labelFlush": False,
-        },
-    }
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

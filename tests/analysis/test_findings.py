@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from analysis.arms import coverages
-from analysis.experiment import Asked, find
+from analysis.asked import Asked
+from analysis.experiment import find
 from analysis.findings import Effect, Findings, Origin, Report
 from analysis.gates.values import Certificate, Gate, Verdict
 from analysis.measured import Listeners

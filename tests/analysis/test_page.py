@@ -9,7 +9,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from analysis.experiment import Asked, find
+from analysis.asked import Asked
+from analysis.experiment import find
 from analysis.findings import Findings, Report
 from analysis.gates.values import Certificate, Gate, Verdict
 from analysis.metrics import STANDARD
