@@ -87,6 +87,8 @@ def _summed(keys: Ints, weights: Ints) -> tuple[Ints, Ints]:
     """Distinct keys in order, and the sum of the weights of each."""
     order = np.argsort(keys, kind="stable")
     keys, weights = keys[order], weights[order]
+    if not len(keys):
+        return keys, weights
     begins = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     return keys[begins], np.add.reduceat(weights, begins)
 

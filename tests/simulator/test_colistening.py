@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from simulator import colistening
 from simulator.colistening import Companions, companions, personal, popularity
 from simulator.rehearsal import Listening
 
@@ -74,9 +75,18 @@ def test_a_listeners_list_has_what_they_liked_and_its_company() -> None:
     assert found.of(1).tolist() == [4, 1, 3]
 
 
-def test_a_listener_who_liked_nothing_has_no_list() -> None:
+@pytest.mark.parametrize("at_once", [1, 2, 200])
+def test_a_listener_who_liked_nothing_has_no_list(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(colistening, "_LISTENERS_AT_ONCE", at_once)
     company = companions(listening(SOME), 5, 9)
     sessions: Heard = [(0, [(0, 100)]), (2, [(0, 100)]), (1, [(3, 29)])]
     found = personal(listening(sessions), company, 3, 9)
     assert len(found.of(1)) == 0
     assert found.of(0).tolist() == found.of(2).tolist() == [1, 3, 0]
+
+
+def test_listening_alone_makes_no_company() -> None:
+    found = companions(listening([(0, [(0, 100)]), (1, [(3, 20)])]), 4, 9)
+    assert len(found.tracks) == 0

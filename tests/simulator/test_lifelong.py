@@ -11,14 +11,15 @@ from simulator.classic import Classic
 from simulator.creation import create
 from simulator.crew import dealt
 from simulator.draws import session_keys
-from simulator.effects import EFFECTS, ListenerSettings
+from simulator.effects import EFFECTS, Hype, ListenerSettings, Weariness
 from simulator.lifelong import Lifelong, make_listeners
 from simulator.listeners import Hearings, Listeners, Visits
-from simulator.moods import SkipPoints
+from simulator.moods import Hyped, SkipPoints
 from simulator.nearest import neighbourhoods
 from simulator.playing import SLOTS, InProcess
 from simulator.policies import Best, Random
 from simulator.results import Played
+from simulator.weariness import Plays
 from simulator.world import World
 
 SEED = 31337
@@ -199,33 +200,35 @@ def test_tastes_drift_slowly_keep_their_length_and_stay_near(world: World, make:
         assert np.allclose(np.linalg.norm(drifted, axis=1), np.linalg.norm(first, axis=1))
 
 
-def test_a_track_tires_and_recovers_and_its_artist_tires_less(world: World, make: Make) -> None:
-    artist_of = world.catalog.artist_of
-    track = int(np.flatnonzero(np.bincount(artist_of)[artist_of] > 1)[0])
-    sibling = int(np.flatnonzero((artist_of == artist_of[track]) & (np.arange(400) != track))[0])
-    stranger = int(np.flatnonzero(artist_of != artist_of[track])[0])
-    fan = int(np.argmin(world.consume_bias))  # hears enough of anything to show a difference
+def test_a_track_tires_and_recovers_and_its_artist_tires_less() -> None:
+    """Tracks 0 and 1 are by one artist, 2 by another; track 0 was heard in full on day 0."""
+    settings = Weariness(track=0.6, track_days=7, artist=0.2, artist_days=2)
+    plays = Plays(1, np.array([0, 0, 1]), settings)
+    zero, full = np.array([0]), np.array([1.0])
+    plays.remember(zero, np.array([8], dtype=np.uint64), zero, zero, full)
 
-    def heard(what: int, day: int) -> float:
-        listeners = make(weariness={"track": 0.6, "track_days": 7, "artist": 0.2, "artist_days": 2})
-        listeners.open(Visits(np.array([fan]), np.array([0]), np.array([0])))  # hears something
-        listeners._plays.remember(  # type: ignore[union-attr]
-            np.array([fan]),
-            np.array([7], dtype=np.uint64),
-            np.array([0]),
-            np.array([track]),
-            np.array([1.0]),
-        )
-        return hear_alone(listeners, fan, what, number=1, day=day)
+    def left(day: int) -> list[float]:
+        now = np.array([9], dtype=np.uint64), np.array([day])
+        one_by_one = [float(plays.left(zero, *now, np.array([track]))[0]) for track in range(3)]
+        assert plays.left(zero, *now, np.array([[0, 1, 2]])).tolist() == [one_by_one]
+        return one_by_one
 
-    fresh = {what: hear_alone(make(), fan, what) for what in (track, sibling, stranger)}
-    # 0.6 taken off at once, 0.6 / e after a week, nothing worth rounding after 20 weeks.
-    assert heard(track, 0) == pytest.approx(fresh[track] * 0.4, abs=0.011)
-    assert heard(track, 7) == pytest.approx(fresh[track] * (1 - 0.6 / np.e), abs=0.011)
-    assert heard(track, 140) == fresh[track]
-    assert heard(sibling, 0) == pytest.approx(fresh[sibling] * 0.8, abs=0.011)
-    assert heard(sibling, 2) == pytest.approx(fresh[sibling] * (1 - 0.2 / np.e), abs=0.011)
-    assert heard(stranger, 0) == fresh[stranger]
+    assert left(0) == pytest.approx([1 - 0.6, 1 - 0.2, 1])
+    assert left(2) == pytest.approx([1 - 0.6 * np.exp(-2 / 7), 1 - 0.2 / np.e, 1])
+    assert left(7) == pytest.approx([1 - 0.6 / np.e, 1 - 0.2 * np.exp(-3.5), 1])
+    assert left(200) == pytest.approx([1, 1, 1])
+    half = np.array([0.5])
+    plays.remember(zero, np.array([7], dtype=np.uint64), zero, np.array([1]), half)
+    assert left(0) == pytest.approx([(1 - 0.6) * (1 - 0.1), (1 - 0.2) * (1 - 0.3), 1])
+
+
+def test_a_weary_listener_hears_less(make: Make) -> None:
+    fresh, weary = make(), make(weariness={"track": 0.6, "artist": 0})
+    fan = int(np.argmin(fresh.world.consume_bias))  # hears enough of anything to show it
+    once = hear_alone(weary, fan, 9, number=0)
+    assert once == hear_alone(fresh, fan, 9, number=0)
+    again = hear_alone(weary, fan, 9, number=1)
+    assert again == pytest.approx(once * (1 - 0.6 * once), abs=0.011)
 
 
 def test_weariness_does_not_count_the_present_session(make: Make) -> None:
@@ -308,22 +311,22 @@ def test_a_better_recommender_keeps_more_listeners(world: World, make: Make) -> 
     assert kept[1] > kept[0] + 0.05
 
 
-def test_hyped_tracks_are_liked_better_for_some_days(make: Make) -> None:
-    plain, hyped = make(), make(hype={"tracks": 5, "lift": 6, "days": 3})
-    lifts = {
-        day: hyped._hype.lift(np.full(400, day), np.arange(400))  # type: ignore[union-attr]
-        for day in (0, 3, 60)
-    }
-    tracks = np.flatnonzero(lifts[0])
-    assert 4 <= len(tracks) <= 5
-    assert lifts[0][tracks[0]] in (6, 12)
-    assert lifts[3][tracks[0]] == pytest.approx(lifts[0][tracks[0]] / np.e, rel=0.01) or (
-        lifts[3][tracks[0]] > 2
-    )
-    assert len(np.flatnonzero(lifts[60] > 0.01)) < 5 * 3 * 7
-    for track in (int(tracks[0]), 7):
-        times = [hear_alone(one, 3, track) for one in (plain, hyped)]
-        assert (times[1] > times[0]) == (lifts[0][track] > 0), track
+def test_hyped_tracks_are_liked_better_for_some_days(world: World, make: Make) -> None:
+    hyped = Hyped(Hype(tracks=5, lift=6, days=3), world, SEED)
+    everything = np.arange(400)
+    lifts = np.array([hyped.lift(np.full(400, day), everything) for day in range(40)])
+    first = np.flatnonzero(lifts[0])
+    assert len(first) == 5
+    assert lifts[0, first].tolist() == [6] * 5
+    # None of them is drawn again in the next three days.
+    assert lifts[3, first] == pytest.approx([6 / np.e] * 5)
+    assert lifts[39].sum() == pytest.approx(5 * 6 / (1 - np.exp(-1 / 3)), rel=0.01)
+    mixed = hyped.lift(np.array([0, 3]), np.array([first[0], first[0]]))
+    assert mixed.tolist() == [lifts[0, first[0]], lifts[3, first[0]]]
+    plain, lifted = make(), make(hype={"tracks": 5, "lift": 6, "days": 3})
+    hidden = int(np.flatnonzero(lifts[0] == 0)[0])
+    assert hear_alone(lifted, 3, int(first[0])) > hear_alone(plain, 3, int(first[0]))
+    assert hear_alone(lifted, 3, hidden) == hear_alone(plain, 3, hidden)
 
 
 def test_skips_come_where_they_were_published_to_come(make: Make) -> None:
