@@ -286,14 +286,8 @@ def request_of(event: Event, explain: bool = False) -> Recommend:
 
 
 def assigned(serving: Serving, ask: Recommend | Heard, event: Event) -> Assignment:
-    """The arms of a request; those that a tester forced by header are forced again."""
-    found = assign(serving, ask, None)
-    if event["forced"] and found.arms != event["experiments"]:
-        asked = {
-            name: arm for name, arm in event["experiments"].items() if found.arms.get(name) != arm
-        }
-        return assign(serving, ask, asked)
-    return found
+    """The arms of a request; those that a tester asked for are asked for again."""
+    return assign(serving, ask, event.get("asked"))
 
 
 def differences(event: Event, made: Decision) -> list[tuple[str, Any, Any]]:

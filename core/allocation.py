@@ -119,11 +119,14 @@ class Assignment:
         arms: Experiment -> arm, only of experiments that the listener is in.
         strategy: What the serving arm names; None where the default answers.
         forced: Whether any arm was forced on the listener for testing.
+        asked: Experiment -> arm that a tester asked for in the request; with it the assignment can
+            be worked out again.
     """
 
     arms: Mapping[str, str]
     strategy: str | None = None
     forced: bool = False
+    asked: Mapping[str, str] | None = None
 
 
 NOBODY = Assignment({})
@@ -173,7 +176,7 @@ class Allocation:
         if forced or self._any_forced:
             wanted = self._forced_on(unit, forced or {})
             if wanted:
-                return self._assign_forced(unit, attributes, wanted)
+                return self._assign_forced(unit, attributes, wanted, forced or None)
         if self.holdout_slots and self.held_out(unit):
             return NOBODY
         if self._only is not None:
@@ -214,7 +217,11 @@ class Allocation:
         return {**wanted, **{e.name: asked[e.name] for e in self.experiments if e.name in asked}}
 
     def _assign_forced(
-        self, unit: str, attributes: Attributes | None, wanted: Mapping[str, str]
+        self,
+        unit: str,
+        attributes: Attributes | None,
+        wanted: Mapping[str, str],
+        asked: Mapping[str, str] | None,
     ) -> Assignment:
         arms: dict[str, str] = {}
         strategy: str | None = None
@@ -227,7 +234,7 @@ class Allocation:
                 arms[found.experiment] = found.name
                 if found.strategy is not None:
                     strategy = found.strategy
-        return Assignment(arms, strategy, forced=True)
+        return Assignment(arms, strategy, forced=True, asked=asked)
 
 
 class _Found(NamedTuple):

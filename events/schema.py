@@ -52,6 +52,8 @@ def event(turn: Decision | Feedback) -> dict[str, Any]:
         fields["message"] = "last" if turn.final else "heard"
     if turn.attributes:
         fields["attributes"] = turn.attributes
+    if assignment.asked is not None:
+        fields["asked"] = assignment.asked
     if turn.key is not None:
         fields["key"] = turn.key
     if turn.reset:

@@ -183,10 +183,11 @@ def test_listed_testers_need_no_token(tmp_path: Path) -> None:
 def test_forced_turns_can_be_assigned_again_from_the_log(
     client: TestClient, tmp_path: Path
 ) -> None:
-    """What replaying does: the logged arms, asked for, give the logged arms."""
+    """What replaying does: what was asked for, asked for again, gives the logged arms."""
     for user in range(10):
         recommend(client, user, "beside=T1")
     allocation: Allocation = loaded(tmp_path, experiments=TWO_LAYERS).allocation
     for event in events_in(tmp_path):
-        found = allocation.assign(str(event["user"]), {}, event["experiments"])
+        assert event["asked"] == {"beside": "T1"}
+        found = allocation.assign(str(event["user"]), {}, event["asked"])
         assert found.arms == event["experiments"]

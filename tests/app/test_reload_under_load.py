@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from app.kept import restore
+from app.replay import Replayer
 from app.serving import load
 from app.settings import load_settings
 from tests.service import events_in, write_config
@@ -188,3 +189,9 @@ def test_no_request_fails_and_each_is_decided_by_the_config_it_names(
         assigned = by.allocation.assign(str(event["user"]))
         assert event["experiments"] == assigned.arms
         assert event["strategy"] == (assigned.strategy or by.default)
+    replayer = Replayer(decided.__getitem__)
+    for number, event in enumerate(events, 1):
+        replayer.take(event, f"event {number}")
+    tally = replayer.finish()
+    assert tally.sound, (tally.mismatches, tally.skipped)
+    assert tally.decisions == len(events)

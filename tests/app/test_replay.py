@@ -55,7 +55,7 @@ def every_strategy(version: int) -> Change:
                 "version": version,
                 "traffic": 0.9,
                 "arms": {arm: {"strategy": arm, "weight": 1 / len(arms)} for arm in arms},
-                "forced": {"3": "gate"},
+                "forced": {str(tester): "gate" for tester in range(9)},
             },
             {
                 "name": "label",

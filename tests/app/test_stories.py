@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from app.dispatcher import Dispatcher
 from app.meters import Meters
+from app.replay import Replayer
 from app.requests import Heard, Recommend
 from app.serving import Serving
 from app.state import MemoryState
@@ -104,8 +105,16 @@ class Story(RuleBasedStateMachine):
         self.entered = 0
 
     def teardown(self) -> None:
+        """However the story went, its log can be replayed to the last draw."""
         self.log.close()
         self.folder.cleanup()
+        by_digest = {serving.digest: serving for serving in self.servings.values()}
+        replayer = Replayer(by_digest.__getitem__)
+        for number, event in enumerate(self.events, 1):
+            replayer.take(event, f"event {number}")
+        tally = replayer.finish()
+        assert (tally.mismatches, tally.skipped) == ([], {})
+        assert tally.events == len(self.events)
 
     @rule(name=some.sampled_from(list(VARIANTS)), resetting=some.booleans())
     def reload(self, name: str, resetting: bool) -> None:
@@ -216,6 +225,7 @@ class Story(RuleBasedStateMachine):
         assert {key: event[key] for key in expected} == expected
         assert event.get("reset", False) is resets
         assert event.get("attributes") == attributes
+        assert event.get("asked") == forced
         return event
 
     def newest_event(self) -> dict[str, Any]:

@@ -37,7 +37,9 @@ EVERYTHING = Decision(
     at_ms=1_700_000_000_500,
     session="0123456789ab-2",
     number=1,
-    assignment=Assignment({"fallback": "T1", "label": "A"}, "improved", forced=True),
+    assignment=Assignment(
+        {"fallback": "T1", "label": "A"}, "improved", forced=True, asked={"fallback": "T1"}
+    ),
     config="a1b2c3d4e5f6",
     latency_s=0.000_042,
     attributes={"country": "nl", "age": 30, "premium": True, "score": 0.5},
