@@ -98,7 +98,7 @@ def unfinished(view: View, experiment: str) -> Gate:
     )
     return _parity(
         view, "unfinished", "Do sessions end with `last` as often in every arm?", groups,
-        "{:.2%} of sessions", "The ends of sessions are lost more often in one arm than in "
+        "{:.2%}", "The ends of sessions are lost more often in one arm than in "
         "another. Sessions without an end are cut short or left out, so the arms are not "
         "compared on the same listening.",
     )  # fmt: skip
@@ -116,7 +116,7 @@ def outcomes(view: View, experiment: str) -> Gate:
     )
     return _parity(
         view, "outcomes", "Did as many listeners tell what they heard, in every arm?", groups,
-        "{:.2%} told nothing", "Listeners were given tracks, and nothing is known of what they "
+        "{:.2%}", "Listeners were given tracks, and nothing is known of what they "
         "heard, in one arm more often than in another: what they would have said is missing.",
     )  # fmt: skip
 
