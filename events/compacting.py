@@ -5,6 +5,7 @@ the same bytes under the same names. `compacted.json` beside them says which fil
 an event file has grown, what it gave before is replaced.
 """
 
+import shutil
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ import orjson
 
 from core.errors import InputError, SegueError
 from core.progress import SILENT, Progress
+from events.kept import FOLDER, kept_beside
 from events.loading import FIELDS, database, load
 from events.sources import MANIFEST, Source, find, source_checksum
 
@@ -66,6 +68,7 @@ def compact(
 
     An event of several experiments is in one place, `experiment=a__b`; of none, in `none`. The day
     is that of its timestamp, UTC. What an event file holds twice is kept twice: reading drops it.
+    The kept configs that the events name are copied along.
 
     Args:
         paths: Event files, or folders of them.
@@ -78,7 +81,8 @@ def compact(
         InputError: A path is missing or unreadable; or the destination is damaged.
         SegueError: Parquet and dropped lines do not add up to the lines of a file.
     """
-    sources = [source for source in find(list(paths)) if source.packing != "parquet"]
+    logs = [Path(path) for path in paths]
+    sources = [source for source in find(logs) if source.packing != "parquet"]
     if not sources:
         raise InputError.one("LOG", "names only Parquet files, which are compact already")
     to.mkdir(parents=True, exist_ok=True)
@@ -97,6 +101,10 @@ def compact(
             others = {each for known in manifest.values() for each in known.files}
             for stale in set(before.files) - others:
                 (to / stale).unlink(missing_ok=True)
+    for digest, copy in kept_beside(logs).items():
+        if not (beside := to / FOLDER / f"{digest}.json").exists():
+            beside.parent.mkdir(exist_ok=True)
+            shutil.copyfile(copy, beside)
     return done
 
 

@@ -120,3 +120,13 @@ def test_a_file_that_only_looks_like_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(InputError, match=r"x\.parquet: is not Parquet that"):
         open_log([tmp_path / "x.parquet"])
+
+
+def test_the_kept_configs_go_along(events: list[dict[str, Any]], tmp_path: Path) -> None:
+    write_ours(tmp_path / "log", events)
+    (tmp_path / "log" / "configs").mkdir()
+    (tmp_path / "log" / "configs" / "0123456789ab.json").write_text("{}")
+    compact([tmp_path / "log"], tmp_path / "parquet")
+    assert (tmp_path / "parquet" / "configs" / "0123456789ab.json").read_text() == "{}"
+    with open_log([tmp_path / "parquet"]) as log:
+        assert log.query("FROM dropped") == []
