@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from simulator.arithmetic import exp
 from simulator.draws import Indices, Purpose, at_step, once, session_keys, who_comes
 from simulator.listeners import Floats, Hearings, Openings, Visits
 from simulator.world import World
@@ -106,11 +107,14 @@ class Classic:
         return self.liking(np.einsum("nkd,nd->nk", vectors, taste), visits.listener[:, None])
 
     def liking(self, dot: Floats, listener: Indices) -> Floats:
-        """Time of a track never played, by a never played artist, from its inner product."""
+        """Time of a track never played, by a never played artist, from its inner product.
+
+        With an exponential of our own, so that a seed's sessions in a world of `segue world create`
+        (where inner products are exact) are the same on every machine.
+        """
         bias = self.world.consume_bias[listener]
         sharpness = self.world.consume_sharpness[listener]
-        with np.errstate(over="ignore"):  # exp(-x) is inf for x < -709, and the sigmoid rightly 0
-            liking: Floats = 1.0 / (1.0 + np.exp((bias - dot) * sharpness))
+        liking: Floats = 1.0 / (1.0 + exp((bias - dot) * sharpness))
         return liking
 
     def discounted(self, time: Floats, artist_plays: Indices) -> Floats:

@@ -1,10 +1,7 @@
 """Creating a world: the same bytes for a seed, with the moments that are promised."""
 
 import hashlib
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -47,34 +44,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, Dowry, list[
 def test_a_seed_is_one_world_everywhere(small: tuple[World, Dowry, list[Path]]) -> None:
     _, _, written = small
     assert {path.name: made[:16] for path, made in checksums(written).items()} == GOLDEN
-
-
-def test_a_processor_without_vector_instructions_makes_the_same_world(
-    small: tuple[World, Dowry, list[Path]], tmp_path: Path
-) -> None:
-    """Another kernel of numpy and another number of threads stand in for another machine."""
-    _, _, written = small
-    program = (
-        "import sys, pathlib\n"
-        "from simulator.creation import create\n"
-        "from simulator.dowry import endow, write_world\n"
-        "world = create(200, 60, 7).world\n"
-        "write_world(pathlib.Path(sys.argv[1]), world, endow(world, 7), 7)\n"
-    )
-    features = "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
-    plain = {
-        "NPY_DISABLE_CPU_FEATURES": features,
-        "OPENBLAS_NUM_THREADS": "1",
-        "OPENBLAS_CORETYPE": "Prescott",
-        "PYTHONWARNINGS": "ignore",
-        "PYTHONPATH": str(ROOT),
-    }
-    subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path)], check=True, env=os.environ | plain
-    )
-    for path in written:
-        beside = tmp_path / path.relative_to(written[0].parent)
-        assert beside.read_bytes() == path.read_bytes(), path.name
 
 
 def test_another_seed_is_another_world() -> None:

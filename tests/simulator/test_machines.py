@@ -1,0 +1,55 @@
+"""The same world and the same sessions on another machine.
+
+Other kernels of numpy and of its linear algebra, and another number of threads, stand in for it.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from simulator.classic import Classic
+from simulator.creation import create
+from simulator.dowry import checksums, endow, write_world
+from simulator.nearest import neighbourhoods
+from simulator.playing import InProcess
+from simulator.policies import Random
+
+ROOT = Path(__file__).parents[2]
+
+PLAIN = {
+    "NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL "
+    "AVX512_ICL AVX512_SPR",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OPENBLAS_CORETYPE": "Prescott",
+    "PYTHONWARNINGS": "ignore",  # of features that this processor lacks anyway
+    "PYTHONPATH": str(ROOT),
+}
+
+
+def made(folder: Path) -> dict[str, str]:
+    """Checksums of a world's files, and of the times of 2,000 sessions in it."""
+    world = create(300, 60, 7).world
+    files = checksums(write_world(folder, world, endow(world, 7), 7))
+    listeners = Classic(world, neighbourhoods(world), 7)
+    played = InProcess(listeners, Random()).play(listeners.visits(0, 2000)).played
+    times = hashlib.sha256(played.time.tobytes()).hexdigest()
+    return {path.name: checksum for path, checksum in files.items()} | {"times": times}
+
+
+def test_a_processor_without_vector_instructions_makes_the_same(tmp_path: Path) -> None:
+    program = (
+        "import json, pathlib, sys; from tests.simulator.test_machines import made; "
+        "print(json.dumps(made(pathlib.Path(sys.argv[1]))))"
+    )
+    plain = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "plain")],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | PLAIN,
+    )
+    assert json.loads(plain.stdout) == made(tmp_path / "here")
