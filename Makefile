@@ -34,6 +34,9 @@ test: lint  ## Everything that CI runs: lint, then the tests with coverage
 bench: $(VENV)/.dev  ## Measure speed side by side (see docs/performance.md)
 	$(BIN)/python -m benchmarks
 
+demo: $(VENV)/.demo  ## Serve, log, learn, serve what was learnt, measure it (EPISODES=, CONFIG=)
+	@exec $(BIN)/segue demo --config $(CONFIG) $(if $(EPISODES),--episodes $(EPISODES))
+
 clean:  ## Remove the environment, caches and logs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage* log state
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -44,6 +47,10 @@ $(VENV)/bin/python:
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Segue into $(VENV) (once, about a minute) ..."
 	@$(PIP) -e '.[redis,simulator,analysis]'
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.run
+	@$(PIP) implicit
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python

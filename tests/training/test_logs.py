@@ -12,8 +12,6 @@ from tests.training.listening import catalog
 from training.interactions import Interactions
 from training.logs import Selection, load
 
-pytest.importorskip("duckdb", reason="reading logs needs the extra `analysis`")
-
 TRACKS = catalog()
 
 

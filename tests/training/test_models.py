@@ -1,19 +1,24 @@
 """Every model on listening whose truth is known: tastes are groups of tracks."""
 
-from importlib.util import find_spec
+from functools import cache
 
 import numpy as np
 import pytest
 
 import training.models  # noqa: F401  (importing it registers the models)
 from core.errors import InputError
+from tests import needs
 from tests.training.listening import GROUPS, SIZE, TRACKS, USERS, group_of, listening
-from training.comparison import everything
+from training.comparison import SLOW, everything
 from training.model import Fitted, Run, build
 from training.ranking import NONE
 
-SPECS = everything(torch=find_spec("torch") is not None)
-TASTE = [spec for spec in SPECS if spec.partition(":")[0] not in ("random", "popular")]
+FLOORS = ("random", "popular")
+SPECS = [
+    pytest.param(spec, marks=needs.package("torch") if spec.partition(":")[0] in SLOW else ())
+    for spec in everything(torch=True)
+]
+TASTE = [param for param in SPECS if str(param.values[0]).partition(":")[0] not in FLOORS]
 # Regressions need more steps than 1,350 sessions make in batches of 4,096; and here a session's
 # first track is always liked, the previous one seldom.
 SETTINGS = {
@@ -29,14 +34,15 @@ def fitted(spec: str, seed: int = 1) -> Fitted:
     return model.fit(train, Run(valid, seed=seed, threads=1))
 
 
-@pytest.fixture(scope="module")
-def models() -> dict[str, Fitted]:
-    return {spec: fitted(spec) for spec in SPECS}
+@cache
+def model_of(spec: str) -> Fitted:
+    """The same, fitted once for all tests."""
+    return fitted(spec)
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_a_list_has_no_track_twice_nor_its_own(spec: str, models: dict[str, Fitted]) -> None:
-    for key, ranker in models[spec].rankers.items():
+def test_a_list_has_no_track_twice_nor_its_own(spec: str) -> None:
+    for key, ranker in model_of(spec).rankers.items():
         count = TRACKS if key == "track" else USERS
         for owner, row in enumerate(ranker(np.arange(count), 20)):
             listed = row[row != NONE].tolist()
@@ -47,10 +53,8 @@ def test_a_list_has_no_track_twice_nor_its_own(spec: str, models: dict[str, Fitt
 
 
 @pytest.mark.parametrize("spec", TASTE)
-def test_lists_are_of_the_group_that_the_track_or_the_listener_belongs_to(
-    spec: str, models: dict[str, Fitted]
-) -> None:
-    for key, ranker in models[spec].rankers.items():
+def test_lists_are_of_the_group_that_the_track_or_the_listener_belongs_to(spec: str) -> None:
+    for key, ranker in model_of(spec).rankers.items():
         count = TRACKS if key == "track" else USERS
         ranked = ranker(np.arange(count), 10)
         own = group_of(np.arange(TRACKS)) if key == "track" else np.arange(USERS) % GROUPS
@@ -59,9 +63,9 @@ def test_lists_are_of_the_group_that_the_track_or_the_listener_belongs_to(
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_the_same_seed_gives_the_same_lists(spec: str, models: dict[str, Fitted]) -> None:
+def test_the_same_seed_gives_the_same_lists(spec: str) -> None:
     again = fitted(spec)
-    for key, ranker in models[spec].rankers.items():
+    for key, ranker in model_of(spec).rankers.items():
         keys = np.arange(TRACKS if key == "track" else USERS)
         assert np.array_equal(ranker(keys, 15), again.rankers[key](keys, 15))
 

@@ -39,9 +39,9 @@ class NeuralParams(Params):
 
     kind: Literal["pairs", "dot", "cosine"] = "pairs"
     dim: int = Field(64, ge=1, le=1024)
-    epochs: int = Field(5, ge=1)
+    epochs: int = Field(3, ge=1)
     patience: int = Field(2, ge=1)
-    rate: float = Field(0.02, gt=0)
+    rate: float = Field(0.01, gt=0)
     batch: int = Field(4096, ge=1)
     min_time: float = Field(0.3, ge=0, le=1)
     reach: int = Field(11, ge=1)
