@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from core.candidates import Candidates, Weights
 
@@ -56,6 +57,25 @@ class Mixture(Candidates):
             if isinstance(part.tracks, range):
                 return len(part.tracks) - len(self.lacking() or ())
         return len(self.as_set())
+
+    def first(self, n: int) -> list[int]:
+        """The `n` most likely tracks as catalog indices, or all there are."""
+        wholes = [part for part in self.parts if part.lacking() is not None]
+        if not wholes:
+            return self.listed()[:n]
+        # What stands on no list and in no gap is all alike, so the first `n` of that are enough.
+        special: set[int] = set().union(
+            *(part.lacking() or () if part in wholes else part.listed() for part in self.parts)
+        )
+        catalog = wholes[0].tracks
+        alike = itertools.islice((track for track in catalog if track not in special), n)
+        enough = sorted(special.union(alike))
+        listed = [
+            [track for track in enough if track in part] if part in wholes else part.listed()
+            for part in self.parts
+        ]
+        ranked: list[int] = self._ranked(listed)[0][:n].tolist()
+        return ranked
 
     def __contains__(self, track: int) -> bool:
         return any(track in part for part in self.parts)
@@ -111,16 +131,24 @@ class Mixture(Candidates):
         return Mixture(zip(self.parts, self._shares, strict=True), source)
 
     def _put_together(self) -> None:
-        tracks = np.concatenate([np.asarray(part.listed()) for part in self.parts])
+        self.tracks, self.weights = self._ranked([part.listed() for part in self.parts])
+
+    def _ranked(self, listed: list[list[int]]) -> tuple[npt.NDArray[np.int64], Weights]:
+        """Tracks by their chance, and these; of each part, the listed tracks count."""
+        tracks = np.concatenate([np.asarray(part, dtype=np.int64) for part in listed])
         chances = np.concatenate(
-            [part.chances() * share for part, share in zip(self.parts, self._shares, strict=True)]
+            [
+                part.chances() * share
+                if part.weights is not None
+                else np.full(len(mine), share / len(part))
+                for part, mine, share in zip(self.parts, listed, self._shares, strict=True)
+            ]
         )
         distinct, seen_at, where = np.unique(tracks, return_index=True, return_inverse=True)
         summed: Weights = np.bincount(where, chances).astype(np.float64)
         # Twelve digits, so that equal sums of different parts are not ordered by their rounding.
         order = np.lexsort((seen_at, -np.round(summed, 12)))
-        self.tracks = distinct[order]
-        self.weights = summed[order]
+        return distinct[order], summed[order]
 
 
 def _mass(part: Candidates) -> float:

@@ -65,6 +65,8 @@ def test_no_type_lists_the_catalog(name, large):
         ("mixture", {"strategies": {"mixed": 1, "popular": 1}}),
         ("merge", {"strategies": ["contextual", "random"], "unheard": "history"}),
         ("merge", {"strategies": ["random", "contextual"], "draw": "rank"}),
+        ("merge", {"strategies": ["mixed", "contextual"]}),
+        ("merge", {"strategies": ["mixed", "random"], "unheard": "history", "draw": "first"}),
         ("gate", {"cases": [{"below": 0.5, "use": "mixed"}, {"use": "random"}]}),
     ],
     ids=lambda value: str(value)[:60],

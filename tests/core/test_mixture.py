@@ -94,6 +94,12 @@ def test_what_it_lacks_is_what_the_catalog_has_beside_it(members):
 
 
 @given(mixed)
+def test_the_first_few_are_those_of_the_whole(members):
+    for n in range(CATALOG + 2):
+        assert Mixture(members).first(n) == Mixture(members).listed()[:n]
+
+
+@given(mixed)
 def test_the_most_likely_stand_first(members):
     assert (np.diff(Mixture(members).weights) <= 1e-12).all()
 
@@ -135,6 +141,7 @@ def test_mixing_in_the_whole_catalog_puts_nothing_together():
     left = mixture.without({4})
     draw(left, Stream("a decision"), 3)
     assert len(mixture) == 50_000
+    assert left.first(4) == [3, 5, 0, 1]
     near = Candidates([7, 4, 5])
     assert near.shared_with(left).listed() == [7, 5]
     assert set(left.shared_with(near).listed()) == {5, 7}
