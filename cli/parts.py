@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from rich.console import Console as Screen
 
 from core.catalog import load_top
 from core.errors import InputError
@@ -172,7 +173,10 @@ def _player(plan: Plan, spec: Spec, listeners: Listeners, process: int) -> Playe
         log = None if plan.log is None else open_log(serving, plan.log)
         answering = Local(serving, plan.world, plan.seed, slots, log)
     else:
-        raise InputError.one("--recommender", f"'{spec}' is not known")
+        from simulator.console import Console
+
+        slots = 1
+        answering = Console(Screen(highlight=False, markup=False).print, input)
     return InProcess(listeners, answering, slots, plan.max_steps, plan.keep_truth)
 
 

@@ -123,7 +123,8 @@ def simulate(
             progress=shown,
         )
     makers = [partial(make_part, plan, which) for which in range(len(plan.recommenders))]
-    with _interruptible() as stopped:
+    by_hand = any(spec.kind == "console" for spec in plan.recommenders)
+    with _interruptible(by_hand) as stopped:
         began = perf_counter()
         outcomes = _play(plan, makers, episodes, days, yes, stopped)
         took_s = perf_counter() - began
@@ -177,7 +178,7 @@ def _play(
                             stopped,
                         )
                     )
-            if stopped():
+            if any(outcomes[-1].unfinished for outcomes in played):
                 break
         return [Outcome.of(outcomes) for outcomes in played]
     finally:
@@ -198,8 +199,14 @@ def _write_truth(outcomes: "list[Outcome]", out: Path) -> None:
 
 
 @contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C ask to stop, and the second stop at once."""
+def _interruptible(by_hand: bool) -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C ask to stop, and the second stop at once.
+
+    At a console the prompt gets it, which waits for nothing else.
+    """
+    if by_hand:
+        yield lambda: False
+        return
     asked: list[int] = []
 
     def ask(number: int, frame: FrameType | None) -> None:

@@ -153,8 +153,9 @@ def _troubles(run: Run) -> Iterator[str]:
         yield f"  {outcome.retried} requests were sent again"
     if outcome.given_up:
         yield f"  {outcome.given_up} sessions were given up and do not count above"
-    if run.stopped:
-        yield f"Interrupted: {outcome.unfinished:,} sessions were not played to their end."
+    if outcome.unfinished:
+        why = "Stopped" if run.stopped else "Ended early"
+        yield f"{why}: {outcome.unfinished:,} sessions were not played to their end."
 
 
 def _by_arm(played: Played) -> Iterator[tuple[Any, Played]]:

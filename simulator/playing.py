@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,10 @@ from simulator.truth import TruthLog
 
 SLOTS = 2048
 """Sessions under way at once: enough that numpy's overhead vanishes, few enough for the caches."""
+
+
+class Stopped(Exception):
+    """A recommender wants no more: what was played so far is what there is."""
 
 
 class Recommender(Protocol):
@@ -112,13 +117,14 @@ class InProcess:
         stage = self._stage
         record = Record()
         truth = TruthLog() if self._keep_truth else None
-        for ended, truncated in _steps(stage, visits, self._recommender, stopped):
-            names = self._recommender.end(stage, ended)
-            stage.end(ended)
-            record.add(stage, ended, truncated, names)
-            if truth is not None:
-                truth.add(stage, ended, truncated, names)
-            advanced(len(ended))
+        with suppress(Stopped):
+            for ended, truncated in _steps(stage, visits, self._recommender, stopped):
+                names = self._recommender.end(stage, ended)
+                stage.end(ended)
+                record.add(stage, ended, truncated, names)
+                if truth is not None:
+                    truth.add(stage, ended, truncated, names)
+                advanced(len(ended))
         return Outcome(
             record.played(),
             asked=record.steps,

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import uvicorn
 
 from app.main import create_app
-from tests.service import Clock, loaded
+from tests.service import loaded
 
 HANG_UP = object()
 SILENCE = object()
@@ -116,7 +116,7 @@ def made(reply: Callable[[Asked, int], Any]) -> Iterator[Made]:
 def serving(folder: Path, **sections: Any) -> Iterator[str]:
     """Our server, freshly started over the small world; gives its address."""
     listening = socket.create_server(("127.0.0.1", 0))
-    app = create_app(loaded(folder, **sections), Clock())
+    app = create_app(loaded(folder, **sections))
     server = _Told(uvicorn.Config(app, log_level="error", access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
