@@ -1,0 +1,100 @@
+"""Nobody who recommends, trains or reports may look at the listeners' minds."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.settings import load_settings
+from tests.service import write_config
+
+ROOT = Path(__file__).parents[2]
+HONEST = ("core", "strategies", "events", "app", "analysis", "training")
+SECRET = ("embeddings.npy", "users.jsonl", "users.json")
+
+
+def imported_by(path: Path) -> set[str]:
+    """Top packages that a module imports, at its top or inside a function."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("package", HONEST)
+def test_no_honest_module_imports_the_simulator(package: str) -> None:
+    assert modules(package), "the walk must find something"
+    guilty = {str(path) for path in modules(package) if "simulator" in imported_by(path)}
+    assert not guilty
+
+
+@pytest.mark.parametrize("package", HONEST)
+def test_no_honest_module_names_a_secret_file(package: str) -> None:
+    for path in modules(package):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                assert node.value not in SECRET, f"{path}:{node.lineno}"
+
+
+def test_the_only_meeting_places_are_in_cli() -> None:
+    """Modules of `cli` that know both the simulator and what answers: few, and known."""
+    both = {
+        path.name
+        for path in modules("cli")
+        if "simulator" in (found := imported_by(path)) and found & {"app", "training", "analysis"}
+    }
+    assert both <= {"local.py", "world.py", "doctor.py"}
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "tests"])
+def test_no_configured_path_leads_to_a_secret(name: str, tmp_path: Path) -> None:
+    config = ROOT / "config.yaml" if name == "config.yaml" else write_config(tmp_path)
+    settings = load_settings(config)
+    section = settings.catalog
+    configured = [section.tracks, section.top, *section.lists.values(), settings.events.dir]
+    resolved = {settings.resolve(path).resolve() for path in configured if path is not None}
+    assert resolved
+    assert not {path.name for path in resolved} & set(SECRET)
+    secrets = {(ROOT / "data" / secret).resolve() for secret in SECRET}
+    assert not resolved & secrets
+
+
+WATCHED = """
+import sys
+opened = []
+sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
+from app.serving import load
+from app.settings import load_settings
+from core.listener import Listener
+from pathlib import Path
+serving = load(load_settings(Path(sys.argv[1])))
+for chain in serving.chains.values():
+    for _, propose in chain.members:
+        propose(Listener.of("1", [(0, 1.0)], turn=2))
+import json
+print(json.dumps(opened))
+"""
+
+
+def test_serving_opens_no_secret_file() -> None:
+    """Watched by an audit hook, so that it does not matter who would open it."""
+    found = subprocess.run(
+        [sys.executable, "-c", WATCHED, str(ROOT / "config.yaml")],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    opened = [Path(name).name for name in json.loads(found.stdout.splitlines()[-1])]
+    assert "tracks.jsonl" in opened
+    assert not set(opened) & set(SECRET)
