@@ -10,6 +10,7 @@ from app.settings import load_settings
 from core.errors import InputError
 from strategies import registry
 from strategies.base import marks_of
+from tests.service import loaded
 from tests.worlds import CONFIGURED, every_type, example_params
 
 NUMBERS = ("integer", "number")
@@ -115,6 +116,32 @@ def test_a_param_that_names_what_is_not_there_is_named_with_the_nearest_known(
     found = [fault for fault in faults(tmp_path, entry) if f"strategies.tried.{key}" in fault]
     assert found
     assert all("'contextuall'. Did you mean 'contextual'? Known: " in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "said"),
+    fields(
+        lambda r, key, said: (
+            {mark.kind for mark in marks_of(r.params.model_fields[key])}
+            & {"track lists", "user lists"}
+        )
+    ),
+)
+def test_lists_of_the_wrong_key_are_a_fault_that_names_both(name, key, said, tmp_path):
+    entry = every_type()[name]
+    kind, wrong, is_by = ("user", "contextual", "track")
+    if entry[key] == "contextual":
+        kind, wrong, is_by = ("track", "personal", "user")
+    with pytest.raises(InputError) as raised:
+        loaded(
+            tmp_path,
+            strategies={**CONFIGURED, "tried": {**entry, key: wrong}},
+            default="random",
+            experiments=[],
+        )
+    assert [str(fault).partition(": ")[2] for fault in raised.value.faults] == [
+        f"strategies.tried.{key}: must name lists keyed by {kind}; '{wrong}' is keyed by {is_by}"
+    ]
 
 
 @over_every_type
