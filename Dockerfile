@@ -12,7 +12,7 @@ COPY analysis ./analysis
 COPY training ./training
 COPY cli ./cli
 RUN python -m venv /venv && \
-    /venv/bin/python -m pip install --no-cache-dir -c constraints.txt ".[redis,analysis]"
+    /venv/bin/python -m pip install --no-cache-dir -c constraints.txt .
 
 FROM python:3.11-slim
 RUN useradd --create-home --uid 10001 segue
