@@ -14,6 +14,8 @@ from analysis.statistics.contrast import Interval
 from analysis.statistics.samples import Values
 from core.allocation import Experiment
 
+KNOWN_TRACKS = 0.9
+"""Share of the recommended tracks that a catalog must have before anything is counted by it."""
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
@@ -46,6 +48,7 @@ def summaries(
     }
     answers = dict(log.query("SELECT arm, count(*) FROM answers GROUP BY arm"))
     covered = coverages(listeners)
+    tracks = catalog_size(listeners)
     weights = {arm.name: arm.weight for arm in definition.arms} if definition else {}
     strategies = {arm.name: arm.strategy for arm in definition.arms} if definition else {}
     found = []
@@ -65,9 +68,20 @@ def summaries(
                 fallbacks=fallbacks / ended_answers if answers_known and ended_answers else None,
                 latency_ms=dict(zip(QUANTILES, quantiles.get(arm, ()), strict=False)),
                 coverage=covered.get(arm, 0.0),
+                catalog_share=covered.get(arm, 0.0) / tracks if tracks else None,
             )
         )
     return tuple(found)
+
+
+def catalog_size(listeners: Listeners) -> int:
+    """Tracks of the catalog; 0 where there is none, or it is another log's; needs `answers`."""
+    known = listeners.log.one(
+        "SELECT coalesce(avg(CASE WHEN c.track IS NULL THEN 0 ELSE 1 END), 0) FROM "
+        "(SELECT DISTINCT recommendation FROM answers) AS a "
+        "LEFT JOIN catalog AS c ON a.recommendation = c.track"
+    )
+    return int(listeners.log.one("SELECT count(*) FROM catalog")) if known >= KNOWN_TRACKS else 0
 
 
 def coverages(listeners: Listeners) -> Mapping[str, float]:

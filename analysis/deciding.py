@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from analysis import notes, verdicts
-from analysis.arms import latency_p99
+from analysis.arms import catalog_size, latency_p99
 from analysis.asked import Asked, Pair
 from analysis.course import courses
 from analysis.effects import Question, answer, method_of
@@ -27,8 +27,6 @@ UNPLANNED = 5_000
 PAST_SHARE = 0.1
 """Share of the listeners with a past from which the primary metric is adjusted by it. It depends on
 nothing that an arm can change, so it is no choice between results."""
-KNOWN_TRACKS = 0.9
-"""Share of the recommended tracks that a catalog must have before artists are counted by it."""
 
 
 class Deciding:
@@ -47,7 +45,7 @@ class Deciding:
             else [(base.control, arm) for arm in arms[1:]]
         )
         lacking = set() if answers_known else {"answers"}
-        if self.known_tracks() < KNOWN_TRACKS:
+        if not catalog_size(listeners):
             lacking.add("catalog")
         self.metrics = [metric for metric in asked.others if metric.needs not in lacking]
         self.columns: dict[str, Column] = {}
@@ -89,16 +87,6 @@ class Deciding:
             ),
             pictures=pictures(self.listeners, base.window),
             notes=tuple(self.notes()),
-        )
-
-    def known_tracks(self) -> float:
-        """Share of the recommended tracks that the catalog has: another log's has few."""
-        return float(
-            self.listeners.log.one(
-                "SELECT coalesce(avg(CASE WHEN c.track IS NULL THEN 0 ELSE 1 END), 0) FROM "
-                "(SELECT DISTINCT recommendation FROM answers) AS a "
-                "LEFT JOIN catalog AS c ON a.recommendation = c.track"
-            )
         )
 
     def column(self, metric: Metric) -> Column:

@@ -71,6 +71,7 @@ class ArmSummary:
         fallbacks: Share of answers by a fallback; None where the log does not say.
         latency_ms: Name of the quantile (p50, p90, p99) -> ms.
         coverage: Different tracks recommended, at as many answers as the smallest arm gave.
+        catalog_share: The same as a share of the catalog; None where the catalog is unknown.
     """
 
     name: str
@@ -84,6 +85,7 @@ class ArmSummary:
     fallbacks: float | None
     latency_ms: Mapping[str, float]
     coverage: float
+    catalog_share: float | None
 
 
 @dataclass(frozen=True, slots=True)

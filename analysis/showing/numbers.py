@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 
-from analysis.findings import Effect
+from analysis.findings import ArmSummary, Effect
 from analysis.gates.values import Certificate, Verdict
 from analysis.metrics import Metric
 from analysis.statistics.contrast import Interval
@@ -64,6 +64,12 @@ def span(window: tuple[int, int]) -> str:
     else:
         length = f"{seconds:.0f} s"
     return f"{moment(window[0])} to {moment(window[1])} UTC, {length}"
+
+
+def reach(arm: ArmSummary) -> str:
+    """Tracks that an arm reached: `9,437 (94 %)`."""
+    share = "" if arm.catalog_share is None else f" ({100 * arm.catalog_share:.0f} %)"
+    return f"{arm.coverage:,.0f}{share}"
 
 
 def gates(certificate: Certificate) -> str:

@@ -111,12 +111,12 @@ def _allocation(findings: Findings) -> str:
         f'<td class="text">{escape(arm.strategy or "–")}</td>'
         f"<td>{'–' if arm.weight is None else f'{arm.weight:.1%}'}</td>"
         f"<td>{arm.share:.1%}</td><td>{arm.listeners:,}</td><td>{arm.sessions:,}</td>"
-        f"<td>{arm.open_sessions:,}</td><td>{arm.answers:,}</td><td>{arm.coverage:,.0f}</td></tr>"
+        f"<td>{arm.open_sessions:,}</td><td>{arm.answers:,}</td><td>{numbers.reach(arm)}</td></tr>"
         for arm in findings.arms
     )
     return (
         '<div class="card"><h2>Allocation</h2><p class="hint">Reach: different tracks recommended, '
-        "counted at as many answers as the smallest arm gave.</p>"
+        "at as many answers as the smallest arm gave, and their share of the catalog.</p>"
         '<div class="scroll"><table><tr><th>arm</th><th class="text">strategy</th><th>promised</th>'
         "<th>share</th><th>listeners</th><th>sessions</th><th>still open</th><th>answers</th>"
         f"<th>reach</th></tr>{rows}</table></div></div>"

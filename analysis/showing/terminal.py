@@ -63,6 +63,10 @@ def _experiment(findings: Findings, console: Console) -> None:
     if findings.primary:
         _effects(findings, console)
         _segments(findings, console)
+    if not findings.withheld:
+        reached = " · ".join(f"{arm.name} {numbers.reach(arm)}" for arm in findings.arms)
+        console.print(f"Different tracks recommended, at equally many answers: {reached}.",
+                      style="dim", highlight=False)  # fmt: skip
     for note in findings.notes:
         console.print(note, style="dim", highlight=False)
 

@@ -154,6 +154,12 @@ def test_the_past_adjusts_the_primary_metric_and_the_plain_one_stands_beside(bet
     assert adjusted.estimate == pytest.approx(plain.difference.estimate, rel=0.2)
 
 
+def test_the_catalogs_share_is_told_by_the_logs_own_catalog(better: Log, three: Log) -> None:
+    for arm in found(better).arms:
+        assert arm.catalog_share == pytest.approx(arm.coverage / 500)
+    assert [arm.catalog_share for arm in found(three).arms] == [None, None, None]
+
+
 def test_guardrails_see_fallbacks_and_are_not_corrected(better: Log) -> None:
     effect = row(found(better).guardrails, "fallbacks")
     assert effect.control_mean == pytest.approx(0.1, abs=0.02)

@@ -1,5 +1,6 @@
 """The page and the JSON of a report, on logs whose effects are known."""
 
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from rich.console import Console
 
 from analysis.asked import Asked
 from analysis.experiment import find
@@ -17,6 +19,8 @@ from analysis.metrics import STANDARD
 from analysis.report import origin_of
 from analysis.showing.page import page
 from analysis.showing.plain import to_json
+from analysis.showing.terminal import show
+from core.allocation import Arm, Experiment
 from events.reader import open_log
 from tests import logs
 
@@ -173,3 +177,27 @@ def test_an_experiment_of_one_arm_has_nothing_to_compare(tmp_path: Path) -> None
     assert findings.verdicts == ("only arm C was seen: there is nothing to compare",)
     assert "nothing to compare" in page(report)
     jsonschema.validate(json.loads(to_json(report)), SCHEMA)
+
+
+@pytest.mark.parametrize("kind", ["an-arm-that-nobody-was-in", "everybody-was-forced"])
+def test_a_report_can_be_made_of_arms_without_listeners(kind: str, tmp_path: Path) -> None:
+    events = logs.listening(logs.Plan(listeners=60, sessions=1))
+    if kind == "everybody-was-forced":
+        for event in events:
+            event["forced"] = True
+    logs.write_ours(tmp_path, events)
+    definition = Experiment("fallback", tuple(Arm(name, 1.0) for name in ("C", "T1", "T9")))
+    with open_log([tmp_path]) as log:
+        asked = Asked(STANDARD[0], STANDARD[1:], all_pairs=True, segments=("day",))
+        findings = find(log, "fallback", Certificate("fallback", ()), definition, asked)
+        report = Report(origin_of(log, "0", "segue report"), (findings,))
+    assert [arm.name for arm in findings.arms] == ["C", "T1", "T9"]
+    assert findings.arms[2].listeners == 0
+    unknown = [effect for effect in findings.primary if "T9" in (effect.control, effect.treatment)]
+    assert len(unknown) == 2
+    assert all(effect.lift is effect.p is None for effect in unknown)
+    assert "nothing can be said" in findings.verdicts[1]
+    assert Outline(page(report)).wrong == []
+    jsonschema.validate(json.loads(to_json(report)), SCHEMA)
+    with Console(file=io.StringIO(), width=80) as console:
+        show(report, console)
