@@ -196,8 +196,10 @@ def test_what_the_tables_say_of_artifacts_is_there():
 
 def test_every_command_of_the_page_is_there():
     commands = get_command(build())
-    typed = re.findall(r"^\$ segue (\w+) (\w+) (.*)$", PAGE, re.MULTILINE)
-    assert len(typed) == 3
-    for group, command, arguments in typed:
-        found = commands.commands[group].commands[command]
-        found.make_context(command, arguments.split())
+    typed = re.findall(r"^\$ segue (.*)$", PAGE, re.MULTILINE)
+    assert len(typed) == 4
+    for line in typed:
+        found, words = commands, line.split()
+        while hasattr(found, "commands"):
+            found = found.commands[words.pop(0)]
+        found.make_context(found.name, words)
