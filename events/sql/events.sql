@@ -7,7 +7,7 @@
 CREATE TABLE predecessor AS
 WITH marked AS (
     SELECT
-        *,
+        file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
         CASE
             WHEN lag(message) OVER story = 'last' THEN 1
             WHEN at_ms - lag(at_ms) OVER story > {gap_ms} THEN 1
@@ -24,17 +24,13 @@ WITH marked AS (
 )
 SELECT
     file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
-    0 AS "schema",
-    decision,
     concat(
         "user", '#',
         CAST(sum(begins) OVER (
             PARTITION BY "user" ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS BIGINT)
     ) AS session,
-    place AS turn,
-    strategy, answered_by, depth, propensity, candidates, config, FALSE AS forced,
-    attributes, "key", "reset", n, recommendations, exclude
+    place AS turn
 FROM marked;
 
 CREATE VIEW events AS
@@ -46,7 +42,12 @@ SELECT
 FROM loaded
 WHERE "schema" IS NOT NULL
 UNION ALL
-SELECT * FROM predecessor;
+SELECT
+    file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
+    0, NULL, session, turn,
+    NULL, NULL, NULL, NULL, NULL, NULL, FALSE,
+    NULL, NULL, NULL, NULL, NULL, NULL
+FROM predecessor;
 
 CREATE VIEW exposures AS
 SELECT e.file_id, e.line, e."user", e.session, e.turn, e.at_ms, a.experiment, a.arm, e.forced
