@@ -26,7 +26,7 @@ from tests.service import events_in, write_config
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = 8
-BETWEEN = 250
+BETWEEN = 200
 """Requests between two reloads, at least."""
 VERSIONS = 6
 
@@ -103,7 +103,7 @@ def server(folder: Path) -> Iterator[Server]:
         process.send_signal(signal.SIGTERM)
         with process.stderr:
             process.stderr.read()
-        process.wait(20)
+        process.wait(60)
 
 
 def put(folder: Path, version: int, watch: bool, faulty: bool = False) -> str:
@@ -157,7 +157,7 @@ async def play(running: Server, folder: Path, cause: str, answers: list[Any]) ->
         finally:
             over.set()
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         await asyncio.gather(turn_over(), *(keep_asking() for _ in range(CLIENTS)))
     return digests
 

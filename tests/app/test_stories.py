@@ -262,4 +262,4 @@ class Story(RuleBasedStateMachine):
 
 
 class TestStories(Story.TestCase):  # type: ignore[misc, name-defined]
-    settings = settings(max_examples=60, stateful_step_count=40, deadline=None, derandomize=True)
+    settings = settings(max_examples=40, stateful_step_count=40, deadline=None, derandomize=True)
