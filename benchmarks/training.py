@@ -1,0 +1,76 @@
+"""What learning costs; run with `python -m benchmarks.training [MODEL ...]`.
+
+A million listens over 50,000 tracks by 20,000 listeners with tastes, made here; then each model is
+fitted, and its lists of 100 made for all tracks. Wall and CPU seconds, for a busy machine shows in
+the first and not in the second; memory is the process's largest so far.
+"""
+
+import resource
+import sys
+from time import perf_counter, process_time
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import training.models  # noqa: F401  (importing it registers the models)
+from core.catalog import Catalog
+from training.interactions import Interactions, assemble
+from training.model import Run, build
+
+TRACKS, USERS, LISTENS, LENGTH, GENRES = 50_000, 20_000, 1_000_000, 10, 500
+MODELS = ("popular", "neighbours", "factors", "neural")
+AIMS = {"popular": "20", "neighbours": "20", "factors": "60", "neural": "300"}
+
+
+def main() -> None:
+    """Print seconds of the fit and of the lists, and memory."""
+    wanted = sys.argv[1:] if sys.argv[0].endswith("training.py") else []
+    log = listening()
+    early, valid = log.split(0.1)
+    table = Table(title=f"{len(log):,} listens of {TRACKS:,} tracks", title_justify="left")
+    for heading in ("model", "fit s", "of CPU", "aim", "lists s", "of CPU", "aim", "memory GB"):
+        table.add_column(heading, justify="left" if heading == "model" else "right")
+    keys = np.arange(TRACKS)
+    for name in wanted or MODELS:
+        model, _ = build(name)
+        fitted, fit_s, fit_cpu_s = _timed(model.fit, early, Run(valid))
+        _, lists_s, lists_cpu_s = _timed(fitted.rankers["track"], keys, 100)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+        aim = AIMS.get(name.partition(":")[0], "")
+        table.add_row(
+            name, f"{fit_s:.1f}", f"{fit_cpu_s:.1f}", aim,
+            f"{lists_s:.1f}", f"{lists_cpu_s:.1f}", "30", f"{memory:.1f}",
+        )  # fmt: skip
+    Console().print(table)
+
+
+def listening() -> Interactions:
+    """Sessions of ten listens, three in four of the session's genre and liked."""
+    draws = np.random.default_rng(31337)
+    sessions = LISTENS // LENGTH
+    session = np.repeat(np.arange(sessions), LENGTH)
+    user = draws.integers(0, USERS, sessions)[session]
+    genre = ((user * 7 + draws.integers(0, 3, sessions)[session] * 131) % GENRES).astype(np.int64)
+    liked = draws.random(LISTENS) < 0.75
+    # Popularity falls as in a real catalog: the square of a uniform number crowds the low places.
+    within = (draws.random(LISTENS) ** 2 * (TRACKS // GENRES)).astype(np.int64)
+    track = np.where(liked, genre * (TRACKS // GENRES) + within, draws.integers(0, TRACKS, LISTENS))
+    time = np.where(liked, draws.uniform(0.3, 1, LISTENS), draws.uniform(0, 0.3, LISTENS))
+    catalog = Catalog(
+        range(TRACKS), [f"artist {index // 4}" for index in range(TRACKS)], [""] * TRACKS
+    )
+    return assemble(
+        user, track, time, session * 10_000 + np.arange(LISTENS) % LENGTH * 100,
+        [str(index) for index in range(USERS)], catalog, {}, session=session,
+    )  # fmt: skip
+
+
+def _timed(work, *arguments):  # type: ignore[no-untyped-def]
+    start, start_cpu = perf_counter(), process_time()
+    result = work(*arguments)
+    return result, perf_counter() - start, process_time() - start_cpu
+
+
+if __name__ == "__main__":
+    main()
