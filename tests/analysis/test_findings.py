@@ -19,6 +19,7 @@ from analysis.measured import Listeners
 from analysis.metrics import STANDARD, chosen
 from analysis.showing.plain import to_json
 from analysis.showing.terminal import show
+from analysis.statistics.corrections import benjamini_hochberg, holm
 from core.allocation import Arm, Experiment
 from core.catalog import Catalog
 from core.errors import Faults, InputError
@@ -178,6 +179,17 @@ def test_secondary_metrics_are_corrected_and_intervals_agree_with_it(better: Log
         assert effect.corrected >= effect.p
         assert effect.lift is not None
         assert effect.lift.excludes_zero == (effect.corrected <= 0.05)
+
+
+def test_each_table_is_corrected_over_all_its_questions(three: Log) -> None:
+    findings = found(three, planned=300)
+    for effects, correct in ((findings.primary, holm), (findings.secondary, benjamini_hochberg)):
+        raw = [effect.p for effect in effects if effect.p is not None]
+        assert len(raw) == len(effects)
+        family = correct(raw)
+        assert [e.corrected for e in effects] == pytest.approx([each.p for each in family])
+        assert [1 - e.confidence for e in effects] == pytest.approx([e.alpha for e in family])
+    assert len(findings.secondary) == 2 * 6
 
 
 def test_a_segment_is_what_the_first_request_said(better: Log) -> None:
