@@ -159,9 +159,9 @@ class Replayer:
         Of several that fit, the one that the same process told; then the newest.
         """
         turn, session, id = event["turn"], event["session"], event["decision"]  # noqa: A001
-        process = id.partition("-")[0]
         stories = self._stories.get(unit)
         if turn == 1:
+            process = id.partition("-")[0]
             fresh = History(self.serving(event["config"]).catalog)
             if stories is None or event.get("reset"):
                 self._stories[unit] = [(fresh, process)]
@@ -171,6 +171,11 @@ class Replayer:
             return fresh
         if stories is None:
             return None
+        if len(stories) == 1:
+            story = stories[0][0]
+            fits = story.turn + 1 == turn and (session == id or story.session == session)
+            return story if fits else None
+        process = id.partition("-")[0]
         fitting = None
         for story, told_by in reversed(stories):
             if story.turn + 1 == turn and (session == id or story.session == session):
