@@ -57,28 +57,22 @@ def state(view: View) -> Gate:
     if not view.ours:
         return Gate("state", asks, Verdict.UNKNOWN, "not in the log", "See `turns`.")
     gap_ms = view.log.gap_s * 1000
-    events, forgotten, restarted, split = view.log.query(
+    forgotten, restarted, split = view.log.query(
         f"""SELECT
-            sum(events),
-            count(*) FILTER (WHERE anew AND process = before_process),
-            count(*) FILTER (WHERE anew AND process <> before_process AND not_before),
-            count(*) FILTER (WHERE anew AND process <> before_process AND NOT not_before)
-        FROM (
-            SELECT *,
-                coalesce(turn_from <= before_to, FALSE) AND NOT afresh
-                    AND started_ms - before_ms < $1 AS anew,
-                row_number() OVER (PARTITION BY "user", process ORDER BY started_ms, turn_from) = 1
-                    AS not_before
-            FROM ({_STORIES}))""",  # noqa: S608
+            count(*) FILTER (WHERE again AND process = before_process),
+            count(*) FILTER (WHERE again AND process <> before_process),
+            count(*) FILTER (WHERE crossed)
+        FROM ({_STORIES}) WHERE started_ms - before_ms < $1""",  # noqa: S608
         [gap_ms],
     )[0]
+    events = view.log.one('SELECT count(*) FROM events WHERE "schema" > 0')
     numbers = {
         "events": int(events), "forgotten": forgotten, "restarted": restarted, "split": split,
     }  # fmt: skip
     if max(forgotten, split) > view.limits.forgotten_share * events:
         rows = view.log.query(
             f"""SELECT file_id, line, "user", turn_from, before_to FROM ({_STORIES})
-            WHERE turn_from <= before_to AND NOT afresh AND started_ms - before_ms < $1
+            WHERE (again OR crossed) AND started_ms - before_ms < $1
             ORDER BY file_id, line LIMIT 10""",  # noqa: S608
             [gap_ms],
         )
@@ -109,6 +103,8 @@ def state(view: View) -> Gate:
 
 # One row a session of ours, with what came before it. Several processes without a shared state
 # each tell a story of their own; a session goes on from whichever session ended a turn before.
+# `again`: the listener's second first turn, or a later one. `crossed`: back from another process,
+# where both have told a story from its first turn on.
 _STORIES = """
 WITH parts AS (
     SELECT
@@ -134,8 +130,15 @@ SELECT
     lag(p.turn_to) OVER story AS before_to,
     lag(p.ended_ms) OVER story AS before_ms,
     lag(p.process) OVER story AS before_process,
-    p.turn_from > 1 AND e.turn_to IS NULL AND lag(p.turn_to) OVER story IS NOT NULL AS gap
-FROM parts AS p
+    p.turn_from > 1 AND e.turn_to IS NULL AND lag(p.turn_to) OVER story IS NOT NULL AS gap,
+    p.turn_from = 1 AND NOT p.afresh AND row_number() OVER (
+        PARTITION BY p."user", p.turn_from ORDER BY p.started_ms
+    ) > 1 AS again,
+    p.turn_from > 1 AND p.own AND p.process <> lag(p.process) OVER story
+        AND lag(p.own) OVER story AS crossed
+FROM (
+    SELECT *, min(turn_from) OVER (PARTITION BY "user", process) = 1 AS own FROM parts
+) AS p
 LEFT JOIN ends AS e ON p."user" = e."user" AND p.turn_from = e.turn_to + 1
 WINDOW story AS (PARTITION BY p."user" ORDER BY p.started_ms, p.turn_from)
 """

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from analysis import mutants
+from app import planted
 from cli import doctor, main
 from tests.service import write_config
 
@@ -68,7 +69,8 @@ def test_a_fault_that_nothing_finds_is_told(
 def test_a_config_whose_arms_are_twins_is_not_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mutants, "MUTANTS", ())
+    for faults in (f"{mutants.__name__}.MUTANTS", f"{planted.__name__}.PLANTS"):
+        monkeypatch.setattr(faults, ())
 
     def twins(config: dict[str, Any]) -> None:
         config["strategies"]["improved"] = dict(config["strategies"]["contextual"])
