@@ -14,6 +14,7 @@ from rich.console import Console as Screen
 from core.catalog import load_top
 from core.errors import InputError
 from core.progress import Progress
+from simulator.best import AROUND, Best
 from simulator.crew import Part, Player
 from simulator.effects import ListenerSettings
 from simulator.lifelong import make_listeners
@@ -21,7 +22,7 @@ from simulator.listener_file import read_listener
 from simulator.listeners import Listeners
 from simulator.nearest import neighbourhoods
 from simulator.playing import SLOTS, InProcess, Recommender
-from simulator.policies import AROUND, Best, Popular, Random
+from simulator.policies import Popular, Random
 from simulator.world import World, load_world, read_world
 
 Kind = Literal["random", "popular", "best", "console", "local", "http"]

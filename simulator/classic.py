@@ -103,8 +103,10 @@ class Classic:
 
     def expected(self, visits: Visits, taste: Floats, tracks: Indices) -> Floats:
         """The formula above, not rounded."""
-        vectors = self.world.embeddings[tracks].astype(np.float64)
-        return self.liking(np.einsum("nkd,nd->nk", vectors, taste), visits.listener[:, None])
+        # In float32, which ranks well enough and moves half as many bytes.
+        near = taste.astype(np.float32)[:, :, None]
+        dots = np.matmul(self.world.embeddings[tracks], near)[:, :, 0].astype(np.float64)
+        return self.liking(dots, visits.listener[:, None])
 
     def liking(self, dot: Floats, listener: Indices) -> Floats:
         """Time of a track never played, by a never played artist, from its inner product.

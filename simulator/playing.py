@@ -149,7 +149,7 @@ def _steps(
             begun, free = free[: len(taken)], free[len(taken) :]
             stage.begin(begun, visits.rows(taken))
             recommender.begin(stage, begun)
-            under_way = np.concatenate([under_way, begun])
+            under_way = np.sort(np.concatenate([under_way, begun]))
         if not len(under_way):
             return
         heard = stage.hear(under_way, recommender.recommend(stage, under_way))

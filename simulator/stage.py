@@ -63,14 +63,19 @@ class Stage:
         self.time = np.zeros(slots)
         self.total = np.zeros(slots)
         self._artist_of = listeners.world.catalog.artist_of
-        # What was played, and by whom, in columns by step; wider only when a session grows long.
-        self._played = np.full((slots, 16), -1, dtype=np.int32)
-        self._artists = np.full((slots, 16), -1, dtype=np.int32)
+        self._everyone = np.arange(slots)
+        # What was played when, wider only when a session grows long; and what of it a step asks:
+        # plays of each artist, and a bit for each track, so that no step looks at all before it.
+        self._played = np.zeros((slots, 16), dtype=np.int32)
         self._times = np.zeros((slots, 16))
+        world = listeners.world
+        self._plays = np.zeros((slots, len(world.catalog.artists)), dtype=np.uint16)
+        self._seen = np.zeros((slots, len(world.catalog) // 8 + 1), dtype=np.uint8)
 
     def begin(self, slots: Indices, visits: Visits) -> None:
         """Begin these sessions in these slots; the first track is heard fully."""
         opened = self.listeners.open(visits)
+        self._forget(slots)
         self.listener[slots] = visits.listener
         self.number[slots] = visits.number
         self.day[slots] = visits.day
@@ -83,8 +88,9 @@ class Stage:
         self.time[slots] = 1.0
         self.total[slots] = 0.0
         self._played[slots, 0] = opened.first
-        self._artists[slots, 0] = self._artist_of[opened.first]
         self._times[slots, 0] = 1.0
+        self._plays[slots, self._artist_of[opened.first]] = 1
+        self._seen[slots, opened.first >> 3] = _bit_of(opened.first)
 
     def hear(self, slots: Indices, tracks: npt.NDArray[np.integer]) -> Step:
         """Let the listener of each slot hear a recommended track.
@@ -94,26 +100,28 @@ class Stage:
             tracks: int, (n,), catalog indices.
         """
         before = self.steps[slots]
-        width = int(before.max(initial=0)) + 1
         artists = self._artist_of[tracks]
-        past = np.arange(width) <= before[:, None]
-        played = (self._played[slots, :width] == tracks[:, None]) & past
-        by_artist = (self._artists[slots, :width] == artists[:, None]) & past
+        plays = self._plays[slots, artists]
+        where, bit = tracks >> 3, _bit_of(tracks)
+        seen = self._seen[slots, where]
+        # Without copying the widest column where it is wanted whole.
+        whole = len(slots) == self.slots and bool((slots == self._everyone).all())
         hearings = Hearings(
             self.listener[slots],
             self.day[slots],
             self.key[slots],
             before + 1,
-            self.taste[slots],
+            self.taste if whole else self.taste[slots],
             np.asarray(tracks, dtype=np.int64),
-            played.any(axis=1),
-            np.count_nonzero(by_artist, axis=1),
+            (seen & bit) != 0,
+            plays.astype(np.int64),
         )
         time = self.listeners.hear(hearings)
         budget = self.listeners.spend(hearings, time, self.budget[slots])
-        self._widen(width + 1)
+        self._widen(int(before.max(initial=0)) + 2)
+        self._plays[slots, artists] = plays + 1
+        self._seen[slots, where] = seen | bit
         self._played[slots, before + 1] = tracks
-        self._artists[slots, before + 1] = artists
         self._times[slots, before + 1] = time
         self.steps[slots] = before + 1
         self.budget[slots] = budget
@@ -141,10 +149,24 @@ class Stage:
         count = int(self.steps[slot]) + 1
         return self._played[slot, :count].copy(), self._times[slot, :count].copy()
 
+    def _forget(self, slots: Indices) -> None:
+        """Take back what the last sessions of these slots left."""
+        last = self.steps[slots]
+        width = int(last.max(initial=0)) + 1
+        row, column = np.nonzero(np.arange(width) <= last[:, None])
+        slot = slots[row]
+        tracks = self._played[slot, column]
+        self._plays[slot, self._artist_of[tracks]] = 0
+        self._seen[slot, tracks >> 3] = 0
+
     def _widen(self, width: int) -> None:
         missing = width - self._played.shape[1]
         if missing > 0:
-            more = np.full((self.slots, max(missing, self._played.shape[1])), -1, dtype=np.int32)
+            more = np.zeros((self.slots, max(missing, self._played.shape[1])), dtype=np.int32)
             self._played = np.hstack([self._played, more])
-            self._artists = np.hstack([self._artists, more])
             self._times = np.hstack([self._times, np.zeros(more.shape)])
+
+
+def _bit_of(tracks: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
+    bits: npt.NDArray[np.uint8] = np.left_shift(1, tracks & 7).astype(np.uint8)
+    return bits

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.streams import uniforms
-from simulator.classic import Classic
+from simulator.classic import Classic, ClassicSettings
 from simulator.draws import Purpose
-from simulator.listeners import Visits
+from simulator.listeners import Openings, Visits
 from simulator.stage import Stage
-from tests.simulator.tiny import by_hand, classic, some_world, world_of
+from tests.simulator.tiny import by_hand, classic, nearest_by_sorting, some_world, world_of
 
 
 def visits_of(listeners: list[int], numbers: list[int] | None = None) -> Visits:
@@ -36,13 +37,22 @@ def times(stage: Stage, *tracks: int) -> list[float]:
     return [float(stage.hear(slot, np.array([track])).time[0]) for track in tracks]
 
 
+class Starting(Classic):
+    """Sessions that begin with a track of the test's choice."""
+
+    first: int
+
+    def open(self, visits: Visits) -> Openings:
+        opened = super().open(visits)
+        return replace(opened, first=np.full(len(visits), self.first))
+
+
 def starting_with(first: int) -> Stage:
     """A session of listener 7, whose taste is track 0 = (2, 0), that began with `first`."""
-    stage = begun(classic(by_hand(), session_budget=100), [0])
-    stage.track[0] = first
-    stage._played[0, 0] = first
-    stage._artists[0, 0] = stage.listeners.world.catalog.artist_of[first]
-    return stage
+    world = by_hand()
+    model = Starting(world, nearest_by_sorting(world, 2), 1, ClassicSettings(2, 100))
+    model.first = first
+    return begun(model, [0])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from simulator.best import Best
 from simulator.classic import Classic
 from simulator.creation import create
 from simulator.crew import dealt
@@ -17,7 +18,7 @@ from simulator.listeners import Hearings, Listeners, Visits
 from simulator.moods import Hyped, SkipPoints
 from simulator.nearest import neighbourhoods
 from simulator.playing import SLOTS, InProcess
-from simulator.policies import Best, Random
+from simulator.policies import Random
 from simulator.results import Played
 from simulator.weariness import Plays
 from simulator.world import World

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from simulator.best import Best
 from simulator.pairs import compare
 from simulator.playing import InProcess
-from simulator.policies import Best, Popular, Random
+from simulator.policies import Popular, Random
 from simulator.results import Arm, Played
 from tests.simulator.tiny import classic, nearest_by_sorting, some_world
 

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.best import Best
 from simulator.classic import Classic
 from simulator.crew import Alone, Outcome, Part, Together, dealt
 from simulator.draws import Indices
 from simulator.listeners import Visits
 from simulator.playing import InProcess, Queue, Recommender
-from simulator.policies import Best, Popular, Random
+from simulator.policies import Popular, Random
 from simulator.results import Arm, Played
 from simulator.stage import Stage
 from tests.simulator.tiny import classic, nearest_by_sorting, some_world
