@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from app.dispatcher import Dispatcher
 from app.meters import Answers, Kind, Meters
+from app.started import Started
 from core.allocation import SLOTS, Experiment
 
 
@@ -47,6 +48,10 @@ class RunningExperiment(BaseModel):
     hash: str
     targeting: dict[str, list[Any]]
     forced: dict[str, str] = Field(description="Testers: listener to arm.")
+    started_ms: int | None = Field(
+        description="When this version first had traffic, on any server that shares the folder of "
+        "started experiments, Unix time in ms; null before."
+    )
     planned: dict[str, Any] = Field(description="What `segue design` planned.")
     planned_share: float = Field(
         description="Of all listeners, by holdout, slots and traffic; without targeting."
@@ -83,6 +88,7 @@ def running(dispatcher: Dispatcher) -> Running:
     """
     serving, meters = dispatcher.serving, dispatcher.meters
     kinds = list(meters.kinds())
+    since = Started(serving.settings.started_folder).since(serving.allocation.experiments)
     return Running(
         config=serving.digest,
         since_ms=dispatcher.since_ms,
@@ -95,8 +101,9 @@ def running(dispatcher: Dispatcher) -> Running:
                 each,
                 serving.lineages[each.name],
                 serving.settings.holdout.share,
-                serving.settings.planned.get(each.name, {}),
                 meters,
+                planned=serving.settings.planned.get(each.name, {}),
+                started_ms=since.get(each.name),
             )
             for each in serving.allocation.experiments
         ],
@@ -104,7 +111,7 @@ def running(dispatcher: Dispatcher) -> Running:
 
 
 def _experiment(
-    experiment: Experiment, lineage: str, holdout: float, planned: dict[str, Any], meters: Meters
+    experiment: Experiment, lineage: str, holdout: float, meters: Meters, **told: Any
 ) -> RunningExperiment:
     total = sum(arm.weight for arm in experiment.arms)
     entered = {arm.name: meters.listeners[lineage, arm.name] for arm in experiment.arms}
@@ -118,7 +125,6 @@ def _experiment(
             and (experiment.name, arm.name) in kind.arms
             and meters.lineages[kind.config].get(experiment.name) == lineage
         ]
-        told = _told(answered)
         arms.append(
             RunningArm(
                 name=arm.name,
@@ -127,7 +133,7 @@ def _experiment(
                 planned_share=arm.weight / total,
                 listeners=entered[arm.name],
                 seen_share=entered[arm.name] / listeners if listeners else None,
-                **told,
+                **_told(answered),
             )
         )
     start, end = experiment.slots
@@ -135,7 +141,7 @@ def _experiment(
     return RunningExperiment(
         **definition,
         digest=experiment.digest,
-        planned=planned,
+        **told,
         planned_share=(1 - holdout) * (end - start) / SLOTS * experiment.traffic,
         listeners=listeners,
         requests=sum(arm.requests for arm in arms),

@@ -6,8 +6,8 @@ it has more; a config that would take its listeners out of their arms is refused
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,6 +75,16 @@ class Started:
                 f"must be a folder that can be written, but: {error.strerror}. It remembers which "
                 "experiments have started; name another with `started:` in the config",
             ) from error
+
+    def since(self, experiments: Iterable[Experiment]) -> dict[str, int]:
+        """When each experiment that has started did so in its version, Unix time in ms."""
+        found = {}
+        for experiment in experiments:
+            with suppress(InputError):  # `check` tells what is wrong with a record
+                record = self._read(experiment)
+                if record is not None:
+                    found[experiment.name] = record["started_ms"]
+        return found
 
     def _path(self, experiment: Experiment) -> Path:
         return self.folder / f"{experiment.name}@{experiment.version}.json"

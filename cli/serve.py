@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -80,12 +81,19 @@ def _say(serving: Serving, console: Console) -> None:
         f"{len(settings.catalog.lists)} lists, {len(serving.chains)} strategies, "
         f"config {serving.digest}"
     )
+    since = Started(settings.started_folder).since(settings.experiments)
     for experiment in settings.experiments:
         arms = ", ".join(
             f"{arm.name} {arm.weight:g}" + (f" {arm.strategy}" if arm.strategy else "")
             for arm in experiment.arms
         )
-        console.print(f"  experiment {experiment.name}: {arms}; traffic {experiment.traffic:g}")
+        begun = since.get(experiment.name)
+        age = "new"
+        if begun is not None:
+            age = f"since {datetime.fromtimestamp(begun / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+        console.print(
+            f"  experiment {experiment.name}: {arms}; traffic {experiment.traffic:g}; {age}"
+        )
     console.print(f"  everyone else: {serving.default}")
     console.print(f"  events: {settings.resolve(settings.events.dir)}")
     token = settings.admin.token_env

@@ -71,6 +71,15 @@ def test_definitions_and_plans_are_told(client: TestClient) -> None:
     assert label["planned"] == {"listeners_per_arm": 1000}
 
 
+def test_an_experiment_that_has_started_says_when(client: TestClient, tmp_path: Path) -> None:
+    assert told(client, "fallback")["started_ms"] == START_MS
+    dormant = {**LABEL, "version": 2, "traffic": 0}
+    write_config(tmp_path, experiments=[FIRST, dormant])
+    assert client.post("/admin/reload", headers=TOKEN).status_code == 200
+    assert told(client, "fallback")["started_ms"] == START_MS
+    assert told(client, "label")["started_ms"] is None
+
+
 def test_before_the_first_request_nothing_is_claimed(client: TestClient) -> None:
     for arm in told(client, "fallback")["arms"]:
         assert (arm["listeners"], arm["requests"]) == (0, 0)

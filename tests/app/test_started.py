@@ -223,10 +223,13 @@ def test_a_refused_config_records_nothing(tmp_path: Path) -> None:
 def test_check_says_what_a_start_would_and_changes_nothing(tmp_path: Path) -> None:
     loaded(tmp_path)
     command = ["check", "--config", str(tmp_path / "config.yaml")]
-    assert CliRunner().invoke(build(), command).exit_code == 0
+    result = CliRunner().invoke(build(), command)
+    assert result.exit_code == 0
+    assert "experiment fallback: C 50 contextual, T1 50 improved; traffic 1; new" in (result.output)
     assert not (tmp_path / "log").exists()
 
     serve(tmp_path)
+    assert "traffic 1; since 2023-11-14 22:13 UTC" in CliRunner().invoke(build(), command).output
     loaded(tmp_path, weights(1, 99))
     result = CliRunner().invoke(build(), command)
     assert isinstance(result.exception, InputError)
