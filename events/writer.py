@@ -1,13 +1,19 @@
 """Appending events: one file per process, in the file before the answer leaves."""
 
+import logging
 import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 from core.decision import Decision, Feedback
 from core.errors import LogUnwritable
 from events.schema import line
+
+LOG = logging.getLogger("segue")
+MOST_RETIRED = 8
+"""Full files that wait for `sync`; where nobody calls it, the ninth does."""
 
 
 class EventWriter:
@@ -30,10 +36,12 @@ class EventWriter:
         self._rotate_bytes = rotate_bytes
         self._stem = f"events-{socket.gethostname()}-{os.getpid()}-{now_ms()}"
         self._number = 0
-        self._descriptor = -1
         self._size = 0
+        self._rotate_at = rotate_bytes
         self._unsynced = False
-        self._open()
+        self._retired: list[int] = []
+        self._syncing = Lock()
+        self._descriptor = self._opened()
 
     def append(self, turn: Decision | Feedback) -> None:
         """Write the turn's event.
@@ -45,41 +53,88 @@ class EventWriter:
         try:
             written = os.write(self._descriptor, content)
             if written != len(content):
-                os.ftruncate(self._descriptor, self._size)
+                self._cut_off()
                 raise OSError(f"only {written} of {len(content)} bytes went to the file")
         except OSError as error:
+            if self._descriptor < 0:
+                self._begin()  # for the next line
             raise LogUnwritable(f"{self.path}: cannot append an event: {error}") from error
         self._size += written
         self._unsynced = True
         self.lines += 1
-        if self._size >= self._rotate_bytes:
+        if self._size >= self._rotate_at:
             self._rotate()
 
     def sync(self) -> None:
-        """Force what was written to the disk; cheap when nothing was."""
-        if self._unsynced:
-            self._unsynced = False
-            os.fsync(self._descriptor)
+        """Force what was written to the disk; cheap when nothing was. For any thread."""
+        with self._syncing:
+            while self._retired:
+                descriptor = self._retired.pop()
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+            if self._unsynced and self._descriptor >= 0:
+                self._unsynced = False
+                try:
+                    os.fsync(self._descriptor)
+                except OSError:
+                    self._unsynced = True
+                    raise
 
     def close(self) -> None:
         """Sync and close; the writer is of no use afterwards."""
         if self._descriptor >= 0:
-            self.sync()
-            os.close(self._descriptor)
+            self._retired.append(self._descriptor)
             self._descriptor = -1
+        self.sync()
 
     @property
     def path(self) -> Path:
         """The file that is being written."""
         return self.folder / f"{self._stem}-{self._number:04}.jsonl"
 
-    def _open(self) -> None:
+    def _opened(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._descriptor = os.open(self.path, flags, 0o644)
-        self._size = 0
+        return os.open(self.path, flags, 0o644)
 
     def _rotate(self) -> None:
-        self.sync()
-        os.close(self._descriptor)
+        """Go on in the next file, or in this one for as long again where none can be had.
+
+        The old file is synced and closed by `sync`: an append waits for no disk, and no thread
+        finds a descriptor closed, or worse, given to a connection meanwhile.
+        """
+        before = self._descriptor
+        if self._begin():
+            self._retire(before)
+        else:
+            self._rotate_at = self._size + self._rotate_bytes
+
+    def _cut_off(self) -> None:
+        """Take back the part of a line that went in, or leave it behind as the file's last."""
+        try:
+            os.ftruncate(self._descriptor, self._size)
+        except OSError:
+            before, self._descriptor = self._descriptor, -1
+            self._retire(before)
+
+    def _begin(self) -> bool:
+        """Begin the next file; whether there is one."""
         self._number += 1
-        self._open()
+        try:
+            self._descriptor = self._opened()
+        except OSError as error:
+            LOG.error("%s: cannot be begun: %s", self.path, error.strerror)
+            self._number -= 1
+            return False
+        self._size = 0
+        self._rotate_at = self._rotate_bytes
+        return True
+
+    def _retire(self, descriptor: int) -> None:
+        self._retired.append(descriptor)
+        if len(self._retired) > MOST_RETIRED:
+            try:
+                self.sync()
+            except OSError:
+                LOG.exception("%s: a file before it cannot be forced to the disk", self.path)

@@ -95,6 +95,125 @@ def test_a_full_disk_is_said_and_the_next_line_goes_in_when_there_is_room(
     assert lines(tmp_path) == [2]
 
 
+def test_a_line_that_went_in_by_half_and_cannot_be_cut_off_is_its_files_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came after it would be glued to it, and be lost although it was acknowledged."""
+    log = opened(tmp_path)
+    log.append(turn(1))
+    whole = os.write
+
+    monkeypatch.setattr(writer.os, "write", lambda descriptor, data: whole(descriptor, data[:20]))
+    monkeypatch.setattr(writer.os, "ftruncate", failing)
+    with pytest.raises(LogUnwritable, match="only 20 of"):
+        log.append(turn(2))
+    monkeypatch.undo()
+    log.append(turn(3))
+    log.close()
+
+    first, second = sorted(tmp_path.iterdir())
+    assert first.read_bytes().splitlines()[1:] == [first.read_bytes()[-20:]]
+    assert json.loads(second.read_bytes())["turn"] == 3
+
+
+def test_where_no_next_file_can_be_had_the_full_one_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line that filled it is on file: it must be acknowledged, and nothing closed under it."""
+    log = opened(tmp_path, rotate_bytes=400)
+    really = os.open
+
+    def refused(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(writer.os, "open", refused)
+    for number in range(1, 6):
+        log.append(turn(number))
+    assert lines(tmp_path) == [1, 2, 3, 4, 5]
+    assert len(list(tmp_path.iterdir())) == 1
+    assert "cannot be begun: Too many open files" in caplog.text
+    monkeypatch.setattr(writer.os, "open", really)
+    for number in range(6, 11):
+        log.append(turn(number))
+    log.close()
+    assert lines(tmp_path) == list(range(1, 11))
+    assert len(list(tmp_path.iterdir())) > 1
+
+
+def test_a_writer_without_a_file_never_writes_into_what_has_its_old_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = opened(tmp_path / "log")
+    monkeypatch.setattr(writer.os, "ftruncate", failing)
+    monkeypatch.setattr(writer.os, "write", lambda descriptor, data: half_of(descriptor, data))
+    monkeypatch.setattr(writer.os, "open", failing)
+    with pytest.raises(LogUnwritable):
+        log.append(turn(1))
+    log.sync()
+    monkeypatch.undo()
+    with (tmp_path / "a connection").open("wb") as other:  # takes the lowest free number
+        with pytest.raises(LogUnwritable):
+            log.append(turn(2))
+        log.append(turn(3))
+        other.flush()
+    log.close()
+    assert (tmp_path / "a connection").read_bytes() == b""
+    assert json.loads(sorted((tmp_path / "log").iterdir())[-1].read_bytes())["turn"] == 3
+
+
+def test_appending_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only `sync`, which runs in another thread, forces anything to the disk."""
+    synced: list[int] = []
+    monkeypatch.setattr(writer.os, "fsync", synced.append)
+    log = opened(tmp_path, rotate_bytes=400)
+    for number in range(1, 9):
+        log.append(turn(number))
+    files = len(list(tmp_path.iterdir()))
+    assert files > 2
+    assert synced == []
+    log.sync()
+    assert len(set(synced)) == files
+    log.sync()
+    assert len(synced) == files
+    log.close()
+
+
+def test_what_could_not_be_synced_is_synced_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = opened(tmp_path)
+    log.append(turn(1))
+    monkeypatch.setattr(writer.os, "fsync", failing)
+    with pytest.raises(OSError, match="Input/output error"):
+        log.sync()
+    synced: list[int] = []
+    monkeypatch.setattr(writer.os, "fsync", synced.append)
+    log.sync()
+    assert len(synced) == 1
+    log.close()
+
+
+def test_files_that_nobody_syncs_are_closed_all_the_same(tmp_path: Path) -> None:
+    descriptors = Path("/proc/self/fd")
+    if not descriptors.exists():
+        pytest.skip("/proc/self/fd is not here, so nobody can count open files")
+    log = opened(tmp_path, rotate_bytes=1)
+    before = len(list(descriptors.iterdir()))
+    for number in range(1, 101):
+        log.append(turn(number))
+    assert len(list(descriptors.iterdir())) < before + 20
+    log.close()
+    assert lines(tmp_path) == list(range(1, 101))
+
+
+def failing(*_: object) -> int:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def half_of(descriptor: int, data: bytes) -> int:
+    return len(data) // 2
+
+
 def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
     log = opened(tmp_path)
     log.append(turn(1))
