@@ -11,6 +11,8 @@ from analysis.showing.cards import chart_cards
 from analysis.showing.drawing import arm_colour
 from analysis.showing.effects import effects_card, mood_of, segments_card
 
+EXAMPLES = 3
+"""How many examples of a gate the page shows; `segue verify` has more."""
 MARKS = {
     Verdict.PASSED: ("passed", "✓"),
     Verdict.WARNING: ("warning", "!"),
@@ -89,6 +91,8 @@ def _certificate(findings: Findings) -> str:
         name, mark = MARKS[gate.verdict]
         loud = gate.verdict in (Verdict.FAILED, Verdict.WARNING)
         says = f" {escape(gate.says)}" if loud else ""
+        for example in gate.examples[:EXAMPLES] if loud else ():
+            says += f"<br><code>{escape(example.where)}</code> {escape(example.what)}"
         rows.append(
             f'<li class="{name}" title="{escape(gate.asks)}"><span class="mark">{mark}</span>'
             f'<span><b>{escape(gate.name)}</b> <span class="figure">{escape(gate.figure)}</span>'

@@ -14,7 +14,7 @@ from rich.console import Console
 from analysis.asked import Asked
 from analysis.experiment import find
 from analysis.findings import Findings, Report
-from analysis.gates.values import Certificate, Gate, Verdict
+from analysis.gates.values import Certificate, Example, Gate, Verdict
 from analysis.metrics import STANDARD
 from analysis.report import origin_of
 from analysis.showing.page import page
@@ -25,7 +25,10 @@ from events.reader import open_log
 from tests import logs
 
 PASSED = Gate("assignment", "Is it so?", Verdict.PASSED, "all agree")
-FAILED = Gate("sample-ratio", "Even?", Verdict.FAILED, "p = 1e-9", "Listeners <b> are missing.")
+FAILED = Gate(
+    "sample-ratio", "Even?", Verdict.FAILED, "p = 1e-9", "Listeners <b> are missing.",
+    examples=(Example("log/a.jsonl:7", "listener 3 is & is not"),),
+)  # fmt: skip
 SCHEMA = json.loads(
     (resources.files("analysis") / "showing" / "report.schema.json").read_text(encoding="utf-8")
 )
@@ -140,6 +143,7 @@ def test_a_failed_gate_leaves_no_effect_on_the_page(broken: Report) -> None:
     content = page(broken)
     assert "INVALID, effects withheld: failed sample-ratio" in content
     assert "Listeners &lt;b&gt; are missing." in content
+    assert "<code>log/a.jsonl:7</code> listener 3 is &amp; is not" in content
     assert "<svg" not in content
     assert "lift" not in content.partition("</style>")[2]
     assert "<h2>Allocation" in content
