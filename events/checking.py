@@ -6,6 +6,9 @@ import duckdb
 
 from events.sources import Source
 
+LATEST_MS = 253_402_300_799_999
+"""The end of the year 9999; a timestamp behind it is no count of milliseconds."""
+
 _NUMBERS = "'UBIGINT', 'BIGINT', 'DOUBLE'"
 _WHOLE = "'UBIGINT', 'BIGINT'"
 
@@ -29,7 +32,7 @@ def drop_faulty(con: duckdb.DuckDBPyConnection) -> None:
         cases.append(f"WHEN {kind} NOT IN ({kinds}) THEN 'wrong type: {field}'")
     cases += [
         "WHEN message NOT IN ('next', 'last', 'heard') THEN 'unknown message'",
-        "WHEN at_ms IS NULL THEN 'out of range: timestamp'",
+        f"WHEN at_ms IS NULL OR NOT at_ms BETWEEN 0 AND {LATEST_MS} THEN 'out of range: timestamp'",
         "WHEN \"user\" = '' THEN 'wrong type: user'",
         f"WHEN json_type(sound, '$.time') NOT IN ({_NUMBERS}, 'NULL') THEN 'wrong type: time'",
         f"WHEN json_type(sound, '$.track') NOT IN ('VARCHAR', {_NUMBERS}, 'NULL') "

@@ -7,10 +7,12 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from app.trial import TrialRun
 from core.errors import InputError, SegueError
 from events import collecting
 from events.collecting import SAMPLE, Collected, collect
 from events.origins import Found
+from tests.service import loaded
 
 LINE = b'{"message": "next"}\n'
 
@@ -61,6 +63,17 @@ def test_a_file_that_has_grown_is_continued(
     assert collected.lines == before + 2
     assert collected.bytes == 2 * len(LINE) - 7
     assert (collected.folder / "events-a.jsonl").read_bytes() == log.read_bytes()
+
+
+def test_a_server_may_go_on_writing(tmp_path: Path) -> None:
+    serving = loaded(tmp_path / "server")
+    with TrialRun(serving, tmp_path / "log", rotate_mb=0.02) as trial:
+        for _ in range(4):
+            trial.play(range(10), 20)
+            (collected,) = collect([str(tmp_path / "log")], tmp_path / "cache")
+    here = files(collected.folder)
+    assert here == files(tmp_path / "log")
+    assert sum(name.startswith("events-") for name in here) > 2
 
 
 def test_collecting_again_changes_nothing(server: Path, tmp_path: Path) -> None:

@@ -163,6 +163,8 @@ OURS = {"schema": 1, "decision": "d1", "session": "s1", "turn": 1}
         (line(user=True), "wrong type: user"),
         (line(user=""), "wrong type: user"),
         (line(timestamp="noon"), "wrong type: timestamp"),
+        (line(timestamp=1_780_000_000_000_000_000), "out of range: timestamp"),
+        (line(timestamp=-1), "out of range: timestamp"),
         (line(time="long"), "wrong type: time"),
         (line(time=1.2), "out of range: time"),
         (line(time=-0.1), "out of range: time"),
@@ -200,6 +202,8 @@ def test_a_dropped_line_is_counted_by_its_reason(
         line(recommendation=None),
         line(experiments={}),
         line(extra={"deep": [1]}),
+        line().replace(b"0.001", b"1e999"),
+        line(latency=-3.0),
         line(**OURS)[:-1],
     ],
     ids=[
@@ -209,6 +213,8 @@ def test_a_dropped_line_is_counted_by_its_reason(
         "nothing-recommended",
         "no-experiment",
         "extra-field",
+        "endless-latency",
+        "negative-latency",
         "no-newline-at-the-end",
     ],
 )
@@ -228,6 +234,14 @@ def test_a_decision_that_is_logged_twice_counts_once(
     with open_log([tmp_path]) as log:
         assert log.query("SELECT reason, lines FROM dropped") == [("repeated decision", 40)]
         assert log.one("SELECT count(*) FROM events") == len(events)
+
+
+def test_thousands_of_faulty_lines_and_arms_take_no_statement_each(tmp_path: Path) -> None:
+    lines = [line(user=user, experiments={f"x{user}": "C"}) for user in range(5000)]
+    (tmp_path / "log.jsonl").write_bytes(b"".join(lines) + b'"\xff"\n' * 5000)
+    with open_log([tmp_path]) as log:
+        assert log.query("SELECT reason, lines FROM dropped") == [("not UTF-8", 5000)]
+        assert len(log.experiments()) == 5000
 
 
 def test_a_copy_of_a_file_is_named_as_such(events: list[dict[str, Any]], tmp_path: Path) -> None:
