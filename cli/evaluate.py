@@ -60,6 +60,7 @@ def evaluate(
     from app.counterfactual import Target
     from app.serving import load
     from app.settings import load_settings
+    from events.kept import kept_beside
     from events.reader import open_log
     from events.sources import find
 
@@ -72,7 +73,7 @@ def evaluate(
             )
     serving = load(load_settings(config))
     targets = [Target(serving, name) for name in strategy]
-    kept = [*logs, *(path.parent for path in configs or ())]
+    kept = kept_beside(logs, configs or ())
     with bars() as progress:
         with open_log(logs, progress=progress) as log:
             rewards = rewarded(log, first, _arm(arm, log.experiments()))
@@ -135,7 +136,7 @@ class _Asking:
 
 def _weighed(
     sources: "list[Source]",
-    kept: list[Path],
+    kept: dict[str, Path],
     targets: "list[Target]",
     rewards: "Rewarded",
     progress: "Progress",
@@ -143,11 +144,10 @@ def _weighed(
     from analysis.offpolicy import Weighed, numbered
     from app.replay import Replayer
     from cli.replay import servings
-    from events.kept import kept_beside
     from events.merging import in_order
 
     asking = _Asking(targets, rewards)
-    replayer = Replayer(servings(kept_beside(kept), None), watch=asking.watch)
+    replayer = Replayer(servings(kept, None), watch=asking.watch)
     progress.start("replaying", sum(source.size for source in sources))
     for event, where in in_order(sources, replayer.tally.skip, progress):
         replayer.take(event, where)

@@ -57,7 +57,7 @@ def replay(
                 str(source.path),
                 "is compacted, and keeps no exact lines. Replay the event files it was made of",
             )
-    serving_of = servings(kept_beside([*logs, *(path.parent for path in configs or ())]), config)
+    serving_of = servings(kept_beside(logs, configs or ()), config)
     if decision is not None:
         _explain(decision, sources, serving_of)
         return

@@ -137,9 +137,7 @@ def report(
         )
 
     asked_of("")  # what is wrong with the metrics is better said before the log is read
-    kept = kept_beside(
-        [*(path for path in log if path.exists()), *(c.parent for c in configs or ())]
-    )
+    kept = kept_beside([path for path in log if path.exists()], configs or ())
     definitions = Definitions.read(kept, {name: arms.split(",") for name, arms in order.items()})
     reading = _Reading(log, gap, *window(since, until), catalog, experiment, tolerate or ())
     found = _made(reading, definitions, asked_of)

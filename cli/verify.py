@@ -73,7 +73,7 @@ def verify(
         bars() as progress,
         open_log(logs, since_ms=since_ms, until_ms=until_ms, progress=progress) as log,
     ):
-        kept = kept_beside([*logs, *(folder.parent for folder in configs or ())])
+        kept = kept_beside(logs, configs or ())
         definitions = Definitions.read(kept, arms)
         running = list(log.experiments())
         for name in experiment or ():

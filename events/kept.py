@@ -43,13 +43,21 @@ def read_kept(path: Path) -> dict[str, Any]:
     return kept
 
 
-def kept_beside(logs: Iterable[Path]) -> dict[str, Path]:
+def kept_beside(logs: Iterable[Path], folders: Iterable[Path] = ()) -> dict[str, Path]:
     """Digest -> copy, of all copies in a folder `configs` beside a log or anywhere below it.
 
     Args:
         logs: Files and folders of event logs.
+        folders: Further folders of copies, whatever they are called.
+
+    Raises:
+        InputError: One of `folders` is no folder.
     """
     found: dict[str, Path] = {}
+    for folder in folders:
+        if not folder.is_dir():
+            raise InputError.one(str(folder), "must be a folder of kept configs, DIGEST.json each")
+        found |= {path.stem: path for path in sorted(folder.glob("*.json"))}
     for log in logs:
         pattern = f"**/{FOLDER}/*.json" if log.is_dir() else f"{FOLDER}/*.json"
         for path in sorted((log if log.is_dir() else log.parent).glob(pattern)):

@@ -53,7 +53,8 @@ def test_a_failed_gate_ends_with_1_and_names_the_line(
 
 def test_a_tolerated_failure_is_a_warning(sound: Sound, folder: Path, tmp_path: Path) -> None:
     write(torn_line(sound), tmp_path)
-    configs = folder / "log" / "configs"
+    configs = tmp_path / "elsewhere"
+    configs.symlink_to(folder / "log" / "configs")
 
     result = verify(
         tmp_path, "--configs", configs, "--tolerate", "lines", "--tolerate", "turns", "--json"
@@ -84,9 +85,17 @@ def test_a_log_without_its_configs_proves_nothing(sound: Sound, tmp_path: Path) 
         (["LOG", "--experiment", "falback"], "Did you mean 'fallback'?"),
         (["LOG", "--tolerate", "line"], "Did you mean 'lines'?"),
         (["LOG", "--botify-arms", "AA"], "must be NAME=ARM,ARM"),
+        (["LOG", "--configs", "nowhere"], "nowhere: must be a folder of kept configs"),
         (["LOG", "--listeners", "LISTENERS"], "listeners.jsonl:2: must have a `user`"),
     ],
-    ids=["no-file", "unknown-experiment", "unknown-gate", "arms-without-arms", "no-user"],
+    ids=[
+        "no-file",
+        "unknown-experiment",
+        "unknown-gate",
+        "arms-without-arms",
+        "no-folder",
+        "no-user",
+    ],
 )
 def test_faulty_input_ends_with_2(
     arguments: list[str],
