@@ -1,6 +1,8 @@
 """The gate on what was served: an experiment is one treatment from its first event to its last."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
 
 from analysis.gates.values import Example, Gate, Verdict
 from analysis.gates.view import View
@@ -21,19 +23,27 @@ def config(view: View, experiment: str) -> Gate:
         [experiment],
     )
     deciding = view.definitions.deciding
-    treatments: dict[str, list[str]] = {}
+    treatments: list[tuple[dict[str, Any], list[str]]] = []
     unknown = []
     for digest, *_ in rows:
         known = deciding.get(digest or "")
         if known is None or experiment not in known.experiments:
             unknown.append(str(digest))
         else:
-            treatments.setdefault(known.treatment(experiment), []).append(digest)
+            treatment = known.treatment(experiment)
+            same = next((digests for each, digests in treatments if each == treatment), None)
+            if same is None:
+                treatments.append((treatment, [digest]))
+            else:
+                same.append(digest)
     examples = tuple(
         Example(str(digest), f"{count:,} events, {_at(first)} to {_at(last)}")
         for digest, count, first, last in rows[:10]
     )
-    numbers = {"configs": [row[0] for row in rows], "treatments": list(treatments.values())}
+    numbers = {
+        "configs": [row[0] for row in rows],
+        "treatments": [digests for _, digests in treatments],
+    }
     if unknown:
         return Gate(
             "config", asks, Verdict.FAILED,
@@ -46,9 +56,9 @@ def config(view: View, experiment: str) -> Gate:
     if len(treatments) > 1:
         return Gate(
             "config", asks, Verdict.FAILED, f"{len(treatments)} different treatments",
-            "The experiment was changed while it ran: arms, weights, salt, a strategy of an arm or "
-            "the data behind it. Before and after are two experiments. Analyse the time of one "
-            "config (--since, --until), or start again as a new version.",
+            f"What its listeners are treated with was changed while it ran: "
+            f"{_changes([treatment for treatment, _ in treatments])}. Before and after are two "
+            "experiments. Look at the time of one at once (--since, --until).",
             numbers, examples,
         )  # fmt: skip
     if len(rows) < 2:
@@ -62,6 +72,18 @@ def config(view: View, experiment: str) -> Gate:
     return Gate(
         "config", asks, Verdict.PASSED, f"{len(rows)} configs, one treatment", says, numbers
     )
+
+
+def _changes(treatments: list[dict[str, Any]]) -> str:
+    """What differs between one treatment and the next, a few words each."""
+    told: list[str] = []
+    for before, after in pairwise(treatments):
+        for key in sorted({*before, *after}):
+            was, now = before.get(key), after.get(key)
+            if was != now:
+                short = all(isinstance(value, int | float | str) for value in (was, now))
+                told.append(f"{key} ({was} -> {now})" if short else key)
+    return ", ".join(dict.fromkeys(told))
 
 
 def _at(ms: int) -> str:

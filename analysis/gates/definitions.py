@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.allocation import SERVING, Allocation, Arm, Experiment, digest_of
+from core.allocation import SERVING, Allocation, Arm, Experiment
 from events.kept import read_kept
 
 
@@ -58,22 +58,27 @@ class Deciding:
                 return next((arm.strategy for arm in experiment.arms if arm.name == arm_name), None)
         return self.default
 
-    def treatment(self, name: str) -> str:
-        """Fingerprint of everything that an experiment's listeners are treated with.
+    def treatment(self, name: str) -> dict[str, Any]:
+        """Everything that an experiment's listeners are treated with, by what it is called.
 
         Traffic, slots and targeting are left out: they say who enters, not what happens then.
         """
         experiment = self.experiments[name]
-        arms = [(arm.name, arm.weight, arm.strategy) for arm in experiment.arms]
-        answering = {
-            source: self.described["strategies"][source]
-            for arm in experiment.arms
-            if arm.strategy is not None
-            for source in sorted(self.declared[arm.strategy])
+        parts: dict[str, Any] = {
+            "arms": {arm.name: [arm.weight, arm.strategy] for arm in experiment.arms},
+            "salt": experiment.salt,
+            "version": experiment.version,
+            "layer": experiment.layer,
+            "hash": experiment.hash,
         }
-        own = [arms, experiment.salt, experiment.version, experiment.layer, experiment.hash]
-        data = [self.described[key] for key in ("catalog", "history", "session_gap_s")]
-        return digest_of([own, answering, data if answering else []])
+        chains = {arm.strategy for arm in experiment.arms if arm.strategy is not None}
+        for source in sorted({each for chain in chains for each in self.declared[chain]}):
+            parts[f"strategy {source}"] = self.described["strategies"][source]
+        if chains:
+            parts |= {f"data {key}": value for key, value in self.described["catalog"].items()}
+            for key in ("history", "session_gap_s"):
+                parts[f"state.{key}"] = self.described[key]
+        return parts
 
 
 class Definitions:

@@ -65,9 +65,14 @@ def judged(folder: Path, change: Change, forget: bool = False) -> Gate:
     [
         (ramped, Verdict.PASSED, "2 configs, one treatment", "Traffic went 0.5 -> 1; whoever"),
         (another_default, Verdict.PASSED, "2 configs, one treatment", "did not touch this"),
-        (another_strategy, Verdict.FAILED, "2 different treatments", "are two experiments"),
-        (another_salt, Verdict.FAILED, "2 different treatments", "are two experiments"),
-        (another_history, Verdict.FAILED, "2 different treatments", "are two experiments"),
+        (another_strategy, Verdict.FAILED, "2 different treatments", ": strategy popular. Before"),
+        (another_salt, Verdict.FAILED, "2 different treatments", ": salt (2026-11 -> another). B"),
+        (
+            another_history,
+            Verdict.FAILED,
+            "2 different treatments",
+            ": state.history (100 -> 3). B",
+        ),
     ],
     ids=["ramped", "another-default", "another-strategy", "another-salt", "shorter-memory"],
 )
