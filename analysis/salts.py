@@ -57,7 +57,9 @@ def splits(
         tried = replace(experiment, salt=salt, targeting={}, forced={})
         allocation = Allocation([tried])
         arms = [allocation.assign(user).arms.get(experiment.name, "") for user in past.users]
-        found.append(_split(salt, np.array(arms), [arm.name for arm in experiment.arms], past))
+        found.append(
+            _split(salt, np.array(arms), [arm.name for arm in experiment.arms if arm.weight], past)
+        )
         progress.advance()
     return sorted(found, key=lambda split: (split.unevenness, split.salt))
 

@@ -80,7 +80,8 @@ def design(
         sd = sample.variance**0.5 if sd is None else sd
     assert mean is not None
     assert sd is not None
-    wanted = Wanted(mean, sd, {each.name: each.weight for each in planned.arms}, power, alpha)
+    weights = {each.name: each.weight for each in planned.arms if each.weight}
+    wanted = Wanted(mean, sd, weights, power, alpha)
     if listeners is None:
         assert mde is not None
         each = listeners_for(mde * mean, wanted)
@@ -101,7 +102,9 @@ def design(
         "by arm": each,
         **_duration(total, planned, settings, past, per_day),
     }
-    tried = _salts(planned, past, metric, salts) if past is not None and salts else []
+    # The predecessor's hash knows no salt, so there is none to choose.
+    choose = past is not None and salts and planned.hash == "segue"
+    tried = _salts(planned, past, salts) if past is not None and choose else []
     if as_json:
         _print_json(found, tried)
     else:
@@ -202,7 +205,7 @@ def _duration(
     return {"days": days, "days from": source}
 
 
-def _salts(experiment: Experiment, past: "Past", metric: str, count: int) -> "list[Split]":
+def _salts(experiment: Experiment, past: "Past", count: int) -> "list[Split]":
     from analysis.salts import splits
 
     with bars() as progress:

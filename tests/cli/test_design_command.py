@@ -12,6 +12,7 @@ from app.settings import ExperimentSettings
 from cli.main import build
 from core.errors import InputError
 from tests.logs import Plan, listening, write_ours
+from tests.service import write_config
 
 
 def segue(*arguments: object) -> str:
@@ -50,6 +51,26 @@ def test_a_plan_from_a_past_log_goes_into_config(tmp_path: Path) -> None:
     assert [split["unevenness"] for split in shown["salts"]] == sorted(
         split["unevenness"] for split in shown["salts"]
     )
+
+
+def test_a_config_gives_arms_traffic_and_hash(tmp_path: Path) -> None:
+    def predecessors(config: dict[str, Any]) -> None:
+        config["experiments"][0] |= {"traffic": 0.5, "hash": "botify"}
+
+    def ours(config: dict[str, Any]) -> None:
+        config["experiments"][0]["arms"] |= {"T2": {"strategy": "popular", "weight": 0}}
+
+    write_ours(tmp_path / "log", listening(Plan(listeners=120)))
+    given = (tmp_path / "log", "--mde", 0.5, "--salts", 3, "--config")
+    half, whole = (
+        json.loads(segue(*given, write_config(tmp_path, change), "--per-day", 10, "--json"))
+        for change in (predecessors, ours)
+    )
+    assert half["experiment"] == whole["experiment"] == "fallback"
+    assert set(half["by_arm"]) == set(whole["by_arm"]) == {"C", "T1"}
+    assert half["days"] == pytest.approx(half["listeners"] / 0.5 / 10)
+    assert whole["days"] == pytest.approx(whole["listeners"] / 10)
+    assert (len(half["salts"]), len(whole["salts"])) == (0, 3)
 
 
 def test_so_many_listeners_show_an_effect() -> None:

@@ -115,17 +115,32 @@ def test_a_file_that_was_made_anew_is_kept_beside_the_old_one(
     assert (collected.folder / "events-a~2.jsonl").read_bytes() == content + LINE
 
 
-def test_only_a_thorough_look_sees_a_change_in_the_middle(server: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("changed_at", "thorough", "expected"),
+    [
+        (0.0, False, (0, 0, 1, 1)),
+        (1.0, False, (0, 0, 1, 1)),
+        (0.5, False, (0, 1, 1, 0)),
+        (0.5, True, (0, 0, 1, 1)),
+    ],
+    ids=["at-its-beginning", "at-its-end", "in-the-middle-unseen", "in-the-middle-thoroughly"],
+)
+def test_a_change_within_what_is_here_is_seen(
+    changed_at: float,
+    thorough: bool,
+    expected: tuple[int, ...],
+    server: Path,
+    tmp_path: Path,
+) -> None:
     many = 4 * SAMPLE // len(LINE)
     log = server / "events-a.jsonl"
     log.write_bytes(LINE * many)
     collect([str(server)], tmp_path / "cache")
-    middle = b'{"message": "last"}\n'
-    log.write_bytes(LINE * (many // 2) + middle + LINE * (many - many // 2))
-    (quick,) = collect([str(server)], tmp_path / "one", thorough=False)
-    assert quick.new == 2
-    (thorough,) = collect([str(server)], tmp_path / "cache", thorough=True)
-    assert counts(thorough) == (0, 0, 1, 1)
+    changed = [LINE] * (many + 5)
+    changed[round(changed_at * (many - 1))] = b'{"message": "last"}\n'
+    log.write_bytes(b"".join(changed))
+    (collected,) = collect([str(server)], tmp_path / "cache", thorough=thorough)
+    assert counts(collected) == expected
 
 
 def test_what_else_is_in_the_cache_stays(server: Path, tmp_path: Path) -> None:
