@@ -7,6 +7,7 @@ the first and not in the second; memory is the process's largest so far.
 
 import resource
 import sys
+from importlib.util import find_spec
 from time import perf_counter, process_time
 
 import numpy as np
@@ -19,20 +20,23 @@ from training.interactions import Interactions, assemble
 from training.model import Run, build
 
 TRACKS, USERS, LISTENS, LENGTH, GENRES = 50_000, 20_000, 1_000_000, 10, 500
-MODELS = ("popular", "neighbours", "factors", "neural")
+MODELS = {"popular": "numpy", "neighbours": "scipy", "factors": "implicit", "neural": "torch"}
+"""What is measured if nothing is named, and the package that it needs."""
+
 AIMS = {"popular": "20", "neighbours": "20", "factors": "60", "neural": "300"}
 
 
 def main() -> None:
     """Print seconds of the fit and of the lists, and memory."""
     wanted = sys.argv[1:] if sys.argv[0].endswith("training.py") else []
+    there = [name for name, package in MODELS.items() if find_spec(package)]
     log = listening()
     early, valid = log.split(0.1)
     table = Table(title=f"{len(log):,} listens of {TRACKS:,} tracks", title_justify="left")
     for heading in ("model", "fit s", "of CPU", "aim", "lists s", "of CPU", "aim", "memory GB"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     keys = np.arange(TRACKS)
-    for name in wanted or MODELS:
+    for name in wanted or there:
         model, _ = build(name)
         fitted, fit_s, fit_cpu_s = _timed(model.fit, early, Run(valid))
         _, lists_s, lists_cpu_s = _timed(fitted.rankers["track"], keys, 100)
@@ -43,6 +47,8 @@ def main() -> None:
             f"{lists_s:.1f}", f"{lists_cpu_s:.1f}", "30", f"{memory:.1f}",
         )  # fmt: skip
     Console().print(table)
+    if len(there) < len(MODELS) and not wanted:
+        print(f"Not installed, so not measured: {', '.join(MODELS.keys() - set(there))}")
 
 
 def listening() -> Interactions:
