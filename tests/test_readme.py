@@ -1,6 +1,7 @@
 """The README's blocks do what the README says."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -57,8 +58,9 @@ def test_the_strategy_runs_as_a_file_of_ones_own(tmp_path: Path) -> None:
     """In another process, so that this one's registry stays as it is."""
     (tmp_path / "rare.py").write_text(block("python", '@strategy("rare"'))
     config = config_over_the_default_data(tmp_path)
-    config["strategies"].update(yaml.safe_load(block("yaml", "type: rare"))["strategies"])  # type: ignore[attr-defined]
-    config |= {"modules": ["rare"], "default": "rare", "experiments": []}
+    added = yaml.safe_load(block("yaml", "type: rare"))
+    config["strategies"].update(added["strategies"])  # type: ignore[attr-defined]
+    config |= {"modules": added["modules"], "default": "rare", "experiments": []}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     program = textwrap.dedent("""
         from pathlib import Path
@@ -72,9 +74,52 @@ def test_the_strategy_runs_as_a_file_of_ones_own(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, "-c", program],
         cwd=tmp_path,
-        env={"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        env={"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
 
     assert told.stdout.split() == ["rare", "9000"], told.stderr
+
+
+def test_the_report_is_the_one_that_is_printed(tmp_path: Path) -> None:
+    """Apart from the clock: when, and how long answers took. Played in process, for speed."""
+    (tmp_path / "config.yaml").write_text(
+        yaml.safe_dump(config_over_the_default_data(tmp_path), sort_keys=False)
+    )
+    shown = block("console", "segue report").splitlines()
+    simulate, report = (shlex.split(line.removeprefix("$ "))[1:] for line in shown[:2])
+    run(tmp_path, *simulate, "--recommender", "local", "--log", "log")
+    told = run(tmp_path, *report)
+
+    expected = timeless(shown[2:])
+    assert timeless(told.splitlines())[: len(expected)] == expected
+
+
+def run(folder: Path, *arguments: str) -> str:
+    """What a command of ours prints, in 80 columns."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def timeless(lines: list[str]) -> list[list[str]]:
+    """The words of each line, without the lines that depend on when or how fast."""
+    return [
+        line.split()
+        for line in lines
+        if line.strip() and not line.startswith(("20", "latency", "─", "metric"))
+    ]
+
+
+def test_every_link_leads_somewhere() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").glob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
