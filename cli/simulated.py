@@ -77,7 +77,7 @@ def paired_tables(runs: Sequence[Run]) -> Iterator[Table | str]:
     table.add_section()
     table.add_row("difference", *(_mean(each.paired, "+") for each in both))
     table.add_row("95 % interval", *("{:+.4f} to {:+.4f}".format(*each.interval) for each in both))
-    table.add_row("sessions saved", *(f"{each.saving:.2f} times fewer" for each in both))
+    table.add_row("sessions saved", *(_saving(each.saving) for each in both))
     yield f"{found.pairs:,} sessions, each played against both under the same luck:"
     yield table
     yield "Fewer than if each session were played against one side only, for as narrow an interval."
@@ -194,6 +194,10 @@ def _mean(estimate: Estimate, sign: str = "") -> str:
         return "-"
     error = f" ± {estimate.error:.4f}" if isfinite(estimate.error) else ""
     return f"{estimate.mean:{sign}.4f}{error}"
+
+
+def _saving(times: float) -> str:
+    return f"{times:.2f} times fewer" if isfinite(times) else "nothing differs"
 
 
 def _estimate(estimate: Estimate) -> dict[str, float | None]:

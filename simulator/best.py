@@ -35,13 +35,14 @@ class Best(Policy):
         self._nearest = nearest
         # By slot and place, best first; the place k stands for none.
         self._tracks = np.zeros((slots, k + 1), dtype=np.int32)
-        self._worth = np.full((slots, k + 1), -1.0)
+        self._worth = np.full((slots, k + 1), -1.0, dtype=np.float32)
         self._next = np.full((slots, k + 1), k, dtype=np.int16)
         self._heads = np.full((slots, k + 1), k, dtype=np.int16)
         # By slot and artist played, in the order in which they were.
         self._place = np.full((slots, 8), k, dtype=np.int16)
-        self._value = np.full((slots, 8), -1.0)
+        self._value = np.full((slots, 8), -1.0, dtype=np.float32)
         self._plays = np.zeros((slots, 8), dtype=np.int16)
+        self._powers: Floats | None = None
         self._artists = np.zeros(slots, dtype=np.int64)
         self._fresh = np.zeros(slots, dtype=np.int64)
 
@@ -76,16 +77,20 @@ class Best(Policy):
 
     def recommend(self, stage: Stage, slots: Indices) -> npt.NDArray[np.integer]:
         """The best track for each slot."""
-        width = int(self._artists[slots].max(initial=0))
-        of_played = self._value[slots, :width].argmax(axis=1)
-        head = self._heads[slots, self._fresh[slots]]
+        count, fresh = self._artists[slots], self._fresh[slots]
+        width = int(count.max(initial=0))
+        # Without copying where all slots are asked, in order.
+        whole = len(slots) == len(self._value)
+        values = self._value[:, :width] if whole else self._value[slots, :width]
+        of_played = values.argmax(axis=1)
+        head = self._heads[slots, fresh]
         is_new = self._worth[slots, head] >= self._value[slots, of_played]
         place = np.where(is_new, head, self._place[slots, of_played])
         tracks: npt.NDArray[np.integer] = self._tracks[slots, place]
-        artist = np.where(is_new, self._artists[slots], of_played)
-        self._artists[slots] += is_new
-        self._fresh[slots] = np.minimum(self._fresh[slots] + is_new, self._k)
-        self._widen(int(artist.max(initial=0)) + 1)
+        artist = np.where(is_new, count, of_played)
+        self._artists[slots] = count + is_new
+        self._fresh[slots] = np.minimum(fresh + is_new, self._k)
+        self._widen(width + 1)
         plays = np.where(is_new, 1, self._plays[slots, artist] + 1)
         self._keep(stage, slots, artist, self._next[slots, place], plays)
         return tracks
@@ -101,15 +106,21 @@ class Best(Policy):
         """Note the next place of an artist that was played so often, and what it is worth."""
         self._place[slots, artist] = place
         self._plays[slots, artist] = plays
-        wearied: Floats = self._worth[slots, place] * stage.listeners.artist_discount**plays
-        self._value[slots, artist] = np.where(place == self._k, -1.0, wearied)
+        # The place for none is worth -1, and so less than anything.
+        self._value[slots, artist] = self._worth[slots, place] * self._discounts(stage)[plays]
+
+    def _discounts(self, stage: Stage) -> Floats:
+        """What so many plays of its artist leave of a track."""
+        if self._powers is None:
+            self._powers = stage.listeners.artist_discount ** np.arange(self._k + 2)
+        return self._powers
 
     def _widen(self, width: int) -> None:
         missing = width - self._value.shape[1]
         if missing > 0:
             shape = (len(self._value), max(missing, self._value.shape[1]))
             self._place = np.hstack([self._place, np.full(shape, self._k, dtype=np.int16)])
-            self._value = np.hstack([self._value, np.full(shape, -1.0)])
+            self._value = np.hstack([self._value, np.full(shape, -1.0, dtype=np.float32)])
             self._plays = np.hstack([self._plays, np.zeros(shape, dtype=np.int16)])
 
 
@@ -119,6 +130,8 @@ def _rows_of(
     """For each place the next of the same artist (or the width), and whether it is its first."""
     count, k = artists.shape
     rows = np.arange(count)[:, None]
+    if artists.max(initial=0) < 1 << 16:
+        artists = artists.astype(np.uint16)  # which numpy sorts by radix
     order = np.argsort(artists, axis=1, kind="stable")
     sorted_ = artists[rows, order]
     same = sorted_[:, 1:] == sorted_[:, :-1]
