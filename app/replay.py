@@ -228,14 +228,14 @@ class Replayer:
         track, time = event["track"], event["time"]
         heard = None if track is None else (serving.catalog.index_of(track), time)
         asked = event["message"] == "next"
-        ask = request_of(event) if asked else cast("Heard", _told(event))
+        ask: Any = _asked(event) if asked else _Told(event["user"], event.get("attributes"))
         assignment = assigned(serving, ask, event)
         found = _entered(serving, history, assignment, event)
         Turning(history).begin(serving, heard, at_ms, id)
         if asked:
-            ask = cast("Recommend", ask)
             made = decide(serving, history, ask, assignment, id, at_ms, event.get("key"))
-            return made, found + differences(event, made)
+            differing = differences(event, made)
+            return made, found + differing if found else differing
         if event["session"] != history.session:
             found.append(("session", event["session"], history.session))
         if event["message"] == "last":
@@ -271,14 +271,14 @@ class _Told:
     attributes: Mapping[str, Any] | None
 
 
-def _told(event: Event) -> _Told:
-    return _Told(event["user"], event.get("attributes"))
-
-
 def request_of(event: Event, explain: bool = False) -> Recommend:
     """The request that a decision answered; it was validated before it was logged."""
+    return cast("Recommend", _asked(event, explain))
+
+
+def _asked(event: Event, explain: bool = False) -> _Asked:
     get = event.get
-    asked = _Asked(
+    return _Asked(
         event["user"],
         event["track"],
         event["time"],
@@ -287,7 +287,6 @@ def request_of(event: Event, explain: bool = False) -> Recommend:
         get("exclude", ()),
         explain,
     )
-    return cast("Recommend", asked)
 
 
 def assigned(serving: Serving, ask: Recommend | Heard, event: Event) -> Assignment:
@@ -336,9 +335,9 @@ def _entered(
 ) -> list[tuple[str, Any, Any]]:
     """Let the history grow under the arms; whether it was rightly started afresh, or not."""
     afresh = event.get("reset", False)
-    resets = serving.settings.state.reset_state_on_new_experiment
     if not enters(serving, history, assignment):
         return [("reset", True, False)] if afresh else []
+    resets = serving.settings.state.reset_state_on_new_experiment
     history.grown_under = history.grown_under.union(
         serving.lineages[name] for name in assignment.arms
     )
