@@ -209,8 +209,8 @@ def _show(name: str, found: "Evaluation", first: bool) -> None:
         title_style="bold",
     )
     table.add_column("estimate")
-    for column in ("mean", "95 % interval", "difference to the log", "95 % interval"):
-        table.add_column(column, justify="right")
+    for column in ("mean", "95 % interval", "to the log", "95 % interval"):
+        table.add_column(column, justify="right", no_wrap=True)
     for each in found.estimates:
         cells = [each.name, f"{each.mean:.4f}", f"{each.low:.4f} to {each.high:.4f}"]
         if each.name != "logged":
