@@ -155,7 +155,10 @@ def _troubles(run: Run) -> Iterator[str]:
         yield f"  {outcome.given_up} sessions were given up and do not count above"
     if outcome.unfinished:
         why = "Stopped" if run.stopped else "Ended early"
-        yield f"{why}: {outcome.unfinished:,} sessions were not played to their end."
+        yield (
+            f"{why}: {outcome.unfinished:,} sessions were not played to their end. Long ones are "
+            "likelier among them, so the means above are rather low."
+        )
 
 
 def _by_arm(played: Played) -> Iterator[tuple[Any, Played]]:
