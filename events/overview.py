@@ -20,6 +20,20 @@ _TABLES = {
             avg(time_chosen) AS "mean time without the first track"
         FROM sessions GROUP BY 1 ORDER BY 2 DESC
     """,
+    # A track that is not what was recommended just before: a line between the two is missing, or
+    # the client played something of its own.
+    "do events follow on one another": """
+        WITH story AS (
+            SELECT "schema", track, lag(recommendation) OVER turns AS recommended,
+                turn - lag(turn) OVER turns AS step
+            FROM events WINDOW turns AS (PARTITION BY "user", session ORDER BY turn)
+        )
+        SELECT CASE WHEN "schema" = 0 THEN 'botify' ELSE 'ours' END AS format,
+            count(*) AS "events after the first of a session",
+            sum(CASE WHEN track <> recommended THEN 1 ELSE 0 END)::BIGINT AS "of another track",
+            sum(CASE WHEN step > 1 THEN 1 ELSE 0 END)::BIGINT AS "after a missing turn"
+        FROM story WHERE step IS NOT NULL GROUP BY 1 ORDER BY 1
+    """,
     "experiments": """
         SELECT experiment, arm, count(*) AS listeners, sum(sessions)::BIGINT AS sessions,
             sum(open_sessions)::BIGINT AS "open sessions",
