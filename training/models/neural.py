@@ -29,6 +29,7 @@ class NeuralParams(Params):
         batch: Pairs, or listens, in a step.
         min_time: `pairs`: share from which both of a pair were heard well, in [0, 1].
         reach: `pairs`: how many listens apart they may be.
+        most: `pairs`: pairs drawn in an epoch, at most; a long log has more than are needed.
         negatives: `pairs`: tracks drawn for each batch.
         temperature: `pairs`: of the softmax.
         power: `pairs`: of the frequency by which negatives are drawn.
@@ -45,6 +46,7 @@ class NeuralParams(Params):
     batch: int = Field(4096, ge=1)
     min_time: float = Field(0.3, ge=0, le=1)
     reach: int = Field(11, ge=1)
+    most: int = Field(1_000_000, ge=1)
     negatives: int = Field(1024, ge=1)
     temperature: float = Field(0.1, gt=0)
     power: float = Field(0.75, ge=0, le=1)
@@ -86,21 +88,22 @@ class Neural:
             torch, pairs.target, len(train.catalog), params.power, params.negatives, run.seed
         )
         draws = np.random.default_rng(run.seed)
-        batches = -(-len(pairs) // params.batch)
+        size = min(len(pairs), params.most)
+        batches = -(-size // params.batch)
 
         def loss_of(anchor: Ints, target: Ints, negative: Any) -> Any:
             # One look-up for all three, so that each step touches a row once.
             wanted = torch.from_numpy(target.astype(np.int64))
             given = torch.from_numpy(anchor.astype(np.int64))
             vectors = tower(torch.cat([given, wanted, negative]))
-            size = len(given)
+            rows = len(given)
             return negatives.loss(
-                vectors[:size], vectors[size : 2 * size], wanted, negative, vectors[2 * size :],
+                vectors[:rows], vectors[rows : 2 * rows], wanted, negative, vectors[2 * rows :],
                 params.temperature,
             )  # fmt: skip
 
         def one_epoch(epoch: int, after_batch: Any) -> float:
-            chosen = drawn(pairs.weight, len(pairs), draws)
+            chosen = drawn(pairs.weight, size, draws)
             total = 0.0
             for batch in range(batches):
                 share = (epoch * batches + batch) / (params.epochs * batches)
@@ -112,7 +115,7 @@ class Neural:
                 optimizer.step()
                 total += float(loss.detach()) * len(part)
                 after_batch()
-            return total / len(pairs)
+            return total / size
 
         some = np.random.default_rng((run.seed, 2)).permutation(len(later))[:50_000]
         fixed = negatives.draw()
