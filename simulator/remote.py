@@ -23,6 +23,7 @@ PAUSES_S = (0.05, 0.2, 0.8, 2.0)
 """How long to wait each time before a failed request is sent again."""
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _SWEEP_S = 0.05
+_GATHER_S = 0.001
 
 
 class Remote:
@@ -155,7 +156,8 @@ class _Talks:
         self._recommended: list[tuple[int, int]] = []
         self._over: list[int] = []
         self._free = list(range(slots))
-        self._due = False
+        self._due: asyncio.Handle | None = None
+        self._hurried = False
         self._end: asyncio.Future[None] = remote.loop.create_future()
 
     async def all(self, stopped: Callable[[], bool]) -> Outcome:
@@ -172,6 +174,7 @@ class _Talks:
         await asyncio.sleep(0)  # for the sockets to be closed
         if self._end.done():
             self._end.result()
+        self._end.cancel()  # so that nothing still due takes this for going on
         return Outcome(
             self._record.played(),
             asked=self._asked,
@@ -244,13 +247,23 @@ class _Talks:
             self._wires[slot].send(self._requests[slot])
 
     def _soon(self) -> None:
-        """Go on when everything that has arrived was read."""
-        if not self._due:
-            self._due = True
-            self._loop.call_soon(self._go_on)
+        """Go on when a fair part of what was asked is answered, or when a moment has passed.
+
+        A step of ten sessions costs hardly more than a step of one, and the server has the others
+        to answer meanwhile.
+        """
+        if self._due is None:
+            self._due = self._loop.call_later(_GATHER_S, self._go_on)
+        under_way = self._stage.slots - len(self._free)
+        if not self._hurried and 4 * (len(self._recommended) + len(self._over)) >= under_way:
+            self._hurried = True
+            self._due.cancel()
+            self._due = self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        self._due = False
+        self._due, self._hurried = None, False
+        if self._end.done():
+            return
         try:
             self._hear()
             if self._over:

@@ -220,6 +220,19 @@ def test_stopping_keeps_what_was_played() -> None:
     assert outcome.unfinished == 5000 - len(outcome.played)
 
 
+def test_what_was_stopped_does_not_go_on_behind_the_next_visits() -> None:
+    listeners = model()
+    with made(lambda asked, number: next_by_number(asked)) as server:
+        player = Remote(listeners, server.url, SEED, 4)
+        ended: list[int] = []
+        player.play(listeners.visits(0, 5000), ended.append, lambda: sum(ended) > 5)
+        del server.asked[:]
+        outcome = player.play(listeners.visits(1, 30))
+        player.close()
+    assert outcome.played.number.tolist() == list(range(30, 60))
+    assert len(server.asked) == outcome.asked
+
+
 def test_nobody_there_is_said_with_what_to_do() -> None:
     with made(lambda asked, number: SILENCE) as server:
         gone = server.url
