@@ -16,6 +16,7 @@ from app.requests import Heard, Recommend
 from app.serving import Serving
 from app.state import StateStore
 from core.allocation import Assignment
+from core.catalog import TrackId
 from core.decision import Decision, Feedback
 from core.draw import draw
 from core.errors import Exhausted, UndeclaredAnswer
@@ -23,48 +24,69 @@ from core.listener import History, Listener, pack
 from core.streams import Stream
 from events.writer import EventWriter
 
+Before = tuple[int, str, int, int, bool, int | None]
+"""What `undo` needs: session_start, session, turn and seen_ms as they were, whether a listen came
+in, and the listen that went out for it."""
 
-class Turning:
-    """One turn of a history, which can be taken back until it is kept."""
 
-    __slots__ = ("_before", "_dropped", "_heard", "history")
+def begin(
+    serving: Serving,
+    history: History,
+    track: TrackId | None,
+    time: float | None,
+    at_ms: int,
+    id: str,  # noqa: A002
+) -> Before:
+    """Begin a turn: close a session that fell silent, take in what was heard, open one if none is.
 
-    def __init__(self, history: History) -> None:
-        self.history = history
-        self._before = (history.session_start, history.session, history.turn, history.seen_ms)
-        self._heard = False
-        self._dropped: int | None = None
+    Args:
+        serving: What decides.
+        history: The listener's; it is changed.
+        track: What they heard; None on a first visit.
+        time: Share of it that was heard.
+        at_ms: Unix time in ms.
+        id: Of the turn.
 
-    def begin(self, serving: Serving, heard: tuple[int, float] | None, at_ms: int, id: str) -> None:  # noqa: A002
-        """Close a session that fell silent, take in what was heard, open a session if none is."""
-        history = self.history
-        if history.catalog is not serving.catalog:
-            history.move_to(serving.catalog)
-        settings = serving.settings.state
-        if history.session and at_ms - history.seen_ms > settings.session_gap_s * 1000:
-            history.end_session()
-        if heard is not None:
-            if len(history.listens) >= settings.history:
-                # One out before one in; more only after a reload with a shorter history.
-                history.trim(settings.history)
-                if len(history.listens) == settings.history:
-                    self._dropped = history.listens.pop(0)
-                    history.session_start = max(0, history.session_start - 1)
-            history.listens.append(pack(*heard))
-            self._heard = True
-        if not history.session:
-            history.session = id
-        history.turn += 1
-        history.seen_ms = at_ms
+    Returns:
+        What takes the turn back, by `undo`.
+    """
+    if history.catalog is not serving.catalog:
+        history.move_to(serving.catalog)
+    start = history.session_start
+    session, turn, seen_ms = history.session, history.turn, history.seen_ms
+    if session and at_ms - seen_ms > serving.session_gap_ms:
+        history.end_session()
+    heard = False
+    dropped: int | None = None
+    if track is not None and time is not None:
+        listens = history.listens
+        if len(listens) >= serving.history:
+            # One out before one in; more only after a reload with a shorter history.
+            history.trim(serving.history)
+            dropped = listens.pop(0)
+            history.session_start = max(0, history.session_start - 1)
+        listens.append(pack(serving.catalog.index_of(track), time))
+        heard = True
+    if not history.session:
+        history.session = id
+    history.turn = turn + 1
+    history.seen_ms = at_ms
+    return start, session, turn, seen_ms, heard, dropped
 
-    def undo(self) -> None:
-        """Take the turn back: the request was not answered, so it must have changed nothing."""
-        history = self.history
-        if self._heard:
-            history.listens.pop()
-            if self._dropped is not None:
-                history.listens.insert(0, self._dropped)
-        history.session_start, history.session, history.turn, history.seen_ms = self._before
+
+def undo(history: History, before: Before) -> None:
+    """Take a turn back: the request was not answered, so it must have changed nothing."""
+    start, session, turn, seen_ms, heard, dropped = before
+    if heard:
+        history.listens.pop()
+        if dropped is not None:
+            history.listens.insert(0, dropped)
+    history.session_start, history.session, history.turn, history.seen_ms = (
+        start,
+        session,
+        turn,
+        seen_ms,
+    )
 
 
 def assign(
@@ -99,7 +121,7 @@ def decide(
 
     Args:
         serving: What decides.
-        history: The listener's, after `Turning.begin`.
+        history: The listener's, after `begin`.
         ask: The request.
         assignment: The listener's arms.
         id: Of the decision.
@@ -110,10 +132,11 @@ def decide(
         Exhausted: The request's exclusions leave nothing to play.
         UndeclaredAnswer: A strategy named a source that the arm does not declare.
     """
+    unit = str(ask.user)
     strategy = assignment.strategy or serving.default
     chain = serving.chains[strategy]
     notes: list[str] | None = [] if ask.explain else None
-    listener = Listener(str(ask.user), history.listens, history.session_start, history.turn, notes)
+    listener = Listener(unit, history.listens, history.session_start, history.turn, notes)
     excluded = {serving.catalog.index_of(track) for track in ask.exclude} if ask.exclude else ()
     why: list[str] | None = [] if ask.explain else None
     for depth, (name, propose) in enumerate(chain.members):  # noqa: B007 (used after the loop)
@@ -134,7 +157,7 @@ def decide(
             f"strategy '{name}' says that '{answered_by}' answered, which '{strategy}' does not "
             f"declare. Declared: {', '.join(sorted(chain.declared))}"
         )
-    tracks, propensity = draw(candidates, Stream(seed_of(id, str(ask.user), key)), ask.n)
+    tracks, propensity = draw(candidates, Stream(seed_of(id, unit, key)), ask.n)
     ids = serving.catalog.ids
     if why is not None:
         why.append(f"drawn from {len(candidates)} candidates, chance {propensity:.4g}")
@@ -234,15 +257,14 @@ class Dispatcher:
         reset = entering and _forgets(serving, history)
         if reset:
             history = History(serving.catalog)
-        turning = Turning(history)
+        before = begin(serving, history, ask.track, ask.time, at_ms, id)
         try:
-            turning.begin(serving, _heard(serving, ask.track, ask.time), at_ms, id)
             decision = decide(serving, history, ask, assignment, id, at_ms, key)
             decision.reset = reset
             decision.latency_s = perf_counter() - arrived_s
             self.log.append(decision)
         except BaseException:
-            turning.undo()
+            undo(history, before)
             raise
         self.state.keep(unit, history)
         if entering:
@@ -268,9 +290,8 @@ class Dispatcher:
         reset = entering and _forgets(serving, history)
         if reset:
             history = History(serving.catalog)
-        turning = Turning(history)
+        before = begin(serving, history, heard.track, heard.time, at_ms, id)
         try:
-            turning.begin(serving, _heard(serving, heard.track, heard.time), at_ms, id)
             turn = Feedback(
                 id=id,
                 user=heard.user,
@@ -289,7 +310,7 @@ class Dispatcher:
             )
             self.log.append(turn)
         except BaseException:
-            turning.undo()
+            undo(history, before)
             raise
         if heard.final:
             history.end_session()
@@ -311,11 +332,3 @@ class Dispatcher:
 def _forgets(serving: Serving, history: History) -> bool:
     """Whether a history that enters an experiment is to be started afresh, and is not fresh yet."""
     return history.turn > 0 and serving.settings.state.reset_state_on_new_experiment
-
-
-def _heard(
-    serving: Serving, track: int | str | None, time: float | None
-) -> tuple[int, float] | None:
-    if track is None or time is None:
-        return None
-    return serving.catalog.index_of(track), time

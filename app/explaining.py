@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.dispatcher import Turning, decide, seed_of
+from app.dispatcher import begin, decide, seed_of
 from app.replay import Event, assigned, differences, request_of
 from app.serving import Serving
 from core.candidates import Candidates
@@ -53,14 +53,13 @@ def explain(event: Event, history: History, serving: Serving) -> Explanation:
         serving: The config that decided.
     """
     catalog = serving.catalog
-    track, time = event["track"], event["time"]
-    heard = None if track is None else (catalog.index_of(track), time)
-    Turning(history).begin(serving, heard, event["timestamp"], event["decision"])
+    at_ms, id = event["timestamp"], event["decision"]  # noqa: A001
+    begin(serving, history, event["track"], event["time"], at_ms, id)
     ask = request_of(event, explain=True)
     unit = str(event["user"])
     assignment = assigned(serving, ask, event)
     key = event.get("key")
-    made = decide(serving, history, ask, assignment, event["decision"], event["timestamp"], key)
+    made = decide(serving, history, ask, assignment, id, at_ms, key)
     chain = [name for name, _ in serving.chains[made.strategy].members]
     candidates = _candidates(serving, history, unit, made.strategy, made.depth, ask.exclude)
     listens = [unpack(word) for word in history.listens]
@@ -83,7 +82,7 @@ def explain(event: Event, history: History, serving: Serving) -> Explanation:
         why=made.why or (),
         candidates=made.candidates,
         likeliest=_likeliest(candidates, serving),
-        stream=seed_of(event["decision"], unit, key),
+        stream=seed_of(id, unit, key),
         tracks=[(each, _described(serving, catalog.index_of(each))) for each in made.tracks],
         propensity=made.propensity,
         differing=differences(event, made),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from app.dispatcher import Turning, assign, decide, enters
+from app.dispatcher import assign, begin, decide, enters
 from app.requests import Heard, Recommend
 from app.serving import Serving
 from core.allocation import Assignment
@@ -225,13 +225,11 @@ class Replayer:
         """The decision made again, if it was one, and what came out otherwise."""
         id = event["decision"]  # noqa: A001
         at_ms = event["timestamp"]
-        track, time = event["track"], event["time"]
-        heard = None if track is None else (serving.catalog.index_of(track), time)
         asked = event["message"] == "next"
         ask: Any = _asked(event) if asked else _Told(event["user"], event.get("attributes"))
         assignment = assigned(serving, ask, event)
         found = _entered(serving, history, assignment, event)
-        Turning(history).begin(serving, heard, at_ms, id)
+        begin(serving, history, event["track"], event["time"], at_ms, id)
         if asked:
             made = decide(serving, history, ask, assignment, id, at_ms, event.get("key"))
             differing = differences(event, made)

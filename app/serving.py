@@ -4,7 +4,7 @@ A reload builds another one beside it and swaps; a request sees one of them, who
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,8 @@ class Serving:
         lineages: Experiment -> fingerprint of what it keeps while it runs.
         digest: Fingerprint of all that decides, data included; on every event.
         described: What the digest is of, as plain JSON values.
+        history: Listens kept of a listener; from the settings, where reading costs ten times this.
+        session_gap_ms: Silence after which a new session begins, ms; likewise.
     """
 
     settings: Settings
@@ -56,6 +58,13 @@ class Serving:
     lineages: dict[str, str]
     digest: str
     described: dict[str, Any]
+    history: int = field(init=False)
+    session_gap_ms: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        state = self.settings.state
+        object.__setattr__(self, "history", state.history)
+        object.__setattr__(self, "session_gap_ms", state.session_gap_s * 1000)
 
 
 def load(settings: Settings, known: Catalog | None = None) -> Serving:

@@ -13,7 +13,7 @@ from time import perf_counter, time_ns
 import numpy as np
 import numpy.typing as npt
 
-from app.dispatcher import Turning, assign, decide
+from app.dispatcher import assign, begin, decide
 from app.kept import keep
 from app.requests import Recommend
 from app.serving import Serving, load
@@ -107,7 +107,7 @@ class Local:
             began_s = perf_counter()
             ask.user, ask.track, ask.time = user, track, time
             id = f"{self._stem}-{next(self._count):x}"  # noqa: A001
-            Turning(history).begin(serving, (index_of(track), time), at_ms, id)
+            begin(serving, history, track, time, at_ms, id)
             decision = decide(serving, history, ask, self._assigned[slot], id, at_ms, key)
             if log is not None:
                 decision.latency_s = perf_counter() - began_s
@@ -123,8 +123,7 @@ class Local:
         for slot, user, history, track, time, at_ms, key in self._turns(stage, slots):
             assignment = self._assigned[slot]
             id = f"{self._stem}-{next(self._count):x}"  # noqa: A001
-            heard = (serving.catalog.index_of(track), time)
-            Turning(history).begin(serving, heard, at_ms, id)
+            begin(serving, history, track, time, at_ms, id)
             if log is not None:
                 log.append(
                     Feedback(
