@@ -21,9 +21,10 @@ class Candidates:
         tracks: Catalog indices; an integer array, a sequence, or the whole catalog as a range.
         weights: float64, same length as `tracks`, positive, any sum; None means all alike.
         source: Name of the strategy that these come from, where another one passed them on.
+        size: How many tracks there are; `len` says the same, at five times the cost.
     """
 
-    __slots__ = ("_cumulative", "_gaps", "source", "tracks", "weights")
+    __slots__ = ("_cumulative", "_gaps", "size", "source", "tracks", "weights")
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Candidates:
         self.tracks = tracks
         self.weights = weights
         self.source = source
+        self.size = len(tracks) - len(_gaps)
         self._gaps = _gaps  # sorted indices missing from a range, so that excluding copies nothing
         self._cumulative: Sequence[float] | Weights | None = running
 
@@ -50,7 +52,7 @@ class Candidates:
         return cls(tracks, np.asarray(weights, dtype=np.float64))
 
     def __len__(self) -> int:
-        return len(self.tracks) - len(self._gaps)
+        return self.size
 
     def at(self, position: int) -> int:
         """Catalog index of the track at `position`, in 0..len-1."""

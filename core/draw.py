@@ -21,7 +21,7 @@ def draw(candidates: Candidates, stream: Stream, n: int = 1) -> tuple[list[int],
     """
     if isinstance(candidates, Mixture):
         return _mixed_without_replacement(candidates, stream, n)
-    size = len(candidates)
+    size = candidates.size
     if candidates.weights is None:
         if n == 1:
             return [candidates.at(stream.below(size))], 1.0 / size

@@ -46,13 +46,16 @@ class Mixture(Candidates):
         self._cumulative = None
 
     def __getattr__(self, name: str) -> Any:
-        # Reached only while the slots of these two are empty.
-        if name not in ("tracks", "weights"):
+        # Reached only while the slots of these three are empty.
+        if name == "size":
+            self.size = self._counted()
+        elif name in ("tracks", "weights"):
+            self._put_together()
+        else:
             raise AttributeError(name)
-        self._put_together()
         return getattr(self, name)
 
-    def __len__(self) -> int:
+    def _counted(self) -> int:
         for part in self.parts:
             if isinstance(part.tracks, range):
                 return len(part.tracks) - len(self.lacking() or ())

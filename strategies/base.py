@@ -1,6 +1,7 @@
 """What a strategy is, what it may read, and the params that many strategies share."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
@@ -75,6 +76,11 @@ class ListParams(UnheardParams):
 
     draw: Draw = "uniform"
 
+    @cached_property
+    def as_it_is(self) -> bool:
+        """Whether all of a list may play, all tracks alike; kept, since every request asks."""
+        return self.draw == "uniform" and self.unheard == "none"
+
 
 class Named:
     """A strategy under its name in config: what another strategy holds when it names one.
@@ -135,8 +141,8 @@ def from_list(
     candidates: Candidates | None, listener: Listener, params: ListParams
 ) -> Candidates | None:
     """What `params` make of an ordered list: the unheard part, then the chances; None if empty."""
-    if candidates is None:
-        return None
+    if candidates is None or params.as_it_is:
+        return candidates
     if params.draw == "first":
         return _first(candidates, listener, params.unheard)
     left = unheard_of(candidates, listener, params.unheard)
