@@ -23,6 +23,7 @@ _HEARD: Validate[Heard] = TypeAdapter(Heard).validator.validate_json
 _PLAYED: Validate[Played] = TypeAdapter(Played).validator.validate_json
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
 MAX_KEY = 256
+JSON = b"application/json"
 
 
 class Api:
@@ -136,8 +137,8 @@ def _checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None]:
     force: bytes | None = None
     for name, value in headers:
         if name == b"content-type":
-            kind = value.partition(b";")[0].strip().lower()
-            if kind != b"application/json":
+            # As it mostly stands, before all the ways in which it may stand.
+            if value != JSON and value.partition(b";")[0].strip().lower() != JSON:
                 raise Refusal(
                     415,
                     "unsupported_media_type",

@@ -51,9 +51,13 @@ class Front:
             try:
                 body = await rest_of(body, receive)
             except Refusal as refusal:
-                await respond(refused(api, refusal), send)
-                return
-        await respond(answer(api, api.recommend, body, scope["headers"]), send)
+                reply = refused(api, refusal)
+            else:
+                reply = answer(api, api.recommend, body, scope["headers"])
+        else:
+            reply = answer(api, api.recommend, body, scope["headers"])
+        await send(_head(reply))
+        await send({"type": "http.response.body", "body": reply.body})
 
 
 def answer(
@@ -105,10 +109,9 @@ async def rest_of(body: bytes, receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-async def respond(reply: Reply, send: Send) -> None:
-    """Send a reply."""
+def _head(reply: Reply) -> Message:
+    """Status and headers of a reply."""
     headers = [_JSON, (b"content-length", b"%d" % len(reply.body))]
     if reply.headers:
         headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    return {"type": "http.response.start", "status": reply.status, "headers": headers}
