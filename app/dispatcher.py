@@ -90,10 +90,25 @@ def undo(history: History, before: Before) -> None:
 
 
 def assign(
-    serving: Serving, ask: Recommend | Heard, forced: Mapping[str, str] | None
+    serving: Serving,
+    ask: Recommend | Heard,
+    forced: Mapping[str, str] | None,
+    history: History | None = None,
 ) -> Assignment:
-    """The one place where a request's arms are computed."""
-    return serving.allocation.assign(str(ask.user), ask.attributes, forced)
+    """The one place where a request's arms are computed.
+
+    Where neither attributes nor a tester have a say they are a function of the listener's id, so
+    the listener's `history` keeps them, until another allocation serves.
+    """
+    keeper = history if forced is None and ask.attributes is None else None
+    if keeper is not None and keeper.allocation is serving.allocation:
+        known = keeper.assignment
+        if known is not None:
+            return known
+    assignment = serving.allocation.assign(str(ask.user), ask.attributes, forced)
+    if keeper is not None:
+        keeper.allocation, keeper.assignment = serving.allocation, assignment
+    return assignment
 
 
 def enters(serving: Serving, history: History, assignment: Assignment) -> bool:
@@ -180,7 +195,7 @@ def decide(
         strategy,
         answered_by,
         depth,
-        len(candidates),
+        candidates.size,
         propensity,
         ask.n,
         ask.exclude,
@@ -252,7 +267,7 @@ class Dispatcher:
         at_ms = self._now_ms()
         id = f"{self._id_stem}-{next(self._ids):x}"  # noqa: A001
         history = self.state.get(unit) or History(serving.catalog)
-        assignment = assign(serving, ask, forced)
+        assignment = assign(serving, ask, forced, history)
         entering = enters(serving, history, assignment)
         reset = entering and _forgets(serving, history)
         if reset:
@@ -285,7 +300,7 @@ class Dispatcher:
         at_ms = self._now_ms()
         id = f"{self._id_stem}-{next(self._ids):x}"  # noqa: A001
         history = self.state.get(unit) or History(serving.catalog)
-        assignment = assign(serving, heard, forced)
+        assignment = assign(serving, heard, forced, history)
         entering = enters(serving, history, assignment)
         reset = entering and _forgets(serving, history)
         if reset:

@@ -21,7 +21,7 @@ from core.decision import Decision, Feedback
 from core.errors import LogUnwritable
 from core.listener import Listener, unpack
 from tests import service, worlds
-from tests.service import events_in, loaded, running
+from tests.service import CONFIG, events_in, loaded, running
 
 TYPES = worlds.every_type()
 
@@ -127,6 +127,28 @@ def test_editing_only_the_config_moves_listeners_to_another_arm(tmp_path: Path) 
     assert seen == [("C", "contextual"), ("T1", "improved")]
     logged = [(e["experiments"]["fallback"], e["strategy"]) for e in events_in(tmp_path)]
     assert logged == seen
+
+
+def test_remembered_arms_are_what_the_allocation_says(tmp_path: Path) -> None:
+    """Under whichever config, and whatever the listener's requests before were like."""
+    rng = random.Random(7)
+    first = CONFIG["experiments"][0]
+    others = ({}, {"salt": "another"}, {"salt": "third", "targeting": {"country": ["NL"]}})
+    servings = [
+        loaded(tmp_path / str(number), experiments=[{**first, **other}])
+        for number, other in enumerate(others)
+    ]
+    dispatcher = dispatcher_of(servings[0])
+    for _ in range(1_000):
+        if rng.random() < 0.05:
+            dispatcher.serve(rng.choice(servings))
+        user = rng.randrange(10)
+        attributes = rng.choice([None, None, {"country": "NL"}, {"country": "DE"}])
+        forced = rng.choice([None, None, None, {"fallback": "T1"}])
+        ask = Recommend(user=user, attributes=attributes)
+        decision = dispatcher.recommend(ask, 0.0, forced=forced)
+        said = dispatcher.serving.allocation.assign(str(user), attributes, forced)
+        assert decision.assignment == said
 
 
 def test_the_meters_count_what_was_answered(tmp_path: Path) -> None:
