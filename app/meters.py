@@ -138,7 +138,7 @@ class Meters:
         kind = (
             decision.config,
             assignment.forced,
-            tuple(assignment.arms.items()),
+            assignment.pairs,
             decision.strategy,
             decision.answered_by,
             decision.depth,

@@ -39,12 +39,14 @@ class MemoryState:
     def __init__(self, max_listeners: int, ttl_s: float, timer: Callable[[], float]) -> None:
         self._cache: TTLCache[str, History] = TTLCache(max_listeners, ttl_s, timer)
         self._timer = timer
+        # Bound once: by subscript, the interpreter would come here through C.
+        self._read = self._cache.__getitem__
         self._renew_after_s = ttl_s / 10
 
     def get(self, listener: str) -> History | None:
         """The history of a listener, or None."""
         try:
-            return self._cache[listener]
+            return self._read(listener)
         except KeyError:
             return None
 

@@ -121,12 +121,17 @@ class Assignment:
         forced: Whether any arm was forced on the listener for testing.
         asked: Experiment -> arm that a tester asked for in the request; with it the assignment can
             be worked out again.
+        pairs: `arms` as a tuple, to count answers by.
     """
 
     arms: Mapping[str, str]
     strategy: str | None = None
     forced: bool = False
     asked: Mapping[str, str] | None = None
+    pairs: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self.pairs = tuple(self.arms.items())
 
 
 NOBODY = Assignment({})
