@@ -20,6 +20,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     return *trial_log(folder), folder
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder without a config.yaml: the one of this checkout has plans of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
 def report(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main.build(), ["report", *map(str, arguments)])
 
