@@ -98,7 +98,8 @@ def _effects(findings: Findings, console: Console) -> None:
     for name in ("arm", "value") if several else (first.control, first.treatment):
         table.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
     table.add_column("lift", justify="right", no_wrap=True)
-    table.add_column("interval, %", no_wrap=True)
+    # The one column that may fold: a wide interval takes a second line, and cuts no other cell off.
+    table.add_column("interval, %", min_width=11)
     table.add_column("p", justify="right", no_wrap=True, min_width=6)
     parts: tuple[tuple[str, Sequence[Effect]], ...] = (
         ("primary", [*findings.primary, *findings.beside]),

@@ -383,3 +383,8 @@ def test_a_table_of_several_arms_names_each_arm_even_in_80_columns(three: Log) -
     start = next(i for i, line in enumerate(lines) if line.startswith("mean session time"))
     assert [line[20:60].split()[0] for line in lines[start : start + 3]] == ["C", "T1", "T2"]
     assert lines[start + 3].split()[:3] == ["T2", ":", "T1"]
+
+
+def test_a_wide_interval_cuts_no_other_cell_off(better: Log) -> None:
+    """Where the columns do not fit, the interval folds, and every p and value stays whole."""
+    assert "…" not in printed(found(better), width=72)
