@@ -192,8 +192,7 @@ def _spec(text: str, in_pair: bool) -> Spec:
         return Spec(BUILT_IN[text])
     raise InputError.one(
         "--recommender",
-        f"must be an address (http://...), local:STRATEGY, {', '.join(BUILT_IN)}; "
-        f"is {text!r}",
+        f"must be an address (http://...), local:STRATEGY, {', '.join(BUILT_IN)}; is {text!r}",
     )
 
 
