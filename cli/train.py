@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,8 @@ from cli.window import Since, Until, window
 from core.errors import InputError
 
 if TYPE_CHECKING:
+    from cli.offpolicy import ListEstimator
+    from training.comparison import Trial
     from training.interactions import Interactions
     from training.logs import Selection
     from training.progress import Progress
@@ -99,7 +102,7 @@ def _command(name: str) -> Callable[..., None]:
         threads: Threads = 2,
         json_: Json = False,
     ) -> None:
-        from training import model, shelf
+        from training import model
         from training.comparison import Bench, report, table_of
 
         spec = f"{name}:{variant}" if variant else name
@@ -107,19 +110,12 @@ def _command(name: str) -> Callable[..., None]:
         with bars() as progress:
             options = _selection(since, until, arms, min_time, inverse_propensity, most)
             log = _load(logs, catalog, options, progress)
-            bench = Bench.of(log, late=late, liked=liked, seed=seed, threads=threads)
+            bench = Bench.of(
+                log, late=late, liked=liked, seed=seed, threads=threads,
+                estimator=_estimator(options, top),
+            )  # fmt: skip
             trial = bench.try_(spec, chosen, params, progress)
-            metrics = {verdict.key: verdict.as_json() for verdict in trial.verdicts}
-            maker = shelf.Maker(spec, params, seed, {**options.as_json(), "late": late})
-            stem = spec.replace(":", "_")
-            files = shelf.save(
-                to, stem, trial.fitted, log, maker, metrics, top=top, progress=progress
-            )
-            if trial.fitted.curve is not None:
-                from training.curves import draw
-
-                files.append(to / f"{stem}.svg")
-                draw(trial.fitted.curve, spec, files[-1])
+            files = _write(to, trial, log, seed, {**options.as_json(), "late": late}, top, progress)
             floors = [] if name in ("popular", "random") else ["random", "popular"]
             trials = [
                 *(bench.try_(floor, *model.build(floor), progress) for floor in floors),
@@ -172,23 +168,38 @@ def _compare(
     most: Most = 100.0,
     seed: Seed = 1,
     threads: Threads = 2,
+    top: Top = 100,
+    lists: Annotated[
+        bool, typer.Option(help="Write the lists of every model, or the table alone.")
+    ] = True,
     json_: Json = False,
 ) -> None:
     """Judge models beside each other, `random` and `popular` always among them.
 
-    Prints a table, and writes it to the folder as comparison.json and comparison.md.
+    Prints a table, and writes it to the folder as comparison.json and comparison.md, beside the
+    lists of every model.
     """
     from training.comparison import Bench, compare, everything, markdown_of, report, table_of
+    from training.model import build
 
     torch = find_spec("torch") is not None
     names = everything(torch=torch) if models is None else [m.strip() for m in models.split(",")]
     names = [*(floor for floor in ("random", "popular") if floor not in names), *names]
+    built = [(name, *build(name)) for name in names]
     options = _selection(since, until, arms, min_time, inverse_propensity, most)
     with bars() as progress:
         log = _load(logs, catalog, options, progress)
-        bench = Bench.of(log, late=late, liked=liked, seed=seed, threads=threads)
-        trials = compare(bench, names, {}, progress)
-    stated = report(bench, trials) | {"options": {**options.as_json(), "late": late}}
+        bench = Bench.of(
+            log, late=late, liked=liked, seed=seed, threads=threads,
+            estimator=_estimator(options, top),
+        )  # fmt: skip
+        stated_options = {**options.as_json(), "late": late}
+        trials = []
+        for trial in compare(bench, built, progress):
+            trials.append(trial)
+            if lists and trial.name != "random":
+                _write(to, trial, log, seed, stated_options, top, progress)
+    stated = report(bench, trials) | {"options": stated_options}
     to.mkdir(parents=True, exist_ok=True)
     (to / "comparison.json").write_text(json.dumps(stated, indent=2) + "\n")
     (to / "comparison.md").write_text(markdown_of(bench, trials))
@@ -200,6 +211,38 @@ def _compare(
     if models is None and not torch:
         out.print("Without PyTorch, so without neural, personal and sequential models.")
     out.print(f"Wrote {to}/comparison.json and comparison.md", soft_wrap=True)
+
+
+def _estimator(
+    options: "Selection", top: int
+) -> "Callable[[Interactions], ListEstimator | None] | None":
+    """What estimates from logged chances; none where short listens, the failures, are left out."""
+    from cli.offpolicy import estimator
+
+    return None if options.min_time > 0 else partial(estimator, top=top)
+
+
+def _write(
+    to: Path,
+    trial: "Trial",
+    log: "Interactions",
+    seed: int,
+    options: dict[str, Any],
+    top: int,
+    progress: "Progress",
+) -> list[Path]:
+    """Write the lists of a model, and the picture of its learning if it learnt in epochs."""
+    from training import shelf
+    from training.curves import draw
+
+    metrics = {verdict.key: verdict.as_json() for verdict in trial.verdicts}
+    maker = shelf.Maker(trial.name, trial.params, seed, options)
+    stem = trial.name.replace(":", "_")
+    files = shelf.save(to, stem, trial.fitted, log, maker, metrics, top=top, progress=progress)
+    if trial.fitted.curve is not None:
+        files.append(to / f"{stem}.svg")
+        draw(trial.fitted.curve, trial.name, files[-1])
+    return files
 
 
 def _load(

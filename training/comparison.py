@@ -1,6 +1,6 @@
 """Models beside each other: fitted on the earlier sessions, judged on the later ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -9,8 +9,8 @@ from rich.table import Table
 
 from core.errors import InputError
 from training.interactions import Interactions
-from training.judging import Questions, Verdict, judge, questions_of
-from training.model import Fitted, Model, Params, Run, build, known
+from training.judging import Earned, Estimator, Questions, Verdict, judge, questions_of
+from training.model import Fitted, Model, Params, Run, known
 from training.progress import Progress
 from training.shelf import OWNER
 
@@ -32,7 +32,7 @@ BEYOND = (
     ("answered", "answered"),
 )
 
-_WIDE = 165
+_WIDE = 190
 _LESS = ("recall@10", "MRR", "coverage", "novelty", "artists", "answered", "NDCG@100")
 
 
@@ -69,6 +69,7 @@ class Bench:
         questions: What they ask.
         seed: Of every fit.
         threads: Of every fit.
+        estimate: Says what lists would have earned in the latest sessions; None where nobody can.
     """
 
     train: Interactions
@@ -78,10 +79,18 @@ class Bench:
     questions: Questions
     seed: int
     threads: int
+    estimate: Estimator | None = None
 
     @classmethod
     def of(
-        cls, log: Interactions, *, late: float, liked: float, seed: int, threads: int
+        cls,
+        log: Interactions,
+        *,
+        late: float,
+        liked: float,
+        seed: int,
+        threads: int,
+        estimator: Callable[[Interactions], Estimator | None] | None = None,
     ) -> "Bench":
         """Split a log by the time at which its sessions began.
 
@@ -91,6 +100,7 @@ class Bench:
             liked: Share heard from which a listen is one that should have been foreseen.
             seed: Of every fit.
             threads: Of every fit.
+            estimator: Makes of the latest sessions what estimates from them, if they allow it.
         """
         earlier, last = log.split(late)
         train, valid = earlier.split(min(late, 0.1))
@@ -102,7 +112,16 @@ class Bench:
                 f"{train.sessions} and ask {len(questions)} questions of the rest. Give more logs, "
                 "a larger --late or a smaller --liked",
             )
-        return cls(train, valid, earlier, last, questions, seed, threads)
+        return cls(
+            train,
+            valid,
+            earlier,
+            last,
+            questions,
+            seed,
+            threads,
+            estimator(last) if estimator else None,
+        )
 
     def try_(self, name: str, model: Model, params: Params, progress: Progress) -> Trial:
         """Fit a model and judge its lists."""
@@ -115,7 +134,8 @@ class Bench:
         progress.start(f"{name}: judge")
         start = perf_counter()
         verdicts = [
-            judge(fitted, key, self.earlier, self.late, self.questions) for key in fitted.rankers
+            judge(fitted, key, self.earlier, self.late, self.questions, estimate=self.estimate)
+            for key in fitted.rankers
         ]
         return Trial(name, params, fitted, verdicts, fit_s, perf_counter() - start)
 
@@ -133,17 +153,15 @@ def everything(*, torch: bool) -> list[str]:
 
 
 def compare(
-    bench: Bench, names: Sequence[str], settings: Mapping[str, Any], progress: Progress
-) -> list[Trial]:
-    """Try models one after another; on Ctrl-C between two, those that are done."""
-    trials: list[Trial] = []
-    for name in names:
-        trial = bench.try_(name, *build(name, settings), progress)
-        trials.append(trial)
+    bench: Bench, models: Sequence[tuple[str, Model, Params]], progress: Progress
+) -> Iterator[Trial]:
+    """Try models, with the names they go by, one after another; who Ctrl-C ended is the last."""
+    for name, model, params in models:
+        trial = bench.try_(name, model, params, progress)
+        yield trial
         if trial.fitted.interrupted:
             progress.say(f"Interrupted at {name}: the models after it were not tried.")
             break
-    return trials
 
 
 def report(bench: Bench, trials: Sequence[Trial]) -> dict[str, Any]:
@@ -159,6 +177,7 @@ def report(bench: Bench, trials: Sequence[Trial]) -> dict[str, Any]:
         "catalog": bench.train.catalog.checksum,
         "logs": dict(bench.train.sources),
         "seed": bench.seed,
+        "off_policy": None if bench.estimate is None else bench.estimate.about,
         "models": [
             {
                 "model": trial.name,
@@ -183,10 +202,17 @@ def rows_of(trials: Sequence[Trial]) -> list[list[str]]:
             cells.append(f"{first.value:.4f} [{first.low:.4f}, {first.high:.4f}]")
             cells += [f"{accuracy[name].value:.4f}" for _, name in COLUMNS[1:]]
             cells.append("" if verdict.mse is None else f"{verdict.mse:.4f}")
+            cells.append("" if verdict.earned is None else _earned(verdict.earned))
             cells += [f"{verdict.beyond[name]:.3g}" for _, name in BEYOND]
             cells.append(f"{trial.fit_s:.1f}")
             rows.append(cells)
     return rows
+
+
+def _earned(earned: Earned) -> str:
+    time = earned.time
+    doubtful = " ?" if earned.doubts else ""
+    return f"{time.value:.3f} [{time.low:.3f}, {time.high:.3f}]{doubtful}"
 
 
 def headings() -> list[str]:
@@ -196,6 +222,7 @@ def headings() -> list[str]:
         "list by",
         *(name for name, _ in COLUMNS),
         "MSE",
+        "off-policy",
         *(name for name, _ in BEYOND),
         "fit s",
     ]
@@ -212,12 +239,19 @@ def title_of(bench: Bench) -> str:
 def table_of(bench: Bench, trials: Sequence[Trial], width: int = 200) -> Table:
     """The table for a terminal; a narrow one gets the columns that matter most."""
     table = Table(title=title_of(bench), title_justify="left")
+    rows = rows_of(trials)
     left_out = () if width >= _WIDE else _LESS
-    shown = [place for place, name in enumerate(headings()) if name not in left_out]
+    shown = [
+        place
+        for place, name in enumerate(headings())
+        if name not in left_out and any(row[place] for row in rows)
+    ]
     for place in shown:
         table.add_column(headings()[place], justify="left" if place < 2 else "right", no_wrap=True)
-    for row in rows_of(trials):
+    for row in rows:
         table.add_row(*(row[place] for place in shown))
+    if bench.estimate is not None:
+        table.caption, table.caption_justify = bench.estimate.about, "left"
     return table
 
 
@@ -230,5 +264,6 @@ def markdown_of(bench: Bench, trials: Sequence[Trial]) -> str:
         "|---|---|" + "---:|" * (len(headings()) - 2),
         *("| " + " | ".join(row) + " |" for row in rows_of(trials)),
         "",
+        *([] if bench.estimate is None else [f"{bench.estimate.about}.", ""]),
     ]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ questions, then over listeners; intervals resample listeners.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,40 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Earned:
+    """What an arm that plays a model's lists would have earned, estimated from logged chances.
+
+    Attributes:
+        time: Mean share heard of a recommendation, with its interval.
+        effective: So many decisions of the arm's own would be as good.
+        doubts: Why not to believe it, in sentences.
+    """
+
+    time: Interval
+    effective: float
+    doubts: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for a manifest."""
+        return {
+            "time": self.time.as_json(),
+            "effective": round(self.effective, 1),
+            "doubts": list(self.doubts),
+        }
+
+
+class Estimator(Protocol):
+    """Estimates what the lists of a model would have earned."""
+
+    @property
+    def about(self) -> str:
+        """A sentence for below a table: what was estimated, of what."""
+
+    def __call__(self, fitted: Fitted, key: Key) -> Earned:
+        """Estimate the lists by track or by listener."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What a model's lists are worth offline.
 
@@ -67,12 +101,14 @@ class Verdict:
         accuracy: NDCG@10 and @100, recall@10 and @100, MRR@100.
         beyond: Coverage, Gini, novelty, artist diversity, share of questions with a list.
         mse: Mean squared error of the time, where the model predicts it.
+        earned: Off-policy estimate, where the log has chances.
     """
 
     key: Key
     accuracy: Mapping[str, Interval]
     beyond: Mapping[str, float]
     mse: float | None
+    earned: Earned | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for a manifest."""
@@ -81,6 +117,7 @@ class Verdict:
             **{name: interval.as_json() for name, interval in self.accuracy.items()},
             **{name: round(value, 6) for name, value in self.beyond.items()},
             "mse": None if self.mse is None else round(self.mse, 6),
+            "off_policy": None if self.earned is None else self.earned.as_json(),
         }
 
 
@@ -100,6 +137,7 @@ def judge(
     late: Interactions,
     questions: Questions,
     *,
+    estimate: Estimator | None = None,
     progress: Progress = SILENT,
 ) -> Verdict:
     """Judge the lists that a model gives by track or by listener."""
@@ -111,6 +149,7 @@ def judge(
         _accuracy(ranked, row, questions),
         {**beyond(ranked, train), "answered": float(np.mean(ranked[row, 0] != NONE))},
         _mse(fitted, late),
+        None if estimate is None else estimate(fitted, key),
     )
 
 

@@ -1,0 +1,59 @@
+"""A small lively world, played in this process: a log whose chances are known."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.serving import Serving
+from cli.local import Local, open_log
+from simulator.playing import InProcess
+from simulator.world import World
+from tests.service import write_config
+from tests.simulator.tiny import classic
+from tests.worlds import small_catalog
+
+LISTENERS = 400
+
+
+def configured(folder: Path, default: str) -> Path:
+    """The small world's config without experiments: everybody gets one strategy."""
+
+    def change(config: dict[str, Any]) -> None:
+        config["strategies"] |= {
+            "personal": {"type": "personal", "list": "personal", "fallback": "random"},
+            "mixed": {
+                "type": "mixture",
+                # `random` among them: what has no list falls back to it.
+                "strategies": {"contextual": 1, "popular": 1, "personal": 1, "random": 0.5},
+            },
+        }
+        config["default"] = default
+        config["experiments"] = []
+
+    return write_config(folder, change)
+
+
+def lively_world() -> World:
+    """Listeners with tastes of their own, over the catalog of the small world."""
+    random = np.random.default_rng(8)
+    catalog = small_catalog()
+    return World(
+        catalog,
+        random.normal(size=(len(catalog), 4)).astype(np.float32),
+        [str(1 + user) for user in range(LISTENERS)],
+        random.integers(0, len(catalog), (LISTENERS, 3)),
+        random.uniform(0, 2, LISTENERS),
+        random.uniform(0.5, 2, LISTENERS),
+    )
+
+
+def play(serving: Serving, folder: Path, episodes: int, seed: int) -> None:
+    """Play sessions against the config in this process, and keep their log."""
+    world = lively_world()
+    listeners = classic(world, seed)
+    log = open_log(serving, folder)
+    InProcess(listeners, Local(serving, world, seed, 64, log), 64).play(
+        listeners.visits(0, episodes)
+    )
+    log.close()
