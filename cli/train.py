@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cli.offpolicy import ListEstimator
     from training.comparison import Trial
     from training.interactions import Interactions
-    from training.logs import Selection
+    from training.logs import Inverse, Selection
     from training.progress import Progress
 
 Logs = Annotated[
@@ -41,10 +41,10 @@ Late = Annotated[
 Liked = Annotated[
     float, typer.Option(min=0, max=1, help="Share heard from which a listen was liked, in judging.")
 ]
-Inverse = Annotated[
-    bool,
+InverseIn = Annotated[
+    Literal["fit", "judge", "both"] | None,
     typer.Option(
-        "--inverse-propensity", help="Let each listen count for the inverse of its chance."
+        "--inverse-propensity", help="Where each listen counts for the inverse of its chance."
     ),
 ]
 Most = Annotated[
@@ -96,7 +96,7 @@ def _command(name: str) -> Callable[..., None]:
         min_time: MinTime = 0.0,
         late: Late = 0.1,
         liked: Liked = 0.5,
-        inverse_propensity: Inverse = False,
+        inverse_propensity: InverseIn = None,
         most: Most = 100.0,
         seed: Seed = 1,
         threads: Threads = 2,
@@ -112,7 +112,7 @@ def _command(name: str) -> Callable[..., None]:
             log = _load(logs, catalog, options, progress)
             bench = Bench.of(
                 log, late=late, liked=liked, seed=seed, threads=threads,
-                estimator=_estimator(options, top),
+                weighed=options.inverse or "both", estimator=_estimator(options, top),
             )  # fmt: skip
             trial = bench.try_(spec, chosen, params, progress)
             files = _write(to, trial, log, seed, {**options.as_json(), "late": late}, top, progress)
@@ -164,7 +164,7 @@ def _compare(
     min_time: MinTime = 0.0,
     late: Late = 0.1,
     liked: Liked = 0.5,
-    inverse_propensity: Inverse = False,
+    inverse_propensity: InverseIn = None,
     most: Most = 100.0,
     seed: Seed = 1,
     threads: Threads = 2,
@@ -191,7 +191,7 @@ def _compare(
         log = _load(logs, catalog, options, progress)
         bench = Bench.of(
             log, late=late, liked=liked, seed=seed, threads=threads,
-            estimator=_estimator(options, top),
+            weighed=options.inverse or "both", estimator=_estimator(options, top),
         )  # fmt: skip
         stated_options = {**options.as_json(), "late": late}
         trials = []
@@ -259,7 +259,7 @@ def _selection(
     until: str | None,
     arms: str | None,
     min_time: float,
-    inverse: bool,
+    inverse: "Inverse | None",
     most: float,
 ) -> "Selection":
     from training.logs import Selection

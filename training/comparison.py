@@ -10,6 +10,7 @@ from rich.table import Table
 from core.errors import InputError
 from training.interactions import Interactions
 from training.judging import Earned, Estimator, Questions, Verdict, judge, questions_of
+from training.logs import Inverse
 from training.model import Fitted, Model, Params, Run, known
 from training.progress import Progress
 from training.shelf import OWNER
@@ -90,6 +91,7 @@ class Bench:
         liked: float,
         seed: int,
         threads: int,
+        weighed: Inverse = "both",
         estimator: Callable[[Interactions], Estimator | None] | None = None,
     ) -> "Bench":
         """Split a log by the time at which its sessions began.
@@ -100,9 +102,14 @@ class Bench:
             liked: Share heard from which a listen is one that should have been foreseen.
             seed: Of every fit.
             threads: Of every fit.
+            weighed: Where the weights of the log's listens count.
             estimator: Makes of the latest sessions what estimates from them, if they allow it.
         """
         earlier, last = log.split(late)
+        if weighed == "judge":
+            earlier = earlier.unweighted()
+        elif weighed == "fit":
+            last = last.unweighted()
         train, valid = earlier.split(min(late, 0.1))
         questions = questions_of(last, liked)
         if not len(train) or not len(questions):

@@ -114,6 +114,10 @@ class Interactions:
         rows = is_late[self.session]
         return self.where(~rows), self.where(rows)
 
+    def unweighted(self) -> "Interactions":
+        """The same, each listen counting for 1."""
+        return replace(self, weight=np.ones(len(self), dtype=np.float32))
+
     def inversely_weighted(self, most: float) -> "Interactions":
         """The same, each listen counting for the inverse of its chance.
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,6 +41,10 @@ ORDER BY "user", session, turn
 """
 
 
+Inverse = Literal["fit", "judge", "both"]
+"""Where a listen counts for the inverse of its chance: in the fit, in judging, or in both."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which listens count, and for how much.
@@ -50,7 +54,7 @@ class Selection:
         until_ms: Only sessions that began before.
         arms: Experiment -> arms; only listens of turns in one of them. Empty: all.
         min_time: Only listens that heard this share or more.
-        inverse: Whether each listen counts for the inverse of its chance.
+        inverse: Where each listen counts for the inverse of its chance; None: nowhere.
         most: Inverse chances above this multiple of the smallest are cut to it.
     """
 
@@ -58,7 +62,7 @@ class Selection:
     until_ms: int | None = None
     arms: Mapping[str, Sequence[str]] = field(default_factory=dict)
     min_time: float = 0.0
-    inverse: bool = False
+    inverse: Inverse | None = None
     most: float = 100.0
 
     def as_json(self) -> dict[str, Any]:
@@ -68,7 +72,7 @@ class Selection:
             "until": None if self.until_ms is None else _iso(self.until_ms),
             "arms": {name: list(arms) for name, arms in self.arms.items()} or None,
             "min_time": self.min_time or None,
-            "inverse_propensity": self.most if self.inverse else None,
+            "inverse_propensity": {"in": self.inverse, "most": self.most} if self.inverse else None,
         }
         return {name: value for name, value in stated.items() if value is not None}
 

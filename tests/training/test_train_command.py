@@ -121,7 +121,7 @@ def test_a_comparison_is_one_table_with_the_floors_in_it(table: Path, tmp_path: 
         (["neighbours", "--since", "2030-01-01"], "has no listen that counts"),
         (["neighbours", "--arms", "T1"], "--arms: must be EXPERIMENT=ARM,..., got 'T1'"),
         (["neighbours", "--arms", "x=T1"], "is a training table, which knows of no arms"),
-        (["popular", "--inverse-propensity"], "has no propensities to weight by"),
+        (["popular", "--inverse-propensity", "fit"], "has no propensities to weight by"),
         (["compare", "--models", "nural"], "unknown model 'nural'"),
         (["neighbours", "--until", "1970-01-01T00:00:15"], "too few to learn from"),
     ],
