@@ -62,6 +62,7 @@ class Local:
         slots: Sessions under way at once.
         log: Where to write events, or None.
         now_ms: Unix time in ms; a later day of the simulation is so many days later in the log.
+        stem: What decision ids begin with; drawn if left, so that no two runs share one.
 
     Raises:
         InputError: The config may recommend tracks that the world does not have.
@@ -75,6 +76,7 @@ class Local:
         slots: int,
         log: EventWriter | None = None,
         now_ms: Callable[[], int] | None = None,
+        stem: str | None = None,
     ) -> None:
         self._serving = serving
         self._seed = seed
@@ -85,7 +87,7 @@ class Local:
         self._in_world = _in_world(serving, world)
         self._histories: dict[int, History] = {}
         self._assigned: list[Assignment] = [NOBODY] * slots
-        self._stem = secrets.token_hex(6)
+        self._stem = stem or secrets.token_hex(6)
         self._count = count(1)
         # One request, filled anew at each turn: what decides only reads it.
         self._ask = Recommend(user=0)

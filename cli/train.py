@@ -16,7 +16,6 @@ from core.errors import InputError
 
 if TYPE_CHECKING:
     from cli.offpolicy import ListEstimator
-    from training.comparison import Trial
     from training.interactions import Interactions
     from training.logs import Inverse, Selection
     from training.progress import Progress
@@ -115,7 +114,8 @@ def _command(name: str) -> Callable[..., None]:
                 weighed=options.inverse or "both", estimator=_estimator(options, top),
             )  # fmt: skip
             trial = bench.try_(spec, chosen, params, progress)
-            files = _write(to, trial, log, seed, {**options.as_json(), "late": late}, top, progress)
+            stated_options = {**options.as_json(), "late": late}
+            files = trial.write(to, log, seed, stated_options, top, progress)
             floors = [] if name in ("popular", "random") else ["random", "popular"]
             trials = [
                 *(bench.try_(floor, *model.build(floor), progress) for floor in floors),
@@ -198,7 +198,7 @@ def _compare(
         for trial in compare(bench, built, progress):
             trials.append(trial)
             if lists and trial.name != "random":
-                _write(to, trial, log, seed, stated_options, top, progress)
+                trial.write(to, log, seed, stated_options, top, progress)
     stated = report(bench, trials) | {"options": stated_options}
     to.mkdir(parents=True, exist_ok=True)
     (to / "comparison.json").write_text(json.dumps(stated, indent=2) + "\n")
@@ -220,29 +220,6 @@ def _estimator(
     from cli.offpolicy import estimator
 
     return None if options.min_time > 0 else partial(estimator, top=top)
-
-
-def _write(
-    to: Path,
-    trial: "Trial",
-    log: "Interactions",
-    seed: int,
-    options: dict[str, Any],
-    top: int,
-    progress: "Progress",
-) -> list[Path]:
-    """Write the lists of a model, and the picture of its learning if it learnt in epochs."""
-    from training import shelf
-    from training.curves import draw
-
-    metrics = {verdict.key: verdict.as_json() for verdict in trial.verdicts}
-    maker = shelf.Maker(trial.name, trial.params, seed, options)
-    stem = trial.name.replace(":", "_")
-    files = shelf.save(to, stem, trial.fitted, log, maker, metrics, top=top, progress=progress)
-    if trial.fitted.curve is not None:
-        files.append(to / f"{stem}.svg")
-        draw(trial.fitted.curve, trial.name, files[-1])
-    return files
 
 
 def _load(

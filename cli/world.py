@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.progress import Bars, bars
+from core.errors import InputError
 
 if TYPE_CHECKING:
     from simulator.calibration import Listens
@@ -26,35 +27,41 @@ def register(app: typer.Typer) -> None:
 def create(
     to: Annotated[Path, typer.Option(help="Folder to write to; made if missing.")],
     tracks: Annotated[int, typer.Option(min=100, max=1_000_000, help="How many tracks.")] = 10_000,
-    users: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many listeners.")] = 10_000,
+    users: Annotated[int, typer.Option(min=10, max=1_000_000, help="How many listeners.")] = 10_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 31337,
+    log: Annotated[
+        Path | None, typer.Option(help="Folder to keep the event log of the first days in.")
+    ] = None,
 ) -> None:
     """Invent a catalog and its listeners, with taste vectors and lists to start from.
 
-    Writes `tracks.jsonl`, `users.jsonl`, `embeddings.npy`, `top_tracks.json`,
-    `lists/contextual.npz` and `lists/personal.npz`. The lists are made of listening that the
-    listeners play first, never of the taste vectors.
+    Writes `tracks.jsonl`, `users.jsonl`, `embeddings.npy`, `top_tracks.json`, and
+    `contextual.npz`, `similar.npz` and `personal.npz` in `lists/`. The lists are learnt as with
+    `segue train`, from the event log of three days that the listeners play first, never from the
+    taste vectors.
     """
+    from cli.rehearsal import rehearse
     from simulator.creation import create as made_up
-    from simulator.dowry import checksums, endow, write_world
+    from simulator.writing import write_world
+    from training.interactions import checksum
 
+    if log is not None and log.exists() and any(log.iterdir()):
+        raise InputError.one("--log", f"must be an empty folder or none yet, {log} has files")
     with bars() as progress:
         world = made_up(tracks, users, seed, progress).world
-        dowry = endow(world, seed, progress)
-        progress.start("writing")
-        written = write_world(to, world, dowry, seed)
+        written = write_world(to, world)
+        written += rehearse(to, world, seed, progress, log)
     out = Console(highlight=False)
     shown = Table(
-        title=f"{tracks:,} tracks of {len(world.catalog.artists):,} artists, {users:,} listeners, "
-        f"lists of {dowry.listens:,} listens",
+        title=f"{tracks:,} tracks of {len(world.catalog.artists):,} artists, {users:,} listeners",
         title_justify="left",
     )
     shown.add_column("file")
     shown.add_column("KB", justify="right")
     shown.add_column("SHA-256")
-    for path, checksum in checksums(written).items():
+    for path in written:
         shown.add_row(
-            str(path.relative_to(to)), f"{path.stat().st_size / 1000:,.0f}", checksum[:16]
+            str(path.relative_to(to)), f"{path.stat().st_size / 1000:,.0f}", checksum(path)[:16]
         )
     out.print(shown)
 

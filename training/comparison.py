@@ -1,19 +1,21 @@
 """Models beside each other: fitted on the earlier sessions, judged on the later ones."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 from rich.table import Table
 
 from core.errors import InputError
+from training.curves import draw
 from training.interactions import Interactions
 from training.judging import Earned, Estimator, Questions, Verdict, judge, questions_of
 from training.logs import Inverse
 from training.model import Fitted, Model, Params, Run, known
-from training.progress import Progress
-from training.shelf import OWNER
+from training.progress import SILENT, Progress
+from training.shelf import OWNER, Maker, save
 
 SLOW = ("neural", "personal", "sequential")
 """Models of PyTorch: tried last, and left out where it is not installed."""
@@ -56,6 +58,37 @@ class Trial:
     verdicts: Sequence[Verdict]
     fit_s: float
     judge_s: float
+
+    def write(
+        self,
+        folder: Path,
+        log: Interactions,
+        seed: int,
+        options: Mapping[str, Any],
+        top: int,
+        progress: Progress = SILENT,
+    ) -> list[Path]:
+        """Write the model's lists, and the picture of its learning if it learnt in epochs.
+
+        Args:
+            folder: Where to; made if missing.
+            log: What everything was learnt from and judged on.
+            seed: Of the fit.
+            options: Which listens were used, for the manifests.
+            top: Length of the lists.
+            progress: Shown the lists being made.
+
+        Returns:
+            The files, named after the model.
+        """
+        metrics = {verdict.key: verdict.as_json() for verdict in self.verdicts}
+        maker = Maker(self.name, self.params, seed, options)
+        stem = self.name.replace(":", "_")
+        files = save(folder, stem, self.fitted, log, maker, metrics, top=top, progress=progress)
+        if self.fitted.curve is not None:
+            files.append(folder / f"{stem}.svg")
+            draw(self.fitted.curve, self.name, files[-1])
+        return files
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def test_the_only_meeting_places_are_in_cli() -> None:
         for path in modules("cli")
         if "simulator" in (found := imported_by(path)) and found & {"app", "training", "analysis"}
     }
-    assert both <= {"local.py", "world.py", "doctor.py"}
+    assert both <= {"local.py", "rehearsal.py", "world.py", "doctor.py"}
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "tests"])

@@ -28,7 +28,9 @@ def test_create_makes_a_world_and_leaves_nothing_half_written(folder: Path) -> N
         "embeddings.npy",
         "lists/contextual.npz",
         "lists/personal.npz",
+        "lists/similar.npz",
         "top_tracks.json",
+        "top_tracks.manifest.json",
         "tracks.jsonl",
         "users.jsonl",
     ]

@@ -80,7 +80,9 @@ class Neighbours:
             train.sessions if params.over == "session" else len(train.users),
             len(train.catalog),
         )
-        values = (worth * np.sqrt(train.weight[kept])).astype(np.float32)
+        # Summed in doubles and ranked in singles: the last digits, which differ from machine to
+        # machine, are cut off, so that the same listening gives the same lists everywhere.
+        values = worth.astype(np.float64) * np.sqrt(train.weight[kept], dtype=np.float64)
         heard = sparse.csr_matrix((values, (row[kept], train.track[kept])), shape)
         heard.sum_duplicates()
         if params.kind == "cosine":
@@ -102,10 +104,10 @@ class Neighbours:
             row = np.repeat(np.arange(heard.shape[0]), np.diff(heard.indptr))
             weighted.data = (
                 heard.data * (params.k1 + 1) / (heard.data + damp[row]) * rarity[heard.indices]
-            ).astype(np.float32)
+            )
             return weighted
         norms = np.sqrt(np.asarray(heard.multiply(heard).sum(axis=0)).ravel() + params.shrink)
-        return (heard @ sparse.diags(1 / np.maximum(norms, 1e-9))).tocsr().astype(np.float32)
+        return (heard @ sparse.diags(1 / np.maximum(norms, 1e-9))).tocsr()
 
 
 def _profile(train: Interactions, min_time: float) -> Any:
@@ -114,7 +116,7 @@ def _profile(train: Interactions, min_time: float) -> Any:
 
     kept = train.time >= min_time
     return sparse.csr_matrix(
-        (train.time[kept], (train.user[kept], train.track[kept])),
+        (train.time[kept].astype(np.float64), (train.user[kept], train.track[kept])),
         (len(train.users), len(train.catalog)),
     )
 
@@ -137,7 +139,7 @@ def _nearest(weighted: Any, most: int, progress: Progress) -> Any:
         kept, place = np.nonzero(ranked != NONE)
         track = ranked[kept, place]
         scores = np.asarray(block[kept, track]).ravel() if len(kept) else np.zeros(0)
-        parts.append(sparse.csr_matrix((scores, (kept, track)), block.shape, dtype=np.float32))
+        parts.append(sparse.csr_matrix((scores, (kept, track)), block.shape))
     return sparse.vstack(parts, format="csr")
 
 
@@ -149,7 +151,7 @@ def _ranked(similar: Any, k: int, progress: Progress) -> Ranked:
         rows = block.shape[0]
         if block.nnz * 8 > rows * block.shape[1]:
             # Too full to sort every entry: as a dense block, most of which is never sorted.
-            dense = block.toarray()
+            dense = block.toarray().astype(np.float32)
             dense[dense <= 0] = -np.inf
             ranked[start : start + rows] = best(dense.__getitem__, np.arange(rows), k)
         else:

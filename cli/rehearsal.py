@@ -1,0 +1,177 @@
+"""A new world's first days: its listeners play, and lists are learnt from the event log of that.
+
+The whole circle in one process: what decides is the dispatcher, what is learnt from is its event
+log, and what learns are the models of `segue train`. Nothing looks at the taste vectors but the
+listeners themselves. Clock and ids are the simulation's, so that a seed gives the same lists.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+import training.models  # noqa: F401  (importing it registers the models)
+from app.serving import load as serve
+from app.settings import load_settings
+from cli.local import Local, open_log
+from core.lists import Key
+from core.progress import Progress
+from simulator.effects import ListenerSettings
+from simulator.lifelong import make_listeners
+from simulator.nearest import neighbourhoods
+from simulator.playing import SLOTS, InProcess
+from simulator.world import World
+from training.comparison import Bench
+from training.logs import Selection, load
+from training.model import build
+
+DAYS = 3
+SESSIONS = 10
+"""Of a listener on a day, on the average."""
+
+_BEGIN_MS = 1_767_571_200_000  # 2026-01-05, the first day of every world
+_LATE = 0.1  # share of the sessions that lists are judged on
+_LIKED = 0.5  # share heard from which judging takes a listen for a liked one
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """A list file to learn.
+
+    Attributes:
+        file: Its name.
+        model: Of `segue train`, with the variant.
+        key: What its lists are by.
+        top: Length of the lists.
+    """
+
+    file: str
+    model: str
+    key: Key
+    top: int
+
+
+LISTS = (
+    Learnt("contextual.npz", "neighbours:bm25", "track", 100),
+    Learnt("similar.npz", "neighbours:listener", "track", 50),
+    Learnt("personal.npz", "neighbours:listener", "user", 50),
+)
+"""What a world is given: heard in the same sessions, and by the same listeners."""
+
+_BETWEEN = (
+    Learnt("familiar.npz", "neighbours:bm25", "track", 30),
+    Learnt("personal.npz", "neighbours:listener", "user", 30),
+)
+"""What the next day plays from."""
+
+_STRATEGIES: Mapping[str, Any] = {
+    "random": {"type": "random"},
+    "artist": {"type": "sticky_artist", "fallback": "random"},
+    "popular": {"type": "top_pop", "top": 100, "fallback": "random"},
+    "best_heard": {"type": "best_heard", "list": "familiar", "fallback": "random"},
+    "personal": {"type": "personal", "list": "personal", "fallback": "random"},
+}
+_FIRST_DAY = {"random": 0.7, "artist": 0.3}
+_LATER_DAYS = {
+    "random": 0.3,
+    "artist": 0.2,
+    "popular": 0.15,
+    "best_heard": 0.3,
+    "personal": 0.05,
+}
+
+
+def rehearse(
+    folder: Path, world: World, seed: int, progress: Progress, log: Path | None = None
+) -> list[Path]:
+    """Play the days, and write what was learnt from them beside the world's own files.
+
+    Args:
+        folder: Of the world, written there already.
+        world: Who plays, and what.
+        seed: Of the play and of the models.
+        progress: Shown everything.
+        log: Folder to keep the event log in; thrown away if left.
+
+    Returns:
+        What was written: a popularity list, its manifest, and `LISTS`.
+    """
+    with TemporaryDirectory(prefix="segue-world-") as made:
+        work = Path(made)
+        events = log or work / "log"
+        settings = ListenerSettings()
+        near = neighbourhoods(world, settings.interest_neighbours, None, progress)
+        listeners = make_listeners(settings, world, near, seed)
+        episodes = SESSIONS * len(world)
+        for day in range(DAYS):
+            if day:
+                learn(work, work, world, [events], seed, _BETWEEN, progress)
+            progress.start(f"day {day + 1} of {DAYS}: sessions", episodes)
+            serving = serve(load_settings(_config(work, folder, day)))
+            writer = open_log(serving, events)
+            player = Local(serving, world, seed, SLOTS, writer, _clock(), f"day{day + 1}")
+            InProcess(listeners, player).play(listeners.visits(day, episodes), progress.advance)
+            writer.close()
+        return learn(folder, folder / "lists", world, [events], seed, LISTS, progress)
+
+
+def _config(work: Path, folder: Path, day: int) -> Path:
+    """Write the day's config: a mixture for everybody."""
+    weights = _LATER_DAYS if day else _FIRST_DAY
+    catalog: dict[str, Any] = {"tracks": str((folder / "tracks.jsonl").absolute())}
+    if day:
+        lists = {Path(learnt.file).stem: learnt.file for learnt in _BETWEEN}
+        catalog |= {"top": "top_tracks.json", "lists": lists}
+    config = {
+        "catalog": catalog,
+        "strategies": {
+            **{name: _STRATEGIES[name] for name in weights},
+            "mixed": {"type": "mixture", "strategies": weights},
+        },
+        "default": "mixed",
+    }
+    path = work / "config.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def _clock() -> Callable[[], int]:
+    """Unix time in ms, a second later each time that somebody looks."""
+    ticks = count(_BEGIN_MS, 1000)
+    return lambda: next(ticks)
+
+
+def learn(
+    top_folder: Path,
+    lists_folder: Path,
+    world: World,
+    logs: Sequence[Path],
+    seed: int,
+    wanted: Sequence[Learnt],
+    progress: Progress,
+) -> list[Path]:
+    """Learn a popularity list, and these lists, from logs."""
+    listens = load(logs, world.catalog, Selection(), progress)
+    # Not the checksums of the log: it has latencies, which are never the same twice.
+    listens = replace(listens, sources={"segue world create": f"seed {seed}"})
+    bench = Bench.of(listens, late=_LATE, liked=_LIKED, seed=seed, threads=1)
+    options = {"late": _LATE}
+    popular = bench.try_("popular", *build("popular"), progress)
+    top, manifest = popular.write(top_folder, listens, seed, options, len(world.catalog))
+    written = [
+        top.replace(top_folder / "top_tracks.json"),
+        manifest.replace(top_folder / "top_tracks.manifest.json"),
+    ]
+    for name in dict.fromkeys(learnt.model for learnt in wanted):
+        trial = bench.try_(name, *build(name), progress)
+        for learnt in wanted:
+            if learnt.model == name:
+                ranker = {learnt.key: trial.fitted.rankers[learnt.key]}
+                only = replace(trial, fitted=replace(trial.fitted, rankers=ranker))
+                [made] = only.write(lists_folder, listens, seed, options, learnt.top, progress)
+                written.append(made.replace(lists_folder / learnt.file))
+    return written

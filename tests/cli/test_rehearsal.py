@@ -1,0 +1,83 @@
+"""The lists that a new world is given: learnt from its first days, and from nothing else."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import build
+from cli.rehearsal import DAYS, LISTS, SESSIONS, learn, rehearse
+from core.errors import InputError
+from core.lists import load_lists
+from core.progress import SILENT
+from events.reader import open_log
+from simulator.creation import create
+from simulator.world import World
+from simulator.writing import write_world
+
+TRACKS, LISTENERS = 300, 60
+
+
+def rehearsed(folder: Path, world: World) -> dict[str, Path]:
+    write_world(folder, world)
+    return {path.name: path for path in rehearse(folder, world, 7, SILENT, folder / "log")}
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return create(TRACKS, LISTENERS, 7).world
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, world: World) -> dict[str, Path]:
+    return rehearsed(tmp_path_factory.mktemp("world"), world)
+
+
+def test_the_log_has_every_session_of_every_day(made: dict[str, Path]) -> None:
+    with open_log([made["top_tracks.json"].parent / "log"]) as log:
+        [(sessions, days)] = log.query(
+            'SELECT count(DISTINCT ("user", session)), count(DISTINCT at_ms // 86400000) '
+            "FROM events"
+        )
+    assert (sessions, days) == (DAYS * SESSIONS * LISTENERS, DAYS)
+
+
+def test_a_manifest_says_what_learnt_a_list_and_how_it_was_judged(
+    made: dict[str, Path], world: World
+) -> None:
+    for learnt in LISTS:
+        lists = load_lists(made[learnt.file], world.catalog)
+        assert lists.key == learnt.key
+        assert lists.manifest["model"] == learnt.model
+        assert lists.manifest["logs"] == {"segue world create": "seed 7"}
+        assert 0 < lists.manifest["metrics"]["ndcg10"][0] < 1
+        assert np.diff(lists.offsets).max() <= learnt.top
+    popular = json.loads(made["top_tracks.manifest.json"].read_text())
+    assert (popular["model"], popular["sizes"]) == ("popular", {"tracks": TRACKS})
+
+
+def test_lists_know_what_the_listeners_played_and_nothing_of_their_minds(
+    made: dict[str, Path], world: World, tmp_path: Path
+) -> None:
+    # The same listening in a world whose vectors are others' would make the same lists; here the
+    # log is read again, without any world.
+    log = made["top_tracks.json"].parent / "log"
+    hollow = World(
+        world.catalog, world.embeddings * 0, world.users, world.interests * 0,
+        world.consume_bias * 0, world.consume_sharpness * 0,
+    )  # fmt: skip
+    again = learn(tmp_path, tmp_path, hollow, [log], 7, LISTS, SILENT)
+    for path in again:
+        assert path.read_bytes() == made[path.name].read_bytes(), path.name
+
+
+def test_a_log_folder_with_files_in_it_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / "events.jsonl").touch()
+    arguments = ["world", "create", "--to", str(tmp_path / "w"), "--log", str(tmp_path / "log")]
+    result = CliRunner().invoke(build(), arguments)
+    assert isinstance(result.exception, InputError)
+    assert "must be an empty folder or none yet" in str(result.exception)
+    assert not (tmp_path / "w").exists()
