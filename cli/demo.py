@@ -75,7 +75,7 @@ LEARNT: dict[str, Any] = {
 """The second day: the experiments of both origins, over lists learnt from the first."""
 
 LISTS = {
-    "near": "lists/neighbours_listener_by_track.npz",
+    "near": "lists/neighbours_bm25_by_track.npz",
     "similar": "lists/factors_by_track.npz",
     "personal": "lists/factors_by_listener.npz",
 }
@@ -101,7 +101,7 @@ def demo(
     to: Annotated[Path, typer.Option(help="Folder for config, log, lists and report.")] = Path(
         "demo"
     ),
-    episodes: Annotated[int, typer.Option(min=100, help="Sessions a day, for two days.")] = 40_000,
+    episodes: Annotated[int, typer.Option(min=100, help="Sessions a day, for two days.")] = 60_000,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulation and of the models.")] = 31337,
 ) -> None:
     """Go the whole circle on this machine: random, a day's log, learnt lists, two experiments.
@@ -128,7 +128,7 @@ def demo(
         _step("Learn what is popular", "train", "popular", log, *learn)
         _step(
             "Learn which tracks go together",
-            "train", "neighbours", log, *learn, "--variant", "listener", "--top", "30",
+            "train", "neighbours", log, *learn, "--variant", "bm25", "--top", "30",
         )  # fmt: skip
         _step(
             "Learn what suits a listener",

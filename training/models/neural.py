@@ -31,7 +31,8 @@ class NeuralParams(Params):
         reach: `pairs`: how many listens apart they may be.
         most: `pairs`: pairs drawn in an epoch, at most; a long log has more than are needed.
         negatives: `pairs`: tracks drawn for each batch.
-        temperature: `pairs`: of the softmax.
+        temperature: `pairs`: of the softmax. Lower ones foretell the log better and earn less:
+            `sharp` has 0.1.
         power: `pairs`: of the frequency by which negatives are drawn.
         context: `dot`, `cosine`: whether the track given is the `previous` or the `first` one of
             the session.
@@ -40,7 +41,7 @@ class NeuralParams(Params):
 
     kind: Literal["pairs", "dot", "cosine"] = "pairs"
     dim: int = Field(64, ge=1, le=1024)
-    epochs: int = Field(3, ge=1)
+    epochs: int = Field(6, ge=1)
     patience: int = Field(2, ge=1)
     rate: float = Field(0.01, gt=0)
     batch: int = Field(4096, ge=1)
@@ -48,7 +49,7 @@ class NeuralParams(Params):
     reach: int = Field(11, ge=1)
     most: int = Field(1_000_000, ge=1)
     negatives: int = Field(1024, ge=1)
-    temperature: float = Field(0.1, gt=0)
+    temperature: float = Field(0.3, gt=0)
     power: float = Field(0.75, ge=0, le=1)
     context: Literal["previous", "first"] = "previous"
     dropout: float = Field(0.2, ge=0, lt=1)
@@ -60,6 +61,7 @@ class NeuralParams(Params):
     {
         "dot": {"kind": "dot", "dim": 32, "epochs": 15, "rate": 0.005},
         "cosine": {"kind": "cosine", "dim": 32, "epochs": 15, "rate": 0.005},
+        "sharp": {"temperature": 0.1},
         "": {},
     },
 )
