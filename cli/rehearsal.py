@@ -154,7 +154,20 @@ def learn(
     wanted: Sequence[Learnt],
     progress: Progress,
 ) -> list[Path]:
-    """Learn a popularity list, and these lists, from logs."""
+    """Learn a popularity list and other lists from logs alone, the same bytes for the same listening.
+
+    Args:
+        top_folder: Where the popularity list goes, as `top_tracks.json`.
+        lists_folder: Where the others go, under the names that are wanted.
+        world: Its catalog; nothing else of it is looked at.
+        logs: Event logs.
+        seed: Of the models.
+        wanted: Which lists.
+        progress: Shown everything.
+
+    Returns:
+        What was written: the popularity list, its manifest, and the lists.
+    """
     listens = load(logs, world.catalog, Selection(), progress)
     # Not the checksums of the log: it has latencies, which are never the same twice.
     listens = replace(listens, sources={"segue world create": f"seed {seed}"})

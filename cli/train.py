@@ -209,7 +209,7 @@ def _compare(
         return
     out.print(table_of(bench, trials, out.width))
     if models is None and not torch:
-        out.print("Without PyTorch, so without neural, personal and sequential models.")
+        out.print("Without PyTorch, so without neural and personal models.")
     out.print(f"Wrote {to}/comparison.json and comparison.md", soft_wrap=True)
 
 

@@ -17,7 +17,7 @@ from training.model import Fitted, Model, Params, Run, known
 from training.progress import SILENT, Progress
 from training.shelf import OWNER, Maker, save
 
-SLOW = ("neural", "personal", "sequential")
+SLOW = ("neural", "personal")
 """Models of PyTorch: tried last, and left out where it is not installed."""
 
 COLUMNS = (
