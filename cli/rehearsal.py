@@ -154,7 +154,7 @@ def learn(
     wanted: Sequence[Learnt],
     progress: Progress,
 ) -> list[Path]:
-    """Learn a popularity list and other lists from logs alone, the same bytes for the same listening.
+    """Learn a popularity list and others from logs alone; the same listening, the same bytes.
 
     Args:
         top_folder: Where the popularity list goes, as `top_tracks.json`.
