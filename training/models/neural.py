@@ -49,7 +49,7 @@ class NeuralParams(Params):
     reach: int = Field(11, ge=1)
     most: int = Field(1_000_000, ge=1)
     negatives: int = Field(1024, ge=1)
-    temperature: float = Field(0.3, gt=0)
+    temperature: float = Field(0.5, gt=0)
     power: float = Field(0.75, ge=0, le=1)
     context: Literal["previous", "first"] = "previous"
     dropout: float = Field(0.2, ge=0, lt=1)
