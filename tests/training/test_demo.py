@@ -51,7 +51,7 @@ def test_the_circle_ends_in_a_report_of_both_experiments(
     assert {"random", "contextual", "popular", "personal"} <= answered
     arms = {(name, arm) for e in events for name, arm in e["experiments"].items()}
     assert arms == {("fallback", "C"), ("fallback", "T1"), ("taste", "C"), ("taste", "T1")}
-    for name in ("neighbours_listener_by_track", "factors_by_track", "factors_by_listener"):
+    for name in ("neighbours_bm25_by_track", "factors_by_track", "factors_by_listener"):
         assert (to / "lists" / f"{name}.npz").is_file()
 
 
