@@ -46,7 +46,7 @@ def points() -> list[tuple[str, str, float, float, float]]:
 
 def draw(path: Path) -> None:
     """Two panels with one axis of what is earned."""
-    with mpl.rc_context({"svg.hashsalt": "segue", "font.size": 9}):
+    with mpl.rc_context({"svg.hashsalt": "segue", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(8.4, 4.2), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         for panel, place, name in (
