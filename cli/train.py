@@ -136,8 +136,8 @@ def _command(name: str) -> Callable[..., None]:
 
 def _out() -> Console:
     """Standard output; a file or a pipe is as wide as the table."""
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=200)
+    out = Console(highlight=False, markup=False)
+    return out if out.is_terminal else Console(highlight=False, markup=False, width=200)
 
 
 def _settings(pairs: list[str] | None) -> dict[str, Any]:
@@ -179,12 +179,24 @@ def _compare(
     Prints a table, and writes it to the folder as comparison.json and comparison.md, beside the
     lists of every model.
     """
-    from training.comparison import Bench, compare, everything, markdown_of, report, table_of
+    from training.comparison import (
+        FLOORS,
+        Bench,
+        compare,
+        everything,
+        markdown_of,
+        report,
+        table_of,
+    )
     from training.model import build
 
-    torch = find_spec("torch") is not None
-    names = everything(torch=torch) if models is None else [m.strip() for m in models.split(",")]
-    names = [*(floor for floor in ("random", "popular") if floor not in names), *names]
+    needed = everything()
+    missing = {package for package in needed.values() if package and find_spec(package) is None}
+    if models is None:
+        names = [name for name, package in needed.items() if package not in missing]
+    else:
+        names, missing = [name.strip() for name in models.split(",")], set()
+    names = [*(floor for floor in FLOORS if floor not in names), *names]
     built = [(name, *build(name)) for name in names]
     options = _selection(since, until, arms, min_time, inverse_propensity, most)
     with bars() as progress:
@@ -208,8 +220,9 @@ def _compare(
         out.print_json(json.dumps(stated))
         return
     out.print(table_of(bench, trials, out.width))
-    if models is None and not torch:
-        out.print("Without PyTorch, so without neural and personal models.")
+    for package in sorted(missing):
+        left_out = ", ".join(name for name, needs in needed.items() if needs == package)
+        out.print(f"Not tried: {left_out}. They need {package} (pip install 'segue[train]').")
     out.print(f"Wrote {to}/comparison.json and comparison.md", soft_wrap=True)
 
 

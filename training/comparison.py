@@ -17,8 +17,8 @@ from training.model import Fitted, Model, Params, Run, known
 from training.progress import SILENT, Progress
 from training.shelf import OWNER, Maker, save
 
-SLOW = ("neural", "personal")
-"""Models of PyTorch: tried last, and left out where it is not installed."""
+FLOORS = ("random", "popular")
+"""What is in every comparison."""
 
 COLUMNS = (
     ("NDCG@10", "ndcg10"),
@@ -168,7 +168,8 @@ class Bench:
         run = Run(self.valid, self.seed, self.threads, progress)
         progress.start(f"{name}: fit")
         start = perf_counter()
-        train = self.train if name.partition(":")[0] in SLOW else self.earlier
+        stops_early = known()[name.partition(":")[0]].stops_early
+        train = self.train if stops_early else self.earlier
         fitted = model.fit(train, run)
         fit_s = perf_counter() - start
         progress.start(f"{name}: judge")
@@ -180,16 +181,14 @@ class Bench:
         return Trial(name, params, fitted, verdicts, fit_s, perf_counter() - start)
 
 
-def everything(*, torch: bool) -> list[str]:
-    """All models with all variants, by the time that they take."""
-    names = [
-        f"{name}:{variant}" if variant else name
-        for name, found in known().items()
-        for variant in found.variants
-        if torch or name not in SLOW
-    ]
-    order = ["random", "popular", "neighbours", "factors", *SLOW]
-    return sorted(names, key=lambda name: order.index(name.partition(":")[0]))
+def everything() -> dict[str, str]:
+    """All models with all variants, each with the package that it needs: cheap ones first."""
+    found = sorted(known().values(), key=lambda each: (each.name not in FLOORS, each.needs))
+    return {
+        f"{each.name}:{variant}" if variant else each.name: each.needs
+        for each in found
+        for variant in each.variants
+    }
 
 
 def compare(

@@ -119,6 +119,8 @@ class Registered:
         make: Builds one from params.
         about: First line of its docstring.
         variants: Settings that deserve a line of their own in a comparison, by name.
+        needs: Package of an extra that it imports when it is fitted, or empty.
+        stops_early: Whether its fit looks at later listens to know when to stop.
     """
 
     name: str
@@ -126,6 +128,8 @@ class Registered:
     make: Callable[..., Model]
     about: str
     variants: Mapping[str, Mapping[str, Any]]
+    needs: str
+    stops_early: bool
 
 
 _known: dict[str, Registered] = {}
@@ -135,12 +139,16 @@ def model(
     name: str,
     params: type[Params] = Params,
     variants: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    needs: str = "",
+    stops_early: bool = False,
 ) -> Callable[[M], M]:
-    """Register the decorated class as model `name` with these params."""
+    """Register the decorated class as model `name`; the rest is told by `Registered`."""
 
     def register(made: M) -> M:
         about = (made.__doc__ or "").strip().partition("\n")[0]
-        _known[name] = Registered(name, params, made, about, variants or {"": {}})
+        variants_ = variants or {"": {}}
+        _known[name] = Registered(name, params, made, about, variants_, needs, stops_early)
         return made
 
     return register

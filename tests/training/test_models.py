@@ -9,14 +9,13 @@ import training.models  # noqa: F401  (importing it registers the models)
 from core.errors import InputError
 from tests import needs
 from tests.training.listening import GROUPS, SIZE, TRACKS, USERS, group_of, listening
-from training.comparison import SLOW, everything
+from training.comparison import FLOORS, everything
 from training.model import Fitted, Run, build
 from training.ranking import NONE
 
-FLOORS = ("random", "popular")
 SPECS = [
-    pytest.param(spec, marks=needs.package("torch") if spec.partition(":")[0] in SLOW else ())
-    for spec in everything(torch=True)
+    pytest.param(spec, marks=needs.package(package) if package else ())
+    for spec, package in everything().items()
 ]
 TASTE = [param for param in SPECS if str(param.values[0]).partition(":")[0] not in FLOORS]
 # Regressions need more steps than 1,350 sessions make in batches of 4,096; and here a session's

@@ -112,6 +112,23 @@ def test_a_comparison_is_one_table_with_the_floors_in_it(table: Path, tmp_path: 
     assert len({row.count("|") for row in rows if row.startswith("|")}) == 1
 
 
+def test_a_comparison_leaves_out_what_is_not_installed_and_says_so(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.train.find_spec", lambda package: None)
+    result = train("compare", "--no-lists", table=table, to=tmp_path)
+    assert result.exit_code == 0, result.output
+    said = " ".join(result.stdout.split())
+    assert "Not tried: factors, factors:bpr. They need implicit" in said
+    assert "personal. They need torch (pip install 'segue[train]')" in said
+    tried = [m["model"] for m in json.loads((tmp_path / "comparison.json").read_text())["models"]]
+    assert tried == [
+        "popular", "popular:plays", "random",
+        "neighbours", "neighbours:time", "neighbours:bm25", "neighbours:listener",
+    ]  # fmt: skip
+    assert {path.name for path in tmp_path.iterdir()} == {"comparison.json", "comparison.md"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -34,7 +34,12 @@ class FactorsParams(Params):
     min_time: float = Field(0.3, ge=0, le=1)
 
 
-@model("factors", FactorsParams, {"": {}, "bpr": {"method": "bpr", "iterations": 50}})
+@model(
+    "factors",
+    FactorsParams,
+    {"": {}, "bpr": {"method": "bpr", "iterations": 50}},
+    needs="implicit",
+)
 class Factors:
     """Factorises who heard what, by ALS or BPR of `implicit`; lists per listener and per track."""
 

@@ -64,6 +64,8 @@ class NeuralParams(Params):
         "sharp": {"temperature": 0.1},
         "": {},
     },
+    needs="torch",
+    stops_early=True,
 )
 class Neural:
     """Learns vectors of tracks from sessions with PyTorch; three kinds, two of them historical."""

@@ -75,7 +75,7 @@ class _Liked:
         return tracks, weight.astype(np.float32)
 
 
-@model("personal", PersonalParams)
+@model("personal", PersonalParams, needs="torch", stops_early=True)
 class Personal:
     """Learns a listener's vector from what they liked, and lists for each listener (two towers)."""
 
