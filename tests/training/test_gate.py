@@ -6,10 +6,7 @@ processor with other instructions may change digits of a model, and by them the 
 """
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
-from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +24,6 @@ from simulator.effects import ListenerSettings
 from simulator.lifelong import make_listeners
 from simulator.nearest import neighbourhoods
 from simulator.playing import InProcess
-from simulator.world import World
 from simulator.writing import write_world
 from tests import needs
 from training.comparison import Bench, Trial
@@ -38,69 +34,83 @@ SEED, SESSIONS, TOP = 11, 4000, 50
 pytestmark = needs.package("torch")
 
 
-@cache
-def rehearsed() -> tuple[Path, World, Bench]:
-    """A world in a folder, and what models learn from: its second and third day."""
-    folder = Path(mkdtemp(prefix="segue-gate-"))
-    world = create(1200, 500, SEED).world
-    write_world(folder, world)
-    rehearse(folder, world, SEED, SILENT, folder / "log")
-    log = load([folder / "log"], world.catalog, Selection())
-    log = replace(log, sources={})  # file names and checksums of logs are never the same twice
-    return folder, world, Bench.of(log, late=0.1, liked=0.5, seed=1, threads=1)
+class Gate:
+    """A world, and the days of it that models learn from; what was done is not done again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.world = create(1200, 500, SEED).world
+        write_world(folder, self.world)
+        rehearse(folder, self.world, SEED, SILENT, folder / "log")
+        log = load([folder / "log"], self.world.catalog, Selection())
+        log = replace(log, sources={})  # file names and checksums of logs are never the same twice
+        self.bench = Bench.of(log, late=0.1, liked=0.5, seed=1, threads=1)
+        self._trials: dict[str, Trial] = {}
+        self._earned: dict[tuple[str, Key], tuple[Indices, np.ndarray]] = {}
+
+    def trial(self, name: str) -> Trial:
+        """The model, fitted and judged."""
+        if name not in self._trials:
+            self._trials[name] = self.bench.try_(name, *build(name), SILENT)
+        return self._trials[name]
+
+    def earned(self, name: str, key: Key) -> tuple[Indices, np.ndarray]:
+        """Listener and time of each session of an arm that plays the model's lists."""
+        if (name, key) not in self._earned:
+            self._earned[name, key] = self._played(name, key)
+        return self._earned[name, key]
+
+    def beats(self, one: str, other: str, key: Key) -> float:
+        """How many standard errors, by listener, one earns more than the other."""
+        listener, time = self.earned(one, key)
+        same, less = self.earned(other, key)
+        assert np.array_equal(listener, same)
+        sums = np.bincount(listener, weights=time - less)
+        count = np.bincount(listener)
+        mean = sums.sum() / count.sum()
+        error = np.sqrt(np.sum((sums - mean * count)[count > 0] ** 2)) / count.sum()
+        return float(mean / error)
+
+    def _played(self, name: str, key: Key) -> tuple[Indices, np.ndarray]:
+        made = self.trial(name).write(self.folder / "learnt", self.bench.earlier, 1, {}, TOP)
+        owner, type_ = ("track", "contextual") if key == "track" else ("listener", "personal")
+        [lists] = [path for path in made if path.stem.endswith(f"by_{owner}")]
+        arm = {"type": type_, "list": "learnt", "fallback": "random"}
+        config = {
+            "catalog": {
+                "tracks": str(self.folder / "tracks.jsonl"),
+                "lists": {"learnt": str(lists)},
+            },
+            "strategies": {"arm": arm, "random": {"type": "random"}},
+            "default": "arm",
+        }
+        path = self.folder / f"{lists.stem}.yaml"
+        path.write_text(yaml.safe_dump(config))
+        settings = ListenerSettings()
+        near = neighbourhoods(self.world, settings.interest_neighbours)
+        listeners = make_listeners(settings, self.world, near, SEED + 1)
+        player = Local(serve(load_settings(path)), self.world, SEED + 1, 256)
+        played = InProcess(listeners, player, 256).play(listeners.visits(0, SESSIONS)).played
+        return played.listener, played.time
 
 
-@cache
-def trial(name: str) -> Trial:
-    return rehearsed()[2].try_(name, *build(name), SILENT)
-
-
-@cache
-def earned(name: str, key: Key) -> tuple[Indices, np.ndarray]:
-    """Listener and time of each session of an arm that plays the model's lists."""
-    folder, world, bench = rehearsed()
-    made = trial(name).write(folder / "learnt", bench.earlier, 1, {}, TOP)
-    owner = "track" if key == "track" else "listener"
-    [lists] = [path for path in made if path.stem.endswith(f"by_{owner}")]
-    arm: dict[str, Any] = {"type": "contextual" if key == "track" else "personal", "list": "learnt"}
-    config = {
-        "catalog": {"tracks": str(folder / "tracks.jsonl"), "lists": {"learnt": str(lists)}},
-        "strategies": {"arm": arm | {"fallback": "random"}, "random": {"type": "random"}},
-        "default": "arm",
-    }
-    path = folder / f"{lists.stem}.yaml"
-    path.write_text(yaml.safe_dump(config))
-    near = neighbourhoods(world, ListenerSettings().interest_neighbours)
-    listeners = make_listeners(ListenerSettings(), world, near, SEED + 1)
-    player = Local(serve(load_settings(path)), world, SEED + 1, 256)
-    played = InProcess(listeners, player, 256).play(listeners.visits(0, SESSIONS)).played
-    return played.listener, played.time
-
-
-def beats(one: str, other: str, key: Key) -> float:
-    """How many standard errors, by listener, one earns more than the other in the same sessions."""
-    listener, time = earned(one, key)
-    same, less = earned(other, key)
-    assert np.array_equal(listener, same)
-    sums = np.bincount(listener, weights=time - less)
-    count = np.bincount(listener)
-    mean = sums.sum() / count.sum()
-    error = np.sqrt(np.sum((sums - mean * count)[count > 0] ** 2)) / count.sum()
-    return float(mean / error)
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
+    return Gate(tmp_path_factory.mktemp("gate"))
 
 
 @pytest.mark.parametrize(
     ("neural", "key"), [("neural", "track"), ("neural:sharp", "track"), ("personal", "user")]
 )
-def test_a_neural_model_earns_more_than_neighbours(neural: str, key: Key) -> None:
-    assert beats(neural, "neighbours", key) > 3
+def test_a_neural_model_earns_more_than_neighbours(gate: Gate, neural: str, key: Key) -> None:
+    assert gate.beats(neural, "neighbours", key) > 3
 
 
-def test_a_lower_loss_does_not_make_a_better_list() -> None:
+def test_a_lower_loss_does_not_make_a_better_list(gate: Gate) -> None:
     """The first origin's finding, of its own two models: history, and kept as that."""
-    dot, cosine = (trial(name).verdicts[0].mse for name in ("neural:dot", "neural:cosine"))
+    dot, cosine = (gate.trial(name).verdicts[0].mse for name in ("neural:dot", "neural:cosine"))
     assert dot is not None
     assert cosine is not None
     assert cosine < 0.9 * dot
     for name in ("neural:dot", "neural:cosine"):
-        assert beats(name, "neighbours", "track") < 0, "neither passes the gate"
+        assert gate.beats(name, "neighbours", "track") < 0, "neither passes the gate"
