@@ -86,7 +86,7 @@ _LATER_DAYS = {
 
 
 def rehearse(
-    folder: Path, world: World, seed: int, progress: Progress, log: Path | None = None
+    folder: Path, world: World, seed: int, progress: Progress, keep: Path | None = None
 ) -> list[Path]:
     """Play the days, and write what was learnt from them beside the world's own files.
 
@@ -95,23 +95,26 @@ def rehearse(
         world: Who plays, and what.
         seed: Of the play and of the models.
         progress: Shown everything.
-        log: Folder to keep the event log in; thrown away if left.
+        keep: Folder to keep the event log in, as `log/`, and what each day played from, so that the
+            log can be replayed; thrown away if left.
 
     Returns:
         What was written: a popularity list, its manifest, and `LISTS`.
     """
     with TemporaryDirectory(prefix="segue-world-") as made:
-        work = Path(made)
-        events = log or work / "log"
+        work = keep or Path(made)
+        events = work / "log"
         settings = ListenerSettings()
         near = neighbourhoods(world, settings.interest_neighbours, None, progress)
         listeners = make_listeners(settings, world, near, seed)
         episodes = SESSIONS * len(world)
         for day in range(DAYS):
+            own = work / f"day-{day + 1}"
+            own.mkdir(parents=True)
             if day:
-                learn(work, work, world, [events], seed, _BETWEEN, progress)
+                learn(own, own, world, [events], seed, _BETWEEN, progress)
             progress.start(f"day {day + 1} of {DAYS}: sessions", episodes)
-            serving = serve(load_settings(_config(work, folder, day)))
+            serving = serve(load_settings(_config(own, folder, day)))
             writer = open_log(serving, events)
             player = Local(serving, world, seed, SLOTS, writer, _clock(), f"day{day + 1}")
             InProcess(listeners, player).play(listeners.visits(day, episodes), progress.advance)
@@ -119,8 +122,8 @@ def rehearse(
         return learn(folder, folder / "lists", world, [events], seed, LISTS, progress)
 
 
-def _config(work: Path, folder: Path, day: int) -> Path:
-    """Write the day's config: a mixture for everybody."""
+def _config(own: Path, folder: Path, day: int) -> Path:
+    """Write the day's config into its folder: a mixture for everybody."""
     weights = _LATER_DAYS if day else _FIRST_DAY
     catalog: dict[str, Any] = {"tracks": str((folder / "tracks.jsonl").absolute())}
     if day:
@@ -134,7 +137,7 @@ def _config(work: Path, folder: Path, day: int) -> Path:
         },
         "default": "mixed",
     }
-    path = work / "config.yaml"
+    path = own / "config.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     return path
 

@@ -29,8 +29,9 @@ def create(
     tracks: Annotated[int, typer.Option(min=100, max=1_000_000, help="How many tracks.")] = 10_000,
     users: Annotated[int, typer.Option(min=10, max=1_000_000, help="How many listeners.")] = 10_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 31337,
-    log: Annotated[
-        Path | None, typer.Option(help="Folder to keep the event log of the first days in.")
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Folder to keep the first days in: their event log, and configs."),
     ] = None,
 ) -> None:
     """Invent a catalog and its listeners, with taste vectors and lists to start from.
@@ -45,12 +46,12 @@ def create(
     from simulator.writing import write_world
     from training.interactions import checksum
 
-    if log is not None and log.exists() and any(log.iterdir()):
-        raise InputError.one("--log", f"must be an empty folder or none yet, {log} has files")
+    if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+        raise InputError.one("--keep", f"must be an empty folder or none yet, {keep} is not")
     with bars() as progress:
         world = made_up(tracks, users, seed, progress).world
         written = write_world(to, world)
-        written += rehearse(to, world, seed, progress, log)
+        written += rehearse(to, world, seed, progress, keep)
     out = Console(highlight=False)
     shown = Table(
         title=f"{tracks:,} tracks of {len(world.catalog.artists):,} artists, {users:,} listeners",

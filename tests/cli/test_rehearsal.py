@@ -22,7 +22,7 @@ TRACKS, LISTENERS = 300, 60
 
 def rehearsed(folder: Path, world: World) -> dict[str, Path]:
     write_world(folder, world)
-    return {path.name: path for path in rehearse(folder, world, 7, SILENT, folder / "log")}
+    return {path.name: path for path in rehearse(folder, world, 7, SILENT, folder / "days")}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, world: World) -> dict[str, Pa
 
 
 def test_the_log_has_every_session_of_every_day(made: dict[str, Path]) -> None:
-    with open_log([made["top_tracks.json"].parent / "log"]) as log:
+    with open_log([made["top_tracks.json"].parent / "days" / "log"]) as log:
         [(sessions, days)] = log.query(
             'SELECT count(DISTINCT ("user", session)), count(DISTINCT at_ms // 86400000) '
             "FROM events"
@@ -63,7 +63,7 @@ def test_lists_know_what_the_listeners_played_and_nothing_of_their_minds(
 ) -> None:
     # The same listening in a world whose vectors are others' would make the same lists; here the
     # log is read again, without any world.
-    log = made["top_tracks.json"].parent / "log"
+    log = made["top_tracks.json"].parent / "days" / "log"
     hollow = World(
         world.catalog, world.embeddings * 0, world.users, world.interests * 0,
         world.consume_bias * 0, world.consume_sharpness * 0,
@@ -73,10 +73,18 @@ def test_lists_know_what_the_listeners_played_and_nothing_of_their_minds(
         assert path.read_bytes() == made[path.name].read_bytes(), path.name
 
 
-def test_a_log_folder_with_files_in_it_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "log").mkdir()
-    (tmp_path / "log" / "events.jsonl").touch()
-    arguments = ["world", "create", "--to", str(tmp_path / "w"), "--log", str(tmp_path / "log")]
+def test_days_that_are_kept_can_be_replayed(made: dict[str, Path]) -> None:
+    log = made["top_tracks.json"].parent / "days" / "log"
+    result = CliRunner().invoke(build(), ["replay", str(log)])
+    assert result.exit_code == 0, result.output
+    assert f"{DAYS} configs" in result.output
+    assert "Every decision came out the same." in result.output
+
+
+def test_a_folder_with_files_in_it_is_not_written_into(tmp_path: Path) -> None:
+    (tmp_path / "days").mkdir()
+    (tmp_path / "days" / "events.jsonl").touch()
+    arguments = ["world", "create", "--to", str(tmp_path / "w"), "--keep", str(tmp_path / "days")]
     result = CliRunner().invoke(build(), arguments)
     assert isinstance(result.exception, InputError)
     assert "must be an empty folder or none yet" in str(result.exception)

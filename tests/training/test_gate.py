@@ -41,8 +41,8 @@ class Gate:
         self.folder = folder
         self.world = create(1200, 500, SEED).world
         write_world(folder, self.world)
-        rehearse(folder, self.world, SEED, SILENT, folder / "log")
-        log = load([folder / "log"], self.world.catalog, Selection())
+        rehearse(folder, self.world, SEED, SILENT, folder / "days")
+        log = load([folder / "days" / "log"], self.world.catalog, Selection())
         log = replace(log, sources={})  # file names and checksums of logs are never the same twice
         self.bench = Bench.of(log, late=0.1, liked=0.5, seed=1, threads=1)
         self._trials: dict[str, Trial] = {}
