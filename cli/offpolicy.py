@@ -3,15 +3,18 @@
 Training knows the lists and analysis the estimators; they may not know each other, and meet here.
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
-from analysis.offpolicy import FOLDS, RewardModel, Weighed, evaluate, numbered
 from core.lists import Key
-from training.interactions import Interactions
-from training.judging import Earned, Interval
-from training.model import Fitted
-from training.ranking import NONE, Ranked
+
+if TYPE_CHECKING:
+    from training.interactions import Interactions
+    from training.judging import Earned
+    from training.model import Fitted
+    from training.ranking import Ranked
 
 _AT_ONCE = 1 << 14
 
@@ -27,7 +30,9 @@ class ListEstimator:
         top: How many tracks of a list are played from, each as likely.
     """
 
-    def __init__(self, late: Interactions, top: int) -> None:
+    def __init__(self, late: "Interactions", top: int) -> None:
+        from analysis.offpolicy import RewardModel, numbered
+
         rows = _decided(late)
         self._top = top
         self._user = late.user[rows]
@@ -52,8 +57,11 @@ class ListEstimator:
             "?: doubtful, comparison.json and manifests say why"
         )
 
-    def __call__(self, fitted: Fitted, key: Key) -> Earned:
+    def __call__(self, fitted: "Fitted", key: Key) -> "Earned":
         """Estimate one kind of list of a model, doubly robust."""
+        from analysis.offpolicy import Weighed, evaluate
+        from training.judging import Earned, Interval
+
         asked = self._before if key == "track" else self._user
         keys, row = np.unique(asked, return_inverse=True)
         ranked = fitted.rankers[key](keys, self._top)
@@ -65,9 +73,12 @@ class ListEstimator:
         return Earned(Interval(best.mean, best.low, best.high), found.effective, found.warnings)
 
     def _played(
-        self, ranked: Ranked, row: npt.NDArray[np.integer]
+        self, ranked: "Ranked", row: npt.NDArray[np.integer]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Chance that the arm gives the logged track, and the guessed reward of what it plays."""
+        from analysis.offpolicy import FOLDS
+        from training.ranking import NONE
+
         target, values = np.empty(len(row)), np.empty(len(row))
         for fold in range(FOLDS):
             guesses = self._model.of(fold)  # the same for all listeners of a fold
@@ -85,14 +96,14 @@ class ListEstimator:
         return target, values
 
 
-def estimator(late: Interactions, top: int) -> ListEstimator | None:
+def estimator(late: "Interactions", top: int) -> ListEstimator | None:
     """An estimator over these sessions; None unless chances of two listeners or more are known."""
     if len(np.unique(late.user[_decided(late)])) < 2:
         return None
     return ListEstimator(late, top)
 
 
-def _decided(late: Interactions) -> npt.NDArray[np.int64]:
+def _decided(late: "Interactions") -> npt.NDArray[np.int64]:
     """Rows of listens whose chance is known and that another one of the session precedes."""
     follows = np.zeros(len(late), dtype=bool)
     follows[1:] = late.session[1:] == late.session[:-1]

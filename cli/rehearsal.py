@@ -10,24 +10,15 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-import training.models  # noqa: F401  (importing it registers the models)
-from app.serving import load as serve
-from app.settings import load_settings
-from cli.local import Local, open_log
 from core.lists import Key
-from core.progress import Progress
-from simulator.effects import ListenerSettings
-from simulator.lifelong import make_listeners
-from simulator.nearest import neighbourhoods
-from simulator.playing import SLOTS, InProcess
-from simulator.world import World
-from training.comparison import Bench
-from training.logs import Selection, load
-from training.model import build
+
+if TYPE_CHECKING:
+    from core.progress import Progress
+    from simulator.world import World
 
 DAYS = 3
 SESSIONS = 10
@@ -86,7 +77,7 @@ _LATER_DAYS = {
 
 
 def rehearse(
-    folder: Path, world: World, seed: int, progress: Progress, keep: Path | None = None
+    folder: Path, world: "World", seed: int, progress: "Progress", keep: Path | None = None
 ) -> list[Path]:
     """Play the days, and write what was learnt from them beside the world's own files.
 
@@ -101,6 +92,14 @@ def rehearse(
     Returns:
         What was written: a popularity list, its manifest, and `LISTS`.
     """
+    from app.serving import load
+    from app.settings import load_settings
+    from cli.local import Local, open_log
+    from simulator.effects import ListenerSettings
+    from simulator.lifelong import make_listeners
+    from simulator.nearest import neighbourhoods
+    from simulator.playing import SLOTS, InProcess
+
     with TemporaryDirectory(prefix="segue-world-") as made:
         work = keep or Path(made)
         events = work / "log"
@@ -114,7 +113,7 @@ def rehearse(
             if day:
                 learn(own, own, world, [events], seed, _BETWEEN, progress)
             progress.start(f"day {day + 1} of {DAYS}: sessions", episodes)
-            serving = serve(load_settings(_config(own, folder, day)))
+            serving = load(load_settings(_config(own, folder, day)))
             writer = open_log(serving, events)
             player = Local(serving, world, seed, SLOTS, writer, _clock(), f"day{day + 1}")
             InProcess(listeners, player).play(listeners.visits(day, episodes), progress.advance)
@@ -151,11 +150,11 @@ def _clock() -> Callable[[], int]:
 def learn(
     top_folder: Path,
     lists_folder: Path,
-    world: World,
+    world: "World",
     logs: Sequence[Path],
     seed: int,
     wanted: Sequence[Learnt],
-    progress: Progress,
+    progress: "Progress",
 ) -> list[Path]:
     """Learn a popularity list and others from logs alone; the same listening, the same bytes.
 
@@ -171,6 +170,11 @@ def learn(
     Returns:
         What was written: the popularity list, its manifest, and the lists.
     """
+    import training.models  # noqa: F401  (importing it registers the models)
+    from training.comparison import Bench
+    from training.logs import Selection, load
+    from training.model import build
+
     listens = load(logs, world.catalog, Selection(), progress)
     # Not the checksums of the log: it has latencies, which are never the same twice.
     listens = replace(listens, sources={"segue world create": f"seed {seed}"})

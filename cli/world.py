@@ -41,6 +41,8 @@ def create(
     `segue train`, from the event log of three days that the listeners play first, never from the
     taste vectors.
     """
+    import duckdb  # noqa: F401  (learning needs it: say so before anything is played)
+
     from cli.rehearsal import rehearse
     from simulator.creation import create as made_up
     from simulator.writing import write_world
