@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,11 +13,12 @@ from rich.console import Console
 from cli.progress import bars
 from cli.window import Since, Until, window
 from core.errors import InputError
+from training.logs import Inverse
 
 if TYPE_CHECKING:
     from cli.offpolicy import ListEstimator
     from training.interactions import Interactions
-    from training.logs import Inverse, Selection
+    from training.logs import Selection
     from training.progress import Progress
 
 Logs = Annotated[
@@ -41,7 +42,7 @@ Liked = Annotated[
     float, typer.Option(min=0, max=1, help="Share heard from which a listen was liked, in judging.")
 ]
 InverseIn = Annotated[
-    Literal["fit", "judge", "both"] | None,
+    Inverse | None,
     typer.Option(
         "--inverse-propensity", help="Where each listen counts for the inverse of its chance."
     ),
@@ -102,7 +103,7 @@ def _command(name: str) -> Callable[..., None]:
         json_: Json = False,
     ) -> None:
         from training import model
-        from training.comparison import Bench, report, table_of
+        from training.comparison import FLOORS, Bench, report, table_of
 
         spec = f"{name}:{variant}" if variant else name
         chosen, params = model.build(spec, _settings(settings))
@@ -116,7 +117,7 @@ def _command(name: str) -> Callable[..., None]:
             trial = bench.try_(spec, chosen, params, progress)
             stated_options = {**options.as_json(), "late": late}
             files = trial.write(to, log, seed, stated_options, top, progress)
-            floors = [] if name in ("popular", "random") else ["random", "popular"]
+            floors = () if name in FLOORS else FLOORS
             trials = [
                 *(bench.try_(floor, *model.build(floor), progress) for floor in floors),
                 trial,
@@ -249,7 +250,7 @@ def _selection(
     until: str | None,
     arms: str | None,
     min_time: float,
-    inverse: "Inverse | None",
+    inverse: Inverse | None,
     most: float,
 ) -> "Selection":
     from training.logs import Selection
