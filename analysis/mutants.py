@@ -13,7 +13,7 @@ import orjson
 
 from analysis.gates.definitions import Deciding, botify_experiment
 from core.allocation import Allocation, Experiment
-from core.streams import Stream
+from core.rng import Stream
 
 Event = dict[str, Any]
 Written = list[tuple[str, Event | bytes]]

@@ -21,7 +21,7 @@ from core.decision import Decision, Feedback
 from core.draw import draw
 from core.errors import Exhausted, UndeclaredAnswer
 from core.listener import History, Listener, pack
-from core.streams import Stream
+from core.rng import Stream
 from events.writer import EventWriter
 
 Before = tuple[int, str, int, int, bool, int | None]

@@ -13,8 +13,8 @@ from app.settings import Settings
 from core.allocation import Allocation, digest_of
 from core.candidates import Candidates
 from core.catalog import Catalog, load_catalog, load_top
-from core.continuity import lineage
 from core.errors import Faults, InputError, SegueError
+from core.experiment_changes import lineage
 from core.listener import Listener
 from core.lists import Lists, load_lists
 from strategies.base import Artifacts, Named, Strategy, named_in

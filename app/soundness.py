@@ -10,7 +10,7 @@ from app.serving import Propose, Serving
 from core.allocation import SERVING, SLOTS, Experiment
 from core.candidates import Candidates
 from core.listener import Listener
-from core.streams import Stream
+from core.rng import Stream
 
 TIMES = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)
 NOBODY = "no arm"

@@ -16,8 +16,8 @@ import orjson
 
 from app.serving import Serving
 from core.allocation import SLOTS, Experiment
-from core.continuity import Break, breaks, widest
 from core.errors import Faults, InputError
+from core.experiment_changes import Break, breaks, widest
 
 
 class Started:

@@ -21,7 +21,7 @@ from app.state import MemoryState
 from core.allocation import SERVING, SLOTS, Arm, Experiment
 from core.catalog import TrackId
 from core.errors import Exhausted
-from core.streams import Stream
+from core.rng import Stream
 from events.writer import EventWriter
 
 START_MS = 1_700_000_000_000

@@ -122,7 +122,7 @@ def _botify_arms(given: Iterable[str], faults: Faults) -> dict[str, list[str]]:
 
 
 def _listeners(path: Path) -> list[str]:
-    from core.records import read_records
+    from core.jsonl import read_records
 
     faults = Faults()
     found = []

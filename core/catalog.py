@@ -11,8 +11,8 @@ import orjson
 
 from core.candidates import Candidates
 from core.errors import Faults, InputError
+from core.jsonl import BOM, read_records
 from core.listener import UNKNOWN
-from core.records import BOM, read_records
 
 TrackId = int | str
 

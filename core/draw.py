@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from core.candidates import Candidates, Weights
 from core.mixture import Mixture
-from core.streams import Stream
+from core.rng import Stream
 
 
 def draw(candidates: Candidates, stream: Stream, n: int = 1) -> tuple[list[int], float]:

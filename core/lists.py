@@ -20,8 +20,8 @@ import numpy.typing as npt
 from core.candidates import Candidates
 from core.catalog import Catalog, is_id, known_tracks
 from core.errors import Faults, InputError
+from core.jsonl import read_records
 from core.listener import UNKNOWN
-from core.records import read_records
 
 FORMAT = 1
 Key = Literal["track", "user"]

@@ -10,7 +10,7 @@ from math import factorial
 import numpy as np
 import numpy.typing as npt
 
-from core.streams import keys
+from core.rng import keys
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,8 +46,8 @@ def normals(seed: int, *coordinates: int | npt.NDArray[np.integer]) -> Floats:
     The sum of twelve uniforms of 16 bits each, less its mean: integers, hence exact.
 
     Args:
-        seed: As for `core.streams.keys`.
-        coordinates: As for `core.streams.keys`.
+        seed: As for `core.rng.keys`.
+        coordinates: As for `core.rng.keys`.
     """
     total = np.asarray(0, dtype=np.int64)
     for part in range(3):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from core.catalog import Catalog
 from core.progress import SILENT, Progress
-from core.streams import Stream, integers, keys, uniforms
+from core.rng import Stream, integers, keys, uniforms
 from simulator.arithmetic import Floats, normals
 from simulator.names import artist as artist_name
 from simulator.names import title as track_title

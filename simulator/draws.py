@@ -10,7 +10,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from core.streams import Words, choices, fractions, further, keys
+from core.rng import Words, choices, fractions, further, keys
 
 Indices = npt.NDArray[np.int64]
 

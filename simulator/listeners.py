@@ -10,7 +10,7 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from core.streams import Words
+from core.rng import Words
 from simulator.draws import Indices
 from simulator.world import World
 

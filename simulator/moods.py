@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from core.streams import choices, further, keys
+from core.rng import choices, further, keys
 from simulator.arithmetic import normals
 from simulator.draws import Indices, Purpose
 from simulator.effects import Drift, Hype, Skips

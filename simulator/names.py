@@ -6,7 +6,7 @@ are. So whoever plays the listener's part at the console can learn what a taste 
 
 from typing import NamedTuple
 
-from core.streams import Stream
+from core.rng import Stream
 
 
 class _Tongue(NamedTuple):

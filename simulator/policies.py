@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from core.streams import choices, further
+from core.rng import choices, further
 from simulator.draws import Indices, Purpose
 from simulator.results import Arm
 from simulator.stage import Stage

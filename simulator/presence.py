@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.streams import uniforms
+from core.rng import uniforms
 from simulator.arithmetic import normals
 from simulator.draws import Indices, Purpose
 from simulator.effects import Activity, Returning

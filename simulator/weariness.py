@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from core.streams import Words
+from core.rng import Words
 from simulator.draws import Indices
 from simulator.effects import Weariness
 from simulator.listeners import Floats

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from core.catalog import Catalog, TrackId, is_id, known_tracks, load_catalog
 from core.errors import Faults, InputError
-from core.records import read_records
+from core.jsonl import read_records
 
 TRACKS = ("tracks.jsonl", "tracks.json")
 EMBEDDINGS = ("embeddings.npy",)

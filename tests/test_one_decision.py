@@ -59,7 +59,7 @@ def test_one_module_has_the_hash() -> None:
 def test_nobody_else_makes_slots_or_assignments() -> None:
     private = {f"core.allocation.{name}" for name in ("slot", "bounds", "Assignment", "NOBODY")}
     may = {
-        "core/continuity.py": {"core.allocation.bounds"},  # compares two definitions
+        "core/experiment_changes.py": {"core.allocation.bounds"},  # compares two definitions
         "core/decision.py": {"core.allocation.Assignment"},  # carries it
         "core/listener.py": {"core.allocation.Assignment"},  # keeps it, with what computed it
         "app/dispatcher.py": {"core.allocation.Assignment"},  # hands it on

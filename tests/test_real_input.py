@@ -16,7 +16,7 @@ from app.main import create_app
 from app.serving import load
 from app.settings import load_settings
 from cli import main
-from core.streams import Stream
+from core.rng import Stream
 from strategies import registry
 from tests import needs
 from tests.service import Clock, events_in, write_world

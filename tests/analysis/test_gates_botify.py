@@ -8,7 +8,7 @@ from analysis.gates.check import check
 from analysis.gates.definitions import Definitions, botify_experiment
 from analysis.gates.values import Certificate, Verdict
 from core.allocation import Allocation
-from core.streams import Stream
+from core.rng import Stream
 from events.reader import open_log
 from tests.logs import text
 

@@ -14,7 +14,7 @@ from analysis.gates.parity import Clustered, heterogeneity
 from analysis.gates.values import Verdict
 from analysis.mutants import Sound
 from analysis.statistics.samples import Sample
-from core.streams import Stream
+from core.rng import Stream
 from tests.analysis.trial_log import judged, trial_log
 
 Base = tuple[Sound, Definitions]

@@ -9,7 +9,7 @@ from analysis.gates.definitions import Definitions
 from analysis.gates.values import Verdict
 from analysis.mutants import Sound, Written, write
 from core.allocation import Allocation
-from core.streams import Stream
+from core.rng import Stream
 from events.reader import open_log
 from tests.analysis.trial_log import EXPERIMENT, judged, trial_log
 

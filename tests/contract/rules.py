@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from core.candidates import Candidates
 from core.draw import draw
 from core.listener import Listener
-from core.streams import Stream
+from core.rng import Stream
 from strategies.base import Artifacts, Params, marks_of, named_in
 from strategies.registry import Registered
 from tests.worlds import TRACKS, example_params, small_artifacts, some_listeners

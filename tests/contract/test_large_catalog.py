@@ -9,7 +9,7 @@ import pytest
 
 from core.candidates import Candidates
 from core.draw import draw
-from core.streams import Stream
+from core.rng import Stream
 from strategies import registry
 from strategies.base import Named
 from tests.contract import rules

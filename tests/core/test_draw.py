@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.candidates import Candidates
 from core.draw import draw
 from core.mixture import Mixture
-from core.streams import Stream
+from core.rng import Stream
 
 
 class Scripted(Stream):

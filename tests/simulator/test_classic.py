@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.streams import uniforms
+from core.rng import uniforms
 from simulator.classic import Classic, ClassicSettings
 from simulator.draws import Purpose
 from simulator.listeners import Openings, Visits

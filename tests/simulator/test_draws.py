@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.streams import choices, fractions, further, integers, keys, uniforms
+from core.rng import choices, fractions, further, integers, keys, uniforms
 from simulator.draws import Purpose, at_step, once, session_keys, who_comes
 from simulator.stage import Stage
 from tests.simulator.tiny import classic, some_world

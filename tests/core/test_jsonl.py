@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import Faults, InputError
-from core.records import read_records
+from core.jsonl import read_records
 
 
 def read(folder, content):

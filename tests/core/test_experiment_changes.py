@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from core.allocation import Allocation, Arm, Experiment
-from core.continuity import breaks, widest
+from core.experiment_changes import breaks, widest
 
 STARTED = Experiment(
     "test",

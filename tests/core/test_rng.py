@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.streams import Stream, choices, fractions, further, integers, keys, mix, uniforms
+from core.rng import Stream, choices, fractions, further, integers, keys, mix, uniforms
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "streams.json").read_text("utf-8"))
 MASK = 2**64 - 1
