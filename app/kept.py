@@ -13,7 +13,7 @@ import orjson
 from app.serving import Serving, load
 from app.settings import settings_of
 from core.errors import Fault, InputError, SegueError
-from events.kept import FOLDER, read_kept
+from events.config_snapshots import FOLDER, read_kept
 from strategies import registry
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.counterfactual import Target
     from app.replay import Tally
     from core.progress import Progress
-    from events.sources import Source
+    from events.event_files import Source
 
 
 def register(app: typer.Typer) -> None:
@@ -60,9 +60,9 @@ def evaluate(
     from app.counterfactual import Target
     from app.serving import load
     from app.settings import load_settings
-    from events.kept import kept_beside
+    from events.config_snapshots import kept_beside
+    from events.event_files import find
     from events.reader import open_log
-    from events.sources import find
 
     sources = find(logs)
     for source in sources:
@@ -144,7 +144,7 @@ def _weighed(
     from analysis.offpolicy import Weighed, numbered
     from app.replay import Replayer
     from cli.replay import servings
-    from events.merging import in_order
+    from events.merge import in_order
 
     asking = _Asking(targets, rewards)
     replayer = Replayer(servings(kept, None), watch=asking.watch)

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from app.replay import Replayer
 from app.serving import Serving
-from events.kept import kept_beside
-from events.merging import in_order
-from events.sources import find
+from events.config_snapshots import kept_beside
+from events.event_files import find
+from events.merge import in_order
 
 if TYPE_CHECKING:
     from analysis.mutants import Sound, Written

@@ -46,7 +46,7 @@ def collect(
     Each origin has a folder of its own, so nothing of another server is ever overwritten. A server
     may be running meanwhile. Lines are counted at the origin and again here.
     """
-    from events.collecting import collect as gather
+    from events.collection import collect as gather
 
     with bars() as progress:
         done = gather(origins, to, thorough=thorough, progress=progress)
@@ -85,7 +85,7 @@ def compact(
     The JSON lines stay as they are. Run again, it only does what has changed. Every line is in
     the Parquet or counted as dropped.
     """
-    from events.compacting import compact as press
+    from events.compaction import compact as press
 
     with bars() as progress:
         done = press(logs, to, memory_mb=memory, progress=progress)

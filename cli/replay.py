@@ -20,9 +20,9 @@ from app.serving import Serving, load
 from app.settings import load_settings
 from cli.progress import bars
 from core.errors import InputError
-from events.kept import kept_beside
-from events.merging import in_order
-from events.sources import Source, find
+from events.config_snapshots import kept_beside
+from events.event_files import Source, find
+from events.merge import in_order
 
 
 def register(app: typer.Typer) -> None:

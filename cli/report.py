@@ -103,7 +103,7 @@ def report(
     from analysis.gates.check import EXPERIMENT_GATES, LOG_GATES
     from analysis.gates.definitions import Definitions
     from analysis.metrics import chosen
-    from events.kept import kept_beside
+    from events.config_snapshots import kept_beside
 
     faults = Faults()
     extra = _pairs(metric or (), "--metric", faults)

@@ -57,7 +57,7 @@ def verify(
     """Check a log by all gates. Ends with 1 if a gate fails, with 2 if the input is faulty."""
     from analysis.gates.check import EXPERIMENT_GATES, LOG_GATES, check_all
     from analysis.gates.definitions import Definitions
-    from events.kept import kept_beside
+    from events.config_snapshots import kept_beside
     from events.reader import open_log
 
     known = [*LOG_GATES, *EXPERIMENT_GATES, "population"]

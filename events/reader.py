@@ -11,8 +11,8 @@ import duckdb
 from core.catalog import Catalog
 from core.errors import InputError
 from core.progress import SILENT, Progress
-from events.loading import database, load, sql
-from events.sources import find
+from events.duckdb_loader import database, load, sql
+from events.event_files import find
 
 GAP_S = 1800.0
 SKIP_BELOW = 0.1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.allocation import SERVING, Allocation, Arm, Experiment
-from events.kept import read_kept
+from events.config_snapshots import read_kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Definitions:
     def read(
         cls, paths: Mapping[str, Path], botify: Mapping[str, Iterable[str]] | None = None
     ) -> "Definitions":
-        """From the files that `events.kept.kept_beside` found.
+        """From the files that `events.config_snapshots.kept_beside` found.
 
         Raises:
             InputError: A copy cannot be read, or was changed since it was kept.

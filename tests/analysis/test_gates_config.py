@@ -10,7 +10,7 @@ from analysis.gates.check import check
 from analysis.gates.definitions import Definitions
 from analysis.gates.values import Gate, Verdict
 from app.trial import TrialRun
-from events.kept import kept_beside
+from events.config_snapshots import kept_beside
 from events.reader import open_log
 from tests.service import loaded
 

@@ -11,7 +11,7 @@ from analysis.gates.definitions import Definitions
 from analysis.gates.values import Certificate
 from analysis.mutants import Sound, Written, write
 from app.trial import TrialRun
-from events.kept import kept_beside
+from events.config_snapshots import kept_beside
 from events.reader import open_log
 from tests.service import loaded
 

@@ -12,9 +12,9 @@ from app.serving import Serving
 from app.trial import TrialRun
 from core.errors import InputError
 from core.listener import History
-from events.kept import kept_beside
-from events.merging import in_order
-from events.sources import find
+from events.config_snapshots import kept_beside
+from events.event_files import find
+from events.merge import in_order
 from tests.app.test_replay import every_strategy
 from tests.service import loaded
 

@@ -16,9 +16,9 @@ from app.requests import Heard, Recommend
 from app.state import MemoryState
 from app.trial import TrialRun
 from core.errors import InputError
-from events.kept import kept_beside
-from events.merging import in_order
-from events.sources import find
+from events.config_snapshots import kept_beside
+from events.event_files import find
+from events.merge import in_order
 from events.writer import EventWriter
 from tests.app.test_kept import EVERY_KIND
 from tests.service import Clock, events_in, loaded

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from core.progress import SILENT, Progress
-from events.sources import Source, pieces
+from events.event_files import Source, pieces
 
 Event = dict[str, Any]
 Read = tuple[int, Event, str]

@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from core.errors import InputError
 from core.progress import Progress
-from events.checking import LATEST_MS, drop_copies, drop_faulty, forget_dropped
-from events.sources import Source, checksum_of, pieces
+from events.event_files import Source, checksum_of, pieces
+from events.line_validation import LATEST_MS, drop_copies, drop_faulty, forget_dropped
 
 FIELDS = {
     # field of a line -> (column, type)

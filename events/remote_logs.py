@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from core.errors import InputError
-from events.sources import EVENT_FILE
+from events.event_files import EVENT_FILE
 
 DOCKER_FOLDER = "/app/log"
 PIECE = 4 << 20

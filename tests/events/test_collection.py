@@ -9,9 +9,9 @@ import pytest
 
 from app.trial import TrialRun
 from core.errors import InputError, SegueError
-from events import collecting
-from events.collecting import SAMPLE, Collected, collect
-from events.origins import Found
+from events import collection
+from events.collection import SAMPLE, Collected, collect
+from events.remote_logs import Found
 from tests.service import loaded
 
 LINE = b'{"message": "next"}\n'
@@ -283,4 +283,4 @@ def test_without_docker_the_scheme_says_what_it_needs(
     ],
 )
 def test_a_second_file_of_a_name_can_still_be_told_by_its_suffix(name: str, second: str) -> None:
-    assert collecting._generation(name, 2) == second
+    assert collection._generation(name, 2) == second

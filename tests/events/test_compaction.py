@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.errors import InputError
-from events.compacting import compact
+from events.compaction import compact
 from events.reader import Log, open_log
 from tests.logs import DAY_MS, START_MS, Plan, listening, text, write_botify, write_ours
 

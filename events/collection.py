@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core.errors import Faults, InputError, SegueError
 from core.progress import SILENT, Progress
-from events.origins import PIECE, Found, Origin, origin_of
+from events.remote_logs import PIECE, Found, Origin, origin_of
 
 SAMPLE = 64 << 10
 """Bytes at either end of what is here that are compared with the origin before going on."""

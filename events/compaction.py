@@ -17,9 +17,9 @@ import orjson
 
 from core.errors import InputError, SegueError
 from core.progress import SILENT, Progress
-from events.kept import FOLDER, kept_beside
-from events.loading import FIELDS, database, load
-from events.sources import MANIFEST, Source, find, source_checksum
+from events.config_snapshots import FOLDER, kept_beside
+from events.duckdb_loader import FIELDS, database, load
+from events.event_files import MANIFEST, Source, find, source_checksum
 
 
 @dataclass(slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as some
 
-from events.merging import in_order
-from events.sources import find
+from events.event_files import find
+from events.merge import in_order
 
 
 def line(at_ms: int, **fields: Any) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from events.sources import Source
+from events.event_files import Source
 
 LATEST_MS = 253_402_300_799_999
 """The end of the year 9999; a timestamp behind it is no count of milliseconds."""
