@@ -6,6 +6,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY core ./core
 COPY strategies ./strategies
 COPY events ./events
+COPY engine ./engine
 COPY app ./app
 COPY simulator ./simulator
 COPY analysis ./analysis

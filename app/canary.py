@@ -17,14 +17,14 @@ from typing import Any
 import orjson
 import uvicorn
 
-from app.dispatcher import Dispatcher
 from app.front import Front
 from app.main import create_app
-from app.serving import Serving, load
-from app.settings import CatalogSettings, Settings, StrategySettings
 from core.allocation import SERVING, Arm, Experiment
 from core.catalog import Catalog, TrackId
 from core.errors import SegueError
+from engine.dispatcher import Dispatcher
+from engine.runtime import Serving, load
+from engine.settings.model import CatalogSettings, Settings, StrategySettings
 from strategies import registry
 
 DEFAULT = "canary of the default"

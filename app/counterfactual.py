@@ -3,10 +3,10 @@
 from typing import Any
 
 from app.replay import Event
-from app.serving import Serving
 from core.candidates import Candidates
 from core.errors import InputError, unknown_name
 from core.listener import History, Listener
+from engine.runtime import Serving
 
 
 class Target:

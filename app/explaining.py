@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.dispatcher import begin, decide, seed_of
 from app.replay import Event, assigned, differences, request_of
-from app.serving import Serving
 from core.candidates import Candidates
 from core.listener import UNKNOWN, History, Listener, unpack
+from engine.dispatcher import begin, decide, seed_of
+from engine.runtime import Serving
 
 SHOWN = 10
 

@@ -14,15 +14,15 @@ from watchfiles import awatch
 
 from app.admin import Admin
 from app.api import Api
-from app.dispatcher import Dispatcher
 from app.front import ASGIApp, Front
-from app.kept import keep
-from app.meters import Meters
 from app.reload import Reloader
 from app.routes import add_routes
-from app.serving import Serving
-from app.started import Started
-from app.state import MemoryState
+from engine.config_snapshots import keep
+from engine.dispatcher import Dispatcher
+from engine.experiment_ledger import Started
+from engine.metrics import Meters
+from engine.runtime import Serving
+from engine.state import MemoryState
 from events.writer import EventWriter
 
 LOG = logging.getLogger("segue")

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
-from app.dispatcher import Dispatcher
 from core.allocation import SERVING, Allocation
 from core.decision import Decision, Feedback
+from engine.dispatcher import Dispatcher
 from events.writer import EventWriter
 
 

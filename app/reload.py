@@ -12,12 +12,13 @@ from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.dispatcher import Dispatcher
-from app.kept import keep
-from app.serving import Serving, load
-from app.settings import Settings, load_settings
-from app.started import Started
 from core.errors import Faults, InputError
+from engine.config_snapshots import keep
+from engine.dispatcher import Dispatcher
+from engine.experiment_ledger import Started
+from engine.runtime import Serving, load
+from engine.settings.loading import load_settings
+from engine.settings.model import Settings
 
 LOG = logging.getLogger("segue")
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from app.dispatcher import assign, begin, decide, enters
 from app.requests import Heard, Recommend
-from app.serving import Serving
 from core.allocation import Assignment
 from core.catalog import TrackId
 from core.decision import Decision
 from core.errors import SegueError
 from core.listener import History
+from engine.dispatcher import assign, begin, decide, enters
+from engine.runtime import Serving
 
 Event = Mapping[str, Any]
 STORIES = 4

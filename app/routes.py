@@ -13,11 +13,11 @@ from starlette.exceptions import HTTPException
 from app.api import Api, Headers, too_large
 from app.described import Described, Next, Recommended, Reloaded, Taken, gives, takes
 from app.front import UNEXPECTED, answer, refused
-from app.meters import Collector
 from app.replies import Refusal, Reply, error_body
 from app.requests import MAX_BODY, Heard, Played, Recommend, field_of
 from app.running import Running, running
 from core.errors import InputError
+from engine.metrics import Collector
 
 LOG = logging.getLogger("segue")
 

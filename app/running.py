@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from app.dispatcher import Dispatcher
-from app.meters import Answers, Kind, Meters
-from app.started import Started
 from core.allocation import SLOTS, Experiment
+from engine.dispatcher import Dispatcher
+from engine.experiment_ledger import Started
+from engine.metrics import Answers, Kind, Meters
 
 
 class RunningArm(BaseModel):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from app.serving import Propose, Serving
 from core.allocation import SERVING, SLOTS, Experiment
 from core.candidates import Candidates
 from core.listener import Listener
 from core.rng import Stream
+from engine.runtime import Propose, Serving
 
 TIMES = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)
 NOBODY = "no arm"

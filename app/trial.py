@@ -11,17 +11,17 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self
 
-from app.dispatcher import Dispatcher
-from app.kept import keep
-from app.meters import Meters
 from app.requests import Heard, Recommend
-from app.serving import Serving
-from app.settings import HoldoutSettings, Settings
-from app.state import MemoryState
 from core.allocation import SERVING, SLOTS, Arm, Experiment
 from core.catalog import TrackId
 from core.errors import Exhausted
 from core.rng import Stream
+from engine.config_snapshots import keep
+from engine.dispatcher import Dispatcher
+from engine.metrics import Meters
+from engine.runtime import Serving
+from engine.settings.model import HoldoutSettings, Settings
+from engine.state import MemoryState
 from events.writer import EventWriter
 
 START_MS = 1_700_000_000_000

@@ -17,13 +17,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from app.dispatcher import Dispatcher
-from app.meters import Meters
 from app.requests import Recommend
-from app.serving import Serving, load
-from app.settings import load_settings
-from app.state import MemoryState
 from benchmarks.worlds import STRATEGIES, make_world, write_config
+from engine.dispatcher import Dispatcher
+from engine.metrics import Meters
+from engine.runtime import Serving, load
+from engine.settings.loading import load_settings
+from engine.state import MemoryState
 from events.writer import EventWriter
 
 REQUESTS = 10_000

@@ -110,7 +110,7 @@ def demo(
     reloads the server with them, runs both origins' experiments for a day, verifies the log and
     writes the report. Each step is printed as the command that it is.
     """
-    from app.settings import load_settings
+    from engine.settings.loading import load_settings
 
     began = monotonic()
     settings = load_settings(config)

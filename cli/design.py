@@ -15,7 +15,7 @@ from core.errors import Faults, InputError, unknown_name
 if TYPE_CHECKING:
     from analysis.past import Past
     from analysis.salts import Split
-    from app.settings import Settings
+    from engine.settings.model import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -131,7 +131,7 @@ def _check(
 def _settings(config: Path | None) -> "Settings | None":
     if config is None:
         return None
-    from app.settings import load_settings
+    from engine.settings.loading import load_settings
 
     return load_settings(config)
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from cli.progress import Bars, bars
 
 if TYPE_CHECKING:
-    from app.serving import Serving
+    from engine.runtime import Serving
 
 IDS = 100_000
 SAMPLED = 200
@@ -70,8 +70,8 @@ def doctor(
     Serves canaries over HTTP, asks every arm, counts shares, splits listeners by many salts, and
     plants known faults to see which gate finds them. Ends with 1 if anything is wrong.
     """
-    from app.serving import load
-    from app.settings import load_settings
+    from engine.runtime import load
+    from engine.settings.loading import load_settings
 
     serving = load(load_settings(config))
     found: list[Part] = []
@@ -103,8 +103,8 @@ def _examinations(
     log: list[Path] | None,
     progress: Bars,
 ) -> Iterator[Callable[[], Part]]:
-    from app.serving import load
     from app.trial import TrialRun, tried_alone
+    from engine.runtime import load
 
     yield lambda: _canary(serving, folder / "canary", listeners, progress)
     yield lambda: _arms(serving, progress)

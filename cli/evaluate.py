@@ -58,8 +58,8 @@ def evaluate(
     """
     from analysis.rewards import rewarded
     from app.counterfactual import Target
-    from app.serving import load
-    from app.settings import load_settings
+    from engine.runtime import load
+    from engine.settings.loading import load_settings
     from events.config_snapshots import kept_beside
     from events.event_files import find
     from events.reader import open_log

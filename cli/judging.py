@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.replay import Replayer
-from app.serving import Serving
+from engine.runtime import Serving
 from events.config_snapshots import kept_beside
 from events.event_files import find
 from events.merge import in_order

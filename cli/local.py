@@ -13,15 +13,15 @@ from time import perf_counter, time_ns
 import numpy as np
 import numpy.typing as npt
 
-from app.dispatcher import assign, begin, decide
-from app.kept import keep
 from app.requests import Recommend
-from app.serving import Serving, load
-from app.settings import load_settings
 from core.allocation import NOBODY, Allocation, Assignment
 from core.decision import Feedback
 from core.errors import InputError, unknown_name
 from core.listener import UNKNOWN, History
+from engine.config_snapshots import keep
+from engine.dispatcher import assign, begin, decide
+from engine.runtime import Serving, load
+from engine.settings.loading import load_settings
 from events.writer import EventWriter
 from simulator.asking import request_key
 from simulator.draws import Indices

@@ -92,9 +92,9 @@ def rehearse(
     Returns:
         What was written: a popularity list, its manifest, and `LISTS`.
     """
-    from app.serving import load
-    from app.settings import load_settings
     from cli.local import Local, open_log
+    from engine.runtime import load
+    from engine.settings.loading import load_settings
     from simulator.effects import ListenerSettings
     from simulator.lifelong import make_listeners
     from simulator.nearest import neighbourhoods

@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.table import Table
 
 from app.explaining import Explanation, explain
-from app.kept import restore
 from app.replay import Replayer, Tally
-from app.serving import Serving, load
-from app.settings import load_settings
 from cli.progress import bars
 from core.errors import InputError
+from engine.config_snapshots import restore
+from engine.runtime import Serving, load
+from engine.settings.loading import load_settings
 from events.config_snapshots import kept_beside
 from events.event_files import Source, find
 from events.merge import in_order

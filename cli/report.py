@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from analysis.asked import Asked
     from analysis.findings import Report
     from analysis.gates.definitions import Definitions
-    from app.settings import Settings
+    from engine.settings.model import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -222,7 +222,7 @@ def _made(
 
 
 def _settings(config: Path | None) -> "Settings | None":
-    from app.settings import load_settings
+    from engine.settings.loading import load_settings
 
     if config is not None:
         return load_settings(config)

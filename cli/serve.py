@@ -17,10 +17,10 @@ from rich.console import Console
 
 from app.front import ASGIApp
 from app.main import create_app
-from app.serving import Serving, load
-from app.settings import load_settings
-from app.started import Started
 from core.errors import SegueError
+from engine.experiment_ledger import Started
+from engine.runtime import Serving, load
+from engine.settings.loading import load_settings
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The config file.")]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from app.serving import Serving
 from cli.local import Local, open_log
+from engine.runtime import Serving
 from simulator.playing import InProcess
 from simulator.world import World
 from tests.service import write_config

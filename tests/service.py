@@ -11,8 +11,8 @@ import yaml
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.serving import Serving, load
-from app.settings import load_settings
+from engine.runtime import Serving, load
+from engine.settings.loading import load_settings
 from tests import worlds
 
 START_MS = 1_700_000_000_000

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from app.settings import settings_of
 from core.allocation import Allocation
+from engine.settings.loading import settings_of
 from tests.service import CONFIG, running
 
 ROOT = Path(__file__).parents[1]

@@ -47,9 +47,9 @@ def test_the_image_does_not_run_as_root() -> None:
 
 
 def test_the_default_config_is_sound_and_answers_for_every_strategy() -> None:
-    from app.serving import load
-    from app.settings import load_settings
     from core.listener import Listener
+    from engine.runtime import load
+    from engine.settings.loading import load_settings
 
     serving = load(load_settings(ROOT / "config.yaml"))
     listener = Listener.of("7", [(0, 0.95)])

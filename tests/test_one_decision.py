@@ -62,7 +62,7 @@ def test_nobody_else_makes_slots_or_assignments() -> None:
         "core/experiment_changes.py": {"core.allocation.bounds"},  # compares two definitions
         "core/decision.py": {"core.allocation.Assignment"},  # carries it
         "core/listener.py": {"core.allocation.Assignment"},  # keeps it, with what computed it
-        "app/dispatcher.py": {"core.allocation.Assignment"},  # hands it on
+        "engine/dispatcher.py": {"core.allocation.Assignment"},  # hands it on
     }
     for name, tree in modules("core", *SERVING):
         made = [
@@ -96,15 +96,18 @@ def reached(start: str) -> dict[str, ast.Module]:
 def test_the_import_graph_of_the_server_asks_an_allocation_in_one_place() -> None:
     """Replaying, explaining and the doctor ask again, to compare; the server imports none of it."""
     graph = reached("app/main.py")
-    assert {"app/dispatcher.py", "app/routes.py", "core/allocation.py", "events/schema.py"} <= set(
-        graph
-    )
+    assert {
+        "engine/dispatcher.py",
+        "app/routes.py",
+        "core/allocation.py",
+        "events/schema.py",
+    } <= set(graph)
     found = {name: count for name, tree in graph.items() if (count := calls(tree, "assign"))}
     # One use each in recommend and in feedback, and the one inside the function itself.
-    assert found == {"app/dispatcher.py": 3}
+    assert found == {"engine/dispatcher.py": 3}
     (function,) = [
         node
-        for node in graph["app/dispatcher.py"].body
+        for node in graph["engine/dispatcher.py"].body
         if isinstance(node, ast.FunctionDef) and node.name == "assign"
     ]
     assert calls(function, "assign") == 1
@@ -112,7 +115,7 @@ def test_the_import_graph_of_the_server_asks_an_allocation_in_one_place() -> Non
 
 @pytest.mark.parametrize("name", ["recommend", "feedback"])
 def test_a_request_is_assigned_once(name: str) -> None:
-    tree = dict(modules("app"))["app/dispatcher.py"]
+    tree = dict(modules("app"))["engine/dispatcher.py"]
     (method,) = [
         node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == name
     ]
@@ -137,7 +140,7 @@ def test_the_log_knows_no_allocation() -> None:
 def test_one_module_of_the_server_appends_to_the_log() -> None:
     """And it appends the very decision that the answer is made of."""
     writing = {name for name, tree in reached("app/main.py").items() if "append" in logged(tree)}
-    assert writing == {"app/dispatcher.py"}
+    assert writing == {"engine/dispatcher.py"}
 
 
 def logged(tree: ast.AST) -> set[str]:

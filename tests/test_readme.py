@@ -13,8 +13,8 @@ import yaml
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.serving import load
-from app.settings import load_settings
+from engine.runtime import load
+from engine.settings.loading import load_settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -64,8 +64,8 @@ def test_the_strategy_runs_as_a_file_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     program = textwrap.dedent("""
         from pathlib import Path
-        from app.serving import load
-        from app.settings import load_settings
+        from engine.runtime import load
+        from engine.settings.loading import load_settings
         from core.listener import Listener
         serving = load(load_settings(Path("config.yaml")))
         name, propose = serving.chains["rare"].members[0]

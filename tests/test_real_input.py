@@ -13,10 +13,10 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from app.main import create_app
-from app.serving import load
-from app.settings import load_settings
 from cli import main
 from core.rng import Stream
+from engine.runtime import load
+from engine.settings.loading import load_settings
 from strategies import registry
 from tests import needs
 from tests.service import Clock, events_in, write_world

@@ -12,14 +12,14 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from app.dispatcher import decide
 from app.requests import Recommend
-from app.serving import load
-from app.settings import load_settings
 from cli.main import build
 from core.allocation import Assignment
 from core.catalog import Catalog
 from core.listener import History, Listener, pack
+from engine.dispatcher import decide
+from engine.runtime import load
+from engine.settings.loading import load_settings
 from strategies import registry
 from strategies.base import Artifacts, Draw, Unheard
 from tests.contract import rules

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from app.canary import DEFAULT, fly, with_canaries
-from app.dispatcher import Dispatcher
 from app.planted import PLANTS, Plant
 from core.errors import SegueError
+from engine.dispatcher import Dispatcher
 from tests.service import loaded
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from app.counterfactual import Target
-from app.kept import restore
 from app.replay import Replayer
-from app.serving import Serving
 from app.trial import TrialRun
 from core.errors import InputError
 from core.listener import History
+from engine.config_snapshots import restore
+from engine.runtime import Serving
 from events.config_snapshots import kept_beside
 from events.event_files import find
 from events.merge import in_order

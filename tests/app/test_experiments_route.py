@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 from starlette.testclient import TestClient
 
-from app.dispatcher import Dispatcher
-from app.meters import BOUNDS_S, STEPS_S, Answers, Meters
 from app.requests import Recommend
-from app.state import MemoryState
+from engine.dispatcher import Dispatcher
+from engine.metrics import BOUNDS_S, STEPS_S, Answers, Meters
+from engine.state import MemoryState
 from events.writer import EventWriter
 from tests.service import CONFIG, START_MS, Clock, events_in, loaded, running, write_config
 

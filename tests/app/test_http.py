@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.requests import MAX_BODY
-from app.serving import Chain, Propose
 from core.candidates import Candidates
 from core.listener import Listener
+from engine.runtime import Chain, Propose
 from tests import service, worlds
 from tests.service import events_in, running
 

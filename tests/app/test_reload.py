@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.dispatcher import Dispatcher
-from app.meters import Meters
 from app.reload import Reloader
 from app.requests import Recommend
-from app.state import MemoryState
+from engine.dispatcher import Dispatcher
+from engine.metrics import Meters
+from engine.state import MemoryState
 from events.writer import EventWriter
 from tests import worlds
 from tests.service import START_MS, Clock, events_in, loaded, running, write_config

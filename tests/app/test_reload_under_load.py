@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from app.kept import restore
 from app.replay import Replayer
-from app.serving import load
-from app.settings import load_settings
+from engine.config_snapshots import restore
+from engine.runtime import load
+from engine.settings.loading import load_settings
 from tests.service import events_in, write_config
 
 ROOT = Path(__file__).parents[2]

@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
-from app.dispatcher import Dispatcher
 from app.explaining import explain
-from app.kept import keep, restore
-from app.meters import Meters
 from app.replay import NO_TURN_BEFORE, Replayer, Tally
 from app.requests import Heard, Recommend
-from app.state import MemoryState
 from app.trial import TrialRun
 from core.errors import InputError
+from engine.config_snapshots import keep, restore
+from engine.dispatcher import Dispatcher
+from engine.metrics import Meters
+from engine.state import MemoryState
 from events.config_snapshots import kept_beside
 from events.event_files import find
 from events.merge import in_order
 from events.writer import EventWriter
-from tests.app.test_kept import EVERY_KIND
+from tests.engine.test_config_snapshots import EVERY_KIND
 from tests.service import Clock, events_in, loaded
 
 Change = Callable[[dict[str, Any]], object]

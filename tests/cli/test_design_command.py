@@ -8,9 +8,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from app.settings import ExperimentSettings
 from cli.main import build
 from core.errors import InputError
+from engine.settings.model import ExperimentSettings
 from tests.logs import Plan, listening, write_ours
 from tests.service import write_config
 

@@ -6,8 +6,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from app.settings import load_settings
 from core.errors import InputError
+from engine.settings.loading import load_settings
 from strategies import registry
 from strategies.base import marks_of
 from tests.service import loaded

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.kept import keep, restore
-from app.serving import load
-from app.settings import load_settings
 from core.errors import InputError, SegueError
 from core.listener import Listener
+from engine.config_snapshots import keep, restore
+from engine.runtime import load
+from engine.settings.loading import load_settings
 from strategies import registry
 from strategies.base import Params
 from tests.contract import rules

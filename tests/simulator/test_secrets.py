@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import load_settings
+from engine.settings.loading import load_settings
 from tests.service import write_config
 
 ROOT = Path(__file__).parents[2]
@@ -73,8 +73,8 @@ WATCHED = """
 import sys
 opened = []
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
-from app.serving import load
-from app.settings import load_settings
+from engine.runtime import load
+from engine.settings.loading import load_settings
 from core.listener import Listener
 from pathlib import Path
 serving = load(load_settings(Path(sys.argv[1])))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.serving import load
-from app.settings import load_settings
 from cli.main import build
+from engine.runtime import load
+from engine.settings.loading import load_settings
 from simulator.world import load_world
 
 

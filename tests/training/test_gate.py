@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 import yaml
 
-from app.serving import load as serve
-from app.settings import load_settings
 from cli.local import Local
 from cli.rehearsal import rehearse
 from core.lists import Key
 from core.progress import SILENT
+from engine.runtime import load as serve
+from engine.settings.loading import load_settings
 from simulator.creation import create
 from simulator.draws import Indices
 from simulator.effects import ListenerSettings

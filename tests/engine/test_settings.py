@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.serving import load
-from app.settings import load_settings
 from cli.main import build
 from core.errors import InputError
+from engine.runtime import load
+from engine.settings.loading import load_settings
 from tests.service import loaded, write_config
 
 Config = dict[str, Any]

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from app.serving import Serving, load
-from app.settings import settings_of
 from core.errors import Fault, InputError, SegueError
+from engine.runtime import Serving, load
+from engine.settings.loading import settings_of
 from events.config_snapshots import FOLDER, read_kept
 from strategies import registry
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.dispatcher import Dispatcher
-from app.meters import Meters
 from app.requests import Heard, Recommend
-from app.serving import Serving
-from app.state import MemoryState
 from core.decision import Decision, Feedback
 from core.errors import LogUnwritable
 from core.listener import Listener, unpack
+from engine.dispatcher import Dispatcher
+from engine.metrics import Meters
+from engine.runtime import Serving
+from engine.state import MemoryState
 from tests import service, worlds
 from tests.service import CONFIG, events_in, loaded, running
 

@@ -15,14 +15,14 @@ from hypothesis import settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from app.dispatcher import Dispatcher
-from app.meters import Meters
 from app.replay import Replayer
 from app.requests import Heard, Recommend
-from app.serving import Serving
-from app.state import MemoryState
 from core.errors import Exhausted, LogUnwritable
 from core.listener import unpack
+from engine.dispatcher import Dispatcher
+from engine.metrics import Meters
+from engine.runtime import Serving
+from engine.state import MemoryState
 from events.writer import EventWriter
 from tests.service import CONFIG, Clock, loaded
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from app.settings import Settings
 from core.allocation import Allocation, digest_of
 from core.candidates import Candidates
 from core.catalog import Catalog, load_catalog, load_top
@@ -17,6 +16,7 @@ from core.errors import Faults, InputError, SegueError
 from core.experiment_changes import lineage
 from core.listener import Listener
 from core.lists import Lists, load_lists
+from engine.settings.model import Settings
 from strategies.base import Artifacts, Named, Strategy, named_in
 
 Propose = Callable[[Listener], Candidates | None]

@@ -11,10 +11,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from time import perf_counter
 
-from app.meters import Meters
 from app.requests import Heard, Recommend
-from app.serving import Serving
-from app.state import StateStore
 from core.allocation import Assignment
 from core.catalog import TrackId
 from core.decision import Decision, Feedback
@@ -22,6 +19,9 @@ from core.draw import draw
 from core.errors import Exhausted, UndeclaredAnswer
 from core.listener import History, Listener, pack
 from core.rng import Stream
+from engine.metrics import Meters
+from engine.runtime import Serving
+from engine.state import StateStore
 from events.writer import EventWriter
 
 Before = tuple[int, str, int, int, bool, int | None]

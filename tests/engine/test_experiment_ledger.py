@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.serving import Serving
-from app.started import Started
 from cli.main import build
 from core.errors import InputError
+from engine.experiment_ledger import Started
+from engine.runtime import Serving
 from tests.service import START_MS, loaded, running
 
 Change = Callable[[dict[str, Any]], object]

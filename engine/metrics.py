@@ -9,8 +9,8 @@ from typing import NamedTuple, Self
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from app.serving import Serving
 from core.decision import Decision
+from engine.runtime import Serving
 
 STEPS_S = (
     *(

@@ -14,10 +14,10 @@ from typing import Any
 
 import orjson
 
-from app.serving import Serving
 from core.allocation import SLOTS, Experiment
 from core.errors import Faults, InputError
 from core.experiment_changes import Break, breaks, widest
+from engine.runtime import Serving
 
 
 class Started:

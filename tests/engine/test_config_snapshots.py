@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.kept import keep, restore
 from core.errors import InputError
+from engine.config_snapshots import keep, restore
 from tests.service import loaded
 
 EVERY_KIND: dict[str, Any] = {

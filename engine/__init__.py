@@ -1,0 +1,1 @@
+"""Decide, without HTTP: settings, runtime, dispatcher, listener state, metrics, snapshots, ledger."""

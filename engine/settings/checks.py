@@ -1,0 +1,113 @@
+"""What a config must hold beyond the form of its sections: names that exist, arms that add up."""
+
+from pathlib import Path
+
+from core.allocation import SERVING, SLOTS
+from core.errors import Faults, unknown_name
+from engine.settings.model import ConfigFile, ExperimentSettings, StrategySettings
+from strategies.base import named_in
+
+
+def check_names(
+    file: ConfigFile, checked: dict[str, StrategySettings], path: Path, faults: Faults
+) -> None:
+    """Everything that names a strategy or a list must name one that is there."""
+    known = file.strategies
+    if file.default not in known:
+        faults.add(f"{path}: default", unknown_name("strategy", file.default, known))
+    for name, settings in checked.items():
+        where = f"{path}: strategies.{name}"
+        if settings.fallback is not None and settings.fallback not in known:
+            faults.add(f"{where}.fallback", unknown_name("strategy", settings.fallback, known))
+        for key, used in named_in(settings.params, "strategy"):
+            if used not in known:
+                faults.add(f"{where}.{key}", unknown_name("strategy", used, known))
+        for kind in ("track lists", "user lists"):
+            for key, lists in named_in(settings.params, kind):
+                if lists not in file.catalog.lists:
+                    faults.add(f"{where}.{key}", unknown_name("lists", lists, file.catalog.lists))
+    for number, experiment in enumerate(file.experiments):
+        for arm, arm_settings in experiment.arms.items():
+            named = arm_settings.strategy
+            if named is not None and named not in known:
+                faults.add(
+                    f"{path}: experiments.{number}.arms.{arm}.strategy",
+                    unknown_name("strategy", named, known),
+                )
+
+
+def check_experiments(file: ConfigFile, path: Path, faults: Faults) -> None:
+    seen: set[str] = set()
+    by_layer: dict[str, list[ExperimentSettings]] = {}
+    for number, experiment in enumerate(file.experiments):
+        where = f"{path}: experiments.{number}"
+        if experiment.name in seen:
+            faults.add(f"{where}.name", f"'{experiment.name}' stands twice; names are unique")
+        seen.add(experiment.name)
+        _check_arms(experiment, where, faults)
+        start, end = experiment.slots
+        if not 0 <= start < end <= SLOTS:
+            faults.add(f"{where}.slots", f"must be [from, to) in 0..{SLOTS}, got [{start}, {end}]")
+        for other in by_layer.get(experiment.layer, []):
+            if start < other.slots[1] and other.slots[0] < end:
+                faults.add(
+                    f"{where}.slots",
+                    f"[{start}, {end}) overlaps '{other.name}' [{other.slots[0]}, "
+                    f"{other.slots[1]}) in layer '{experiment.layer}', whose experiments share no "
+                    "listener. Give each its own slots, for instance [0, 5000] and [5000, 10000]",
+                )
+        by_layer.setdefault(experiment.layer, []).append(experiment)
+        for listener, arm in experiment.forced.items():
+            if arm not in experiment.arms:
+                faults.add(f"{where}.forced.{listener}", unknown_name("arm", arm, experiment.arms))
+
+
+def _check_arms(experiment: ExperimentSettings, where: str, faults: Faults) -> None:
+    weights = [arm.weight for arm in experiment.arms.values()]
+    total = sum(weights)
+    if not any(abs(total - stated) <= 1e-9 * stated for stated in (100.0, 1.0)):
+        faults.add(f"{where}.arms", f"weights must add up to 100 or to 1, add up to {total:g}")
+    if experiment.hash == "botify" and len(set(weights)) > 1:
+        faults.add(f"{where}.arms", "hash: botify knows only equal weights; make them equal")
+    if experiment.hash == "botify" and experiment.version != 1:
+        faults.add(
+            f"{where}.version",
+            "hash: botify hashes the name alone, so a version changes nobody's arm. "
+            "Give the experiment another name",
+        )
+    for name, arm in experiment.arms.items():
+        if experiment.layer == SERVING and arm.strategy is None:
+            faults.add(
+                f"{where}.arms.{name}",
+                f"must name a strategy, since layer '{SERVING}' answers requests",
+            )
+        elif experiment.layer != SERVING and arm.strategy is not None:
+            faults.add(
+                f"{where}.arms.{name}.strategy",
+                f"may only stand in layer '{SERVING}': one answer comes from one strategy. "
+                f"Arms of layer '{experiment.layer}' are labels",
+            )
+
+
+def in_order(checked: dict[str, StrategySettings], path: Path, faults: Faults) -> list[str]:
+    """Names of the strategies, each after those it uses; fallbacks and uses may not circle."""
+    order: list[str] = []
+    state: dict[str, str] = {}
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        if name not in checked or state.get(name) == "done":
+            return
+        if name in trail:
+            circle = " -> ".join([*trail[trail.index(name) :], name])
+            faults.add(f"{path}: strategies.{name}", f"goes round in a circle: {circle}")
+            return
+        settings = checked[name]
+        following = [*settings.uses, *([settings.fallback] if settings.fallback else [])]
+        for follower in following:
+            visit(follower, (*trail, name))
+        state[name] = "done"
+        order.append(name)
+
+    for name in checked:
+        visit(name, ())
+    return order

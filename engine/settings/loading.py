@@ -1,0 +1,129 @@
+"""Loading config.yaml: read it, validate it whole, and gather every fault with its path in the file."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+import strategies  # noqa: F401  (importing it registers the built-in types)
+from core.errors import Faults, InputError, SegueError
+from engine.settings.checks import check_experiments, check_names, in_order
+from engine.settings.model import ConfigFile, Settings, StrategySettings
+from engine.settings.validation_faults import add_validation_faults
+from strategies import registry
+from strategies.base import named_in
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check a config file.
+
+    Raises:
+        InputError: Everything that is wrong with it.
+    """
+    return settings_of(_parsed(path), path)
+
+
+def settings_of(content: dict[str, Any], path: Path) -> Settings:
+    """Check a config's content; `path` names it in errors, and relative paths start beside it.
+
+    Raises:
+        InputError: Everything that is wrong with it.
+    """
+    faults = Faults()
+    try:
+        file = ConfigFile.model_validate(content)
+    except ValidationError as error:
+        add_validation_faults(faults, error, str(path), "", ConfigFile)
+        # What can be checked still is, so that one run shows as much as possible.
+        if isinstance(content.get("strategies"), dict):
+            _strategies(content["strategies"], content.get("modules") or [], path, faults)
+        faults.raise_if_any()
+        raise  # not reached: a ValidationError has errors
+    checked = _strategies(file.strategies, file.modules, path, faults)
+    check_names(file, checked, path, faults)
+    experiments = tuple(experiment.experiment() for experiment in file.experiments)
+    check_experiments(file, path, faults)
+    order = in_order(checked, path, faults)
+    faults.raise_if_any()
+    return Settings(
+        path=path,
+        catalog=file.catalog,
+        strategies={name: checked[name] for name in order},
+        default=file.default,
+        experiments=experiments,
+        holdout=file.holdout,
+        state=file.state,
+        events=file.events,
+        planned={e.name: e.planned for e in file.experiments if e.planned},
+        modules=tuple(file.modules),
+        started=file.started,
+        admin=file.admin,
+        watch=file.watch,
+        report=file.report,
+    )
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML that refuses a key standing twice: the second would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key '{key}' stands twice; each may stand once", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.load(path.read_bytes(), Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
+    except OSError as error:
+        raise InputError.one(
+            str(path), f"cannot be read: {error.strerror}. Name a config with --config FILE"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error)
+        raise InputError.one(f"{path}{line}", f"must be YAML: {problem}") from error
+    if not isinstance(content, dict):
+        kind = "nothing" if content is None else type(content).__name__
+        raise InputError.one(str(path), f"must be a mapping of sections, has {kind}")
+    return content
+
+
+def _strategies(
+    given: dict[str, Any], modules: list[str], path: Path, faults: Faults
+) -> dict[str, StrategySettings]:
+    """Validate each strategy's params with the model of its type."""
+    try:
+        registry.load(tuple(modules), path.parent)
+    except SegueError as error:
+        faults.add(f"{path}: modules", str(error))
+    checked: dict[str, StrategySettings] = {}
+    for name, params in given.items():
+        where = f"{path}: strategies.{name}"
+        if not isinstance(params, dict) or "type" not in params:
+            faults.add(where, "must be a mapping with a `type`, for instance {type: random}")
+            continue
+        try:
+            found = registry.find(str(params["type"]))
+        except SegueError as error:
+            faults.add(f"{where}.type", str(error))
+            continue
+        fallback = params.get("fallback")
+        if fallback is not None and not isinstance(fallback, str):
+            faults.add(f"{where}.fallback", f"must be the name of a strategy, got {fallback!r:.80}")
+            fallback = None
+        own = {key: value for key, value in params.items() if key not in ("type", "fallback")}
+        try:
+            model = found.params.model_validate(own)
+        except ValidationError as error:
+            add_validation_faults(faults, error, str(path), f"strategies.{name}", found.params)
+            continue
+        uses = tuple(used for _, used in named_in(model, "strategy"))
+        checked[name] = StrategySettings(found, model, fallback, uses)
+    return checked

@@ -1,0 +1,233 @@
+"""The form of config.yaml: its sections, their defaults, and the checked whole."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.allocation import SERVING, SLOTS, Arm, Experiment
+from strategies.base import Params
+from strategies.registry import Registered
+
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.+-]+$")]
+
+
+class Section(BaseModel):
+    # Defaults are validated too, so that 1800 becomes 1800.0 whether it was written out or not: the
+    # config's fingerprint must not tell the two apart.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
+    )
+
+
+class CatalogSettings(Section):
+    """Where the data is; paths are relative to the config file.
+
+    Attributes:
+        tracks: Catalog, JSON lines.
+        top: Popularity list, a JSON array of track ids.
+        lists: Name -> list file, .npz or JSON lines.
+    """
+
+    tracks: Path
+    top: Path | None = None
+    lists: dict[Name, Path] = {}
+
+
+class ArmSettings(Section):
+    """One arm.
+
+    Attributes:
+        strategy: What answers; left out in a layer of labels.
+        weight: Share of the experiment's listeners; the weights add up to 100 or to 1.
+    """
+
+    strategy: str | None = None
+    weight: float = Field(ge=0)
+
+
+class ExperimentSettings(Section):
+    """One experiment; see `core.allocation.Experiment`.
+
+    Attributes:
+        planned: What `segue design` wrote: kept for the report, of no effect on serving.
+    """
+
+    name: Name
+    arms: dict[Name, ArmSettings] = Field(min_length=1)
+    salt: str | None = None
+    version: int = Field(1, ge=1)
+    layer: Name = SERVING
+    slots: tuple[int, int] = (0, SLOTS)
+    traffic: float = Field(1.0, ge=0, le=1)
+    hash: Literal["segue", "botify"] = "segue"
+    targeting: dict[str, str | int | bool | list[str | int | bool]] = {}
+    forced: dict[str | int, str] = {}
+    planned: dict[str, Any] = {}
+
+    def experiment(self) -> Experiment:
+        """The definition that allocation works with."""
+        return Experiment(
+            name=self.name,
+            arms=tuple(Arm(name, arm.weight, arm.strategy) for name, arm in self.arms.items()),
+            salt=self.name if self.salt is None else self.salt,
+            version=self.version,
+            layer=self.layer,
+            slots=self.slots,
+            traffic=self.traffic,
+            hash=self.hash,
+            targeting={
+                key: tuple(allowed) if isinstance(allowed, list) else (allowed,)
+                for key, allowed in self.targeting.items()
+            },
+            forced={str(listener): arm for listener, arm in self.forced.items()},
+        )
+
+
+class HoldoutSettings(Section):
+    """Listeners that no experiment gets.
+
+    Attributes:
+        share: Share of all listeners, in [0, 1].
+        salt: Changes who they are.
+    """
+
+    share: float = Field(0.0, ge=0, le=1)
+    salt: str = ""
+
+
+class StateSettings(Section):
+    """What is kept of listeners.
+
+    Attributes:
+        backend: Where; `memory` is for one process.
+        max_listeners: The least recently seen ones beyond this many are forgotten.
+        ttl_s: A listener not seen for this long is forgotten, in seconds.
+        history: Listens kept per listener, a count.
+        session_gap_s: Silence after which a new session begins, in seconds.
+        reset_state_on_new_experiment: Whether a listener who enters an experiment is forgotten
+            first, so that no experiment grows on what another left behind.
+        idempotency_keys: Answers kept for retried requests, a count.
+        idempotency_ttl_s: For how long, in seconds.
+    """
+
+    backend: Literal["memory"] = "memory"
+    max_listeners: int = Field(100_000, ge=1)
+    ttl_s: float = Field(86_400, gt=0)
+    history: int = Field(100, ge=1, le=10_000)
+    session_gap_s: float = Field(1_800, gt=0)
+    reset_state_on_new_experiment: bool = False
+    idempotency_keys: int = Field(50_000, ge=1)
+    idempotency_ttl_s: float = Field(600, gt=0)
+
+
+class EventsSettings(Section):
+    """The event log.
+
+    Attributes:
+        dir: Folder, relative to the config file; every process writes files of its own there.
+        rotate_mb: Size from which a new file begins, in MB.
+        fsync_s: How often the file is forced to the disk, in seconds.
+    """
+
+    dir: Path = Path("log")
+    rotate_mb: float = Field(100, gt=0)
+    fsync_s: float = Field(1.0, gt=0)
+
+
+class AdminSettings(Section):
+    """Who may reload, and choose arms for testing.
+
+    Attributes:
+        token_env: Environment variable that holds the token; where it is unset, nobody may.
+    """
+
+    token_env: str = Field("SEGUE_ADMIN_TOKEN", pattern=r"^\w+$")
+
+
+class ReportSettings(Section):
+    """What `segue report` shows of the config's experiments; of no effect on serving.
+
+    Attributes:
+        primary: Metric that the verdict is about; mean session time by default.
+        metrics: Further metrics, name -> SQL over the listener table, or a mapping with `value`,
+            and if wanted `per`, `label`, `better` and `role`; see docs/statistics.md.
+    """
+
+    primary: str | None = None
+    metrics: dict[Name, str | dict[str, str]] = {}
+
+
+class ConfigFile(Section):
+    """The whole file, before what names what is checked."""
+
+    catalog: CatalogSettings
+    strategies: dict[Name, dict[str, Any]] = Field(min_length=1)
+    default: str
+    experiments: list[ExperimentSettings] = []
+    holdout: HoldoutSettings = HoldoutSettings()
+    modules: list[str] = []
+    state: StateSettings = StateSettings()
+    events: EventsSettings = EventsSettings()
+    started: Path | None = None
+    admin: AdminSettings = AdminSettings()
+    watch: bool = False
+    report: ReportSettings = ReportSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySettings:
+    """One named strategy.
+
+    Attributes:
+        type: Its registered type.
+        params: Its validated params.
+        fallback: Name of the strategy asked next when it abstains.
+        uses: Names of the strategies that its params name.
+    """
+
+    type: Registered
+    params: Params
+    fallback: str | None
+    uses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A checked config.
+
+    Attributes:
+        path: The file it came from; relative paths in it start there.
+        strategies: By name, each after those that it uses.
+        experiments: Definitions, in the order of the file.
+        planned: Experiment -> what was planned for it.
+        watch: Whether the file is reloaded when it changes.
+        modules: Imported for the strategy types that they register.
+        started: Folder that remembers started experiments; None for the one beside the events.
+        report: What `segue report` shows.
+    """
+
+    path: Path
+    catalog: CatalogSettings
+    strategies: dict[str, StrategySettings]
+    default: str
+    experiments: tuple[Experiment, ...]
+    holdout: HoldoutSettings
+    state: StateSettings
+    events: EventsSettings
+    planned: dict[str, dict[str, Any]]
+    admin: AdminSettings
+    watch: bool
+    report: ReportSettings
+    modules: tuple[str, ...] = ()
+    started: Path | None = None
+
+    @property
+    def started_folder(self) -> Path:
+        """Where started experiments are remembered."""
+        return self.resolve(self.started or self.events.dir / "started")
+
+    def resolve(self, path: Path) -> Path:
+        """A path of the file, relative to the file's folder."""
+        return self.path.parent / path
