@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Iterable, Mapping
 
-from app.replies import Refusal
+from app.responses import Refusal
 from core.allocation import Allocation
 from core.errors import unknown_name
 

@@ -17,8 +17,8 @@ from typing import Any
 import orjson
 import uvicorn
 
-from app.front import Front
-from app.main import create_app
+from app.application import create_app
+from app.hot_route import Front
 from core.allocation import SERVING, Arm, Experiment
 from core.catalog import Catalog, TrackId
 from core.errors import SegueError

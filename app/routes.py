@@ -10,12 +10,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from app.api import Api, Headers, too_large
-from app.described import Described, Next, Recommended, Reloaded, Taken, gives, takes
-from app.front import UNEXPECTED, answer, refused
-from app.replies import Refusal, Reply, error_body
+from app.experiment_status import Running, running
+from app.handlers import Api, Headers, too_large
+from app.hot_route import UNEXPECTED, answer, refused
 from app.requests import MAX_BODY, Heard, Played, Recommend, field_of
-from app.running import Running, running
+from app.responses import Refusal, Reply, error_body
+from app.schemas import Described, Next, Recommended, Reloaded, Taken, gives, takes
 from core.errors import InputError
 from engine.metrics import Collector
 

@@ -15,8 +15,8 @@ import typer
 import uvicorn
 from rich.console import Console
 
-from app.front import ASGIApp
-from app.main import create_app
+from app.application import create_app
+from app.hot_route import ASGIApp
 from core.errors import SegueError
 from engine.experiment_ledger import Started
 from engine.runtime import Serving, load

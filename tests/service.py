@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from starlette.testclient import TestClient
 
-from app.main import create_app
+from app.application import create_app
 from engine.runtime import Serving, load
 from engine.settings.loading import load_settings
 from tests import worlds

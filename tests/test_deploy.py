@@ -12,7 +12,7 @@ import httpx
 import uvicorn
 import yaml
 
-from app.main import create_app
+from app.application import create_app
 from cli.serve import server_settings
 from tests import needs, service
 

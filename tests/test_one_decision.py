@@ -95,7 +95,7 @@ def reached(start: str) -> dict[str, ast.Module]:
 
 def test_the_import_graph_of_the_server_asks_an_allocation_in_one_place() -> None:
     """Replaying, explaining and the doctor ask again, to compare; the server imports none of it."""
-    graph = reached("app/main.py")
+    graph = reached("app/application.py")
     assert {
         "engine/dispatcher.py",
         "app/routes.py",
@@ -139,7 +139,9 @@ def test_the_log_knows_no_allocation() -> None:
 
 def test_one_module_of_the_server_appends_to_the_log() -> None:
     """And it appends the very decision that the answer is made of."""
-    writing = {name for name, tree in reached("app/main.py").items() if "append" in logged(tree)}
+    writing = {
+        name for name, tree in reached("app/application.py").items() if "append" in logged(tree)
+    }
     assert writing == {"engine/dispatcher.py"}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 from starlette.testclient import TestClient
 
-from app.main import create_app
+from app.application import create_app
 from engine.runtime import load
 from engine.settings.loading import load_settings
 

@@ -12,7 +12,7 @@ import yaml
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from app.main import create_app
+from app.application import create_app
 from cli import main
 from core.rng import Stream
 from engine.runtime import load

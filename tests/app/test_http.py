@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.main import create_app
+from app.application import create_app
 from app.requests import MAX_BODY
 from core.candidates import Candidates
 from core.listener import Listener

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import uvicorn
 
-from app.main import create_app
+from app.application import create_app
 from tests.service import loaded
 
 HANG_UP = object()

@@ -9,8 +9,8 @@ from cachetools import TTLCache
 from pydantic import TypeAdapter, ValidationError
 
 from app.admin import Admin, asked_arms
-from app.replies import Refusal, Reply, played, recommended, taken
 from app.requests import MAX_BODY, Heard, Played, Recommend, field_of
+from app.responses import Refusal, Reply, played, recommended, taken
 from engine.dispatcher import Dispatcher
 
 Headers = Iterable[tuple[bytes, bytes]]

@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from watchfiles import awatch
 
 from app.admin import Admin
-from app.api import Api
-from app.front import ASGIApp, Front
+from app.handlers import Api
+from app.hot_route import ASGIApp, Front
 from app.reload import Reloader
 from app.routes import add_routes
 from engine.config_snapshots import keep

@@ -8,9 +8,9 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from app.api import Api, Headers, too_large
-from app.replies import Refusal, Reply, error_body
+from app.handlers import Api, Headers, too_large
 from app.requests import MAX_BODY
+from app.responses import Refusal, Reply, error_body
 from core.errors import Exhausted, LogUnwritable
 
 LOG = logging.getLogger("segue")
