@@ -11,6 +11,7 @@ COPY app ./app
 COPY simulator ./simulator
 COPY analysis ./analysis
 COPY training ./training
+COPY audit ./audit
 COPY cli ./cli
 RUN python -m venv /venv && \
     /venv/bin/python -m pip install --no-cache-dir -c constraints.txt .

@@ -103,7 +103,7 @@ def _examinations(
     log: list[Path] | None,
     progress: Bars,
 ) -> Iterator[Callable[[], Part]]:
-    from app.trial import TrialRun, tried_alone
+    from audit.synthetic_traffic import TrialRun, tried_alone
     from engine.runtime import load
 
     yield lambda: _canary(serving, folder / "canary", listeners, progress)
@@ -119,7 +119,7 @@ def _examinations(
 
 
 def _canary(serving: "Serving", folder: Path, listeners: int, progress: Bars) -> Part:
-    from app.canary import fly
+    from audit.canary import fly
 
     progress.start("canary", listeners)
     part = Part("canary", "Is the arm that is played the arm that is told and logged?")
@@ -140,7 +140,7 @@ def _canary(serving: "Serving", folder: Path, listeners: int, progress: Bars) ->
 
 
 def _arms(serving: "Serving", progress: Bars) -> Part:
-    from app.soundness import sample_arms, sample_listeners
+    from audit.arm_checks import sample_arms, sample_listeners
 
     progress.start("arms")
     part = Part("arms", "Does every arm answer for itself, and differently from the others?")
@@ -157,7 +157,7 @@ def _arms(serving: "Serving", progress: Bars) -> Part:
 
 def _shares(serving: "Serving", progress: Bars) -> Part:
     from analysis.statistics.sample_ratio import sample_ratio_p
-    from app.soundness import shares
+    from audit.arm_checks import shares
 
     experiments = serving.allocation.experiments
     progress.start("shares", len(experiments))
@@ -182,7 +182,7 @@ def _shares(serving: "Serving", progress: Bars) -> Part:
 
 
 def _splits(logs: list[Path], experiment: str, salts: int, progress: Bars) -> Part:
-    from analysis.aa import mean_times, split_often
+    from audit.aa_test import mean_times, split_often
     from events.reader import open_log
 
     progress.start("A/A")
@@ -201,10 +201,10 @@ def _splits(logs: list[Path], experiment: str, salts: int, progress: Bars) -> Pa
 
 def _faults(folder: Path, experiment: str, serving: "Serving", progress: Bars) -> Part:
     """Plant every known fault, into copies of the trial's log and into servers of canaries."""
-    from analysis.mutants import MUTANTS, REPLAYED, CannotHappenError, Sound, found_by
-    from app.canary import fly
-    from app.planted import PLANTS
-    from cli.judging import Judge
+    from audit.canary import fly
+    from audit.fault_detection import Judge
+    from audit.log_faults import MUTANTS, REPLAYED, CannotHappenError, Sound, found_by
+    from audit.server_faults import PLANTS
 
     befores = list(dict.fromkeys([Sound.copy, *(mutant.before for mutant in MUTANTS)]))
     progress.start("planted faults", len(befores) + len(MUTANTS) + len(REPLAYED) + len(PLANTS) + 1)
@@ -247,7 +247,7 @@ def _faults(folder: Path, experiment: str, serving: "Serving", progress: Bars) -
 
 
 def _users(serving: "Serving") -> list[int | str]:
-    from app.soundness import listener_ids
+    from audit.arm_checks import listener_ids
 
     return listener_ids(serving, TRIAL_LISTENERS)
 

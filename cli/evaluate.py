@@ -17,8 +17,8 @@ from core.listener import UNKNOWN, History
 if TYPE_CHECKING:
     from analysis.offpolicy import Evaluation, Weighed
     from analysis.rewards import Rewarded
-    from app.counterfactual import Target
-    from app.replay import Tally
+    from audit.replay import Tally
+    from audit.target_policy import Target
     from core.progress import Progress
     from events.event_files import Source
 
@@ -57,7 +57,7 @@ def evaluate(
     what was heard: IPS, SNIPS, DR, with intervals by listener. The strategy need not have served.
     """
     from analysis.rewards import rewarded
-    from app.counterfactual import Target
+    from audit.target_policy import Target
     from engine.runtime import load
     from engine.settings.loading import load_settings
     from events.config_snapshots import kept_beside
@@ -142,7 +142,7 @@ def _weighed(
     progress: "Progress",
 ) -> "tuple[dict[str, Weighed], Tally]":
     from analysis.offpolicy import Weighed, numbered
-    from app.replay import Replayer
+    from audit.replay import Replayer
     from cli.replay import servings
     from events.merge import in_order
 

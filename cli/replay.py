@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.explaining import Explanation, explain
-from app.replay import Replayer, Tally
+from audit.explanation import Explanation, explain
+from audit.replay import Replayer, Tally
 from cli.progress import bars
 from core.errors import InputError
 from engine.config_snapshots import restore

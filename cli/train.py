@@ -16,7 +16,7 @@ from core.errors import InputError
 from training.logs import Inverse
 
 if TYPE_CHECKING:
-    from cli.offpolicy import ListEstimator
+    from audit.list_value import ListEstimator
     from training.interactions import Interactions
     from training.logs import Selection
     from training.progress import Progress
@@ -231,7 +231,7 @@ def _estimator(
     options: "Selection", top: int
 ) -> "Callable[[Interactions], ListEstimator | None] | None":
     """What estimates from logged chances; none where short listens, the failures, are left out."""
-    from cli.offpolicy import estimator
+    from audit.list_value import estimator
 
     return None if options.min_time > 0 else partial(estimator, top=top)
 

@@ -73,7 +73,7 @@ def test_nobody_else_makes_slots_or_assignments() -> None:
             and node.func.id in ("Assignment", "slot")
         ]
         assert not made or name == "core/allocation.py", f"{name} makes an assignment"
-        if not name.startswith("app/replay"):
+        if not name.startswith("audit/replay"):
             assert imported(tree) & private <= may.get(name, set()), name
 
 

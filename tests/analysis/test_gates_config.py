@@ -9,7 +9,7 @@ import pytest
 from analysis.gates.check import check
 from analysis.gates.definitions import Definitions
 from analysis.gates.values import Gate, Verdict
-from app.trial import TrialRun
+from audit.synthetic_traffic import TrialRun
 from events.config_snapshots import kept_beside
 from events.reader import open_log
 from tests.service import loaded

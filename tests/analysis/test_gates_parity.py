@@ -12,8 +12,8 @@ from scipy import stats
 from analysis.gates.definitions import Definitions
 from analysis.gates.parity import Clustered, heterogeneity
 from analysis.gates.values import Verdict
-from analysis.mutants import Sound
 from analysis.statistics.samples import Sample
+from audit.log_faults import Sound
 from core.rng import Stream
 from tests.analysis.trial_log import judged, trial_log
 

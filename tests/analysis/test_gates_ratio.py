@@ -7,7 +7,7 @@ import pytest
 from analysis.gates.check import check, check_all
 from analysis.gates.definitions import Definitions
 from analysis.gates.values import Verdict
-from analysis.mutants import Sound, Written, write
+from audit.log_faults import Sound, Written, write
 from core.allocation import Allocation
 from core.rng import Stream
 from events.reader import open_log

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.gates.definitions import Definitions
 from analysis.gates.values import Verdict
-from analysis.mutants import Sound, Written
+from audit.log_faults import Sound, Written
 from tests.analysis.trial_log import judged, trial_log
 
 Base = tuple[Sound, Definitions]

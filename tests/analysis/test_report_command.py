@@ -7,7 +7,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from analysis.mutants import MUTANTS, Mutant, Sound, write
+from audit.log_faults import MUTANTS, Mutant, Sound, write
 from cli import main
 from tests.analysis.trial_log import Definitions, trial_log
 

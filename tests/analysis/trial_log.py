@@ -9,8 +9,8 @@ import orjson
 from analysis.gates.check import check
 from analysis.gates.definitions import Definitions
 from analysis.gates.values import Certificate
-from analysis.mutants import Sound, Written, write
-from app.trial import TrialRun
+from audit.log_faults import Sound, Written, write
+from audit.synthetic_traffic import TrialRun
 from events.config_snapshots import kept_beside
 from events.reader import open_log
 from tests.service import loaded

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from app.replay import Replayer
+from audit.replay import Replayer
 from engine.config_snapshots import restore
 from engine.runtime import load
 from engine.settings.loading import load_settings

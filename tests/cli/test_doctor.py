@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from analysis import mutants
-from app import planted
+from audit import log_faults, server_faults
 from cli import doctor, main
 from tests.service import write_config
 
@@ -19,9 +18,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "TRIAL_LISTENERS", 150)
     monkeypatch.setattr(doctor, "TRIAL_SESSIONS", 400)
     monkeypatch.setattr(doctor, "IDS", 5000)
-    named = {each.name: each for each in mutants.MUTANTS}
+    named = {each.name: each for each in log_faults.MUTANTS}
     few = (named["swapped arms"], named["silent fallback"])
-    monkeypatch.setattr(mutants, "MUTANTS", few)
+    monkeypatch.setattr(log_faults, "MUTANTS", few)
 
 
 def examine(path: Path, *arguments: str) -> Result:
@@ -56,8 +55,8 @@ def test_a_sound_config_is_sound(tmp_path: Path) -> None:
 def test_a_fault_that_nothing_finds_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harmless = mutants.Mutant("harmless", "nothing goes wrong", (), mutants.Sound.copy)
-    monkeypatch.setattr(mutants, "MUTANTS", (harmless,))
+    harmless = log_faults.Mutant("harmless", "nothing goes wrong", (), log_faults.Sound.copy)
+    monkeypatch.setattr(log_faults, "MUTANTS", (harmless,))
 
     result = examine(write_config(tmp_path))
 
@@ -69,7 +68,7 @@ def test_a_fault_that_nothing_finds_is_told(
 def test_a_config_whose_arms_are_twins_is_not_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for faults in (f"{mutants.__name__}.MUTANTS", f"{planted.__name__}.PLANTS"):
+    for faults in (f"{log_faults.__name__}.MUTANTS", f"{server_faults.__name__}.PLANTS"):
         monkeypatch.setattr(faults, ())
 
     def twins(config: dict[str, Any]) -> None:

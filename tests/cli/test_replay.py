@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.trial import TrialRun
+from audit.synthetic_traffic import TrialRun
 from cli import main
 from tests.service import events_in, loaded
 

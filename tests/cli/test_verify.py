@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from analysis.mutants import Sound, torn_line, write
+from audit.log_faults import Sound, torn_line, write
 from cli import main
 from tests.analysis.trial_log import trial_log
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from app.trial import START_MS, TrialRun
+from audit.synthetic_traffic import START_MS, TrialRun
 from cli import main
 from cli.window import window
 from core.errors import InputError

@@ -15,8 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from app.replay import Replayer
 from app.requests import Heard, Recommend
+from audit.replay import Replayer
 from core.errors import Exhausted, LogUnwritable
 from core.listener import unpack
 from engine.dispatcher import Dispatcher

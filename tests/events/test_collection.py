@@ -7,7 +7,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from app.trial import TrialRun
+from audit.synthetic_traffic import TrialRun
 from core.errors import InputError, SegueError
 from events import collection
 from events.collection import SAMPLE, Collected, collect

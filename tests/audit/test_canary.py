@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.canary import DEFAULT, fly, with_canaries
-from app.planted import PLANTS, Plant
+from audit.canary import DEFAULT, fly, with_canaries
+from audit.server_faults import PLANTS, Plant
 from core.errors import SegueError
 from engine.dispatcher import Dispatcher
 from tests.service import loaded

@@ -9,9 +9,9 @@ import yaml
 from typer.testing import CliRunner
 
 import training.models  # noqa: F401  (importing it registers the models)
+from audit.list_value import ListEstimator, estimator
 from cli.local import load_local
 from cli.main import build as command
-from cli.offpolicy import ListEstimator, estimator
 from core.catalog import load_catalog
 from core.lists import Key
 from tests.played import configured, play

@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.replay import Replayer
+from audit.replay import Replayer
 from engine.runtime import Serving
 from events.config_snapshots import kept_beside
 from events.event_files import find
 from events.merge import in_order
 
 if TYPE_CHECKING:
-    from analysis.mutants import Sound, Written
+    from audit.log_faults import Sound, Written
 
 
 class Judge:
@@ -32,7 +32,7 @@ class Judge:
 
     def sound(self) -> "Sound":
         """The trial's log, to plant faults into."""
-        from analysis.mutants import Sound
+        from audit.log_faults import Sound
 
         deciding = self._definitions.deciding[self._serving.digest]
         lines = in_order(find([self._folder / "trial"]), lambda *_: None)
@@ -42,7 +42,7 @@ class Judge:
     def failed(self, written: "Written", name: str) -> list[str]:
         """Names of the gates that fail on a log."""
         from analysis.gates.check import check
-        from analysis.mutants import write
+        from audit.log_faults import write
         from events.reader import open_log
 
         folder = self._folder / name
@@ -53,7 +53,7 @@ class Judge:
 
     def replays(self, written: "Written", name: str) -> bool:
         """Whether every decision of a log comes out the same."""
-        from analysis.mutants import write
+        from audit.log_faults import write
 
         folder = self._folder / name
         write(written, folder)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from app.explaining import explain
-from app.replay import NO_TURN_BEFORE, Replayer, Tally
 from app.requests import Heard, Recommend
-from app.trial import TrialRun
+from audit.explanation import explain
+from audit.replay import NO_TURN_BEFORE, Replayer, Tally
+from audit.synthetic_traffic import TrialRun
 from core.errors import InputError
 from engine.config_snapshots import keep, restore
 from engine.dispatcher import Dispatcher

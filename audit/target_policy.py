@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.replay import Event
+from audit.replay import Event
 from core.candidates import Candidates
 from core.errors import InputError, unknown_name
 from core.listener import History, Listener

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.replay import Event, assigned, differences, request_of
+from audit.replay import Event, assigned, differences, request_of
 from core.candidates import Candidates
 from core.listener import UNKNOWN, History, Listener, unpack
 from engine.dispatcher import begin, decide, seed_of

@@ -7,7 +7,7 @@ import pytest
 from analysis.gates.check import EXPERIMENT_GATES, LOG_GATES
 from analysis.gates.definitions import Definitions
 from analysis.gates.values import EXAMPLES, Verdict
-from analysis.mutants import MUTANTS, Mutant, Sound, as_predecessor, found_by
+from audit.log_faults import MUTANTS, Mutant, Sound, as_predecessor, found_by
 from tests.analysis.trial_log import failed, judged, trial_log
 
 Base = tuple[Sound, Definitions]

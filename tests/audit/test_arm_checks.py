@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from analysis.statistics.sample_ratio import sample_ratio_p
-from app.soundness import NOBODY, listener_ids, sample_arms, sample_listeners, shares
+from audit.arm_checks import NOBODY, listener_ids, sample_arms, sample_listeners, shares
 from core.allocation import Allocation
 from tests.service import loaded
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.counterfactual import Target
-from app.replay import Replayer
-from app.trial import TrialRun
+from audit.replay import Replayer
+from audit.synthetic_traffic import TrialRun
+from audit.target_policy import Target
 from core.errors import InputError
 from core.listener import History
 from engine.config_snapshots import restore
@@ -15,7 +15,7 @@ from engine.runtime import Serving
 from events.config_snapshots import kept_beside
 from events.event_files import find
 from events.merge import in_order
-from tests.app.test_replay import every_strategy
+from tests.audit.test_replay import every_strategy
 from tests.service import loaded
 
 
