@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from analysis.asked import Asked
-from analysis.experiment import find
-from analysis.findings import Origin, Report
-from analysis.gates.values import Certificate
+from analysis.checks.result import Certificate
+from analysis.effects.experiments import find
+from analysis.effects.report_options import Asked
+from analysis.effects.results import Origin, Report
 from core.allocation import Experiment
 from events.reader import Log
 

@@ -11,8 +11,8 @@ import numpy as np
 from scipy import stats
 
 from analysis.statistics.contrast import Contrast
-from analysis.statistics.rules import Fixed
-from analysis.statistics.samples import Sample
+from analysis.statistics.inference import Fixed
+from analysis.statistics.sample_moments import Sample
 from core.allocation import Allocation, Arm, Experiment
 from events.reader import Log
 

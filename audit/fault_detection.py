@@ -23,7 +23,7 @@ class Judge:
     """
 
     def __init__(self, folder: Path, experiment: str, serving: Serving) -> None:
-        from analysis.gates.definitions import Definitions
+        from analysis.checks.archived_configs import Definitions
 
         self._folder = folder
         self._experiment = experiment
@@ -41,7 +41,7 @@ class Judge:
 
     def failed(self, written: "Written", name: str) -> list[str]:
         """Names of the gates that fail on a log."""
-        from analysis.gates.check import check
+        from analysis.checks.suite import check
         from audit.log_faults import write
         from events.reader import open_log
 

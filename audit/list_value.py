@@ -31,7 +31,7 @@ class ListEstimator:
     """
 
     def __init__(self, late: "Interactions", top: int) -> None:
-        from analysis.offpolicy import RewardModel, numbered
+        from analysis.off_policy.estimators import RewardModel, numbered
 
         rows = _decided(late)
         self._top = top
@@ -59,7 +59,7 @@ class ListEstimator:
 
     def __call__(self, fitted: "Fitted", key: Key) -> "Earned":
         """Estimate one kind of list of a model, doubly robust."""
-        from analysis.offpolicy import Weighed, evaluate
+        from analysis.off_policy.estimators import Weighed, evaluate
         from training.judging import Earned, Interval
 
         asked = self._before if key == "track" else self._user
@@ -76,7 +76,7 @@ class ListEstimator:
         self, ranked: "Ranked", row: npt.NDArray[np.integer]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Chance that the arm gives the logged track, and the guessed reward of what it plays."""
-        from analysis.offpolicy import FOLDS
+        from analysis.off_policy.estimators import FOLDS
         from training.ranking import NONE
 
         target, values = np.empty(len(row)), np.empty(len(row))

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from analysis.gates.definitions import Deciding, botify_experiment
+from analysis.checks.archived_configs import Deciding, botify_experiment
 from core.allocation import Allocation, Experiment
 from core.rng import Stream
 

@@ -17,8 +17,8 @@ from scipy import stats
 from analysis.statistics.bootstrap import bootstrap_t_lift, lift_of_replicates, quantile_interval
 from analysis.statistics.contrast import Contrast
 from analysis.statistics.cuped import adjust
-from analysis.statistics.rules import AlwaysValid, Fixed
-from analysis.statistics.samples import Sample, Values
+from analysis.statistics.inference import AlwaysValid, Fixed
+from analysis.statistics.sample_moments import Sample, Values
 from core.allocation import slot
 
 SIGMA = math.sqrt(math.log1p(0.9**2))

@@ -13,8 +13,8 @@ from core.allocation import Arm, Experiment
 from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:
-    from analysis.past import Past
-    from analysis.salts import Split
+    from analysis.planning.pilot_data import Past
+    from analysis.planning.salts import Split
     from engine.settings.model import Settings
 
 
@@ -68,7 +68,7 @@ def design(
     From a past log, or from --mean and --sd. The salt is chosen on past data only: run this before
     the experiment, never on its own log.
     """
-    from analysis.power import Wanted, effect_for, listeners_for
+    from analysis.planning.power import Wanted, effect_for, listeners_for
 
     settings = _settings(config)
     planned = _experiment(settings, experiment, arm)
@@ -167,8 +167,8 @@ def _arms(given: list[str]) -> list[Arm]:
 
 
 def _past(logs: list[Path], metric: str, settings: "Settings | None") -> "Past":
-    from analysis.metrics import SESSION_TIME, SESSIONS, chosen
-    from analysis.past import past_of
+    from analysis.effects.metrics import SESSION_TIME, SESSIONS, chosen
+    from analysis.planning.pilot_data import past_of
     from events.reader import open_log
 
     faults = Faults()
@@ -189,7 +189,7 @@ def _duration(
     past: "Past | None",
     per_day: float | None,
 ) -> dict[str, Any]:
-    from analysis.salts import entering
+    from analysis.planning.salts import entering
 
     share = entering(experiment, settings.holdout.share if settings is not None else 0.0)
     if not share:
@@ -206,7 +206,7 @@ def _duration(
 
 
 def _salts(experiment: Experiment, past: "Past", count: int) -> "list[Split]":
-    from analysis.salts import splits
+    from analysis.planning.salts import splits
 
     with bars() as progress:
         progress.start("salts", count)

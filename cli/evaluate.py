@@ -15,8 +15,8 @@ from core.errors import InputError
 from core.listener import UNKNOWN, History
 
 if TYPE_CHECKING:
-    from analysis.offpolicy import Evaluation, Weighed
-    from analysis.rewards import Rewarded
+    from analysis.off_policy.estimators import Evaluation, Weighed
+    from analysis.off_policy.logged_rewards import Rewarded
     from audit.replay import Tally
     from audit.target_policy import Target
     from core.progress import Progress
@@ -56,7 +56,7 @@ def evaluate(
     strategy is asked at each decision what it would have played, and the log's own chances weigh
     what was heard: IPS, SNIPS, DR, with intervals by listener. The strategy need not have served.
     """
-    from analysis.rewards import rewarded
+    from analysis.off_policy.logged_rewards import rewarded
     from audit.target_policy import Target
     from engine.runtime import load
     from engine.settings.loading import load_settings
@@ -105,7 +105,7 @@ class _Asking:
     def __init__(self, targets: "list[Target]", rewards: "Rewarded") -> None:
         import numpy as np
 
-        from analysis.offpolicy import RewardModel
+        from analysis.off_policy.estimators import RewardModel
 
         self.targets = targets
         self.rewards = rewards
@@ -141,7 +141,7 @@ def _weighed(
     rewards: "Rewarded",
     progress: "Progress",
 ) -> "tuple[dict[str, Weighed], Tally]":
-    from analysis.offpolicy import Weighed, numbered
+    from analysis.off_policy.estimators import Weighed, numbered
     from audit.replay import Replayer
     from cli.replay import servings
     from events.merge import in_order
@@ -176,7 +176,7 @@ def _weighed(
 
 
 def _evaluated(weighed: "Weighed") -> "Evaluation":
-    from analysis.offpolicy import evaluate as weigh
+    from analysis.off_policy.estimators import evaluate as weigh
 
     return weigh(weighed)
 

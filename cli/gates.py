@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from analysis.gates.values import Gate, Verdict
+from analysis.checks.result import Gate, Verdict
 
 COLOURS = {
     Verdict.PASSED: "green",

@@ -17,9 +17,9 @@ from cli.window import Since, Until, window
 from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:
-    from analysis.asked import Asked
-    from analysis.findings import Report
-    from analysis.gates.definitions import Definitions
+    from analysis.checks.archived_configs import Definitions
+    from analysis.effects.report_options import Asked
+    from analysis.effects.results import Report
     from engine.settings.model import Settings
 
 
@@ -99,10 +99,10 @@ def report(
 
     First the gates of `segue verify`: if one fails, effects are withheld and the exit code is 1.
     """
-    from analysis.asked import Asked
-    from analysis.gates.check import EXPERIMENT_GATES, LOG_GATES
-    from analysis.gates.definitions import Definitions
-    from analysis.metrics import chosen
+    from analysis.checks.archived_configs import Definitions
+    from analysis.checks.suite import EXPERIMENT_GATES, LOG_GATES
+    from analysis.effects.metrics import chosen
+    from analysis.effects.report_options import Asked
     from events.config_snapshots import kept_beside
 
     faults = Faults()
@@ -142,15 +142,15 @@ def report(
     reading = _Reading(log, gap, *window(since, until), catalog, experiment, tolerate or ())
     found = _made(reading, definitions, asked_of)
     if html is not None:
-        from analysis.showing.page import page
+        from analysis.rendering.page import page
 
         html.write_text(page(found), encoding="utf-8")
     if as_json:
-        from analysis.showing.plain import to_json
+        from analysis.rendering.json_report import to_json
 
         sys.stdout.write(to_json(found))
     else:
-        from analysis.showing.terminal import show
+        from analysis.rendering.terminal import show
 
         show(found, Console())
         if html is not None:
@@ -176,7 +176,7 @@ def _made(
     reading: _Reading, definitions: "Definitions", asked_of: "Callable[[str], Asked]"
 ) -> "Report":
     """Read, check, decide."""
-    from analysis.gates.check import check_all
+    from analysis.checks.suite import check_all
     from analysis.report import deciding_config, origin_of
     from analysis.report import report as make
     from core.catalog import load_catalog

@@ -13,7 +13,7 @@ from cli.window import Since, Until, window
 from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:
-    from analysis.gates.values import Certificate
+    from analysis.checks.result import Certificate
 
 
 def register(app: typer.Typer) -> None:
@@ -55,8 +55,8 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a log by all gates. Ends with 1 if a gate fails, with 2 if the input is faulty."""
-    from analysis.gates.check import EXPERIMENT_GATES, LOG_GATES, check_all
-    from analysis.gates.definitions import Definitions
+    from analysis.checks.archived_configs import Definitions
+    from analysis.checks.suite import EXPERIMENT_GATES, LOG_GATES, check_all
     from events.config_snapshots import kept_beside
     from events.reader import open_log
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.statistics.contrast import Interval
-from analysis.statistics.rules import ALPHA
-from analysis.statistics.samples import Values
+from analysis.statistics.inference import ALPHA
+from analysis.statistics.sample_moments import Values
 
 REPLICATES = 2_000
 QUANTILE_REPLICATES = 500

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.statistics.samples import Sample
+from analysis.statistics.sample_moments import Sample
 
 
 @dataclass(frozen=True, slots=True)

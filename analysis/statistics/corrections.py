@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from analysis.statistics.rules import ALPHA
+from analysis.statistics.inference import ALPHA
 
 
 @dataclass(frozen=True, slots=True)

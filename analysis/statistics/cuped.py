@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.statistics.samples import Values
+from analysis.statistics.sample_moments import Values
 
 
 def adjust(arms: Sequence[Values], before: Sequence[Values]) -> list[Values]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from analysis.gates.check import check
-from analysis.gates.definitions import Definitions
-from analysis.gates.values import Certificate
+from analysis.checks.archived_configs import Definitions
+from analysis.checks.result import Certificate
+from analysis.checks.suite import check
 from audit.log_faults import Sound, Written, write
 from audit.synthetic_traffic import TrialRun
 from events.config_snapshots import kept_beside

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.statistics.contrast import Contrast
-from analysis.statistics.rules import Fixed
+from analysis.statistics.inference import Fixed
 from audit import aa_test
 from events.reader import open_log
 from tests.logs import Plan, listening, write_ours

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from analysis.gates.check import EXPERIMENT_GATES, LOG_GATES
-from analysis.gates.definitions import Definitions
-from analysis.gates.values import EXAMPLES, Verdict
+from analysis.checks.archived_configs import Definitions
+from analysis.checks.result import EXAMPLES, Verdict
+from analysis.checks.suite import EXPERIMENT_GATES, LOG_GATES
 from audit.log_faults import MUTANTS, Mutant, Sound, as_predecessor, found_by
 from tests.analysis.trial_log import failed, judged, trial_log
 

@@ -1,0 +1,148 @@
+"""Gates on who answered: the arm's own strategy, its declared fallbacks, and nobody else."""
+
+from collections import Counter
+from typing import Any
+
+from analysis.checks.archived_configs import Deciding, arms_of
+from analysis.checks.context import View
+from analysis.checks.parity import SUMS, Clustered, heterogeneity
+from analysis.checks.result import EXAMPLES, Gate, Verdict
+
+UNTOLD = (
+    "The predecessor's log does not say who answered, so an arm that was served by another one's "
+    "recommender, or silently by its fallback, looks like any other here. Only a canary can tell: "
+    "give every arm a constant recommender of its own, and compare what is played with the arm in "
+    "the log. `segue doctor` does that for a server of ours."
+)
+
+
+def served(view: View, experiment: str) -> Gate:
+    """The strategy is the arm's, who answered is declared, and the depth is its place."""
+    asks = "Was every answer given by the strategy that the arm names, or a declared fallback?"
+    if not view.ours:
+        return Gate("served", asks, Verdict.UNKNOWN, "not in the log", UNTOLD)
+    wrong: list[tuple[str, ...]] = []
+    table: Counter[tuple[str, str]] = Counter()
+    lines = faulty = 0
+    for config, text, strategy, answered_by, depth, forced, count in view.log.query(
+        """SELECT config, experiments, strategy, answered_by, depth, forced, count(*) FROM events
+        WHERE "schema" > 0 AND message = 'next' GROUP BY ALL ORDER BY ALL"""
+    ):
+        arms = arms_of(text)
+        if experiment not in arms:
+            continue
+        lines += count
+        if not forced:
+            table[arms[experiment], answered_by] += count
+        deciding = view.definitions.deciding.get(config or "")
+        if deciding is None or not _may_answer(deciding, arms, strategy, answered_by, depth):
+            faulty += count
+            wrong.append((config, text, strategy, answered_by, depth))
+    numbers: dict[str, Any] = {
+        "answers": lines,
+        "undeclared": faulty,
+        "answered_by": {
+            arm: {who: n for (a, who), n in sorted(table.items()) if a == arm}
+            for arm in sorted({arm for arm, _ in table})
+        },
+    }
+    if not faulty:
+        return Gate("served", asks, Verdict.PASSED, f"{lines:,} answers", numbers=numbers)
+    rows: list[tuple[Any, ...]] = []
+    for config, text, strategy, answered_by, depth in wrong[:EXAMPLES]:
+        rows += view.log.query(
+            """SELECT file_id, line, experiments, strategy, answered_by, depth FROM events
+            WHERE message = 'next' AND config IS NOT DISTINCT FROM ?
+                AND experiments IS NOT DISTINCT FROM ? AND strategy IS NOT DISTINCT FROM ?
+                AND answered_by IS NOT DISTINCT FROM ? AND depth IS NOT DISTINCT FROM ?
+            ORDER BY file_id, line LIMIT 3""",
+            [config, text, strategy, answered_by, depth],
+        )
+    return Gate(
+        "served", asks, Verdict.FAILED, f"{faulty:,} of {lines:,} answers by another",
+        "The arm in the log is not the arm that was served, or something answers in its name "
+        "that its config does not declare. No difference between the arms means anything.",
+        numbers, view.examples(rows, "{}: strategy {}, answered by {} at depth {}"),
+    )  # fmt: skip
+
+
+def _may_answer(
+    deciding: Deciding,
+    arms: dict[str, str],
+    strategy: str | None,
+    answered_by: str | None,
+    depth: int | None,
+) -> bool:
+    if strategy is None or depth is None or deciding.strategy_for(arms) != strategy:
+        return False
+    chain = deciding.chains.get(strategy, [])
+    return depth < len(chain) and answered_by in deciding.declared[chain[depth]]
+
+
+def fallback(view: View, experiment: str) -> Gate:
+    """Each arm answers for itself, on every process alike."""
+    asks = "Does every arm answer itself, rather than its fallback?"
+    if not view.ours:
+        return Gate("fallback", asks, Verdict.UNKNOWN, "not in the log", "See `served`.")
+    shares = {
+        arm: (answers, fallbacks / answers)
+        for arm, answers, fallbacks in view.log.query(
+            """SELECT a.arm, count(*), count(*) FILTER (WHERE e.depth > 0)
+            FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
+            WHERE a.experiment = ? AND e.message = 'next' AND NOT e.forced AND e."schema" > 0
+            GROUP BY a.arm ORDER BY a.arm""",
+            [experiment],
+        )
+    }
+    numbers: dict[str, Any] = {arm: share for arm, (_, share) in shares.items()}
+    figure = ", ".join(f"{arm} {share:.1%}" for arm, (_, share) in shares.items()) or "no answers"
+    limits = view.limits
+    dead = [arm for arm, (n, share) in shares.items() if n and share > 1 - limits.dead_share]
+    if dead:
+        return Gate(
+            "fallback", asks, Verdict.FAILED, figure,
+            f"Arm {' and '.join(dead)} hardly ever answers: what is measured is its fallback. Look "
+            "whether its list has the tracks, or the listeners, that come.",
+            numbers,
+        )  # fmt: skip
+    uneven = [arm for arm in shares if _uneven(view, experiment, arm)]
+    if uneven:
+        return Gate(
+            "fallback", asks, Verdict.FAILED, figure,
+            f"Arm {' and '.join(uneven)} falls back far more often on some processes than on "
+            "others: one of them has other data, or has lost it.",
+            numbers,
+        )  # fmt: skip
+    often = [arm for arm, (_, share) in shares.items() if share > limits.fallback_share]
+    if often:
+        return Gate(
+            "fallback", asks, Verdict.WARNING, figure,
+            f"Arm {' and '.join(often)} gives most of its answers by a fallback; an effect is the "
+            "effect of both together.",
+            numbers,
+        )  # fmt: skip
+    return Gate("fallback", asks, Verdict.PASSED, figure, numbers=numbers)
+
+
+def _uneven(view: View, experiment: str, arm: str) -> bool:
+    """Whether the share of fallbacks differs between processes beyond chance, and by much."""
+    groups = [
+        Clustered(*sums)
+        for sums in view.log.query(
+            f"""WITH own AS (
+                SELECT p.process, e."user", count(*) FILTER (WHERE e.depth > 0) AS x, count(*) AS y
+                FROM events AS e
+                INNER JOIN assignments AS a ON e.experiments = a.experiments
+                INNER JOIN processes AS p ON e.file_id = p.file_id
+                WHERE a.experiment = ? AND a.arm = ? AND e.message = 'next' AND NOT e.forced
+                    AND e."schema" > 0
+                GROUP BY p.process, e."user")
+            SELECT process, {SUMS}
+            FROM own GROUP BY process HAVING count(*) >= 30 ORDER BY process""",  # noqa: S608
+            [experiment, arm],
+        )
+    ]
+    if len(groups) < 2:
+        return False
+    ratios = [group.ratio for group in groups]
+    return max(ratios) - min(ratios) > 0.2 and heterogeneity(groups) < view.limits.alarm_p

@@ -1,0 +1,91 @@
+"""The predecessor's experiments: its log names arms, but not how many there were, nor their order.
+
+Its arm is murmur3_32(listener, seed = murmur3_32(experiment)) modulo the number of arms, so a log
+in which each residue has one arm tells both.
+"""
+
+from collections import defaultdict
+from typing import Any
+
+from analysis.checks.archived_configs import botify_experiment
+from analysis.checks.context import View
+from core.allocation import Allocation
+
+MOST_ARMS = 16
+"""Up to how many arms are tried."""
+
+
+def numbered_arms(view: View, experiment: str) -> tuple[tuple[str, ...], str] | None:
+    """The arms of an experiment in the order of their numbers, and how that is known.
+
+    None where the log has no line of the predecessor's with this experiment.
+    """
+    if experiment not in view.numbered:
+        view.numbered[experiment] = _found_out(view, experiment)
+    return view.numbered[experiment]
+
+
+def _found_out(view: View, experiment: str) -> tuple[tuple[str, ...], str] | None:
+    given = view.definitions.botify.get(experiment)
+    if given is not None:
+        return given, f"Arms in the order given: {', '.join(given)}."
+    rows = view.log.query(
+        """SELECT DISTINCT e."user", a.arm FROM events AS e
+        INNER JOIN assignments AS a ON e.experiments = a.experiments
+        WHERE e."schema" = 0 AND a.experiment = ?""",
+        [experiment],
+    )
+    if not rows:
+        return None
+    seen = sorted({arm for _, arm in rows}, key=_botify_order)
+    named = _as_numbered(seen)
+    if named is not None and _agreement(experiment, named, rows) == len(rows):
+        return named, (
+            f"The arms were taken to be {', '.join(named)} in this order, as the predecessor "
+            f"numbers them; by chance one listener in {len(named)} would agree, here all "
+            f"{len(rows):,} do."
+        )
+    for ways in range(2, MOST_ARMS + 1):
+        order = _read_off(experiment, ways, rows)
+        if order is not None:
+            return order, (
+                f"The log agrees with the predecessor's hash over {ways} arms if they stand in "
+                f"the order {', '.join(order)}. That order was read off the log itself, so arms "
+                "with swapped names would not be noticed: give it with --botify-arms."
+            )
+    return named or tuple(seen), (
+        f"No order of 2 to {MOST_ARMS} arms makes the predecessor's hash of the name "
+        f"'{experiment}' agree with the log."
+    )
+
+
+def _botify_order(arm: str) -> tuple[int, str]:
+    if arm == "C":
+        return 0, arm
+    return (int(arm[1:]) if arm[:1] == "T" and arm[1:].isdigit() else MOST_ARMS + 1), arm
+
+
+def _as_numbered(seen: list[str]) -> tuple[str, ...] | None:
+    """C, T1, T2 ... up to the highest number seen; None where arms have other names."""
+    highest = max(_botify_order(arm)[0] for arm in seen)
+    if highest > MOST_ARMS:
+        return None
+    return ("C", *(f"T{number}" for number in range(1, max(highest, 1) + 1)))
+
+
+def _agreement(experiment: str, arms: tuple[str, ...], rows: list[tuple[Any, ...]]) -> int:
+    allocation = Allocation([botify_experiment(experiment, arms)])
+    return sum(allocation.assign(user).arms[experiment] == arm for user, arm in rows)
+
+
+def _read_off(experiment: str, ways: int, rows: list[tuple[Any, ...]]) -> tuple[str, ...] | None:
+    """The arm of each residue modulo `ways`, if every residue has just one and not all the same."""
+    places = tuple(str(place) for place in range(ways))
+    allocation = Allocation([botify_experiment(experiment, places)])
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for user, arm in rows:
+        found[allocation.assign(user).arms[experiment]].add(arm)
+    if len(found) < ways or any(len(arms) > 1 for arms in found.values()):
+        return None
+    order = tuple(next(iter(found[place])) for place in places)
+    return order if len(set(order)) == ways else None

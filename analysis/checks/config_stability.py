@@ -1,0 +1,90 @@
+"""The gate on what was served: an experiment is one treatment from its first event to its last."""
+
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from analysis.checks.context import View
+from analysis.checks.result import Example, Gate, Verdict
+
+UNTOLD = "The predecessor's log does not say what was running; its author has to know."
+
+
+def config(view: View, experiment: str) -> Gate:
+    """Every config that decided is known, and all of them give the same treatment."""
+    asks = "Was it the same experiment all the time?"
+    if not view.ours:
+        return Gate("config", asks, Verdict.UNKNOWN, "not in the log", UNTOLD)
+    rows = view.log.query(
+        """SELECT e.config, count(*), min(e.at_ms), max(e.at_ms)
+        FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
+        WHERE a.experiment = ? AND e."schema" > 0
+        GROUP BY e.config ORDER BY min(e.at_ms), e.config""",
+        [experiment],
+    )
+    deciding = view.definitions.deciding
+    treatments: list[tuple[dict[str, Any], list[str]]] = []
+    unknown = []
+    for digest, *_ in rows:
+        known = deciding.get(digest or "")
+        if known is None or experiment not in known.experiments:
+            unknown.append(str(digest))
+        else:
+            treatment = known.treatment(experiment)
+            same = next((digests for each, digests in treatments if each == treatment), None)
+            if same is None:
+                treatments.append((treatment, [digest]))
+            else:
+                same.append(digest)
+    examples = tuple(
+        Example(str(digest), f"{count:,} events, {_at(first)} to {_at(last)}")
+        for digest, count, first, last in rows[:10]
+    )
+    numbers = {
+        "configs": [row[0] for row in rows],
+        "treatments": [digests for _, digests in treatments],
+    }
+    if unknown:
+        return Gate(
+            "config", asks, Verdict.FAILED,
+            f"{len(unknown)} of {len(rows)} configs unknown",
+            f"Nothing is known of config {', '.join(unknown)}, so nothing can be proved of what it "
+            "decided. The server keeps a copy of each config in the folder `configs` beside its "
+            "log: put it beside these logs.",
+            numbers, examples,
+        )  # fmt: skip
+    if len(treatments) > 1:
+        return Gate(
+            "config", asks, Verdict.FAILED, f"{len(treatments)} different treatments",
+            f"What its listeners are treated with was changed while it ran: "
+            f"{_changes([treatment for treatment, _ in treatments])}. Before and after are two "
+            "experiments. Look at the time of one at once (--since, --until).",
+            numbers, examples,
+        )  # fmt: skip
+    if len(rows) < 2:
+        return Gate("config", asks, Verdict.PASSED, "1 config", numbers=numbers)
+    traffic = [deciding[digest].experiments[experiment].traffic for digest, *_ in rows]
+    says = (
+        f"Traffic went {' -> '.join(f'{share:g}' for share in traffic)}; whoever entered stayed."
+        if len(set(traffic)) > 1
+        else "What changed did not touch this experiment."
+    )
+    return Gate(
+        "config", asks, Verdict.PASSED, f"{len(rows)} configs, one treatment", says, numbers
+    )
+
+
+def _changes(treatments: list[dict[str, Any]]) -> str:
+    """What differs between one treatment and the next, a few words each."""
+    told: list[str] = []
+    for before, after in pairwise(treatments):
+        for key in sorted({*before, *after}):
+            was, now = before.get(key), after.get(key)
+            if was != now:
+                short = all(isinstance(value, int | float | str) for value in (was, now))
+                told.append(f"{key} ({was} -> {now})" if short else key)
+    return ", ".join(dict.fromkeys(told))
+
+
+def _at(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,210 @@
+"""Gates on the lines themselves: readable, once each, none missing, in an order that is known."""
+
+from typing import Any
+
+from analysis.checks.context import View
+from analysis.checks.result import Example, Gate, Verdict
+
+REPEATED = ("repeated line", "repeated decision")
+COPIED = "copy of another file"
+HARMLESS = (*REPEATED, COPIED, "blank line")
+
+
+def readable(view: View) -> Gate:
+    """Every line is an event."""
+    asks = "Can every line be read?"
+    total = view.log.one("SELECT coalesce(sum(lines), 0) FROM files")
+    found = _dropped(view, [])
+    lost = sum(lines for _, lines, _ in found)
+    numbers = {"lines": int(total), "lost": {reason: lines for reason, lines, _ in found}}
+    if not lost:
+        return Gate("lines", asks, Verdict.PASSED, f"{total:,} lines", numbers=numbers)
+    examples = tuple(Example(place, reason) for reason, _, places in found for place in places)
+    reasons = ", ".join(f"{reason} {lines:,}" for reason, lines, _ in found)
+    return Gate(
+        "lines", asks, Verdict.FAILED, f"{lost:,} of {total:,} lines lost: {reasons}",
+        "What these lines told is missing. Torn lines come from two processes that write to one "
+        "file, from a full disk, or from a copy made while the file grew.",
+        numbers, examples[:10],
+    )  # fmt: skip
+
+
+def duplicates(view: View) -> Gate:
+    """Every event is there once; repeated ones were left out by the reader."""
+    asks = "Is every event there once?"
+    found = _dropped(view, list(HARMLESS))
+    repeated = sum(lines for reason, lines, _ in found if reason in REPEATED)
+    copied = sum(lines for reason, lines, _ in found if reason == COPIED)
+    numbers = {"repeated": repeated, "in_copied_files": copied}
+    examples = tuple(
+        Example(place, reason)
+        for reason, _, places in found
+        if reason != "blank line"
+        for place in places
+    )
+    if repeated:
+        return Gate(
+            "duplicates", asks, Verdict.FAILED, f"{repeated:,} lines repeated",
+            "The repeated lines were left out, so nothing was counted twice here. But whatever "
+            "repeats lines may lose them too: look how the files were collected.",
+            numbers, examples[:10],
+        )  # fmt: skip
+    if copied:
+        return Gate(
+            "duplicates", asks, Verdict.WARNING, f"{copied:,} lines in copies of files",
+            "A whole file is there twice; one of the two was left out.", numbers, examples[:10],
+        )  # fmt: skip
+    return Gate("duplicates", asks, Verdict.PASSED, "none repeated", numbers=numbers)
+
+
+def forced(view: View, experiment: str) -> Gate:
+    """Forced arms are for testing; no analysis counts them."""
+    asks = "Are arms that testers forced few?"
+    total, by_testers = view.log.query(
+        "SELECT count(*), count(*) FILTER (WHERE forced) FROM exposures WHERE experiment = ?",
+        [experiment],
+    )[0]
+    share = by_testers / total if total else 0.0
+    numbers = {"events": total, "forced": by_testers}
+    figure = f"{by_testers:,} of {total:,} events ({share:.2%})"
+    if share > view.limits.forced_share:
+        return Gate(
+            "forced", asks, Verdict.WARNING, figure,
+            "They are left out of every analysis, with the listeners they belong to. So many "
+            "look like a forgotten `forced:` in the config.",
+            numbers,
+        )  # fmt: skip
+    return Gate("forced", asks, Verdict.PASSED, figure, numbers=numbers)
+
+
+def clock(view: View) -> Gate:
+    """The order of a listener's events is known: by turn, or by a clock without ties."""
+    asks = "Is the order of every listener's events known?"
+    numbers: dict[str, Any] = {}
+    says = []
+    verdict = Verdict.PASSED
+    examples: tuple[Example, ...] = ()
+    figure = "ordered by turn"
+    if view.ours:
+        backwards = view.log.query(
+            """SELECT file_id, line, "user", turn, before_ms - at_ms AS by_ms FROM (
+                SELECT *, lag(at_ms) OVER (PARTITION BY "user", session ORDER BY turn) AS before_ms
+                FROM events WHERE "schema" > 0)
+            WHERE at_ms < before_ms ORDER BY file_id, line LIMIT 1001"""
+        )
+        numbers["backwards"] = len(backwards)
+        if backwards:
+            verdict = Verdict.WARNING
+            figure = f"{len(backwards):,} times backwards" + (
+                " at least" if len(backwards) > 1000 else ""
+            )
+            says.append(
+                "The clock went back between two turns of a listener. The turns still order them, "
+                "but days and silences are reckoned by that clock."
+            )
+            examples = view.examples(backwards, "listener {}, turn {}: {} ms back")
+    if view.botify:
+        ties, unclear, rows = _ties(view)
+        numbers |= {"ties": ties, "unclear": unclear}
+        figure = f"{ties:,} ties" if not view.ours else f"{figure}; {ties:,} ties"
+        if unclear:
+            verdict = Verdict.FAILED
+            says.append(
+                f"{ties:,} events of the predecessor stand in the same millisecond as another "
+                f"one of their listener, and for {unclear:,} of them no order makes each listen "
+                "the track that was recommended before. A session that is cut at the wrong place "
+                "loses listening. Log a turn number."
+            )
+            examples = view.examples(rows, "listener {} at {} ms: {} events")
+        elif ties and verdict is Verdict.PASSED:
+            verdict = Verdict.WARNING
+            says.append("Some events share a millisecond; their order was found all the same.")
+    return Gate("clock", asks, verdict, figure, " ".join(says), numbers, examples)
+
+
+def played(view: View) -> Gate:
+    """A listen is of the track that was recommended just before, in the predecessor's logs.
+
+    Its only client, the simulator, plays what it is told; so a listen of another track shows
+    that the lines between are missing, or stand in the wrong order.
+    """
+    asks = "Was each track that was heard the one recommended before?"
+    if not view.botify:
+        return Gate("played", asks, Verdict.PASSED, "not asked: turns tell more")
+    total, broken, misplaced = view.log.query(
+        f"""SELECT count(*), count(*) FILTER (WHERE broken),
+            count(*) FILTER (WHERE broken AND ("user", track) IN (
+                SELECT "user", recommendation FROM events WHERE "schema" = 0))
+        FROM ({_FOLLOWED})"""  # noqa: S608
+    )[0]
+    share = broken / total if total else 0.0
+    numbers = {"followed": total, "broken": broken, "misplaced": misplaced}
+    if not broken:
+        return Gate("played", asks, Verdict.PASSED, f"{total:,} listens", numbers=numbers)
+    rows = view.log.query(
+        f"""SELECT file_id, line, "user", told, track FROM ({_FOLLOWED})
+        WHERE broken ORDER BY file_id, line LIMIT 10"""  # noqa: S608
+    )
+    examples = view.examples(rows, "listener {} was recommended {} and next heard {}")
+    figure = f"{broken:,} of {total:,} listens ({share:.1%}) are of another track"
+    if misplaced > broken / 2:
+        says = (
+            f"The simulator plays what it is told, and {misplaced:,} of these tracks were "
+            "recommended to the same listener at another moment: the lines are there, but in the "
+            "wrong order. Servers' clocks differ by more than the time between two requests, or "
+            "two simulators play the same listener at once."
+        )
+    else:
+        says = (
+            f"The simulator plays what it is told, so the line that recommended the track is "
+            f"missing: about {share:.0%} of all lines are not in these files. That is what it "
+            "looks like when servers or workers are left out in collecting, or when two workers "
+            "of one server rotate one file. Listening added up from this log is too short."
+        )
+    bad = share > view.limits.broken_share
+    verdict = Verdict.FAILED if bad else Verdict.WARNING
+    return Gate("played", asks, verdict, figure, says, numbers, examples)
+
+
+_FOLLOWED = """
+SELECT file_id, line, "user", track, told, told IS DISTINCT FROM track AS broken FROM (
+    SELECT
+        file_id, line, "user", track,
+        lag(recommendation) OVER story AS told,
+        lag(message) OVER story AS before
+    FROM events WHERE "schema" = 0
+    WINDOW story AS (PARTITION BY "user", session ORDER BY turn))
+WHERE before = 'next'
+"""
+
+
+def _ties(view: View) -> tuple[int, int, list[tuple[Any, ...]]]:
+    """Events in a shared millisecond, those of them whose order is unclear, and examples."""
+    ties = view.log.one(
+        """SELECT coalesce(sum(events), 0) FROM (
+            SELECT count(*) AS events FROM events WHERE "schema" = 0
+            GROUP BY "user", at_ms HAVING count(*) > 1)"""
+    )
+    rows = view.log.query(
+        f"""WITH tied AS (
+            SELECT "user", at_ms, count(*) AS events FROM events WHERE "schema" = 0
+            GROUP BY "user", at_ms HAVING count(*) > 1)
+        SELECT b.file_id, b.line, t."user", t.at_ms, t.events
+        FROM ({_FOLLOWED}) AS b
+        INNER JOIN events AS e ON b.file_id = e.file_id AND b.line = e.line
+        INNER JOIN tied AS t ON e."user" = t."user" AND e.at_ms = t.at_ms
+        WHERE b.broken ORDER BY b.file_id, b.line"""  # noqa: S608
+    )
+    return int(ties), len(rows), rows
+
+
+def _dropped(view: View, kinds: list[str]) -> list[tuple[str, int, list[str]]]:
+    """(reason, lines, places) of dropped lines: those of these kinds, or all but the harmless."""
+    wanted = "reason IN (SELECT unnest($1))" if kinds else "reason NOT IN (SELECT unnest($1))"
+    return [
+        (reason, lines, list(places))
+        for reason, lines, places in view.log.query(
+            f"SELECT reason, lines, examples FROM dropped WHERE {wanted} ORDER BY reason",  # noqa: S608
+            [kinds or list(HARMLESS)],
+        )
+    ]

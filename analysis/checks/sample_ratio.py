@@ -1,0 +1,224 @@
+"""Gates on the sample ratio: did the arms get the listeners that they were promised?"""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from analysis.checks.archived_configs import botify_experiment
+from analysis.checks.botify_arms import numbered_arms
+from analysis.checks.context import View
+from analysis.checks.result import EXAMPLES, Gate, Verdict
+from analysis.statistics.sample_ratio import (
+    detectable_loss,
+    sample_ratio_p,
+    sequential_sample_ratio_p,
+)
+from core.allocation import Allocation, Experiment
+
+LOOKS = 2000
+"""At how many points in time the sequential ratio is looked at."""
+CONCENTRATIONS = (10, 1_000, 100_000)
+"""How near the promised shares the true ones are expected, as a count of listeners."""
+ADVICE = (
+    "Listeners of an arm are missing, or too many: events are lost, logged late, or logged under "
+    "another arm, and those who are missing are not like the rest."
+)
+
+
+def sample_ratio(view: View, experiment: str) -> Gate:
+    """Listeners by arm, against the weights of the config."""
+    asks = "Has every arm the listeners that it was promised?"
+    arms, weights = _promised(view, experiment)
+    seen = Counter(
+        dict(
+            view.log.query(
+                "SELECT arm, count(*) FROM first_seen WHERE experiment = ? GROUP BY arm",
+                [experiment],
+            )
+        )
+    )
+    if not arms:
+        return Gate("sample-ratio", asks, Verdict.UNKNOWN, _listed(seen), _UNTOLD)
+    for arm in sorted(set(seen) - set(arms)):
+        arms, weights = (*arms, arm), (*weights, 0.0)
+    counts = [seen[arm] for arm in arms]
+    p = sample_ratio_p(counts, weights)
+    loss = detectable_loss(sum(counts), weights)
+    numbers: dict[str, Any] = {
+        "listeners": dict(zip(arms, counts, strict=True)),
+        "weights": dict(zip(arms, weights, strict=True)),
+        "p": p,
+        "detectable_loss": loss,
+    }
+    figure = f"{_listed(dict(zip(arms, counts, strict=True)))}; p = {p:.3g}"
+    if p < view.limits.alarm_p:
+        return Gate("sample-ratio", asks, Verdict.FAILED, figure, ADVICE, numbers)
+    says = (
+        f"An arm that lost less than {loss:.0%} of its listeners would not be noticed."
+        if loss is not None
+        else "Too few listeners to notice even the loss of a whole arm."
+    )
+    return Gate("sample-ratio", asks, Verdict.PASSED, figure, says, numbers)
+
+
+def watched_ratio(view: View, experiment: str) -> Gate:
+    """The same over time, with a p-value that holds however often one looks."""
+    asks = "Has it been so at every moment?"
+    arms, weights = _promised(view, experiment)
+    arms_, weights_ = _with_share(arms, weights)
+    if len(arms_) < 2:
+        return Gate("sample-ratio-watched", asks, Verdict.UNKNOWN, "", _UNTOLD)
+    listeners = view.log.one("SELECT count(*) FROM first_seen WHERE experiment = ?", [experiment])
+    size = max(1, listeners // LOOKS)
+    rows = view.log.query(
+        """SELECT look, arm, count(*) FROM (
+            SELECT arm, (row_number() OVER (ORDER BY first_ms, "user") - 1) // $2 AS look
+            FROM first_seen WHERE experiment = $1)
+        GROUP BY look, arm ORDER BY look""",
+        [experiment, size],
+    )
+    # A large departure of few listeners and a small one of many are looked for by different
+    # concentrations; Bonferroni pays for trying them all.
+    p = min(
+        1.0,
+        len(CONCENTRATIONS)
+        * min(
+            sequential_sample_ratio_p(_batches(rows, arms_), weights_, concentration)
+            for concentration in CONCENTRATIONS
+        ),
+    )
+    figure = f"smallest p at any time {p:.3g}"
+    numbers = {"p": p, "looks": -(-listeners // size) if listeners else 0}
+    if p < view.limits.alarm_p:
+        return Gate("sample-ratio-watched", asks, Verdict.FAILED, figure, ADVICE, numbers)
+    return Gate("sample-ratio-watched", asks, Verdict.PASSED, figure, numbers=numbers)
+
+
+def ratio_by_part(view: View, experiment: str) -> Gate:
+    """By the day and by the process on which a listener first came, corrected for their number."""
+    asks = "Is it so on every day and on every process?"
+    arms, weights = _with_share(*_promised(view, experiment))
+    if len(arms) < 2:
+        return Gate("sample-ratio-by-part", asks, Verdict.UNKNOWN, "", _UNTOLD)
+    parts: dict[str, Counter[str]] = {}
+    for part, arm, count in view.log.query(
+        """SELECT 'day ' || strftime(make_timestamp(first_ms * 1000), '%Y-%m-%d') AS part, arm,
+            count(*) FROM first_seen WHERE experiment = $1 GROUP BY part, arm
+        UNION ALL
+        SELECT 'process ' || p.process AS part, f.arm, count(*)
+        FROM first_seen AS f INNER JOIN processes AS p ON f.file_id = p.file_id
+        WHERE f.experiment = $1 GROUP BY part, f.arm ORDER BY ALL""",
+        [experiment],
+    ):
+        parts.setdefault(part, Counter())[arm] = count
+    smallest = min(weights) / sum(weights)
+    tested = {
+        part: sample_ratio_p([seen[arm] for arm in arms], weights)
+        for part, seen in parts.items()
+        if seen.total() * smallest >= 5  # below that the chi-square is no chi-square
+    }
+    alarms = {part: p for part, p in tested.items() if p * len(tested) < view.limits.alarm_p}
+    numbers = {"parts": len(parts), "tested": len(tested), "alarms": alarms}
+    if alarms:
+        worst = sorted(alarms, key=lambda part: alarms[part])[:EXAMPLES]
+        named = "; ".join(
+            f"{part}: {_listed(parts[part])}, p = {alarms[part]:.3g}" for part in worst
+        )
+        return Gate(
+            "sample-ratio-by-part", asks, Verdict.FAILED,
+            f"{len(alarms)} of {len(tested)} parts off", f"{named}. {ADVICE}", numbers,
+        )  # fmt: skip
+    figure = f"{len(tested)} parts tested"
+    return Gate("sample-ratio-by-part", asks, Verdict.PASSED, figure, numbers=numbers)
+
+
+def population(view: View, experiment: str, listeners: Iterable[str]) -> Gate:
+    """Against the hash's own counts over all listeners that there are.
+
+    Sharper than the weights: the hash gave each arm a number of listeners that is known exactly,
+    and only who did not come is left to chance.
+    """
+    asks = "Did as many of each arm's own listeners come?"
+    definition = _definition(view, experiment)
+    if definition is None:
+        return Gate("population", asks, Verdict.UNKNOWN, "", _UNTOLD)
+    allocation = Allocation([definition])
+    expected: Counter[str] = Counter()
+    for listener in listeners:
+        arm = allocation.assign(listener).arms.get(experiment)
+        if arm is not None:
+            expected[arm] += 1
+    came = Counter(
+        dict(
+            view.log.query(
+                "SELECT arm, count(*) FROM first_seen WHERE experiment = ? GROUP BY arm",
+                [experiment],
+            )
+        )
+    )
+    names = sorted(set(expected) | set(came))
+    p = _lost_alike([came[arm] for arm in names], [expected[arm] for arm in names])
+    numbers = {"expected": dict(expected), "came": dict(came), "p": p}
+    figure = ", ".join(f"{arm} {came[arm]:,} of {expected[arm]:,}" for arm in names)
+    if p < view.limits.alarm_p:
+        return Gate("population", asks, Verdict.FAILED, f"{figure}; p = {p:.3g}", ADVICE, numbers)
+    return Gate("population", asks, Verdict.PASSED, f"{figure}; p = {p:.3g}", numbers=numbers)
+
+
+_UNTOLD = "Nothing is known of the weights: there is no copy of the config that decided."
+
+
+def _definition(view: View, experiment: str) -> Experiment | None:
+    """The definition under which most listeners came; for the predecessor, equal shares."""
+    rows = view.log.query(
+        "SELECT config, count(*) FROM first_seen WHERE experiment = ? GROUP BY config "
+        "ORDER BY 2 DESC, 1",
+        [experiment],
+    )
+    for digest, _ in rows:
+        if digest is None and (numbered := numbered_arms(view, experiment)) is not None:
+            return botify_experiment(experiment, numbered[0])
+        found = view.definitions.experiment(experiment, digest)
+        if found is not None:
+            return found
+    return None
+
+
+def _promised(view: View, experiment: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    definition = _definition(view, experiment)
+    if definition is None:
+        return (), ()
+    return (
+        tuple(arm.name for arm in definition.arms),
+        tuple(arm.weight for arm in definition.arms),
+    )
+
+
+def _with_share(
+    arms: Sequence[str], weights: Sequence[float]
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    kept = [(arm, weight) for arm, weight in zip(arms, weights, strict=True) if weight]
+    return tuple(arm for arm, _ in kept), tuple(weight for _, weight in kept)
+
+
+def _batches(rows: Iterable[tuple[Any, ...]], arms: Sequence[str]) -> Iterable[list[int]]:
+    for _, look in itertools.groupby(rows, key=lambda row: row[0]):
+        counts = {arm: count for _, arm, count in look}
+        yield [counts.get(arm, 0) for arm in arms]
+
+
+def _listed(counts: dict[str, int] | Counter[str]) -> str:
+    return " : ".join(f"{arm} {count:,}" for arm, count in sorted(counts.items()))
+
+
+def _lost_alike(came: Sequence[int], expected: Sequence[int]) -> float:
+    """Chi-square of coming or not by arm; 0.0 where more came than there are."""
+    if any(seen > there for seen, there in zip(came, expected, strict=True)):
+        return 0.0
+    if sum(came) == sum(expected) or not sum(came):
+        return 1.0
+    from scipy import stats
+
+    table = [came, [there - seen for seen, there in zip(came, expected, strict=True)]]
+    return float(stats.chi2_contingency(table, correction=False).pvalue)

@@ -1,0 +1,104 @@
+"""All gates of a log, in the order in which they are best read."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+
+from analysis.checks.answered_by import fallback, served
+from analysis.checks.archived_configs import Definitions
+from analysis.checks.assignment import assignment, one_arm
+from analysis.checks.config_stability import config
+from analysis.checks.context import Limits, View
+from analysis.checks.log_integrity import clock, duplicates, forced, played, readable
+from analysis.checks.parity import events_per_listener, latency, outcomes, unfinished
+from analysis.checks.result import Certificate, Gate, Verdict
+from analysis.checks.sample_ratio import population, ratio_by_part, sample_ratio, watched_ratio
+from analysis.checks.turn_continuity import state, turns
+from core.progress import SILENT, Progress
+from events.reader import Log
+
+LOG_GATES: Mapping[str, Callable[[View], Gate]] = {
+    "lines": readable,
+    "duplicates": duplicates,
+    "turns": turns,
+    "state": state,
+    "clock": clock,
+    "played": played,
+}
+"""Gates on the whole log, whatever experiment runs."""
+
+EXPERIMENT_GATES: Mapping[str, Callable[[View, str], Gate]] = {
+    "config": config,
+    "assignment": assignment,
+    "served": served,
+    "fallback": fallback,
+    "one-arm": one_arm,
+    "sample-ratio": sample_ratio,
+    "sample-ratio-watched": watched_ratio,
+    "sample-ratio-by-part": ratio_by_part,
+    "unfinished": unfinished,
+    "outcomes": outcomes,
+    "events-per-listener": events_per_listener,
+    "forced": forced,
+    "latency": latency,
+}
+"""Gates on one experiment; `population` joins them where all listeners are known."""
+
+
+def check(
+    log: Log,
+    definitions: Definitions,
+    experiment: str,
+    limits: Limits | None = None,
+    tolerated: Collection[str] = (),
+) -> Certificate:
+    """The certificate of one experiment; see `check_all`."""
+    (certificate,) = check_all(log, definitions, [experiment], limits, tolerated)
+    return certificate
+
+
+def check_all(
+    log: Log,
+    definitions: Definitions,
+    experiments: Iterable[str] | None = None,
+    limits: Limits | None = None,
+    tolerated: Collection[str] = (),
+    listeners: Collection[str] | None = None,
+    progress: Progress | None = None,
+) -> list[Certificate]:
+    """One certificate for each experiment; a single one without name when the log has none.
+
+    Args:
+        log: A log that was read whole: a window cuts stories and looks like missing events.
+        definitions: What should have happened.
+        experiments: Which ones; all of the log by default.
+        limits: Where alarms begin.
+        tolerated: Names of gates whose failure the caller has looked into; it becomes a warning
+            that says so.
+        listeners: All listeners that there are, if they are known.
+        progress: Who is told how far the checking is.
+    """
+    names = list(log.experiments() if experiments is None else experiments)
+    progress = progress or SILENT
+    progress.start("checking", len(LOG_GATES) + len(names) * len(EXPERIMENT_GATES))
+    view = View.of(log, definitions, limits)
+
+    def done(gate: Gate) -> Gate:
+        progress.advance()
+        if gate.verdict is Verdict.FAILED and gate.name in tolerated:
+            return replace(
+                gate,
+                verdict=Verdict.WARNING,
+                says=f"Failed, and tolerated by who asked. {gate.says}",
+            )
+        return gate
+
+    whole = [done(gate(view)) for gate in LOG_GATES.values()]
+    if not names:
+        return [Certificate(None, tuple(whole))]
+    certificates = []
+    for name in names:
+        own = [done(gate(view, name)) for gate in EXPERIMENT_GATES.values()]
+        if listeners is not None:
+            own.append(done(population(view, name, listeners)))
+        certificates.append(Certificate(name, (*whole, *own)))
+    return certificates

@@ -1,0 +1,156 @@
+"""The arms of an experiment: who they are, how many came, what they were answered with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy import special
+
+from analysis.effects.listener_table import Listeners, sql
+from analysis.effects.metrics import LATENCY_P99
+from analysis.effects.results import ArmSummary, Effect
+from analysis.statistics.bootstrap import lift_of_replicates, quantile_interval
+from analysis.statistics.contrast import Interval
+from analysis.statistics.sample_moments import Values
+from core.allocation import Experiment
+
+KNOWN_TRACKS = 0.9
+"""Share of the recommended tracks that a catalog must have before anything is counted by it."""
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+
+
+def in_order(seen: Sequence[str], definition: Experiment | None) -> list[str]:
+    """Arms as config has them; without a config, C first and the others by name."""
+    if definition is None:
+        return sorted(seen, key=lambda arm: (arm != "C", arm))
+    known = [arm.name for arm in definition.arms]
+    return [*known, *sorted(set(seen) - set(known))]
+
+
+def summaries(
+    listeners: Listeners, definition: Experiment | None, answers_known: bool
+) -> tuple[ArmSummary, ...]:
+    """The allocation table; leaves the temporary table `answers` for whoever measures answers."""
+    log = listeners.log
+    log.con.execute(sql("answers"), {"experiment": listeners.experiment})
+    quantiles = dict(
+        log.query(
+            f"SELECT arm, quantile_cont(latency_ms, {list(QUANTILES.values())}) "  # noqa: S608
+            "FROM answers WHERE latency_ms IS NOT NULL GROUP BY arm"
+        )
+    )
+    rows = {
+        arm: counts
+        for arm, *counts in log.query(
+            "SELECT arm, sum(sessions), sum(open_sessions), sum(recommendations), sum(fallbacks) "
+            "FROM listener_table GROUP BY arm"
+        )
+    }
+    answers = dict(log.query("SELECT arm, count(*) FROM answers GROUP BY arm"))
+    covered = coverages(listeners)
+    tracks = catalog_size(listeners)
+    weights = {arm.name: arm.weight for arm in definition.arms} if definition else {}
+    strategies = {arm.name: arm.strategy for arm in definition.arms} if definition else {}
+    found = []
+    for arm in listeners.arms:
+        sessions, still_open, ended_answers, fallbacks = rows.get(arm, (0, 0, 0, 0))
+        count = len(listeners.arm_of[arm])
+        found.append(
+            ArmSummary(
+                name=arm,
+                strategy=strategies.get(arm),
+                weight=weights.get(arm, 0.0) / sum(weights.values()) if weights else None,
+                listeners=count,
+                share=count / listeners.count if listeners.count else 0.0,
+                sessions=int(sessions),
+                open_sessions=int(still_open),
+                answers=answers.get(arm, 0),
+                fallbacks=fallbacks / ended_answers if answers_known and ended_answers else None,
+                latency_ms=dict(zip(QUANTILES, quantiles.get(arm, ()), strict=False)),
+                coverage=covered.get(arm, 0.0),
+                catalog_share=covered.get(arm, 0.0) / tracks if tracks else None,
+            )
+        )
+    return tuple(found)
+
+
+def catalog_size(listeners: Listeners) -> int:
+    """Tracks of the catalog; 0 where there is none, or it is another log's; needs `answers`."""
+    known = listeners.log.one(
+        "SELECT coalesce(avg(CASE WHEN c.track IS NULL THEN 0 ELSE 1 END), 0) FROM "
+        "(SELECT DISTINCT recommendation FROM answers) AS a "
+        "LEFT JOIN catalog AS c ON a.recommendation = c.track"
+    )
+    return int(listeners.log.one("SELECT count(*) FROM catalog")) if known >= KNOWN_TRACKS else 0
+
+
+def coverages(listeners: Listeners) -> Mapping[str, float]:
+    """Different tracks that each arm recommended, at as many answers as the smallest arm gave.
+
+    Expected number in a draw without putting back (Hurlbert, "The Nonconcept of Species Diversity",
+    Ecology 1971): an arm with more listeners would otherwise reach more tracks for that alone.
+    """
+    counts: dict[str, Values] = {}
+    for arm in listeners.arms:
+        found = listeners.log.con.execute(
+            "SELECT count(*) AS it FROM answers WHERE arm = ? GROUP BY recommendation ORDER BY it",
+            [arm],
+        ).fetchnumpy()["it"]
+        if len(found):
+            counts[arm] = np.asarray(found, dtype=np.float64)
+    if not counts:
+        return {}
+    draws = min(float(arm.sum()) for arm in counts.values())
+
+    def log_ways(of: Values | float) -> Values:
+        """Logarithm of the ways to choose `draws` of `of`."""
+        return np.asarray(
+            special.gammaln(np.add(of, 1))
+            - special.gammaln(draws + 1)
+            - special.gammaln(np.subtract(of, draws) + 1)
+        )
+
+    result = {}
+    for arm, tracks in counts.items():
+        without = tracks.sum() - tracks
+        possible = without >= draws
+        missed = np.exp(log_ways(without[possible]) - log_ways(float(tracks.sum())))
+        result[arm] = len(tracks) - float(missed.sum())
+    return result
+
+
+def latency_p99(
+    listeners: Listeners, pairs: Sequence[tuple[str, str]], seed: int
+) -> tuple[Effect, ...]:
+    """The p99 latency of each pair of arms, with a bootstrap over listeners; needs `answers`."""
+    drawn: dict[str, tuple[Interval, Values] | None] = {}
+    sizes: dict[str, int] = {}
+    for place, arm in enumerate(listeners.arms):
+        found = listeners.log.con.execute(
+            "SELECT listener, latency_ms FROM answers WHERE arm = ? AND latency_ms IS NOT NULL",
+            [arm],
+        ).fetchnumpy()
+        whose = np.asarray(found["listener"], dtype=np.int64)
+        sizes[arm] = len(np.unique(whose))
+        values = np.asarray(found["latency_ms"], dtype=np.float64)
+        drawn[arm] = quantile_interval(whose, values, 0.99, seed + place)
+    effects = []
+    for control, treatment in pairs:
+        before, after = drawn[control], drawn[treatment]
+        effect = Effect(
+            LATENCY_P99,
+            control,
+            treatment,
+            sizes[control],
+            sizes[treatment],
+            before[0].estimate if before else None,
+            after[0].estimate if after else None,
+            method="bootstrap over listeners",
+        )
+        lift = lift_of_replicates(before, after) if before and after else None
+        if before and after and lift:
+            low, high = np.quantile(after[1] - before[1], [0.025, 0.975])
+            difference = Interval(after[0].estimate - before[0].estimate, float(low), float(high))
+            effect = replace(effect, lift=lift, difference=difference, claim=lift.direction)
+        effects.append(effect)
+    return tuple(effects)

@@ -1,0 +1,48 @@
+"""Data of the page's charts that is no effect: arrivals by arm, and how long sessions were."""
+
+import math
+
+from analysis.effects.listener_table import Listeners, sql
+from analysis.effects.over_time import stretches_of
+from analysis.effects.results import Pictures
+
+CLASSES = 30
+
+
+def pictures(listeners: Listeners, window: tuple[int, int]) -> Pictures:
+    """Arrivals over time, and session times in classes up to the 99th percentile of all."""
+    log = listeners.log
+    start, step = stretches_of(window)
+    arrivals: dict[int, dict[str, int]] = {}
+    for stretch, arm, count in log.query(
+        sql("arrivals").replace("$from_ms", "?").replace("$step_ms", "?"), [start, step]
+    ):
+        arrivals.setdefault(start + stretch * step, {})[arm] = count
+    longest = log.one(
+        "SELECT coalesce(quantile_disc(round(time_all, 6), 0.99), 0) FROM arm_sessions "
+        "WHERE experiment = ? AND ended",
+        [listeners.experiment],
+    )
+    width = _round_up(max(float(longest), 0.01) / (CLASSES - 1))
+    last = math.ceil(float(longest) / width)
+    counts = {arm: [0] * (last + 1) for arm in listeners.arms}
+    for arm, place, count in log.con.execute(
+        sql("session_times"),
+        {"width": width, "last": last, "experiment": listeners.experiment},
+    ).fetchall():
+        counts[arm][place] = count
+    return Pictures(
+        step,
+        tuple(sorted(arrivals.items())),
+        tuple(round(width * place, 9) for place in range(last + 1)),
+        {
+            arm: tuple(count / max(1, sum(classes)) for count in classes)
+            for arm, classes in counts.items()
+        },
+    )
+
+
+def _round_up(width: float) -> float:
+    """The next of 1, 2, 2.5, 5 times a power of ten."""
+    power = 10.0 ** math.floor(math.log10(width))
+    return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= width * 0.999)

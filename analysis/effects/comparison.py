@@ -1,0 +1,103 @@
+"""Effects: metrics compared between arms, each family of questions corrected as one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from analysis.effects.metrics import Metric
+from analysis.effects.results import Effect
+from analysis.statistics.contrast import Contrast
+from analysis.statistics.corrections import Corrected
+from analysis.statistics.inference import ALPHA, AlwaysValid, Fixed, Rule
+from analysis.statistics.sample_moments import Sample
+
+ENOUGH = 50
+"""Listeners an arm before which the always-valid interval supports no claim: it is asymptotic."""
+
+Correction = Callable[[Sequence[float]], list[Corrected]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One contrast that is asked about.
+
+    Attributes:
+        metric: What was measured.
+        control: Name of the arm compared with.
+        treatment: Name of the arm compared.
+        contrast: Their samples.
+        rule: How much evidence is enough.
+        method: How the intervals are made, in words.
+    """
+
+    metric: Metric
+    control: str
+    treatment: str
+    contrast: Contrast
+    rule: Rule
+    method: str = ""
+
+
+def answer(questions: Sequence[Question], correct: Correction | None) -> list[Effect]:
+    """An effect for each question, corrected over all of them that can be answered.
+
+    Args:
+        questions: One family.
+        correct: How the family is corrected; None: not at all.
+    """
+    known = [question for question in questions if question.contrast.known]
+    p_values = [question.rule.p_value(question.contrast) for question in known]
+    corrected = correct(p_values) if correct else [Corrected(p, ALPHA) for p in p_values]
+    effects = iter(
+        _effect(question, p, family)
+        for question, p, family in zip(known, p_values, corrected, strict=True)
+    )
+    return [
+        next(effects) if question.contrast.known else _unknown(question) for question in questions
+    ]
+
+
+def method_of(rule: Rule, what: str) -> str:
+    """How an interval is made, in words."""
+    if isinstance(rule, AlwaysValid):
+        return f"always-valid ({what})"
+    return f"Welch ({what})" if isinstance(rule, Fixed) else what
+
+
+def _effect(question: Question, p: float, family: Corrected) -> Effect:
+    contrast = question.contrast
+    critical = question.rule.critical(contrast, family.alpha)
+    difference = contrast.difference_within(critical)
+    lift = contrast.lift_within(critical)
+    effect = replace(
+        _unknown(question),
+        difference=difference,
+        lift=lift,
+        p=p,
+        corrected=family.p,
+        confidence=1 - family.alpha,
+        claim=difference.direction,
+        note="" if lift else f"no lift: {question.control} is not clear of 0",
+    )
+    smallest = min(contrast.control.n, contrast.treatment.n)
+    if isinstance(question.rule, AlwaysValid) and smallest < ENOUGH:
+        return replace(effect, claim=None, note=f"too early: under {ENOUGH} listeners in an arm")
+    return effect
+
+
+def _unknown(question: Question) -> Effect:
+    control, treatment = question.contrast.control, question.contrast.treatment
+    return Effect(
+        question.metric,
+        question.control,
+        question.treatment,
+        control.n,
+        treatment.n,
+        _mean(control),
+        _mean(treatment),
+        method=question.method,
+        note="nothing can be said: too few listeners, or all alike",
+    )
+
+
+def _mean(sample: Sample) -> float | None:
+    return sample.mean if sample.mean == sample.mean else None

@@ -1,0 +1,196 @@
+"""The effects of one experiment, family by family: primary metric, others, guardrails."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+import numpy as np
+
+from analysis.effects import caveats, verdict
+from analysis.effects.arm_summary import catalog_size, latency_p99
+from analysis.effects.chart_data import pictures
+from analysis.effects.comparison import Question, answer, method_of
+from analysis.effects.listener_table import Column, Listeners
+from analysis.effects.metrics import SESSION_TIME, SESSIONS, TIME_PER_SESSION, Metric
+from analysis.effects.over_time import courses
+from analysis.effects.report_options import Asked, Pair
+from analysis.effects.results import Effect, Findings, Segments
+from analysis.effects.segments import by_segment
+from analysis.statistics.bootstrap import SMALL, bootstrap_t_lift
+from analysis.statistics.contrast import Contrast, Interval
+from analysis.statistics.corrections import benjamini_hochberg, holm
+from analysis.statistics.cuped import adjust
+from analysis.statistics.inference import AlwaysValid, Fixed, Rule
+
+UNPLANNED = 5_000
+"""Listeners of both arms at which the always-valid interval is narrowest, where nobody planned."""
+PAST_SHARE = 0.1
+"""Share of the listeners with a past from which the primary metric is adjusted by it. It depends on
+nothing that an arm can change, so it is no choice between results."""
+
+
+class Deciding:
+    """All effects of one experiment."""
+
+    def __init__(
+        self, base: Findings, listeners: Listeners, asked: Asked, answers_known: bool
+    ) -> None:
+        self.base = base
+        self.listeners = listeners
+        self.asked = asked
+        arms = [base.control, *(arm for arm in listeners.arms if arm != base.control)]
+        self.pairs: list[Pair] = (
+            list(combinations(arms, 2))
+            if asked.all_pairs
+            else [(base.control, arm) for arm in arms[1:]]
+        )
+        lacking = set() if answers_known else {"answers"}
+        if not catalog_size(listeners):
+            lacking.add("catalog")
+        self.metrics = [metric for metric in asked.others if metric.needs not in lacking]
+        self.columns: dict[str, Column] = {}
+
+    def findings(self) -> Findings:
+        """All of it."""
+        base, primary = self.base, self.asked.primary
+        column = self.column(primary)
+        adjusted = self.adjusted(column)
+        shown = self.primary(adjusted or column, primary, adjusted is not None)
+        beside = list(self.primary(column, primary, False)) if adjusted else []
+        beside += self.small(column, primary)
+        secondary = [metric for metric in self.metrics if metric.role == "secondary"]
+        guarding = [metric for metric in self.metrics if metric.role == "guardrail"]
+        guardrails = answer(self.questions(guarding), None)
+        seed = int.from_bytes(hashlib.sha256(base.experiment.encode()).digest()[:4], "big")
+        guardrails += latency_p99(self.listeners, self.pairs, seed)
+        return Findings(
+            base.experiment,
+            base.control,
+            base.arms,
+            base.window,
+            base.certificate,
+            base.plan,
+            base.rule,
+            False,
+            tuple(verdict.verdict(effect, base.plan, base.certificate) for effect in shown),
+            base.excluded,
+            primary=shown,
+            beside=tuple(beside),
+            secondary=tuple(answer(self.questions(secondary), benjamini_hochberg)),
+            guardrails=tuple(guardrails),
+            corrections=self.corrections(len(secondary)),
+            segments=self.segments(column, primary),
+            courses=courses(
+                self.listeners,
+                [(pair, self.always_valid(pair)) for pair in self.pairs],
+                base.window,
+            ),
+            pictures=pictures(self.listeners, base.window),
+            notes=tuple(self.notes()),
+        )
+
+    def column(self, metric: Metric) -> Column:
+        """A metric's values, asked for once."""
+        if metric.name not in self.columns:
+            self.columns[metric.name] = self.listeners.column(metric)
+        return self.columns[metric.name]
+
+    def rule(self, pair: Pair, share: float = 1.0) -> Rule:
+        """The rule in force, for a share of the listeners of two arms."""
+        return Fixed() if self.base.plan.reached else self.always_valid(pair, share)
+
+    def always_valid(self, pair: Pair, share: float = 1.0) -> AlwaysValid:
+        """The always-valid rule, narrowest at the pair's part of the planned size."""
+        if self.base.plan.listeners is None:
+            return AlwaysValid(max(2, round(UNPLANNED * share)))
+        weights = {arm.name: arm.weight for arm in self.base.arms}
+        parts = [weights[arm] for arm in pair]
+        known = [part for part in parts if part is not None]
+        part = sum(known) if len(known) == 2 else 2 / len(self.base.arms)
+        return AlwaysValid(max(2, round(self.base.plan.listeners * part * share)))
+
+    def questions(self, metrics: Sequence[Metric]) -> list[Question]:
+        """Each metric for each pair."""
+        return [
+            self.question(metric, self.column(metric), pair) for metric in metrics
+            for pair in self.pairs
+        ]  # fmt: skip
+
+    def question(
+        self, metric: Metric, column: Column, pair: Pair, adjusted: bool = False
+    ) -> Question:
+        """One metric for one pair."""
+        rule = self.rule(pair)
+        how = "delta method, Fieller" if metric.per else "Fieller"
+        method = method_of(rule, f"CUPED, {how}" if adjusted else how)
+        contrast = Contrast(*(column.sample(arm) for arm in pair))
+        return Question(metric, *pair, contrast, rule, method)
+
+    def primary(self, column: Column, metric: Metric, adjusted: bool) -> tuple[Effect, ...]:
+        """The primary metric for each pair."""
+        return tuple(
+            answer([self.question(metric, column, pair, adjusted) for pair in self.pairs], holm)
+        )
+
+    def adjusted(self, column: Column) -> Column | None:
+        """The primary metric less what the past predicts; None without enough of a past."""
+        if column.per is not None:
+            return None
+        past = self.listeners.numbers("before_mean_time_all", "the past")
+        before = {arm: past[rows] for arm, rows in column.rows.items()}
+        everybody = np.concatenate(list(before.values()))
+        if not len(everybody) or (~np.isnan(everybody)).mean() < PAST_SHARE:
+            return None
+        values = adjust([column.values[arm] for arm in before], list(before.values()))
+        return Column(dict(zip(before, values, strict=True)), None, column.rows)
+
+    def small(self, column: Column, metric: Metric) -> list[Effect]:
+        """A bootstrap-t row for each pair with a small arm."""
+        found = []
+        for place, (control, treatment) in enumerate(self.pairs):
+            before, after = column.values[control], column.values[treatment]
+            if column.per is not None or min(len(before), len(after)) >= SMALL:
+                continue
+            lift = bootstrap_t_lift(before, after, seed=place)
+            if lift is None:
+                continue
+            base = float(before.mean())
+            found.append(
+                Effect(
+                    metric, control, treatment, len(before), len(after), base, float(after.mean()),
+                    Interval(base * lift.estimate, base * lift.low, base * lift.high), lift,
+                    method="bootstrap-t",
+                    note=f"an arm has under {SMALL} listeners: not corrected, no claim",
+                )
+            )  # fmt: skip
+        return found
+
+    def segments(self, column: Column, metric: Metric) -> tuple[Segments, ...]:
+        """The primary metric by what was asked for."""
+
+        def maker(pair: Pair) -> Callable[[float], Rule]:
+            return lambda share: self.rule(pair, share)
+
+        pairs = [(pair, maker(pair)) for pair in self.pairs]
+        return by_segment(self.listeners, column, metric, self.asked.segments, pairs)
+
+    def corrections(self, secondary: int) -> dict[str, str]:
+        """How each table was corrected."""
+        one = len(self.pairs) == 1
+        return {
+            "primary": "not" if one else f"Holm over {len(self.pairs)} comparisons",
+            "others": f"Benjamini-Hochberg over {secondary * len(self.pairs)} questions",
+            "guardrails": "not, to see harm early",
+            "segments": "Bonferroni over segments, Holm over interactions",
+        }
+
+    def notes(self) -> list[str]:
+        """What a reader must know."""
+        found = caveats.of_plan(self.base.plan, self.asked)
+        if self.asked.primary.name == SESSION_TIME.name:
+            plain = self.primary(self.column(self.asked.primary), self.asked.primary, False)
+            pooled = answer(self.questions([TIME_PER_SESSION]), None)
+            sessions = answer(self.questions([SESSIONS]), None)
+            found += caveats.of_other_ways(plain, pooled, sessions)
+            found += caveats.of_first_tracks(self.listeners)
+        return found + caveats.of_open_sessions(self.base.arms)

@@ -1,0 +1,81 @@
+"""How an effect went over time: each stretch alone, and all of it so far."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.effects.listener_table import Listeners, sql
+from analysis.effects.results import Course, Moment
+from analysis.statistics.contrast import Contrast, Interval
+from analysis.statistics.inference import ALPHA, Fixed, Rule
+from analysis.statistics.sample_moments import Sample, Values
+
+STEPS_MS = tuple(1000 * seconds for seconds in (1, 10, 60, 600, 3_600, 86_400, 7 * 86_400))
+MOST_STRETCHES = 48
+FEWEST = 20
+"""Listeners an arm below which a stretch alone says nothing."""
+
+Pair = tuple[str, str]
+
+
+def stretches_of(window: tuple[int, int]) -> tuple[int, int]:
+    """Where the first stretch of time begins, and how long each is, in ms.
+
+    It is the finest step of which the window has at most `MOST_STRETCHES`; stretches begin at round
+    times, days at midnight UTC.
+    """
+    length = window[1] - window[0] + 1
+    step = next((step for step in STEPS_MS if step * MOST_STRETCHES >= length), STEPS_MS[-1])
+    return window[0] // step * step, step
+
+
+def courses(
+    listeners: Listeners, pairs: Sequence[tuple[Pair, Rule]], window: tuple[int, int]
+) -> tuple[Course, ...]:
+    """Mean session time of each pair of arms over time.
+
+    Args:
+        listeners: Of the experiment.
+        pairs: (control, treatment), and the always-valid rule of the two.
+        window: First and last event, Unix time in ms.
+    """
+    start, step = stretches_of(window)
+    table = listeners.log.con.execute(
+        sql("course"),
+        {"from_ms": start, "step_ms": step, "experiment": listeners.experiment},
+    ).fetchnumpy()
+    places = {name: place for place, name in enumerate(listeners.labels('"user"').tolist())}
+    whose = np.fromiter((places[name] for name in table["listener"]), np.int64)
+    stretches = np.asarray(table["stretch"])
+    time, sessions = np.asarray(table["time_all"]), np.asarray(table["sessions"], dtype=np.float64)
+    moments: list[list[Moment]] = [[] for _ in pairs]
+    total, count = np.zeros(listeners.count), np.zeros(listeners.count)
+    for stretch in range(int(stretches[-1]) + 1 if len(stretches) else 0):
+        here = slice(*np.searchsorted(stretches, [stretch, stretch + 1]))
+        total[whose[here]] += time[here]
+        count[whose[here]] += sessions[here]
+        alone = np.full(listeners.count, np.nan)
+        alone[whose[here]] = time[here] / sessions[here]
+        so_far = np.divide(total, count, out=np.full(listeners.count, np.nan), where=count > 0)
+        for found, (pair, rule) in zip(moments, pairs, strict=True):
+            found.append(
+                Moment(
+                    start + stretch * step,
+                    _lift(listeners, alone, pair, Fixed(), FEWEST),
+                    _lift(listeners, so_far, pair, rule, FEWEST),
+                )
+            )
+    return tuple(
+        Course(control, treatment, tuple(found))
+        for ((control, treatment), _), found in zip(pairs, moments, strict=True)
+    )
+
+
+def _lift(
+    listeners: Listeners, values: Values, pair: Pair, rule: Rule, fewest: int
+) -> Interval | None:
+    arms = [values[listeners.arm_of[arm]] for arm in pair]
+    contrast = Contrast(*(Sample.of(arm[~np.isnan(arm)]) for arm in arms))
+    if min(contrast.control.n, contrast.treatment.n) < fewest or not contrast.known:
+        return None
+    return contrast.lift_within(rule.critical(contrast, ALPHA))

@@ -1,0 +1,112 @@
+"""The primary effect by segment, and whether segments really differ."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.effects.comparison import Question, answer, method_of
+from analysis.effects.listener_table import Column, Listeners
+from analysis.effects.metrics import Metric
+from analysis.effects.results import Segment, Segments
+from analysis.statistics.contrast import Contrast
+from analysis.statistics.corrections import bonferroni, holm
+from analysis.statistics.heterogeneity import interaction_p
+from analysis.statistics.inference import Rule
+
+MOST_SEGMENTS = 12
+BUILT_IN = {
+    "listener": "CASE WHEN before_sessions > 0 OR entered_turn > 1 THEN 'returning' ELSE 'new' END",
+    "day": "strftime(make_timestamp(CAST(first_ms AS BIGINT) * 1000), '%Y-%m-%d')",
+}
+"""Segments that every log has: new or returning listener, and the day of the first request."""
+
+
+def by_segment(
+    listeners: Listeners,
+    column: Column,
+    metric: Metric,
+    attributes: Sequence[str],
+    pairs: Sequence[tuple[tuple[str, str], Callable[[float], Rule]]],
+) -> tuple[Segments, ...]:
+    """The effect within each segment of each attribute, for each pair of arms.
+
+    Listeners are divided by what was known at their first request in the experiment: later values
+    may be an effect of the arm. Effects are corrected over an attribute's segments (Bonferroni),
+    interactions over all attributes and pairs (Holm).
+
+    Args:
+        listeners: Of the experiment.
+        column: The primary metric's values.
+        metric: The primary metric.
+        attributes: Names of `BUILT_IN`, or of request attributes.
+        pairs: (control, treatment), and what makes a rule for a share of the listeners.
+    """
+    found: list[Segments] = []
+    for attribute in attributes:
+        labels = _labels(listeners, attribute)
+        counts = Counter(labels.tolist())
+        shown = sorted(counts, key=lambda value: (-counts[value], value))
+        if len(shown) > MOST_SEGMENTS:
+            rest = shown[MOST_SEGMENTS - 1 :]
+            labels = np.where(np.isin(labels, rest), "(other)", labels)
+            shown = [*shown[: MOST_SEGMENTS - 1], "(other)"]
+        for (control, treatment), rule_for in pairs:
+            contrasts, questions = [], []
+            for value in shown:
+                there = labels == value
+                rule = rule_for(float(there.mean()))
+                contrast = Contrast(column.sample(control, there), column.sample(treatment, there))
+                contrasts.append(contrast)
+                questions.append(
+                    Question(metric, control, treatment, contrast, rule, method_of(rule, "Fieller"))
+                )
+            effects = answer(questions, bonferroni)
+            found.append(
+                Segments(
+                    attribute,
+                    control,
+                    treatment,
+                    tuple(map(Segment, shown, effects)),
+                    interaction_p(contrasts),
+                    None,
+                )
+            )
+    return _corrected(found)
+
+
+def _labels(listeners: Listeners, attribute: str) -> npt.NDArray[np.object_]:
+    if attribute in BUILT_IN:
+        return listeners.labels(BUILT_IN[attribute])
+    rows = listeners.log.con.execute(
+        """
+        SELECT x."user", arg_min(json_extract_string(e.attributes, [$path])[1], x.turn)
+        FROM exposures AS x
+        INNER JOIN events AS e ON x.file_id = e.file_id AND x.line = e.line
+        WHERE x.experiment = $experiment
+        GROUP BY x."user"
+        """,
+        {"path": '$."' + attribute.replace('"', "") + '"', "experiment": listeners.experiment},
+    ).fetchall()
+    of = {user: "(none)" if value is None else str(value) for user, value in rows}
+    users = listeners.labels('"user"').tolist()
+    return np.asarray([of.get(user, "(none)") for user in users], dtype=object)
+
+
+def _corrected(found: Sequence[Segments]) -> tuple[Segments, ...]:
+    known = [segments.p for segments in found if segments.p is not None]
+    corrected = iter(holm(known))
+    return tuple(
+        segments
+        if segments.p is None
+        else Segments(
+            segments.attribute,
+            segments.control,
+            segments.treatment,
+            segments.segments,
+            segments.p,
+            next(corrected).p,
+        )
+        for segments in found
+    )

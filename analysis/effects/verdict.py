@@ -1,0 +1,54 @@
+"""The verdict: one sentence for each treatment."""
+
+from analysis.checks.result import Certificate
+from analysis.effects.results import Effect, Plan
+from analysis.formatting import percent
+
+
+def verdict(effect: Effect, plan: Plan, certificate: Certificate) -> str:
+    """One sentence on the primary metric of one treatment.
+
+    "Significant" is said only of the fixed test at the planned size of a valid experiment.
+    """
+    label = effect.metric.label
+    valid = "valid" if certificate.valid else "INVALID"
+    size = (
+        "no planned size"
+        if plan.listeners is None
+        else "planned size reached"
+        if plan.reached
+        else f"{plan.seen:,} of {plan.listeners:,} planned listeners so far"
+    )
+    if effect.difference is None:
+        return f"{effect.treatment} against {effect.control}: {effect.note}; {valid}; {size}"
+    shown = (
+        percent(effect.lift)
+        if effect.lift
+        else f"{effect.difference.estimate:+.3g} "
+        f"[{effect.difference.low:+.3g}, {effect.difference.high:+.3g}] (lift undefined)"
+    )
+    if effect.claim is None:
+        why = f" ({effect.note})" if effect.note.startswith("too early") else ""
+        return (
+            f"{effect.treatment} shows no sure change of {label} against {effect.control}: "
+            f"{shown}{why}; {valid}; {size}"
+        )
+    verb = "raises" if effect.claim == "up" else "lowers"
+    if effect.lift:
+        lift = effect.lift
+        bounds = sorted((abs(lift.low), abs(lift.high)))
+        shown = (
+            f"by {100 * abs(lift.estimate):.1f} % [{100 * bounds[0]:.1f}, {100 * bounds[1]:.1f}]"
+        )
+    else:
+        shown = f"by {shown}"
+    sure = " (always-valid interval)" if not plan.reached else ""
+    if plan.reached and certificate.valid:
+        sure = ", significant"
+    return f"{effect.treatment} {verb} {label} {shown}{sure}; {valid}; {size}"
+
+
+def withheld(certificate: Certificate) -> str:
+    """The verdict on an experiment whose effects are kept back."""
+    failed = ", ".join(gate.name for gate in certificate.failed)
+    return f"INVALID, effects withheld: failed {failed}"

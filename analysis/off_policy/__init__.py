@@ -1,0 +1,1 @@
+"""Estimate from a log what another strategy would have earned."""

@@ -1,0 +1,84 @@
+"""What each logged decision earned, as arrays."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.effects.listener_table import sql
+from analysis.off_policy.estimators import Ints, numbered
+from analysis.statistics.sample_moments import Values
+from core.errors import InputError
+from events.reader import Log
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rewarded:
+    """Decisions that have a reward; all (decisions,).
+
+    Attributes:
+        decisions: Id -> its place in the arrays.
+        listeners: int64, which listener, 0..n-1.
+        tracks: Track ids, as text.
+        propensities: float64, the logged chance of the track.
+        rewards: float64, share of the track that was heard, in [0, 1].
+        left_out: Reason -> decisions without a reward.
+    """
+
+    decisions: dict[str, int]
+    listeners: Ints
+    tracks: list[str]
+    propensities: Values
+    rewards: Values
+    left_out: dict[str, int]
+
+
+def rewarded(log: Log, first: bool = False, arm: tuple[str, str] | None = None) -> Rewarded:
+    """The decisions of a log with what they earned.
+
+    Args:
+        log: The log.
+        first: Only the first decision of each session.
+        arm: Only decisions in this experiment and arm.
+
+    Raises:
+        InputError: There is none.
+    """
+    log.con.execute(sql("rewards"))
+    where = ["TRUE"]
+    params: list[str] = []
+    if first:
+        where.append("r.first")
+    if arm is not None:
+        where.append(
+            "r.experiments IN "
+            "(SELECT experiments FROM assignments WHERE experiment = ? AND arm = ?)"
+        )
+        params = list(arm)
+    chosen = f"FROM rewards AS r WHERE {' AND '.join(where)}"
+    left_out = dict(
+        log.query(
+            f"SELECT why_not, count(*) {chosen} AND why_not IS NOT NULL GROUP BY 1 ORDER BY 2 DESC",
+            params,
+        )
+    )
+    rows = log.query(
+        'SELECT decision, "user", recommendation, propensity, reward '
+        f"{chosen} AND why_not IS NULL ORDER BY decision",
+        params,
+    )
+    if not rows:
+        said = ", ".join(f"{count} x {reason}" for reason, count in left_out.items())
+        raise InputError.one(
+            "LOG",
+            "has no decision of ours with a known reward"
+            + (f": {said}" if said else "; the predecessor did not log chances"),
+        )
+    decisions, users, tracks, propensities, rewards = zip(*rows, strict=True)
+    return Rewarded(
+        {decision: place for place, decision in enumerate(decisions)},
+        numbered(users),
+        list(tracks),
+        np.array(propensities, dtype=np.float64),
+        np.array(rewards, dtype=np.float64),
+        left_out,
+    )

@@ -1,0 +1,117 @@
+"""A past log, as what an experiment of the future will meet: its listeners and how they come."""
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from analysis.effects.listener_table import sql
+from analysis.effects.metrics import Metric
+from analysis.statistics.sample_moments import Sample, Values
+from core.errors import InputError
+from events.reader import Log
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """Listeners of a past log, in the order of their ids.
+
+    Attributes:
+        users: Ids.
+        values: Metric -> float64, (listeners,), a listener's value; nan where there is none. Of a
+            ratio, the listener's part in it by the delta method.
+        samples: Metric -> mean and variance of one listener.
+        first_ms: int64, (listeners,), when each was first seen, Unix time in ms.
+        end_ms: When the log ends.
+    """
+
+    users: list[str]
+    values: dict[str, Values]
+    samples: dict[str, Sample]
+    first_ms: npt.NDArray[np.int64]
+    end_ms: int
+
+    def days_until(self, listeners: float, share: float) -> tuple[float, bool]:
+        """Days until so many different listeners have come into an experiment.
+
+        As they came in the log; beyond its end at the rate of its second half.
+
+        Args:
+            listeners: How many are needed in the experiment.
+            share: Share of all listeners that enter it, in (0, 1].
+
+        Returns:
+            Days (infinite when nobody new came in the second half), and whether they go beyond the
+            log.
+        """
+        came = np.sort(self.first_ms)
+        needed = int(np.ceil(listeners / share))
+        if needed <= len(came):
+            return float(came[needed - 1] - came[0]) / DAY_MS, False
+        begin, end = int(came[0]), self.end_ms
+        middle = (begin + end) / 2
+        late = int((came > middle).sum())
+        rate = late / max((end - middle) / DAY_MS, 1e-9)
+        if not late:
+            return float("inf"), True
+        return (end - begin) / DAY_MS + (needed - len(came)) / rate, True
+
+
+def past_of(log: Log, metrics: list[Metric], needed: str) -> Past:
+    """The listeners of a log, with their values of these metrics.
+
+    Args:
+        log: The past log.
+        metrics: What to take of each listener; those that do not differ are left out.
+        needed: Name of the one that must differ.
+
+    Raises:
+        InputError: A metric is no expression over the listeners; or nobody ended a session.
+    """
+    log.con.execute(sql("past_listeners"))
+    cursor = log.con.execute('SELECT "user", first_ms FROM past_listeners ORDER BY "user"')
+    rows = cursor.fetchall()
+    if len(rows) < 2:
+        raise InputError.one("LOG", f"must have 2 listeners with an ended session, has {len(rows)}")
+    values: dict[str, Values] = {}
+    samples = {}
+    for metric in metrics:
+        top = _numbers(log, metric.value, metric.name)
+        if metric.per is None:
+            known = top[~np.isnan(top)]
+            values[metric.name], samples[metric.name] = top, Sample.of(known)
+            continue
+        bottom = _numbers(log, metric.per, metric.name)
+        there = ~np.isnan(top) & ~np.isnan(bottom)
+        sample = Sample.of_ratio(top[there], bottom[there])
+        samples[metric.name] = sample
+        values[metric.name] = sample.mean + (top - sample.mean * bottom) / bottom[there].mean()
+    for name in list(samples):
+        if samples[name].variance > 0:
+            continue
+        if name == needed:
+            raise InputError.one(
+                f"--metric {name}", "must differ between the listeners of the log, and does not"
+            )
+        del samples[name], values[name]
+    return Past(
+        [user for user, _ in rows],
+        values,
+        samples,
+        np.array([first for _, first in rows], dtype=np.int64),
+        log.one("SELECT max(ended_ms) FROM sessions"),
+    )
+
+
+def _numbers(log: Log, expression: str, name: str) -> Values:
+    query = f'SELECT CAST(({expression}) AS DOUBLE) FROM past_listeners ORDER BY "user"'  # noqa: S608
+    try:
+        found = log.con.execute(query).fetchnumpy()
+    except duckdb.Error as error:
+        said = str(error).splitlines()[0]
+        raise InputError.one(f"--metric {name}", f"is no SQL over the listeners: {said}") from error
+    (column,) = found.values()
+    return np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)

@@ -1,0 +1,1 @@
+"""Render a report in the terminal, as JSON and as a page, all from the same results."""

@@ -1,0 +1,115 @@
+"""Effects on the page: the plot, the table, and tables by segment."""
+
+from collections.abc import Sequence
+from html import escape
+
+from analysis import formatting
+from analysis.effects.results import Effect, Findings, Segments
+from analysis.rendering.drawing import draw
+from analysis.rendering.forest import forest, label_of
+from analysis.rendering.terminal import interaction
+
+
+def effects_card(findings: Findings, key: str) -> str:
+    if not findings.primary:
+        return ""
+    alt = "Lift of every metric with its interval. " + "; ".join(
+        f"{effect.metric.label} {effect.treatment} {formatting.lift(effect)} {formatting.bounds(effect)}"
+        for effect in findings.primary
+    )
+    drawn = any(
+        effect.lift for effect in (*findings.primary, *findings.secondary, *findings.guardrails)
+    )
+    plots = "".join(
+        f'<div class="{size}">'
+        + draw(forest(findings, size == "wide"), f"{key}-forest-{size}", alt)
+        + "</div>"
+        for size in ("wide", "narrow")
+        if drawn
+    )
+    return (
+        '<div class="card"><h2>Effects</h2>'
+        '<p class="hint">Green and red only where the claim holds after correction; '
+        f"grey may be chance.</p>{plots}</div>"
+        f'<div class="card"><div class="scroll">{_table(findings)}</div>'
+        f'<p class="hint" style="margin-top:12px">{escape(_how(findings))}</p></div>'
+    )
+
+
+def _how(findings: Findings) -> str:
+    kind = (
+        "Intervals are fixed ones: the planned size is reached."
+        if findings.rule == "fixed"
+        else "Intervals are always-valid: they hold however often one looks."
+    )
+    corrections = "; ".join(
+        f"{part}: {how}"
+        for part, how in findings.corrections.items()
+        if part != "segments" or findings.segments
+    )
+    return f"{kind} Corrections: {corrections}. p is after correction."
+
+
+def _table(findings: Findings) -> str:
+    parts: tuple[tuple[str, Sequence[Effect]], ...] = (
+        ("primary", [*findings.primary, *findings.beside]),
+        ("others", findings.secondary),
+        ("guardrails", findings.guardrails),
+    )
+    pairs = {(effect.treatment, effect.control) for effect in findings.primary}
+    rows = []
+    for name, effects in parts:
+        if effects:
+            rows.append(f'<tr class="part"><td colspan="7">{name}</td></tr>')
+        for effect in effects:
+            strong = ' class="primary"' if effect in findings.primary else ""
+            tone = _tone(effect, findings)
+            arms = f'<td class="text">{escape(effect.treatment)} : {escape(effect.control)}</td>'
+            rows.append(
+                f'<tr{strong}><td title="{escape(effect.method)}">'
+                f"{escape(label_of(effect, findings))}</td>{arms if len(pairs) > 1 else ''}"
+                f"<td{tone}>{formatting.lift(effect)}</td><td{tone}>{formatting.bounds(effect)}</td>"
+                f"<td>{escape(formatting.p_value(effect.corrected))}</td>"
+                f"<td>{formatting.value(effect.metric, effect.control_mean)}</td>"
+                f"<td>{formatting.value(effect.metric, effect.treatment_mean)}</td></tr>"
+            )
+    if len(pairs) > 1:
+        arms, control, treatment = '<th class="text">arms</th>', "control", "treatment"
+    else:
+        arms, (treatment, control) = "", next(iter(pairs))
+    head = (
+        f"<tr><th>metric</th>{arms}<th>lift</th><th>interval, %</th><th>p</th>"
+        f"<th>{escape(control)}</th><th>{escape(treatment)}</th></tr>"
+    )
+    return f"<table>{head}{''.join(rows)}</table>"
+
+
+def segments_card(segments: Segments, findings: Findings) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(segment.value)}</td>"
+        f"<td>{segment.effect.control_n + segment.effect.treatment_n:,}</td>"
+        f"<td{_tone(segment.effect, findings)}>{formatting.lift(segment.effect)}</td>"
+        f"<td{_tone(segment.effect, findings)}>{formatting.bounds(segment.effect)}</td>"
+        f"<td>{escape(formatting.p_value(segment.effect.corrected))}</td></tr>"
+        for segment in segments.segments
+    )
+    return (
+        f'<div class="card"><h2>By {escape(segments.attribute)}: {escape(segments.treatment)} '
+        f"against {escape(segments.control)}</h2>"
+        f'<p class="hint">{escape(interaction(segments.corrected))} '
+        f"{escape(findings.corrections.get('segments', ''))}.</p>"
+        '<div class="scroll"><table><tr><th>segment</th><th>listeners</th><th>lift</th>'
+        f"<th>interval, %</th><th>p</th></tr>{rows}</table></div></div>"
+    )
+
+
+def mood_of(effect: Effect, findings: Findings) -> str:
+    """Good or bad where the claim holds; nothing else has a colour."""
+    if effect.claim is None or not findings.certificate.valid:
+        return ""
+    return {True: "good", False: "bad", None: "warn"}[effect.good]
+
+
+def _tone(effect: Effect, findings: Findings) -> str:
+    found = mood_of(effect, findings)
+    return f' class="{found}-text"' if found else ""

@@ -1,0 +1,142 @@
+"""Gates on the predecessor's logs: arms found out or given, and lines that must be missing."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.checks.archived_configs import Definitions, botify_experiment
+from analysis.checks.result import Certificate, Verdict
+from analysis.checks.suite import check
+from core.allocation import Allocation
+from core.rng import Stream
+from events.reader import open_log
+from tests.logs import text
+
+NAME = "STICKY_ARTIST"
+
+
+def sessions(
+    arms: Sequence[str], hashed_by: str = NAME, listeners: int = 120
+) -> list[dict[str, Any]]:
+    """Sessions of four tracks, as the predecessor logs them; arms by the hash of a name."""
+    allocation = Allocation([botify_experiment(hashed_by, arms)])
+    events: list[dict[str, Any]] = []
+    at_ms = 1_708_000_000_000
+    for user in range(listeners):
+        stream = Stream(f"session {user}")
+        arm = allocation.assign(str(user)).arms[hashed_by]
+        track, time = stream.below(500), 1.0
+        for step in range(5):
+            at_ms += 7
+            event: dict[str, Any] = {
+                "message": "next" if step < 4 else "last",
+                "timestamp": at_ms,
+                "user": user,
+                "track": track,
+                "time": time,
+                "latency": 0.001,
+                "recommendation": stream.below(500) if step < 4 else None,
+                "experiments": {NAME: arm},
+            }
+            events.append(event)
+            track, time = event["recommendation"], stream.below(100) / 100
+    return events
+
+
+def judged(
+    events: Sequence[Mapping[str, Any]],
+    folder: Path,
+    botify: Mapping[str, Sequence[str]] | None = None,
+) -> Certificate:
+    for server in range(2):
+        (folder / f"recommender-{server}.json").write_bytes(text(events[server::2]))
+    with open_log([folder], threads=1) as log:
+        return check(log, Definitions(botify=botify), NAME)
+
+
+def test_arms_named_as_the_predecessor_numbers_them_are_found_out(tmp_path: Path) -> None:
+    certificate = judged(sessions(["C", "T1", "T2", "T3"]), tmp_path)
+
+    gate = certificate.gate("assignment")
+    assert certificate.valid
+    assert gate.verdict is Verdict.PASSED
+    assert gate.figure == "600 of 600 lines agree"
+    assert "one listener in 4 would agree, here all 120 do" in gate.says
+
+
+def test_an_arm_that_nobody_was_logged_in_is_counted_by_its_number(tmp_path: Path) -> None:
+    events = [e for e in sessions(["C", "T1", "T2"]) if e["experiments"][NAME] != "T1"]
+
+    certificate = judged(events, tmp_path)
+
+    assert "taken to be C, T1, T2" in certificate.gate("assignment").says
+    assert certificate.gate("assignment").verdict is Verdict.PASSED
+    assert certificate.gate("sample-ratio").verdict is Verdict.FAILED
+
+
+def test_arms_in_another_order_are_read_off_and_that_is_said(tmp_path: Path) -> None:
+    gate = judged(sessions(["T1", "C"]), tmp_path).gate("assignment")
+
+    assert gate.verdict is Verdict.PASSED
+    assert "stand in the order T1, C" in gate.says
+    assert "arms with swapped names would not be noticed" in gate.says
+
+
+def test_arms_that_are_given_are_taken_at_their_word(tmp_path: Path) -> None:
+    gate = judged(sessions(["T1", "C"]), tmp_path, {NAME: ["C", "T1"]}).gate("assignment")
+
+    assert gate.verdict is Verdict.FAILED
+    assert gate.figure == "0 of 600 lines agree"
+
+
+def test_arms_by_the_hash_of_another_experiment_are_told_so(tmp_path: Path) -> None:
+    """The origin's bug: served by one experiment's hash, logged by another's."""
+    events = sessions(["C", "T1"], hashed_by="PERSONALIZED", listeners=1000)
+
+    certificate = judged(events, tmp_path)
+
+    gate = certificate.gate("assignment")
+    assert gate.verdict is Verdict.FAILED
+    assert "No order of 2 to 16 arms" in gate.says
+    assert "is what two unrelated hashes would give" in gate.says
+    assert certificate.gate("sample-ratio").verdict is Verdict.PASSED  # which is why nobody saw it
+
+
+def test_half_the_servers_are_missing(tmp_path: Path) -> None:
+    stream = Stream("servers")
+    events = [event for event in sessions(["C", "T1"]) if stream.below(2)]
+
+    gate = judged(events, tmp_path).gate("played")
+
+    assert gate.verdict is Verdict.FAILED
+    assert "of all lines are not in these files" in gate.says
+    assert gate.numbers["misplaced"] < gate.numbers["broken"] / 2
+    assert gate.examples[0].what.startswith("listener ")
+
+
+def test_two_simulators_that_play_the_same_listener_at_once_are_told_apart_from_loss(
+    tmp_path: Path,
+) -> None:
+    """The origin's `multi` mode: no worker was seeded, so all drew the same listeners."""
+    first = sessions(["C", "T1"])
+    second = [
+        {**event, "timestamp": event["timestamp"] + 3, "track": (event["track"] or 0) + 1000,
+         "recommendation": event["recommendation"] and event["recommendation"] + 1000}
+        for event in sessions(["C", "T1"])
+    ]  # fmt: skip
+    both = sorted([*first, *second], key=lambda event: event["timestamp"])
+
+    gate = judged(both, tmp_path).gate("played")
+
+    assert gate.verdict is Verdict.FAILED
+    assert "two simulators play the same listener at once" in gate.says
+
+
+def test_a_whole_file_that_is_there_twice_is_a_warning(tmp_path: Path) -> None:
+    events = sessions(["C", "T1"])
+    (tmp_path / "copy.json").write_bytes(text(events[0::2]))
+
+    gate = judged(events, tmp_path).gate("duplicates")
+
+    assert gate.verdict is Verdict.WARNING
+    assert gate.numbers["in_copied_files"] == 300

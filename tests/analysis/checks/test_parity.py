@@ -1,0 +1,150 @@
+"""Gates on parity, and the test behind them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from scipy import stats
+
+from analysis.checks.archived_configs import Definitions
+from analysis.checks.parity import Clustered, heterogeneity
+from analysis.checks.result import Verdict
+from analysis.statistics.sample_moments import Sample
+from audit.log_faults import Sound
+from core.rng import Stream
+from tests.analysis.trial_log import judged, trial_log
+
+Base = tuple[Sound, Definitions]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    return trial_log(tmp_path_factory.mktemp("trial"), sessions=600, listeners=200)
+
+
+def clustered(name: str, x: Any, y: Any) -> Clustered:
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    return Clustered(name, len(x), x.sum(), y.sum(), (x * x).sum(), (x * y).sum(), (y * y).sum())
+
+
+def test_the_variance_is_that_of_a_ratio_of_totals() -> None:
+    random = np.random.default_rng(3)
+    y = random.integers(1, 9, 50).astype(float)
+    x = np.minimum(y, random.integers(0, 5, 50)).astype(float)
+
+    group = clustered("C", x, y)
+
+    sample = Sample.of_ratio(x, y)
+    assert group.ratio == pytest.approx(sample.mean)
+    assert group.variance == pytest.approx(sample.error**2)
+
+
+def test_two_groups_are_compared_as_by_z() -> None:
+    random = np.random.default_rng(4)
+    groups = [
+        clustered(name, random.binomial(5, share, 80), np.full(80, 5.0))
+        for name, share in (("C", 0.3), ("T1", 0.4))
+    ]
+
+    one, other = groups
+    z = (one.ratio - other.ratio) / (one.variance + other.variance) ** 0.5
+    assert heterogeneity(groups) == pytest.approx(2 * stats.norm.sf(abs(z)))
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ([(0, 10), (0, 12)], 1.0),
+        ([(0, 10)], 1.0),
+        ([], 1.0),
+        ([(10, 10), (0, 10)], 0.0),
+        ([(0, 0), (3, 10)], 1.0),
+    ],
+    ids=["nothing-anywhere", "one-arm", "no-arm", "all-and-none", "an-empty-arm"],
+)
+def test_what_does_not_vary_is_no_error(counts: list[tuple[int, int]], expected: float) -> None:
+    groups = [
+        clustered(str(n), [1] * some_ + [0] * (all_ - some_), [1] * all_)
+        for n, (some_, all_) in enumerate(counts)
+    ]
+
+    assert heterogeneity(groups) == pytest.approx(expected)
+
+
+@given(some.lists(some.tuples(some.integers(0, 3), some.integers(1, 3)), min_size=4, max_size=30))
+def test_the_p_value_is_one_whatever_the_order(pairs: list[tuple[int, int]]) -> None:
+    groups = [
+        clustered(str(n), [x for x, _ in part], [y for _, y in part])
+        for n, part in enumerate((pairs[0::2], pairs[1::2]))
+    ]
+
+    p = heterogeneity(groups)
+
+    assert 0 <= p <= 1
+    assert p == pytest.approx(heterogeneity(groups[::-1]))
+
+
+def changed(base: Base, folder: Path, change: Any) -> Any:
+    sound, definitions = base
+    written = []
+    for file, event in sound.copy():
+        kept = change(event)
+        if kept is not None:
+            written.append((file, kept))
+    return judged(written, folder, definitions)
+
+
+def arm(event: dict[str, Any]) -> str:
+    return str(event["experiments"]["fallback"])
+
+
+def test_listeners_who_tell_nothing_in_one_arm_are_an_alarm(base: Base, tmp_path: Path) -> None:
+    """As if the client of one arm crashed on its first track, for every third listener."""
+
+    def mute(event: dict[str, Any]) -> Any:
+        lost = arm(event) == "T1" and Stream(f"mute {event['user']}").below(3) == 0
+        return None if lost and event["turn"] > 1 else event
+
+    gate = changed(base, tmp_path, mute).gate("outcomes")
+
+    assert gate.verdict is Verdict.FAILED
+    assert gate.numbers["T1"] > 0.2
+    assert gate.numbers["C"] == 0
+
+
+def test_an_arm_with_more_events_is_only_a_warning(base: Base, tmp_path: Path) -> None:
+    def short(event: dict[str, Any]) -> Any:
+        return None if arm(event) == "T1" and event["turn"] > 6 else event
+
+    certificate = changed(base, tmp_path, short)
+
+    assert certificate.gate("events-per-listener").verdict is Verdict.WARNING
+    assert "may be the effect itself" in certificate.gate("events-per-listener").says
+
+
+def test_a_slow_arm_is_a_warning(base: Base, tmp_path: Path) -> None:
+    def slow(event: dict[str, Any]) -> Any:
+        return {**event, "latency": 0.02 if arm(event) == "T1" else 0.001}
+
+    gate = changed(base, tmp_path, slow).gate("latency")
+
+    assert gate.verdict is Verdict.WARNING
+    assert gate.figure == "p99 C 1.00 ms, T1 20.00 ms"
+
+
+def test_many_forced_events_are_a_warning_and_count_nowhere(base: Base, tmp_path: Path) -> None:
+    def forced(event: dict[str, Any]) -> Any:
+        if Stream(f"forced {event['user']}").below(4):
+            return event
+        return {**event, "forced": True, "experiments": {"fallback": "T1"}, "strategy": "improved"}
+
+    certificate = changed(base, tmp_path, forced)
+
+    assert certificate.gate("forced").verdict is Verdict.WARNING
+    assert certificate.gate("assignment").verdict is Verdict.PASSED
+    assert certificate.gate("one-arm").verdict is Verdict.PASSED
+    listeners = certificate.gate("sample-ratio").numbers["listeners"]
+    assert sum(listeners.values()) < 170

@@ -1,0 +1,111 @@
+"""The gates `turns`, `state` and `clock`: what is a loss, and what only looks like one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.checks.archived_configs import Definitions
+from analysis.checks.result import Verdict
+from audit.log_faults import Sound, Written
+from tests.analysis.trial_log import judged, trial_log
+
+Base = tuple[Sound, Definitions]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    return trial_log(tmp_path_factory.mktemp("trial"), sessions=300, listeners=60)
+
+
+def restarted(sound: Sound) -> Written:
+    """The process is replaced in the middle, and its successor knows nobody."""
+    middle = len(sound.events) // 2
+    turns: dict[str, int] = {}
+    sessions: dict[str, str] = {}
+    written: Written = [("events-1.jsonl", {**event}) for event in sound.events[:middle]]
+    for event in sound.events[middle:]:
+        user = str(event["user"])
+        turns[user] = turns.get(user, 0) + 1
+        session = sessions.setdefault(user, event["decision"])
+        if event["message"] == "last":
+            del sessions[user]
+        written.append(("events-2.jsonl", {**event, "turn": turns[user], "session": session}))
+    return written
+
+
+def reset(sound: Sound) -> Written:
+    """The same, but the server started every listener afresh on purpose, and says so."""
+    return [
+        ("events-1.jsonl", {**event, **({"reset": True} if event["turn"] == 1 else {})})
+        for _, event in restarted(sound)
+        if isinstance(event, dict)
+    ]
+
+
+def tail(sound: Sound) -> Written:
+    """Only the second half was copied."""
+    return [("events-1.jsonl", {**event}) for event in sound.events[len(sound.events) // 2 :]]
+
+
+def backwards(sound: Sound) -> Written:
+    """The clock is put back by a minute in the middle."""
+    middle = len(sound.events) // 2
+    return [
+        ("events-1.jsonl", {**event, "timestamp": event["timestamp"] - 60_000 * (n >= middle)})
+        for n, event in enumerate(sound.events)
+    ]
+
+
+def same_millisecond(sound: Sound) -> Written:
+    """All in the same second: turns order them all the same."""
+    return [
+        ("events-1.jsonl", {**event, "timestamp": event["timestamp"] // 1000 * 1000})
+        for event in sound.events
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "warnings"),
+    [
+        (restarted, {"state": "it was restarted with its state in memory"}),
+        (reset, {}),
+        (tail, {"turns": "the log begins after they did"}),
+        (backwards, {"clock": "The clock went back between two turns"}),
+        (same_millisecond, {}),
+    ],
+)
+def test_what_only_looks_like_a_loss_does_not_fail(
+    change: Callable[[Sound], Written], warnings: dict[str, str], base: Base, tmp_path: Path
+) -> None:
+    sound, definitions = base
+
+    certificate = judged(change(sound), tmp_path, definitions)
+
+    for name in ("turns", "state", "clock"):
+        gate = certificate.gate(name)
+        assert gate.verdict is (Verdict.WARNING if name in warnings else Verdict.PASSED)
+        assert warnings.get(name, "") in gate.says
+
+
+def test_missing_turns_are_counted_and_shown(base: Base, tmp_path: Path) -> None:
+    sound, definitions = base
+    written = sound.copy()
+    one = next(
+        n for n, (_, e) in enumerate(written) if isinstance(e, dict) and e["turn"] == 2
+    )  # fmt: skip
+    gone: Any = written.pop(one)[1]
+    after = next(
+        (n, e["turn"])
+        for n, (_, e) in enumerate(written)
+        if isinstance(e, dict) and e["user"] == gone["user"] and e["turn"] > 2
+    )
+
+    gate = judged(written, tmp_path, definitions).gate("turns")
+
+    assert gate.verdict is Verdict.FAILED
+    assert gate.figure == f"at least 1 events missing beside {len(written):,}"
+    (example,) = gate.examples
+    assert example.where == f"{tmp_path}/events-1.jsonl:{after[0] + 1}"
+    assert example.what == f"listener {gone['user']}: turn 3 comes after turn 1"

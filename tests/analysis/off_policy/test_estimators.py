@@ -1,0 +1,219 @@
+"""Off-policy estimates: by hand, and against logs of which the truth is known."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.off_policy.estimators import (
+    FOLDS,
+    Estimate,
+    Evaluation,
+    RewardModel,
+    Weighed,
+    evaluate,
+    numbered,
+)
+from core.errors import InputError
+
+TRACKS = 6
+LOGGED = np.array([0.4, 0.2, 0.2, 0.1, 0.05, 0.05])
+TARGET = np.array([0.05, 0.05, 0.1, 0.2, 0.2, 0.4])
+LIKED = np.array([0.2, 0.3, 0.5, 0.4, 0.7, 0.6])
+
+
+def by_name(found: Evaluation) -> dict[str, Estimate]:
+    return {estimate.name: estimate for estimate in found.estimates}
+
+
+def bandit(
+    listeners: int,
+    turns: int,
+    seed: int,
+    logged: Any = LOGGED,
+    target: Any = TARGET,
+) -> Weighed:
+    """Decisions of listeners who differ in how long they listen to anything; LIKED on average."""
+    random = np.random.default_rng(seed)
+    mood = random.normal(0, 0.15, listeners)
+    count = 1 + random.integers(turns, size=listeners)
+    who = np.repeat(np.arange(listeners), count)
+    tracks = random.choice(TRACKS, size=len(who), p=logged)
+    rewards = LIKED[tracks] + mood[who] + random.normal(0, 0.1, len(who))
+    model = RewardModel(tracks, rewards, who, TRACKS)
+    values = np.array([model.of(int(each)) @ target for each in who])
+    return Weighed(who, rewards, logged[tracks], target[tracks], model.guesses(tracks, who), values)
+
+
+def test_the_formulae_by_hand() -> None:
+    found = by_name(
+        evaluate(
+            Weighed(
+                listeners=np.array([0, 0, 1]),
+                rewards=np.array([1.0, 0.5, 0.2]),
+                logged=np.array([0.5, 0.25, 0.5]),
+                target=np.array([0.25, 0.5, 0.0]),
+                guesses=np.array([0.6, 0.6, 0.6]),
+                values=np.array([0.5, 0.7, 0.3]),
+            )
+        )
+    )
+    # weights 0.5, 2, 0
+    assert found["logged"].mean == pytest.approx(1.7 / 3)
+    assert found["IPS"].mean == pytest.approx((0.5 * 1 + 2 * 0.5) / 3)
+    assert found["SNIPS"].mean == pytest.approx((0.5 * 1 + 2 * 0.5) / 2.5)
+    assert found["DR"].mean == pytest.approx((0.5 + 0.5 * 0.4 + 0.7 + 2 * -0.1 + 0.3) / 3)
+    assert found["IPS"].difference == pytest.approx(0.5 - 1.7 / 3)
+
+
+def test_diagnostics_by_hand() -> None:
+    found = evaluate(
+        Weighed(
+            np.array([0, 1, 2]),
+            np.ones(3),
+            np.array([0.5, 0.5, 0.5]),
+            np.array([1.0, 0.5, 0.0]),
+            np.zeros(3),
+            np.zeros(3),
+        )
+    )
+    assert (found.decisions, found.listeners) == (3, 3)
+    assert found.effective == pytest.approx(3**2 / 5)
+    assert found.overlap == pytest.approx(1)
+    assert found.never == pytest.approx(1 / 3)
+    assert found.largest == 2
+
+
+def test_the_strategy_that_served_earned_what_the_log_says() -> None:
+    found = by_name(evaluate(bandit(200, 5, seed=1, target=LOGGED)))
+    for name in ("IPS", "SNIPS"):
+        assert found[name].mean == found["logged"].mean
+        assert found[name].difference == 0
+    assert found["DR"].mean == pytest.approx(found["logged"].mean, abs=0.01)
+
+
+def test_the_intervals_cover_the_truth_as_often_as_they_say() -> None:
+    rounds = 200
+    truth = float(LIKED @ TARGET)
+    apart = truth - float(LIKED @ LOGGED)
+    covered = dict.fromkeys(("IPS", "SNIPS", "DR"), 0)
+    differences = dict.fromkeys(covered, 0)
+    for seed in range(rounds):
+        found = by_name(evaluate(bandit(400, 5, seed)))
+        for name in covered:
+            each = found[name]
+            covered[name] += each.low <= truth <= each.high
+            differences[name] += each.difference_low <= apart <= each.difference_high
+    # Three standard errors of a share of 0.95 seen 200 times.
+    error = 3 * (0.95 * 0.05 / rounds) ** 0.5
+    for name, count in {**covered, **{f"{k} apart": v for k, v in differences.items()}}.items():
+        assert count / rounds == pytest.approx(0.95, abs=error), name
+
+
+def test_an_interval_by_decision_would_be_too_narrow() -> None:
+    together = bandit(150, 20, seed=4)
+    alone = Weighed(
+        np.arange(len(together.rewards)),
+        together.rewards,
+        together.logged,
+        together.target,
+        together.guesses,
+        together.values,
+    )
+    by_listener, by_decision = (by_name(evaluate(each))["DR"] for each in (together, alone))
+    assert by_decision.mean == pytest.approx(by_listener.mean)
+    assert by_listener.high - by_listener.low > 1.2 * (by_decision.high - by_decision.low)
+
+
+def test_the_model_narrows_the_interval() -> None:
+    found = by_name(evaluate(bandit(2000, 3, seed=2)))
+    width = {name: each.high - each.low for name, each in found.items()}
+    assert width["DR"] < width["SNIPS"] < width["IPS"]
+
+
+@pytest.mark.parametrize(
+    ("made", "warning"),
+    [
+        (lambda: bandit(50, 3, seed=1), r"Only 50 listeners"),
+        (lambda: bandit(50, 3, seed=1), r"decisions are worth \d+ of the strategy's own"),
+        (
+            lambda: bandit(900, 4, 1, np.array([0.5, 0.5, 0, 0, 0, 0]), np.full(6, 1 / 6)),
+            r"About 6\d% of what the strategy plays",
+        ),
+        (
+            lambda: bandit(
+                900, 4, 1, np.array([1.0, 0, 0, 0, 0, 0]), np.array([0, 0, 0, 0, 0, 1.0])
+            ),
+            r"nothing can be said",
+        ),
+        (lambda: bandit(900, 4, 1, target=LOGGED * 1.2), r"mean weight is 1\.200, above 1"),
+    ],
+    ids=["few-listeners", "few-effective", "no-overlap", "none-at-all", "wrong-chances"],
+)  # fmt: skip
+def test_what_makes_an_estimate_doubtful_is_said(made: Any, warning: str) -> None:
+    said = evaluate(made()).warnings
+    assert any(re.search(warning, each) for each in said), said
+
+
+def test_one_heavy_listener_is_named() -> None:
+    weighed = bandit(300, 2, seed=1, target=LOGGED)
+    target = weighed.target.copy()
+    target[weighed.listeners == 7] *= 400
+    heavy = Weighed(
+        weighed.listeners, weighed.rewards, weighed.logged, target, weighed.guesses, weighed.values
+    )
+    assert any("One listener carries" in warning for warning in evaluate(heavy).warnings)
+
+
+def test_good_ground_raises_no_doubt() -> None:
+    assert evaluate(bandit(2000, 4, seed=3)).warnings == ()
+
+
+def test_the_model_is_the_smoothed_mean_of_other_listeners() -> None:
+    tracks = np.array([0, 0, 1, 0])
+    listeners = np.array([0, 1, 2, 3])
+    rewards = np.array([1.0, 0.5, 0.2, 0.0])
+    model = RewardModel(tracks, rewards, listeners, size=3, smoothing=2)
+    others = (0.5 + 0.2 + 0.0) / 3
+    assert model.of(0).tolist() == pytest.approx(
+        [(0.5 + 0.0 + 2 * others) / 4, (0.2 + 2 * others) / 3, others]
+    )
+    assert model.guesses(np.array([2, -1]), np.array([0, 0])).tolist() == pytest.approx(
+        [others] * 2
+    )
+
+
+def test_nobody_has_a_part_in_their_own_guess() -> None:
+    tracks = np.zeros(10, dtype=np.int64)
+    listeners = np.arange(10)
+    rewards = np.linspace(0, 1, 10)
+    before = RewardModel(tracks, rewards, listeners, size=1).of(3)
+    changed = rewards.copy()
+    changed[listeners % FOLDS == 3] = 99
+    assert RewardModel(tracks, changed, listeners, size=1).of(3).tolist() == before.tolist()
+
+
+def test_listeners_are_numbered_by_name() -> None:
+    assert numbered(["b", "a", "b", "10", "9"]).tolist() == [3, 2, 3, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"listeners": np.zeros(3, dtype=np.int64)}, r"fewer than two listeners"),
+        (
+            {"logged": np.array([0.5, 0.0, 0.5])},
+            r"1 decisions have a propensity outside of \(0, 1\]",
+        ),
+        ({"logged": np.array([0.5, np.nan, 1.5])}, r"2 decisions have a propensity outside"),
+    ],
+    ids=["one-listener", "no-chance", "no-number"],
+)
+def test_what_cannot_be_weighed_is_refused(change: dict[str, Any], message: str) -> None:
+    given = {
+        "listeners": np.array([0, 1, 2]),
+        **dict.fromkeys(("rewards", "logged", "target", "guesses", "values"), np.full(3, 0.5)),
+    }
+    with pytest.raises(InputError, match=message):
+        evaluate(Weighed(**(given | change)))
