@@ -16,9 +16,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from simulator.creation import create
-from simulator.nearest import nearest, neighbourhoods
-from simulator.world import load_world
+from simulator.world.generator import create
+from simulator.world.neighbours import nearest, neighbourhoods
+from simulator.world.world import load_world
 
 T = TypeVar("T")
 

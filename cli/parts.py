@@ -14,16 +14,16 @@ from rich.console import Console as Screen
 from core.catalog import load_top
 from core.errors import InputError
 from core.progress import Progress
-from simulator.best import AROUND, Best
-from simulator.crew import Part, Player
-from simulator.effects import ListenerSettings
-from simulator.lifelong import make_listeners
-from simulator.listener_file import read_listener
-from simulator.listeners import Listeners
-from simulator.nearest import neighbourhoods
-from simulator.playing import SLOTS, InProcess, Recommender
-from simulator.policies import Popular, Random
-from simulator.world import World, load_world, read_world
+from simulator.listeners.lifelong import make_listeners
+from simulator.listeners.model import Listeners
+from simulator.listeners.settings import ListenerSettings
+from simulator.listeners.settings_file import read_listener
+from simulator.play.in_process_runner import SLOTS, InProcess, Recommender
+from simulator.play.workers import Part, Player
+from simulator.recommenders.baselines import Popular, Random
+from simulator.recommenders.oracle import AROUND, Best
+from simulator.world.neighbours import neighbourhoods
+from simulator.world.world import World, load_world, read_world
 
 Kind = Literal["random", "popular", "best", "console", "local", "http"]
 BUILT_IN: dict[str, Kind] = {
@@ -147,7 +147,7 @@ def make_part(plan: Plan, which: int, process: int) -> Part:
 
 def _player(plan: Plan, spec: Spec, listeners: Listeners, process: int) -> Player:
     if spec.kind == "http":
-        from simulator.remote import Remote
+        from simulator.play.http_runner import Remote
 
         return Remote(
             listeners,
@@ -168,13 +168,13 @@ def _player(plan: Plan, spec: Spec, listeners: Listeners, process: int) -> Playe
     elif spec.kind == "best":
         answering = Best(plan.around, slots)
     elif spec.kind == "local":
-        from cli.local import Local, load_local, open_log
+        from simulator.recommenders.in_process import Local, load_local, open_log
 
         serving = load_local(plan.config, spec.name or None)
         log = None if plan.log is None else open_log(serving, plan.log)
         answering = Local(serving, plan.world, plan.seed, slots, log)
     else:
-        from simulator.console import Console
+        from simulator.recommenders.console import Console
 
         slots = 1
         answering = Console(Screen(highlight=False, markup=False).print, input)

@@ -18,7 +18,7 @@ from core.lists import Key
 
 if TYPE_CHECKING:
     from core.progress import Progress
-    from simulator.world import World
+    from simulator.world.world import World
 
 DAYS = 3
 SESSIONS = 10
@@ -92,13 +92,13 @@ def rehearse(
     Returns:
         What was written: a popularity list, its manifest, and `LISTS`.
     """
-    from cli.local import Local, open_log
     from engine.runtime import load
     from engine.settings.loading import load_settings
-    from simulator.effects import ListenerSettings
-    from simulator.lifelong import make_listeners
-    from simulator.nearest import neighbourhoods
-    from simulator.playing import SLOTS, InProcess
+    from simulator.listeners.lifelong import make_listeners
+    from simulator.listeners.settings import ListenerSettings
+    from simulator.play.in_process_runner import SLOTS, InProcess
+    from simulator.recommenders.in_process import Local, open_log
+    from simulator.world.neighbours import neighbourhoods
 
     with TemporaryDirectory(prefix="segue-world-") as made:
         work = keep or Path(made)

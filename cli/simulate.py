@@ -19,7 +19,7 @@ from core.errors import InputError
 
 if TYPE_CHECKING:
     from cli.parts import Plan
-    from simulator.crew import Crew, MakePart, Outcome
+    from simulator.play.workers import Crew, MakePart, Outcome
 
 Say = Console(stderr=True, highlight=False)
 
@@ -156,7 +156,7 @@ def _play(
     stopped: Callable[[], bool],
 ) -> "list[Outcome]":
     """Play all days against each recommender, a day at a time."""
-    from simulator.crew import Alone, Outcome, Together
+    from simulator.play.workers import Alone, Outcome, Together
 
     crews: list[Crew] = []
     try:
@@ -187,7 +187,7 @@ def _play(
 
 
 def _write_truth(outcomes: "list[Outcome]", out: Path) -> None:
-    from simulator.truth import write_truth
+    from simulator.play.ground_truth import write_truth
 
     for outcome, path in zip(
         outcomes,

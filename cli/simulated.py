@@ -9,9 +9,9 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from simulator.crew import Outcome
-from simulator.pairs import Difference, compare
-from simulator.results import Estimate, Played
+from simulator.play.paired_comparison import Difference, compare
+from simulator.play.session_table import Estimate, Played
+from simulator.play.workers import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from cli.progress import Bars, bars
 from core.errors import InputError
 
 if TYPE_CHECKING:
-    from simulator.calibration import Listens
+    from simulator.listeners.calibration import Listens
 
 
 def register(app: typer.Typer) -> None:
@@ -44,8 +44,8 @@ def create(
     import duckdb  # noqa: F401  (learning needs it: say so before anything is played)
 
     from cli.rehearsal import rehearse
-    from simulator.creation import create as made_up
-    from simulator.writing import write_world
+    from simulator.world.files import write_world
+    from simulator.world.generator import create as made_up
     from training.interactions import checksum
 
     if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
@@ -104,7 +104,7 @@ def calibrate(
     it is. Only sessions that ended with their listener saying so (`final`, `last`) count.
     """
     from events.reader import open_log
-    from simulator.calibration import MOMENTS, listens_of_log, moments
+    from simulator.listeners.calibration import MOMENTS, listens_of_log, moments
 
     columns: dict[str, dict[str, float | None]] = {}
     with bars() as progress:
@@ -138,8 +138,8 @@ def _simulated(
 ) -> "Listens":
     """Some days of these listeners against a recommender, in this process."""
     from cli.parts import make_part, plan_of
-    from simulator.calibration import listens_of_truth
-    from simulator.crew import Alone
+    from simulator.listeners.calibration import listens_of_truth
+    from simulator.play.workers import Alone
 
     plan = plan_of(
         world=world,

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from cli.local import Local, open_log
 from engine.runtime import Serving
-from simulator.playing import InProcess
-from simulator.world import World
+from simulator.play.in_process_runner import InProcess
+from simulator.recommenders.in_process import Local, open_log
+from simulator.world.world import World
 from tests.service import write_config
 from tests.simulator.tiny import classic
 from tests.worlds import small_catalog

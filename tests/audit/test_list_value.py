@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 import training.models  # noqa: F401  (importing it registers the models)
 from audit.list_value import ListEstimator, estimator
-from cli.local import load_local
 from cli.main import build as command
 from core.catalog import load_catalog
 from core.lists import Key
+from simulator.recommenders.in_process import load_local
 from tests.played import configured, play
 from training import shelf
 from training.interactions import Interactions

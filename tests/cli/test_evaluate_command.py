@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from cli.local import load_local
 from cli.main import build
 from core.errors import InputError
 from events import reader
+from simulator.recommenders.in_process import load_local
 from tests.logs import Plan, listening, write_botify
 from tests.played import configured, play
 

@@ -13,9 +13,9 @@ from core.errors import InputError
 from core.lists import load_lists
 from core.progress import SILENT
 from events.reader import open_log
-from simulator.creation import create
-from simulator.world import World
-from simulator.writing import write_world
+from simulator.world.files import write_world
+from simulator.world.generator import create
+from simulator.world.world import World
 
 TRACKS, LISTENERS = 300, 60
 

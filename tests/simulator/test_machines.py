@@ -12,12 +12,12 @@ from pathlib import Path
 
 from cli.rehearsal import rehearse
 from core.progress import SILENT
-from simulator.classic import Classic
-from simulator.creation import create
-from simulator.nearest import neighbourhoods
-from simulator.playing import InProcess
-from simulator.policies import Random
-from simulator.writing import write_world
+from simulator.listeners.botify import Classic
+from simulator.play.in_process_runner import InProcess
+from simulator.recommenders.baselines import Random
+from simulator.world.files import write_world
+from simulator.world.generator import create
+from simulator.world.neighbours import neighbourhoods
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from core.catalog import Catalog
-from simulator.classic import Classic, ClassicSettings
-from simulator.world import World
+from simulator.listeners.botify import Classic, ClassicSettings
+from simulator.world.world import World
 
 
 def world_of(

@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 import yaml
 
-from cli.local import Local
 from cli.rehearsal import rehearse
 from core.lists import Key
 from core.progress import SILENT
 from engine.runtime import load as serve
 from engine.settings.loading import load_settings
-from simulator.creation import create
-from simulator.draws import Indices
-from simulator.effects import ListenerSettings
-from simulator.lifelong import make_listeners
-from simulator.nearest import neighbourhoods
-from simulator.playing import InProcess
-from simulator.writing import write_world
+from simulator.listeners.lifelong import make_listeners
+from simulator.listeners.settings import ListenerSettings
+from simulator.play.in_process_runner import InProcess
+from simulator.random_keys import Indices
+from simulator.recommenders.in_process import Local
+from simulator.world.files import write_world
+from simulator.world.generator import create
+from simulator.world.neighbours import neighbourhoods
 from tests import needs
 from training.comparison import Bench, Trial
 from training.logs import Selection, load

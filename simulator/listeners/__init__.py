@@ -1,0 +1,1 @@
+"""Models of listeners: what they like, when they come, how they tire, and calibration to real logs."""

@@ -1,0 +1,1 @@
+"""Play sessions against a recommender, in process or over HTTP, and record what happened."""

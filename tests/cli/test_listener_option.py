@@ -1,0 +1,42 @@
+"""`segue simulate --listener`: the listeners that a name or a file says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import build
+from simulator.listeners.settings import EFFECTS
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    to = tmp_path_factory.mktemp("world")
+    made = CliRunner().invoke(
+        build(), ["world", "create", "--tracks", "150", "--users", "40", "--to", str(to)]
+    )
+    assert made.exit_code == 0, made.output
+    off = "".join(f"{effect}: off\n" for effect in sorted(EFFECTS))
+    (to / "off.yaml").write_text(f"listener: lifelong\n{off}")
+    return to
+
+
+def simulated(folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> Any:
+    monkeypatch.chdir(folder)  # where the cache goes
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    arguments = ["simulate", "--recommender", "random", "--world", str(folder), "--json", "--yes"]
+    result = CliRunner().invoke(build(), [*arguments, "--episodes", "60", "--days", "3", *options])
+    assert result.exit_code == 0, result.output
+    printed = json.loads(result.stdout)
+    del printed["run"]  # how long it took
+    return printed
+
+
+def test_lifelong_listeners_with_all_effects_off_are_the_classic_ones(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classic = simulated(folder, monkeypatch)
+    assert simulated(folder, monkeypatch, "--listener", str(folder / "off.yaml")) == classic
+    assert simulated(folder, monkeypatch, "--listener", "lifelong") != classic

@@ -1,0 +1,256 @@
+"""Sessions over HTTP: the same as in process, and no error is ever taken for a track."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.errors import InputError, SegueError
+from simulator.listeners.botify import Classic
+from simulator.play import http_runner
+from simulator.play.http_runner import Remote
+from simulator.play.in_process_runner import InProcess
+from simulator.play.workers import Outcome
+from simulator.recommenders.in_process import Local, load_local
+from simulator.world.world import World
+from tests.service import events_in, write_config
+from tests.simulator.servers import HANG_UP, SILENCE, Asked, answer, made, serving
+from tests.simulator.tiny import classic
+from tests.worlds import small_catalog
+
+SEED = 12
+
+
+def small_world() -> World:
+    """Vectors and listeners over the small catalog; one listener's id has to be quoted."""
+    rng = np.random.default_rng(5)
+    return World(
+        small_catalog(),
+        rng.normal(size=(24, 6)).astype(np.float32),
+        [1, 2, 3, "4", 5, 6, 7, "ü b?"],
+        rng.integers(0, 24, (8, 2)),
+        rng.uniform(-1, 2, 8),
+        rng.uniform(0.5, 2, 8),
+    )
+
+
+def model() -> Classic:
+    return classic(small_world(), SEED)
+
+
+def over_http(url: str, connections: int = 4, sessions: int = 60, **options: Any) -> Outcome:
+    listeners = model()
+    player = Remote(listeners, url, SEED, connections, keep_truth=True, **options)
+    try:
+        return player.play(listeners.visits(0, sessions))
+    finally:
+        player.close()
+
+
+def next_by_number(asked: Asked) -> bytes:
+    """A server that recommends the track after the one heard: the answer to a body never varies."""
+    if asked.path == "/feedback" or asked.path.startswith("/last/"):
+        return answer({"user": 1})
+    return answer(
+        {
+            "track": 1000 + (asked.body["track"] - 1000 + 10) % 240,
+            "experiments": {},
+            "strategy": "s",
+        }
+    )
+
+
+@pytest.mark.parametrize("connections", [1, 5, 40], ids=lambda n: f"{n}-connections")
+def test_a_fresh_server_answers_as_the_dispatcher_in_process(
+    tmp_path: Path, connections: int
+) -> None:
+    with serving(tmp_path) as url:
+        outcome = over_http(url, connections)
+    assert not outcome.errors
+    listeners = model()
+    serving_here = load_local(write_config(tmp_path))
+    local = Local(serving_here, listeners.world, SEED, 16)
+    here = InProcess(listeners, local, 16, keep_truth=True).play(listeners.visits(0, 60))
+    assert outcome.truth == here.truth
+    assert {json.loads(line)["experiments"] for line in here.truth.values()} == {
+        "fallback=C",
+        "fallback=T1",
+    }
+
+
+def test_the_servers_log_tells_the_sessions_as_they_were(tmp_path: Path) -> None:
+    with serving(tmp_path) as url:
+        outcome = over_http(url)
+    told: dict[str, list[tuple[object, object]]] = {}
+    for event in events_in(tmp_path):
+        told.setdefault(event["session"], []).append((event["track"], event["time"]))
+    truth = [json.loads(line) for line in outcome.truth.values()]
+    heard = [list(zip(each["tracks"], each["times"], strict=True)) for each in truth]
+    assert sorted(told.values()) == sorted(heard)
+    assert {event["message"] for event in events_in(tmp_path)} == {"next", "last"}
+    assert len({event["key"] for event in events_in(tmp_path)}) == outcome.asked
+
+
+def test_the_predecessors_api_plays_the_same_sessions(tmp_path: Path) -> None:
+    with serving(tmp_path / "a") as url:
+        ours = over_http(url)
+    with serving(tmp_path / "b") as url:
+        theirs = over_http(url, botify=True)
+    assert not theirs.errors
+    assert theirs.played.listener.tolist() == ours.played.listener.tolist()
+    assert {event["user"] for event in events_in(tmp_path / "b")} >= {"ü b?", 4}
+
+
+@pytest.mark.parametrize("form", ["length", "chunked", "close"])
+def test_answers_are_read_however_they_are_framed(form: str) -> None:
+    def reply(asked: Asked, number: int) -> bytes:
+        body = next_by_number(asked).partition(b"\r\n\r\n")[2]
+        return answer(body, form=form)
+
+    with made(reply) as server:
+        framed = over_http(server.url)
+    with made(lambda asked, number: next_by_number(asked)) as server:
+        plain = over_http(server.url)
+    assert framed.truth == plain.truth
+    assert not framed.errors
+
+
+FAULTS: dict[str, tuple[Any, str]] = {
+    "busy": (answer({"error": {}}, 503), "status 503"),
+    "broken": (answer(b"oops", 500), "status 500"),
+    "hangs-up": (HANG_UP, "connection closed"),
+    "silent": (SILENCE, "no answer within 0.25 s"),
+    "no-http": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "no HTTP"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_fails_in_passing_is_sent_again_and_changes_nothing(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_runner, "PAUSES_S", (0.001,) * 4)
+    failing, kind = FAULTS[fault]
+    with made(lambda asked, number: next_by_number(asked)) as server:
+        sound = over_http(server.url)
+    with made(
+        lambda asked, number: failing if number in (3, 50, 51, 120) else next_by_number(asked)
+    ) as server:
+        outcome = over_http(server.url, timeout_s=0.25)
+    assert outcome.errors == {kind: 4}
+    assert (outcome.retried, outcome.given_up) == (4, 0)
+    assert outcome.truth == sound.truth
+    keys = [asked.headers["idempotency-key"] for asked in server.asked]
+    assert len(keys) - len(set(keys)) == 4, "sent again under the same key"
+
+
+def wrong(what: Any, status: int = 200) -> Callable[[Asked, int], bytes]:
+    """Every answer of listener 2 is wrong."""
+
+    def reply(asked: Asked, number: int) -> bytes:
+        return (
+            answer(what, status)
+            if asked.body["user"] == 2 and asked.path == "/recommend"
+            else next_by_number(asked)
+        )
+
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("what", "status", "kind"),
+    [
+        pytest.param({"track": 77}, 200, "a track that the catalog does not have", id="unknown"),
+        pytest.param({"tracks": [1000]}, 200, "an answer without a track", id="no-track"),
+        pytest.param({"track": None}, 200, "an answer without a track", id="null"),
+        pytest.param({"track": 1000.0}, 200, "an answer without a track", id="float"),
+        pytest.param([1000], 200, "an answer without a track", id="array"),
+        pytest.param(b"<html>1000</html>", 200, "an answer without a track", id="html"),
+        pytest.param(b"", 200, "an answer without a track", id="empty"),
+        pytest.param({"track": 1000}, 404, "status 404", id="not-found-with-a-track"),
+        pytest.param({"track": 1000}, 422, "status 422", id="refused"),
+    ],
+)
+def test_a_wrong_answer_is_never_taken_for_a_track(what: Any, status: int, kind: str) -> None:
+    with made(wrong(what, status)) as server:
+        outcome = over_http(server.url)
+    listeners = model()
+    of_two = int((listeners.visits(0, 60).listener == 1).sum())
+    assert of_two > 0
+    assert outcome.errors == {kind: of_two}
+    assert (outcome.given_up, outcome.retried, outcome.unfinished) == (of_two, 0, 0)
+    assert len(outcome.played) == 60 - of_two
+    assert 1 not in outcome.played.listener
+    ends = [
+        asked for asked in server.asked if asked.path == "/feedback" and asked.body["user"] == 2
+    ]
+    assert len(ends) == of_two, "the server was told that each of these sessions is over"
+
+
+@pytest.mark.parametrize("fault", ["busy", "hangs-up", "silent"])
+def test_the_predecessors_server_is_not_asked_twice(fault: str) -> None:
+    """It knows no keys, so a request that may have arrived would be taken twice."""
+    failing, kind = FAULTS[fault]
+    with made(lambda asked, number: failing if number == 20 else next_by_number(asked)) as server:
+        outcome = over_http(server.url, botify=True, timeout_s=0.25)
+    assert outcome.errors == {kind: 1}
+    assert (outcome.given_up, outcome.retried) == (1, 0)
+    assert len(outcome.played) == 59
+
+
+def test_playing_ends_when_nobody_answers_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_runner, "PAUSES_S", (0.001,) * 4)
+    with made(lambda asked, number: HANG_UP if number > 100 else next_by_number(asked)) as server:
+        outcome = over_http(server.url, sessions=500)
+    assert 0 < len(outcome.played) < 100
+    assert outcome.unfinished > 300
+    assert outcome.errors["connection closed"] > 4
+
+
+def test_stopping_keeps_what_was_played() -> None:
+    listeners = model()
+    with made(lambda asked, number: next_by_number(asked)) as server:
+        player = Remote(listeners, server.url, SEED, 2)
+        ended: list[int] = []
+        outcome = player.play(listeners.visits(0, 5000), ended.append, lambda: sum(ended) > 5)
+        player.close()
+    assert 5 < len(outcome.played) < 5000
+    assert outcome.unfinished == 5000 - len(outcome.played)
+
+
+def test_what_was_stopped_does_not_go_on_behind_the_next_visits() -> None:
+    listeners = model()
+    with made(lambda asked, number: next_by_number(asked)) as server:
+        player = Remote(listeners, server.url, SEED, 4)
+        ended: list[int] = []
+        player.play(listeners.visits(0, 5000), ended.append, lambda: sum(ended) > 5)
+        stopped_at = len(server.asked)
+        outcome = player.play(listeners.visits(1, 30))
+        player.close()
+    assert outcome.played.number.tolist() == list(range(30, 60))
+    # Sessions from 30 on are the second visits'; few of the first ones had begun.
+    numbers = [int(asked.headers["idempotency-key"].split("-")[1]) for asked in server.asked]
+    assert sum(number >= 30 for number in numbers) == outcome.asked
+    # One request a connection may still have been on its way to the server when it was stopped.
+    behind = sum(number < 30 for number in numbers[stopped_at:])
+    assert behind <= 4
+
+
+def test_nobody_there_is_said_with_what_to_do() -> None:
+    with made(lambda asked, number: SILENCE) as server:
+        gone = server.url
+    with pytest.raises(SegueError, match=r"no answer \(connection refused\). Start a server with"):
+        over_http(gone)
+
+
+def test_another_server_is_said_with_what_to_do(tmp_path: Path) -> None:
+    with serving(tmp_path) as url, pytest.raises(SegueError, match=r"must tell a config, answered"):
+        over_http(f"{url}/elsewhere")
+
+
+@pytest.mark.parametrize("url", ["ftp://a", "http://", "http://a:99999", "localhost:8000"])
+def test_a_faulty_address_is_refused(url: str) -> None:
+    with pytest.raises(InputError, match="--recommender"):
+        over_http(url)

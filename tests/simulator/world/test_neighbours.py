@@ -1,0 +1,124 @@
+"""Nearest tracks: exact, ties by the catalog's order, and a cache that is never trusted blindly."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.world.generator import create
+from simulator.world.neighbours import nearest, neighbourhoods
+from simulator.world.world import World
+
+
+class Told:
+    """Progress that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.advanced = 0.0
+        self.said: list[str] = []
+
+    def start(self, what: str, total: float | None = None) -> None:
+        self.started.append(what)
+
+    def advance(self, steps: float = 1) -> None:
+        self.advanced += steps
+
+    def say(self, what: str) -> None:
+        self.said.append(what)
+
+
+def by_sorting(vectors: np.ndarray, of: np.ndarray, k: int) -> list[list[int]]:
+    scores = vectors[of].astype(np.float64) @ vectors.astype(np.float64).T
+    return np.argsort(-scores, axis=1, kind="stable")[:, :k].tolist()
+
+
+@given(
+    tracks=st.integers(1, 90),
+    d=st.integers(1, 4),
+    seed=st.integers(0, 9),
+    share=st.floats(0, 1),
+)
+def test_it_finds_what_sorting_everything_finds(
+    tracks: int, d: int, seed: int, share: float
+) -> None:
+    """Small integers, so that many scores are equal and their sums exact."""
+    random = np.random.default_rng(seed)
+    vectors = random.integers(-2, 3, (tracks, d)).astype(np.float32)
+    of = random.integers(0, tracks, 7)
+    k = 1 + round(share * (tracks - 1))
+    assert nearest(vectors, of, k).tolist() == by_sorting(vectors, of, k)
+
+
+def test_it_finds_what_sorting_finds_where_groups_of_columns_are_used() -> None:
+    vectors = create(3001, 5, 1).world.embeddings
+    of = np.arange(0, 3001, 7)
+    assert nearest(vectors, of, 10).tolist() == by_sorting(vectors, of, 10)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return create(500, 80, 3).world
+
+
+def test_each_interest_is_nearest_to_itself_and_has_its_listeners_row(world: World) -> None:
+    near = neighbourhoods(world, 10)
+    assert near.shape == (80, 3, 10)
+    assert near.dtype == np.int32
+    assert near[5, 1].tolist() == nearest(world.embeddings, world.interests[5, 1:2], 10)[0].tolist()
+    assert np.mean(near[:, :, 0] == world.interests) > 0.95
+
+
+def test_a_cache_file_gives_the_same_without_working_it_out(world: World, tmp_path: Path) -> None:
+    first, second = Told(), Told()
+    made = neighbourhoods(world, 10, tmp_path, first)
+    assert first.advanced == len(np.unique(world.interests))
+    assert np.array_equal(neighbourhoods(world, 10, tmp_path, second), made)
+    assert second.started == []
+    assert [path.suffix for path in tmp_path.iterdir()] == [".bin"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "foreign"])
+def test_a_damaged_cache_file_is_said_and_made_anew(
+    world: World, tmp_path: Path, damage: str
+) -> None:
+    made = neighbourhoods(world, 10, tmp_path)
+    (path,) = tmp_path.iterdir()
+    sound = path.read_bytes()
+    path.write_bytes(
+        {
+            "cut": sound[:-5],
+            "flipped": sound[:-1] + bytes([sound[-1] ^ 1]),
+            "emptied": b"",
+            "foreign": b"x" * len(sound),
+        }[damage]
+    )
+    told = Told()
+    assert np.array_equal(neighbourhoods(world, 10, tmp_path, told), made)
+    assert told.said == [f"{path}: is damaged; working it out anew"]
+    assert path.read_bytes() == sound
+
+
+def test_another_world_or_another_k_has_another_cache_file(world: World, tmp_path: Path) -> None:
+    neighbourhoods(world, 10, tmp_path)
+    neighbourhoods(world, 5, tmp_path)
+    neighbourhoods(create(500, 80, 4).world, 10, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_cache_that_cannot_be_read_nor_written_is_said_and_done_without(
+    world: World, tmp_path: Path
+) -> None:
+    made = neighbourhoods(world, 10, tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    path.mkdir()
+    told = Told()
+    assert np.array_equal(neighbourhoods(world, 10, tmp_path, told), made)
+    assert told.said == [
+        f"{path}: cannot be read (Is a directory); working it out anew",
+        f"{path}: cannot be written (Is a directory); the next run works it out anew",
+    ]
+    assert list(tmp_path.iterdir()) == [path]
