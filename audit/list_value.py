@@ -11,10 +11,10 @@ import numpy.typing as npt
 from core.lists import Key
 
 if TYPE_CHECKING:
+    from training.evaluation import Earned
     from training.interactions import Interactions
-    from training.judging import Earned
     from training.model import Fitted
-    from training.ranking import Ranked
+    from training.top_k import Ranked
 
 _AT_ONCE = 1 << 14
 
@@ -60,7 +60,7 @@ class ListEstimator:
     def __call__(self, fitted: "Fitted", key: Key) -> "Earned":
         """Estimate one kind of list of a model, doubly robust."""
         from analysis.off_policy.estimators import Weighed, evaluate
-        from training.judging import Earned, Interval
+        from training.evaluation import Earned, Interval
 
         asked = self._before if key == "track" else self._user
         keys, row = np.unique(asked, return_inverse=True)
@@ -77,7 +77,7 @@ class ListEstimator:
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Chance that the arm gives the logged track, and the guessed reward of what it plays."""
         from analysis.off_policy.estimators import FOLDS
-        from training.ranking import NONE
+        from training.top_k import NONE
 
         target, values = np.empty(len(row)), np.empty(len(row))
         for fold in range(FOLDS):

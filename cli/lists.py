@@ -79,7 +79,7 @@ def cooccurrence(
     many have either. Exact, and the same on every machine.
     """
     from training.cooccurrence import cooccurrence as near
-    from training.ranking import NONE
+    from training.top_k import NONE
 
     _check_target(to)
     with bars() as progress:

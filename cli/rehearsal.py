@@ -172,7 +172,7 @@ def learn(
     """
     import training.models  # noqa: F401  (importing it registers the models)
     from training.comparison import Bench
-    from training.logs import Selection, load
+    from training.listen_sources import Selection, load
     from training.model import build
 
     listens = load(logs, world.catalog, Selection(), progress)

@@ -13,12 +13,12 @@ from rich.console import Console
 from cli.progress import bars
 from cli.window import Since, Until, window
 from core.errors import InputError
-from training.logs import Inverse
+from training.listen_sources import Inverse
 
 if TYPE_CHECKING:
     from audit.list_value import ListEstimator
     from training.interactions import Interactions
-    from training.logs import Selection
+    from training.listen_sources import Selection
     from training.progress import Progress
 
 Logs = Annotated[
@@ -240,7 +240,7 @@ def _load(
     logs: Sequence[Path], catalog: Path, options: "Selection", progress: "Progress"
 ) -> "Interactions":
     from core.catalog import load_catalog
-    from training.logs import load
+    from training.listen_sources import load
 
     return load(logs, load_catalog(catalog), options, progress)
 
@@ -253,7 +253,7 @@ def _selection(
     inverse: Inverse | None,
     most: float,
 ) -> "Selection":
-    from training.logs import Selection
+    from training.listen_sources import Selection
 
     chosen: dict[str, list[str]] = {}
     for pair in arms.split(",") if arms else ():

@@ -9,13 +9,13 @@ from typing import Any
 from rich.table import Table
 
 from core.errors import InputError
-from training.curves import draw
+from training.artifacts import OWNER, Maker, save
+from training.evaluation import Earned, Estimator, Questions, Verdict, judge, questions_of
 from training.interactions import Interactions
-from training.judging import Earned, Estimator, Questions, Verdict, judge, questions_of
-from training.logs import Inverse
+from training.learning_curve import draw
+from training.listen_sources import Inverse
 from training.model import Fitted, Model, Params, Run, known
 from training.progress import SILENT, Progress
-from training.shelf import OWNER, Maker, save
 
 FLOORS = ("random", "popular")
 """What is in every comparison."""

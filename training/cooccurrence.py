@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from core.lists import Lists
 from training.progress import SILENT, Progress
-from training.ranking import NONE, Ranked
+from training.top_k import NONE, Ranked
 
 _PAIRS_AT_ONCE = 4_000_000
 

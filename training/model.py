@@ -18,7 +18,7 @@ from core.errors import Fault, InputError, unknown_name
 from core.lists import Key
 from training.interactions import Interactions
 from training.progress import SILENT, Progress
-from training.ranking import Ints, Ranked
+from training.top_k import Ints, Ranked
 
 
 class Params(BaseModel):

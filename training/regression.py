@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from training.epochs import Plan, learn
 from training.interactions import Interactions
-from training.learning import Plan, learn
 from training.model import Curve, Run
-from training.ranking import Floats, Ints
+from training.top_k import Floats, Ints
 
 
 class Regression:
@@ -30,7 +30,7 @@ class Regression:
         self.seen = np.zeros(len(log.catalog), dtype=bool)
 
     def learn(self, train: Interactions, run: Run) -> tuple[Curve, bool]:
-        """Learn with early stopping; see `training.learning.learn`."""
+        """Learn with early stopping; see `training.epochs.learn`."""
         torch, params, module = self._torch, self._params, self._module
         given, offered, time, weight = _examples(train, params.context)
         late_given, late_offered, late_time, _ = _examples(run.valid, params.context)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from training.interactions import Interactions
-from training.ranking import Floats, Ints
+from training.top_k import Floats, Ints
 
 
 def track_tower(torch: Any, log: Interactions, dim: int) -> Any:

@@ -15,12 +15,12 @@ from core.catalog import load_catalog
 from core.lists import Key
 from simulator.recommenders.in_process import load_local
 from tests.played import configured, play
-from training import shelf
+from training import artifacts
 from training.interactions import Interactions
-from training.logs import Selection, load
+from training.listen_sources import Selection, load
 from training.model import Fitted, Params, Run, build
 from training.progress import SILENT, Progress
-from training.ranking import Ints, Ranked
+from training.top_k import Ints, Ranked
 
 TOP = 6
 
@@ -47,8 +47,8 @@ def test_the_column_says_what_evaluate_says_of_an_arm_over_the_lists(
     folder, log = played
     half = log.where(log.user % 2 == 0)  # so that some listeners and tracks have no list
     fitted = build("neighbours")[0].fit(half, Run(half))
-    maker = shelf.Maker("neighbours", Params(), 1, {})
-    for path in shelf.save(tmp_path, "near", fitted, log, maker, {}, top=TOP):
+    maker = artifacts.Maker("neighbours", Params(), 1, {})
+    for path in artifacts.save(tmp_path, "near", fitted, log, maker, {}, top=TOP):
         path.rename(tmp_path / f"{path.stem.rpartition('_')[2]}.npz")
     config = yaml.safe_load((folder / "config.yaml").read_text())
     lists = tmp_path / ("track.npz" if key == "track" else "listener.npz")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.training.listening import listening
 from training.comparison import Bench
-from training.logs import Inverse
+from training.listen_sources import Inverse
 
 
 @pytest.mark.parametrize(

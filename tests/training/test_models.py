@@ -11,7 +11,7 @@ from tests import needs
 from tests.training.listening import GROUPS, SIZE, TRACKS, USERS, group_of, listening
 from training.comparison import FLOORS, everything
 from training.model import Fitted, Run, build
-from training.ranking import NONE
+from training.top_k import NONE
 
 SPECS = [
     pytest.param(spec, marks=needs.package(package) if package else ())

@@ -7,7 +7,7 @@ that the track was played, not for how long: its time counts as 1.
 from pathlib import Path
 
 from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.lines import each_line, files, moment_ms
+from training.importers.text_files import each_line, files, moment_ms
 from training.interactions import Interactions
 
 ABOUT = "Last.fm 1K, userid-timestamp-artid-artname-traid-traname.tsv"

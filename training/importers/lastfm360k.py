@@ -7,7 +7,7 @@ one session, in the order of the file, which is that of the counts.
 from pathlib import Path
 
 from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.lines import each_line, files
+from training.importers.text_files import each_line, files
 from training.interactions import Interactions
 
 ABOUT = "Last.fm 360K, usersha1-artmbid-artname-plays.tsv (artists as tracks)"

@@ -11,7 +11,7 @@ from typing import IO, Any, cast
 
 from core.errors import InputError
 from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.lines import each_line, each_of, files, json_object, moment_ms, opened
+from training.importers.text_files import each_line, each_of, files, json_object, moment_ms, opened
 from training.interactions import Interactions
 
 ABOUT = "ListenBrainz dump, *.listens (JSON lines), plain, compressed, or in a tar"

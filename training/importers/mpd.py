@@ -11,7 +11,7 @@ import orjson
 
 from core.errors import InputError
 from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.lines import files, opened
+from training.importers.text_files import files, opened
 from training.interactions import Interactions
 
 ABOUT = "Spotify Million Playlist Dataset, mpd.slice.*.json or the folder of them"

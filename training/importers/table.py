@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from core.errors import InputError, unknown_name
 from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.lines import each_line, files, json_object, moment_ms, opened
+from training.importers.text_files import each_line, files, json_object, moment_ms, opened
 from training.interactions import Interactions
 
 ABOUT = "CSV, TSV, JSON lines or Parquet with named columns (--column user=listener ...)"

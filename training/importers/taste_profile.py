@@ -7,7 +7,7 @@ beside. There are no times: a listener's songs are one session, in the order of 
 from pathlib import Path
 
 from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.lines import each_line, files
+from training.importers.text_files import each_line, files
 from training.interactions import Interactions
 
 ABOUT = "Million Song taste profile, train_triplets.txt (unique_tracks.txt beside gives names)"

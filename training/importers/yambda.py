@@ -10,7 +10,7 @@ from typing import Any
 
 from core.errors import InputError
 from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.lines import files
+from training.importers.text_files import files
 from training.interactions import Interactions
 
 ABOUT = "Yambda, listens.parquet or multi_event.parquet (artist_item_mapping.parquet beside)"

@@ -9,7 +9,7 @@ from pydantic import Field
 from training.interactions import Interactions
 from training.model import Fitted, Params, Run, model
 from training.progress import SILENT, Progress
-from training.ranking import Ints, Ranked, best, dot_products
+from training.top_k import Ints, Ranked, best, dot_products
 
 
 class FactorsParams(Params):

@@ -8,7 +8,7 @@ from pydantic import Field
 from training.interactions import Interactions
 from training.model import Fitted, Params, Run, model
 from training.progress import SILENT, Progress
-from training.ranking import BLOCK, NONE, Ints, Ranked, best, best_of_entries
+from training.top_k import BLOCK, NONE, Ints, Ranked, best, best_of_entries
 
 
 class NeighboursParams(Params):

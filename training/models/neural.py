@@ -5,13 +5,13 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from training.epochs import Plan, drawn, learn, reproducible
 from training.interactions import Interactions
-from training.learning import Plan, drawn, learn, reproducible
 from training.model import Fitted, Params, Run, model
-from training.pairs import session_pairs
 from training.progress import SILENT, Progress
-from training.ranking import Ints, Ranked, best, dot_products
 from training.regression import Regression
+from training.session_pairs import session_pairs
+from training.top_k import Ints, Ranked, best, dot_products
 from training.towers import Negatives, known_to, track_tower, vectors_of
 
 

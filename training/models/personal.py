@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from training.epochs import Plan, learn, reproducible
 from training.interactions import Interactions
-from training.learning import Plan, learn, reproducible
 from training.model import Fitted, Params, Run, model
 from training.progress import SILENT, Progress
-from training.ranking import Ints, Ranked, best, dot_products
+from training.top_k import Ints, Ranked, best, dot_products
 from training.towers import Negatives, known_to, track_tower, vectors_of
 
 

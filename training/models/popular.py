@@ -8,7 +8,7 @@ from pydantic import Field
 from training.interactions import Interactions
 from training.model import Fitted, Params, Run, model
 from training.progress import SILENT, Progress
-from training.ranking import NONE, Ints, Ranked
+from training.top_k import NONE, Ints, Ranked
 
 
 class PopularParams(Params):

@@ -10,12 +10,12 @@ import training.models  # noqa: F401  (importing it registers the models)
 from core.catalog import Catalog
 from tests import needs
 from tests.training.listening import TRACKS, listening
-from training.curves import draw
+from training.epochs import Plan, learn
 from training.interactions import Interactions, assemble
-from training.learning import Plan, learn
+from training.learning_curve import draw
 from training.model import Curve, Fitted, Run, build
-from training.pairs import session_pairs
 from training.progress import Silent
+from training.session_pairs import session_pairs
 
 
 class Impatient(Silent):

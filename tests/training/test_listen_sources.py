@@ -10,7 +10,7 @@ import pytest
 from core.errors import InputError
 from tests.training.listening import catalog
 from training.interactions import Interactions
-from training.logs import Selection, load
+from training.listen_sources import Selection, load
 
 TRACKS = catalog()
 

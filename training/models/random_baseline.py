@@ -5,7 +5,7 @@ import numpy as np
 from training.interactions import Interactions
 from training.model import Fitted, Params, Run, model
 from training.progress import SILENT, Progress
-from training.ranking import Ints, Ranked
+from training.top_k import Ints, Ranked
 
 
 @model("random")

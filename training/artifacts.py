@@ -12,7 +12,7 @@ from core.lists import Key, save_lists
 from training.interactions import Interactions
 from training.model import Fitted, Params
 from training.progress import SILENT, Progress
-from training.ranking import NONE, Ranked
+from training.top_k import NONE, Ranked
 
 OWNER: Mapping[Key, str] = {"track": "track", "user": "listener"}
 """What lists are keyed by, as file names and tables say it."""

@@ -27,7 +27,7 @@ from simulator.world.generator import create
 from simulator.world.neighbours import neighbourhoods
 from tests import needs
 from training.comparison import Bench, Trial
-from training.logs import Selection, load
+from training.listen_sources import Selection, load
 from training.model import build
 
 SEED, SESSIONS, TOP = 11, 4000, 50

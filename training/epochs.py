@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from training.model import Curve, Run
-from training.ranking import Floats, Ints
+from training.top_k import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

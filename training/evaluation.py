@@ -18,7 +18,7 @@ from core.lists import Key
 from training.interactions import Interactions
 from training.model import Fitted
 from training.progress import SILENT, Progress
-from training.ranking import NONE, Ints, Ranked
+from training.top_k import NONE, Ints, Ranked
 
 K = 100
 RESAMPLES = 1000

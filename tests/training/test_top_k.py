@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.ranking import NONE, best, best_of_entries, dot_products
+from training.top_k import NONE, best, best_of_entries, dot_products
 
 
 @given(

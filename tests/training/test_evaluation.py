@@ -8,11 +8,11 @@ import pytest
 
 from core.catalog import Catalog
 from tests.training.listening import TRACKS, listening
+from training.evaluation import beyond, judge, questions_of
 from training.interactions import Interactions, assemble
-from training.judging import beyond, judge, questions_of
 from training.model import Fitted
 from training.progress import SILENT, Progress
-from training.ranking import Ints, Ranked
+from training.top_k import Ints, Ranked
 
 
 def log(sessions: list[tuple[int, list[tuple[int, float]]]]) -> Interactions:
