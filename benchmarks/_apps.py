@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
 
-from cli.serve import server_settings
+from cli.commands.serve import server_settings
 
 CONSTANT = (
     b'{"user":4211,"track":31337,"tracks":[31337],"decision":"0123456789ab-1f00f",'

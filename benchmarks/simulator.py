@@ -21,7 +21,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from cli.parts import Plan, make_part, plan_of
+from cli.simulation_plan import Plan, make_part, plan_of
 from core.progress import SILENT
 
 ROOT = Path(__file__).parents[1]

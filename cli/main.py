@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-import cli
+import cli.commands
 from core.errors import InputError, SegueError
 
 EXTRAS = {
@@ -43,10 +43,10 @@ def build() -> typer.Typer:
         rich_markup_mode="markdown",
     )
     app.callback()(_root)
-    for found in sorted(module.name for module in pkgutil.iter_modules(cli.__path__)):
+    for found in sorted(module.name for module in pkgutil.iter_modules(cli.commands.__path__)):
         if found.startswith("_"):
             continue
-        register = getattr(importlib.import_module(f"cli.{found}"), "register", None)
+        register = getattr(importlib.import_module(f"cli.commands.{found}"), "register", None)
         if register is not None:
             register(app)
     return app

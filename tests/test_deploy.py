@@ -13,7 +13,7 @@ import uvicorn
 import yaml
 
 from app.application import create_app
-from cli.serve import server_settings
+from cli.commands.serve import server_settings
 from tests import needs, service
 
 DEPLOY = Path(__file__).parents[1] / "deploy"

@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from audit import log_faults, server_faults
-from cli import doctor, main
+from cli import main
+from cli.commands import doctor
 from tests.service import write_config
 
 

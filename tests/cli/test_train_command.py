@@ -115,7 +115,7 @@ def test_a_comparison_is_one_table_with_the_floors_in_it(table: Path, tmp_path: 
 def test_a_comparison_leaves_out_what_is_not_installed_and_says_so(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.train.find_spec", lambda package: None)
+    monkeypatch.setattr("cli.commands.train.find_spec", lambda package: None)
     result = train("compare", "--no-lists", table=table, to=tmp_path)
     assert result.exit_code == 0, result.output
     said = " ".join(result.stdout.split())

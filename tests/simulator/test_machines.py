@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli.rehearsal import rehearse
+from cli.world_warmup import rehearse
 from core.progress import SILENT
 from simulator.listeners.botify import Classic
 from simulator.play.in_process_runner import InProcess

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from cli.rehearsal import rehearse
+from cli.world_warmup import rehearse
 from core.lists import Key
 from core.progress import SILENT
 from engine.runtime import load as serve

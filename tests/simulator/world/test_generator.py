@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.rehearsal import LISTS
+from cli.world_warmup import LISTS
 from core.catalog import load_catalog, load_top
 from core.lists import load_lists
 from simulator.world.files import write_world

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from cli.progress import bars
-from cli.window import Since, Until, window
+from cli.time_window import Since, Until, window
 from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def verify(
 
 
 def _show(certificates: "list[Certificate]", log_gates: int) -> None:
-    from cli.gates import show_gates
+    from cli.check_tables import show_gates
 
     out = Console()
     show_gates("The log", certificates[0].gates[:log_gates], out)

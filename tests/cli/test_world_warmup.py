@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import build
-from cli.rehearsal import DAYS, LISTS, SESSIONS, learn, rehearse
+from cli.world_warmup import DAYS, LISTS, SESSIONS, learn, rehearse
 from core.errors import InputError
 from core.lists import load_lists
 from core.progress import SILENT

@@ -143,7 +143,7 @@ def _weighed(
 ) -> "tuple[dict[str, Weighed], Tally]":
     from analysis.off_policy.estimators import Weighed, numbered
     from audit.replay import Replayer
-    from cli.replay import servings
+    from cli.commands.replay import servings
     from events.merge import in_order
 
     asking = _Asking(targets, rewards)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from audit.synthetic_traffic import START_MS, TrialRun
 from cli import main
-from cli.window import window
+from cli.time_window import window
 from core.errors import InputError
 from tests.service import CONFIG, loaded
 

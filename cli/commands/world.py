@@ -43,7 +43,7 @@ def create(
     """
     import duckdb  # noqa: F401  (learning needs it: say so before anything is played)
 
-    from cli.rehearsal import rehearse
+    from cli.world_warmup import rehearse
     from simulator.world.files import write_world
     from simulator.world.generator import create as made_up
     from training.interactions import checksum
@@ -137,7 +137,7 @@ def _simulated(
     progress: Bars,
 ) -> "Listens":
     """Some days of these listeners against a recommender, in this process."""
-    from cli.parts import make_part, plan_of
+    from cli.simulation_plan import make_part, plan_of
     from simulator.listeners.calibration import listens_of_truth
     from simulator.play.workers import Alone
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from rich.console import Console
 
 from cli.progress import bars
-from cli.window import Since, Until, window
+from cli.time_window import Since, Until, window
 from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from cli.progress import bars
 from core.errors import InputError
 
 if TYPE_CHECKING:
-    from cli.parts import Plan
+    from cli.simulation_plan import Plan
     from simulator.play.workers import Crew, MakePart, Outcome
 
 Say = Console(stderr=True, highlight=False)
@@ -98,8 +98,8 @@ def simulate(
     The same seed gives the same sessions, whatever the number of processes or connections.
     Ctrl-C ends early and shows what was played.
     """
-    from cli.parts import Plan, make_part, plan_of
-    from cli.simulated import Run, paired_json, paired_tables, run_json, run_tables
+    from cli.simulation_plan import Plan, make_part, plan_of
+    from cli.simulation_tables import Run, paired_json, paired_tables, run_json, run_tables
 
     if days > 1 and not yes and not sys.stdin.isatty():
         raise InputError.one("--days", "asks between days, and nobody is there; give --yes")

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from cli.progress import bars
-from cli.window import Since, Until, window
+from cli.time_window import Since, Until, window
 from core.errors import InputError
 from training.listen_sources import Inverse
 

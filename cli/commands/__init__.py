@@ -1,0 +1,1 @@
+"""One file a command: arguments in, a call, a table out."""
