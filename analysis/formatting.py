@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime
 
-from analysis.checks.result import Certificate, Verdict
+from analysis.checks.result import Status, ValidityReport
 from analysis.effects.metrics import Metric
 from analysis.effects.results import ArmSummary, Effect
 from analysis.statistics.contrast import Interval
@@ -72,13 +72,13 @@ def reach(arm: ArmSummary) -> str:
     return f"{arm.coverage:,.0f}{share}"
 
 
-def gates(certificate: Certificate) -> str:
+def gates(certificate: ValidityReport) -> str:
     """How many gates said what: `13 passed, 2 warnings, 4 cannot tell`."""
     counts = Counter(gate.verdict for gate in certificate.gates)
     return ", ".join(
         f"{counts[verdict]} {verdict.value}"
-        + ("s" if verdict is Verdict.WARNING and counts[verdict] > 1 else "")
-        for verdict in Verdict
+        + ("s" if verdict is Status.WARNING and counts[verdict] > 1 else "")
+        for verdict in Status
         if counts[verdict]
     )
 

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Sequence
 
-from analysis.checks.result import Certificate
-from analysis.effects.experiments import find
-from analysis.effects.report_options import Asked
-from analysis.effects.results import Origin, Report
+from analysis.checks.result import ValidityReport
+from analysis.effects.experiments import analyse_experiment
+from analysis.effects.report_options import ReportOptions
+from analysis.effects.results import Report, ReportProvenance
 from core.allocation import Experiment
-from events.reader import Log
+from events.reader import EventLog
 
 
 def report(
-    log: Log,
-    certificates: Sequence[Certificate],
+    log: EventLog,
+    certificates: Sequence[ValidityReport],
     definition_of: Callable[[str], Experiment | None],
-    asked_of: Callable[[str], Asked],
-    origin: Origin,
+    asked_of: Callable[[str], ReportOptions],
+    origin: ReportProvenance,
 ) -> Report:
     """Findings of every experiment that has a certificate.
 
@@ -31,15 +31,15 @@ def report(
     """
     names = [each.experiment for each in certificates if each.experiment is not None]
     found = [
-        find(log, name, certificate, definition_of(name), asked_of(name))
+        analyse_experiment(log, name, certificate, definition_of(name), asked_of(name))
         for name, certificate in zip(names, certificates, strict=True)
     ]
     return Report(origin, tuple(found))
 
 
-def origin_of(log: Log, version: str, command: str) -> Origin:
+def origin_of(log: EventLog, version: str, command: str) -> ReportProvenance:
     """What the report of a log is made of."""
-    return Origin(
+    return ReportProvenance(
         version=version,
         command=command,
         files=log.query("SELECT path, format, lines, checksum FROM files ORDER BY file_id"),
@@ -53,7 +53,7 @@ def origin_of(log: Log, version: str, command: str) -> Origin:
     )
 
 
-def deciding_config(log: Log, experiment: str) -> str | None:
+def deciding_config(log: EventLog, experiment: str) -> str | None:
     """Digest of the config that decided most of an experiment's events; None if none is named."""
     found = log.query(
         "SELECT e.config FROM events AS e INNER JOIN assignments AS a "

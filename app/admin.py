@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Iterable, Mapping
 
-from app.responses import Refusal
+from app.responses import ApiError
 from core.allocation import Allocation
 from core.errors import unknown_name
 
@@ -30,7 +30,7 @@ class Admin:
             Refusal: 403 where there is no token to bring, 401 where another or none was brought.
         """
         if not self._token:
-            raise Refusal(
+            raise ApiError(
                 403,
                 "admin_off",
                 f"nobody may do this: the server was started without a token. Put one into the "
@@ -41,7 +41,7 @@ class Admin:
         # Compared whole and in constant time, whatever the scheme, so that timing tells nothing.
         same = hmac.compare_digest(token.strip(), self._token)
         if scheme.lower() != b"bearer" or not same:
-            raise Refusal(
+            raise ApiError(
                 401,
                 "unauthorized",
                 f"must be `Bearer` and the token that the server has in {self._env}",
@@ -49,7 +49,7 @@ class Admin:
             )
 
 
-def asked_arms(value: bytes, allocation: Allocation) -> Mapping[str, str]:
+def requested_arms(value: bytes, allocation: Allocation) -> Mapping[str, str]:
     """Experiment -> arm from the header's value.
 
     Raises:
@@ -78,5 +78,5 @@ def asked_arms(value: bytes, allocation: Allocation) -> Mapping[str, str]:
     return asked
 
 
-def _invalid(message: str) -> Refusal:
-    return Refusal(422, "invalid", message, FORCE)
+def _invalid(message: str) -> ApiError:
+    return ApiError(422, "invalid", message, FORCE)

@@ -13,41 +13,41 @@ from fastapi import FastAPI
 from watchfiles import awatch
 
 from app.admin import Admin
-from app.handlers import Api
-from app.hot_route import ASGIApp, Front
+from app.handlers import Handlers
+from app.hot_route import ASGIApp, HotRoute
 from app.reload import Reloader
 from app.routes import add_routes
-from engine.config_snapshots import keep
+from engine.config_snapshots import save_snapshot
 from engine.dispatcher import Dispatcher
-from engine.experiment_ledger import Started
-from engine.metrics import Meters
-from engine.runtime import Serving
+from engine.experiment_ledger import ExperimentLedger
+from engine.metrics import ServerMetrics
+from engine.runtime import Runtime
 from engine.state import MemoryState
 from events.writer import EventWriter
 
 LOG = logging.getLogger("segue")
 
 
-def create_app(serving: Serving, now_ms: Callable[[], int] | None = None) -> ASGIApp:
+def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> ASGIApp:
     """The ASGI app that serves what was loaded.
 
     Args:
-        serving: Checked config and artifacts.
+        runtime: Checked config and artifacts.
         now_ms: Unix time in ms; the system's clock unless a test brings its own.
     """
     clock = now_ms or _now_ms
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        settings = serving.settings
+        settings = runtime.settings
         folder = settings.resolve(settings.events.dir)
         env = settings.admin.token_env
-        Started(settings.started_folder).record(serving, clock())
+        ExperimentLedger(settings.started_folder).record(runtime, clock())
         log = EventWriter(folder, int(settings.events.rotate_mb * 1_000_000), clock)
-        keep(serving, folder)
+        save_snapshot(runtime, folder)
         state = MemoryState(settings.state.max_listeners, settings.state.ttl_s, time.monotonic)
-        dispatcher = Dispatcher(serving, state, log, Meters(), clock)
-        app.state.api = front.api = Api(
+        dispatcher = Dispatcher(runtime, state, log, ServerMetrics(), clock)
+        app.state.api = front.api = Handlers(
             dispatcher,
             settings.state.idempotency_keys,
             settings.state.idempotency_ttl_s,
@@ -76,7 +76,7 @@ def create_app(serving: Serving, now_ms: Callable[[], int] | None = None) -> ASG
         lifespan=lifespan,
     )
     add_routes(app)
-    front = Front(app)
+    front = HotRoute(app)
     return front
 
 

@@ -7,11 +7,11 @@ from pydantic import BaseModel, Field
 
 from core.allocation import SLOTS, Experiment
 from engine.dispatcher import Dispatcher
-from engine.experiment_ledger import Started
-from engine.metrics import Answers, Kind, Meters
+from engine.experiment_ledger import ExperimentLedger
+from engine.metrics import ArmLatency, Labels, ServerMetrics
 
 
-class RunningArm(BaseModel):
+class ArmStatus(BaseModel):
     """An arm, and what it did in this process since the start; forced requests are left out."""
 
     name: str
@@ -35,7 +35,7 @@ class RunningArm(BaseModel):
     )
 
 
-class RunningExperiment(BaseModel):
+class ExperimentStatus(BaseModel):
     """An experiment's definition, its fingerprint, and its arms."""
 
     name: str
@@ -58,7 +58,7 @@ class RunningExperiment(BaseModel):
     )
     listeners: int
     requests: int
-    arms: list[RunningArm]
+    arms: list[ArmStatus]
 
 
 class Holdout(BaseModel):
@@ -68,7 +68,7 @@ class Holdout(BaseModel):
     salt: str
 
 
-class Running(BaseModel):
+class ServerStatus(BaseModel):
     """What decides, and what it did in this process since the start."""
 
     config: str = Field(description="Fingerprint of all that decides, on every event.")
@@ -77,56 +77,56 @@ class Running(BaseModel):
     holdout: Holdout
     requests: int = Field(description="All answers, under whatever config.")
     forced_requests: int = Field(description="Those of them with an arm forced for testing.")
-    experiments: list[RunningExperiment]
+    experiments: list[ExperimentStatus]
 
 
-def running(dispatcher: Dispatcher) -> Running:
+def server_status(dispatcher: Dispatcher) -> ServerStatus:
     """What decides now, and how it fares.
 
     An experiment's counts go on through reloads for as long as its arms stay what they are; a new
     version begins at nought.
     """
-    serving, meters = dispatcher.serving, dispatcher.meters
-    kinds = list(meters.kinds())
-    since = Started(serving.settings.started_folder).since(serving.allocation.experiments)
-    return Running(
-        config=serving.digest,
+    runtime, metrics = dispatcher.runtime, dispatcher.metrics
+    kinds = list(metrics.kinds())
+    since = ExperimentLedger(runtime.settings.started_folder).since(runtime.allocation.experiments)
+    return ServerStatus(
+        config=runtime.digest,
         since_ms=dispatcher.since_ms,
-        default=serving.default,
-        holdout=Holdout(**serving.described["holdout"]),
+        default=runtime.default,
+        holdout=Holdout(**runtime.described["holdout"]),
         requests=sum(answers.count for _, answers in kinds),
         forced_requests=sum(answers.count for kind, answers in kinds if kind.forced),
         experiments=[
             _experiment(
                 each,
-                serving.lineages[each.name],
-                serving.settings.holdout.share,
-                meters,
-                planned=serving.settings.planned.get(each.name, {}),
+                runtime.fingerprints[each.name],
+                runtime.settings.holdout.share,
+                metrics,
+                planned=runtime.settings.planned.get(each.name, {}),
                 started_ms=since.get(each.name),
             )
-            for each in serving.allocation.experiments
+            for each in runtime.allocation.experiments
         ],
     )
 
 
 def _experiment(
-    experiment: Experiment, lineage: str, holdout: float, meters: Meters, **told: Any
-) -> RunningExperiment:
+    experiment: Experiment, lineage: str, holdout: float, metrics: ServerMetrics, **told: Any
+) -> ExperimentStatus:
     total = sum(arm.weight for arm in experiment.arms)
-    entered = {arm.name: meters.listeners[lineage, arm.name] for arm in experiment.arms}
+    entered = {arm.name: metrics.listeners[lineage, arm.name] for arm in experiment.arms}
     listeners = sum(entered.values())
     arms = []
     for arm in experiment.arms:
         answered = [
             (kind, answers)
-            for kind, answers in meters.kinds()
+            for kind, answers in metrics.kinds()
             if not kind.forced
             and (experiment.name, arm.name) in kind.arms
-            and meters.lineages[kind.config].get(experiment.name) == lineage
+            and metrics.fingerprints[kind.config].get(experiment.name) == lineage
         ]
         arms.append(
-            RunningArm(
+            ArmStatus(
                 name=arm.name,
                 strategy=arm.strategy,
                 weight=arm.weight,
@@ -138,7 +138,7 @@ def _experiment(
         )
     start, end = experiment.slots
     definition = {**experiment.to_dict(), "arms": arms}
-    return RunningExperiment(
+    return ExperimentStatus(
         **definition,
         digest=experiment.digest,
         **told,
@@ -148,9 +148,9 @@ def _experiment(
     )
 
 
-def _told(answered: list[tuple[Kind, Answers]]) -> dict[str, Any]:
+def _told(answered: list[tuple[Labels, ArmLatency]]) -> dict[str, Any]:
     """What the answers of an arm come to."""
-    together = Answers()
+    together = ArmLatency()
     by: Counter[str] = Counter()
     fallen_back = 0
     for kind, answers in answered:

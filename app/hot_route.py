@@ -1,17 +1,17 @@
 """The hot route: `POST /recommend` is answered before FastAPI's router sees it.
 
 One plain ASGI callable, since a routed, injected and serialised answer costs four times as much
-(see docs/performance.md). It calls the same `Api.recommend` as the documented route.
+(see docs/performance.md). It calls the same `Handlers.recommend` as the documented route.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from app.handlers import Api, Headers, too_large
+from app.handlers import Handlers, Headers, too_large
 from app.requests import MAX_BODY
-from app.responses import Refusal, Reply, error_body
-from core.errors import Exhausted, LogUnwritable
+from app.responses import ApiError, HttpResponse, error_body
+from core.errors import EventLogError, NoCandidatesLeft
 
 LOG = logging.getLogger("segue")
 UNEXPECTED = error_body("internal", "something went wrong here; the server's log has the traceback")
@@ -25,7 +25,7 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class Front:
+class HotRoute:
     """An ASGI app: our hot route, and another app for everything else.
 
     Args:
@@ -37,7 +37,7 @@ class Front:
 
     def __init__(self, behind: ASGIApp) -> None:
         self._behind = behind
-        self.api: Api
+        self.api: Handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -50,7 +50,7 @@ class Front:
         if message.get("more_body"):
             try:
                 body = await rest_of(body, receive)
-            except Refusal as refusal:
+            except ApiError as refusal:
                 reply = refused(api, refusal)
             else:
                 reply = answer(api, api.recommend, body, scope["headers"])
@@ -61,31 +61,31 @@ class Front:
 
 
 def answer(
-    api: Api, route: Callable[[bytes, Headers], Reply], body: bytes, headers: Headers
-) -> Reply:
+    api: Handlers, route: Callable[[bytes, Headers], HttpResponse], body: bytes, headers: Headers
+) -> HttpResponse:
     """What a route replies; every error is made a reply here."""
     try:
         return route(body, headers)
-    except Refusal as refusal:
+    except ApiError as refusal:
         return refused(api, refusal)
-    except Exhausted as error:
+    except NoCandidatesLeft as error:
         return refused(
-            api, Refusal(422, "nothing_left", f"{error}; exclude fewer tracks", "exclude")
+            api, ApiError(422, "nothing_left", f"{error}; exclude fewer tracks", "exclude")
         )
-    except LogUnwritable:
+    except EventLogError:
         LOG.exception("the event log takes no line")
         return refused(
             api,
-            Refusal(503, "log_unwritable", "the event log takes no line, so nothing is served"),
+            ApiError(503, "log_unwritable", "the event log takes no line, so nothing is served"),
         )
     except Exception:
         LOG.exception("a request failed by our mistake; it changed nothing")
-        return Reply(500, UNEXPECTED)
+        return HttpResponse(500, UNEXPECTED)
 
 
-def refused(api: Api, refusal: Refusal) -> Reply:
+def refused(api: Handlers, refusal: ApiError) -> HttpResponse:
     """The reply of a refusal, counted."""
-    api.dispatcher.meters.refused(refusal.code)
+    api.dispatcher.metrics.refused(refusal.code)
     return refusal.reply()
 
 
@@ -102,14 +102,14 @@ async def rest_of(body: bytes, receive: Receive) -> bytes:
             raise too_large()
         message = await receive()
         if message["type"] != "http.request":
-            raise Refusal(400, "incomplete", "the request's body did not arrive whole")
+            raise ApiError(400, "incomplete", "the request's body did not arrive whole")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if not message.get("more_body"):
             return b"".join(parts)
 
 
-def _head(reply: Reply) -> Message:
+def _head(reply: HttpResponse) -> Message:
     """Status and headers of a reply."""
     headers = [_JSON, (b"content-length", b"%d" % len(reply.body))]
     if reply.headers:

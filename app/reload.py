@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from core.errors import Faults, InputError
-from engine.config_snapshots import keep
+from engine.config_snapshots import save_snapshot
 from engine.dispatcher import Dispatcher
-from engine.experiment_ledger import Started
-from engine.runtime import Serving, load
+from engine.experiment_ledger import ExperimentLedger
+from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
 from engine.settings.model import Settings
 
@@ -27,7 +27,7 @@ class Reloader:
     """Reads the config again when told to.
 
     Args:
-        dispatcher: Whose `serving` is replaced.
+        dispatcher: Whose `runtime` is replaced.
         now_ms: Unix time in ms.
     """
 
@@ -36,7 +36,7 @@ class Reloader:
         self._now_ms = now_ms
         self._one_by_one = asyncio.Lock()
 
-    async def reload(self, cause: str) -> Serving:
+    async def reload(self, cause: str) -> Runtime:
         """Serve what the config says now; give what served before.
 
         Args:
@@ -46,15 +46,15 @@ class Reloader:
             InputError: Everything that is wrong; what served before still does.
         """
         async with self._one_by_one:
-            before = self._dispatcher.serving
+            before = self._dispatcher.runtime
             try:
                 with _yielding():
-                    serving = await asyncio.to_thread(self._build, before)
+                    runtime = await asyncio.to_thread(self._build, before)
             except InputError as error:
                 LOG.error("%s: refused, config %s still serves:\n%s", cause, before.digest, error)
                 raise
-            self._dispatcher.serve(serving)
-        LOG.info("%s: config %s serves, %s did", cause, serving.digest, before.digest)
+            self._dispatcher.serve(runtime)
+        LOG.info("%s: config %s serves, %s did", cause, runtime.digest, before.digest)
         return before
 
     async def attempt(self, cause: str) -> None:
@@ -81,32 +81,32 @@ class Reloader:
                 seen = content
                 await self.attempt(f"{path} has changed")
 
-    def _build(self, before: Serving) -> Serving:
+    def _build(self, before: Runtime) -> Runtime:
         """What the config says now, ready to serve, and remembered before it does."""
         settings = load_settings(before.settings.path)
         faults = Faults()
         _check_kept(before.settings, settings, faults)
-        started = Started(settings.started_folder)
+        started = ExperimentLedger(settings.started_folder)
         try:
-            serving = load(settings, before.catalog)
-            started.check(serving)
+            runtime = load_runtime(settings, before.catalog)
+            started.check(runtime)
         except InputError as error:
             faults.extend(error)
         faults.raise_if_any()
         try:
-            keep(serving, settings.resolve(settings.events.dir))
+            save_snapshot(runtime, settings.resolve(settings.events.dir))
         except OSError as error:
             raise InputError.one(
                 str(error.filename),
                 f"cannot be written: {error.strerror}. A copy of each config that serves must "
                 "stand beside the log, or its events could not be replayed",
             ) from error
-        started.record(serving, self._now_ms())
+        started.record(runtime, self._now_ms())
         if gc.get_freeze_count():
             # As at the start: the collector need not walk what lives as long as the process.
             gc.collect(1)
             gc.freeze()
-        return serving
+        return runtime
 
 
 @contextmanager

@@ -47,7 +47,7 @@ Facts = Annotated[
 
 
 @dataclass(slots=True, config=_BODY)
-class Recommend:
+class RecommendRequest:
     """Body of `POST /recommend`.
 
     Attributes:
@@ -76,7 +76,7 @@ class Recommend:
 
 
 @dataclass(slots=True, config=_BODY)
-class Heard:
+class FeedbackRequest:
     """Body of `POST /feedback`.
 
     Attributes:
@@ -95,7 +95,7 @@ class Heard:
 
 
 @dataclass(slots=True, config=_BODY)
-class Played:
+class BotifyListen:
     """Body of the predecessor's `POST /next/{user}` and `POST /last/{user}`."""
 
     track: Id

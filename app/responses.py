@@ -9,7 +9,7 @@ from core.decision import Decision, Feedback
 
 
 @dataclass(slots=True)
-class Reply:
+class HttpResponse:
     """An HTTP answer; not frozen, for speed alone.
 
     Attributes:
@@ -23,7 +23,7 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """A request that is answered with an error and changes nothing."""
 
     def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
@@ -33,10 +33,10 @@ class Refusal(Exception):
         self.message = message
         self.field = field
 
-    def reply(self) -> Reply:
+    def reply(self) -> HttpResponse:
         """The error as an answer."""
         headers = (("WWW-Authenticate", "Bearer"),) if self.status == 401 else ()
-        return Reply(self.status, error_body(self.code, self.message, self.field), headers)
+        return HttpResponse(self.status, error_body(self.code, self.message, self.field), headers)
 
 
 def error_body(code: str, message: str, field: str | None = None) -> bytes:
@@ -44,7 +44,7 @@ def error_body(code: str, message: str, field: str | None = None) -> bytes:
     return orjson.dumps({"error": {"code": code, "message": message, "field": field}})
 
 
-def recommended(decision: Decision) -> Reply:
+def recommend_response(decision: Decision) -> HttpResponse:
     """The answer of `POST /recommend`."""
     body: dict[str, Any] = {
         "user": decision.user,
@@ -57,14 +57,14 @@ def recommended(decision: Decision) -> Reply:
     }
     if decision.why is not None:
         body["why"] = decision.why
-    return Reply(200, orjson.dumps(body))
+    return HttpResponse(200, orjson.dumps(body))
 
 
-def taken(turn: Feedback) -> Reply:
+def feedback_response(turn: Feedback) -> HttpResponse:
     """The answer of `POST /feedback`, and of the predecessor's `POST /last/{user}`."""
-    return Reply(200, orjson.dumps({"user": turn.user}))
+    return HttpResponse(200, orjson.dumps({"user": turn.user}))
 
 
-def played(decision: Decision) -> Reply:
+def botify_next_response(decision: Decision) -> HttpResponse:
     """The answer of the predecessor's `POST /next/{user}`."""
-    return Reply(200, orjson.dumps({"user": decision.user, "track": decision.tracks[0]}))
+    return HttpResponse(200, orjson.dumps({"user": decision.user, "track": decision.tracks[0]}))

@@ -10,14 +10,22 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from app.experiment_status import Running, running
-from app.handlers import Api, Headers, too_large
+from app.experiment_status import ServerStatus, server_status
+from app.handlers import Handlers, Headers, too_large
 from app.hot_route import UNEXPECTED, answer, refused
-from app.requests import MAX_BODY, Heard, Played, Recommend, field_of
-from app.responses import Refusal, Reply, error_body
-from app.schemas import Described, Next, Recommended, Reloaded, Taken, gives, takes
+from app.requests import MAX_BODY, BotifyListen, FeedbackRequest, RecommendRequest, field_of
+from app.responses import ApiError, HttpResponse, error_body
+from app.schemas import (
+    BotifyNextResponse,
+    FeedbackResponse,
+    RecommendResponse,
+    ReloadResponse,
+    TrackResponse,
+    documented_responses,
+    request_body,
+)
 from core.errors import InputError
-from engine.metrics import Collector
+from engine.metrics import PrometheusCollector
 
 LOG = logging.getLogger("segue")
 
@@ -32,25 +40,33 @@ def add_routes(app: FastAPI) -> None:
 
 
 def _add_ours(app: FastAPI) -> None:
-    @app.post("/recommend", openapi_extra=takes(Recommend), responses=gives(Recommended))
+    @app.post(
+        "/recommend",
+        openapi_extra=request_body(RecommendRequest),
+        responses=documented_responses(RecommendResponse),
+    )
     async def recommend(request: Request) -> Response:
         """The next track for a listener, who may have just heard one."""
         return await _answered(request, _api(request).recommend)
 
-    @app.post("/feedback", openapi_extra=takes(Heard), responses=gives(Taken))
+    @app.post(
+        "/feedback",
+        openapi_extra=request_body(FeedbackRequest),
+        responses=documented_responses(FeedbackResponse),
+    )
     async def feedback(request: Request) -> Response:
         """What a listener heard, when no further track is wanted."""
         return await _answered(request, _api(request).feedback)
 
-    @app.get("/tracks/{track}", responses=gives(Described))
+    @app.get("/tracks/{track}", responses=documented_responses(TrackResponse))
     async def track(request: Request, track: str) -> Response:
         """A track's artist and title."""
         return _track(request, track)
 
     @app.get("/experiments")
-    async def experiments(request: Request) -> Running:
+    async def experiments(request: Request) -> ServerStatus:
         """What is running, and what each arm did in this process since it started."""
-        return running(_api(request).dispatcher)
+        return server_status(_api(request).dispatcher)
 
 
 def _add_the_predecessors(app: FastAPI) -> None:
@@ -59,7 +75,7 @@ def _add_the_predecessors(app: FastAPI) -> None:
         """Whether anybody is there."""
         return {"status": "alive", "message": "Segue: next-track recommendations"}
 
-    @app.get("/track/{track}", tags=["predecessor"], responses=gives(Described))
+    @app.get("/track/{track}", tags=["predecessor"], responses=documented_responses(TrackResponse))
     async def track(request: Request, track: str) -> Response:
         """A track's artist and title."""
         return _track(request, track)
@@ -67,8 +83,8 @@ def _add_the_predecessors(app: FastAPI) -> None:
     @app.post(
         "/next/{user}",
         tags=["predecessor"],
-        openapi_extra=takes(Played),
-        responses=gives(Next),
+        openapi_extra=request_body(BotifyListen),
+        responses=documented_responses(BotifyNextResponse),
     )
     async def next_track(request: Request, user: str) -> Response:
         """The next track after one that was heard."""
@@ -78,8 +94,8 @@ def _add_the_predecessors(app: FastAPI) -> None:
     @app.post(
         "/last/{user}",
         tags=["predecessor"],
-        openapi_extra=takes(Played),
-        responses=gives(Taken),
+        openapi_extra=request_body(BotifyListen),
+        responses=documented_responses(FeedbackResponse),
     )
     async def last_track(request: Request, user: str) -> Response:
         """What was heard last in a session."""
@@ -96,19 +112,19 @@ def _add_watching(app: FastAPI) -> None:
     @app.get("/readyz", tags=["operations"])
     async def readyz(request: Request) -> dict[str, str]:
         """Whether it can answer, and with which config."""
-        return {"status": "ready", "config": _api(request).dispatcher.serving.digest}
+        return {"status": "ready", "config": _api(request).dispatcher.runtime.digest}
 
     @app.get("/metrics", tags=["operations"])
     async def metrics(request: Request) -> Response:
         """Counts and latencies in Prometheus' text form."""
         dispatcher = _api(request).dispatcher
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(Collector(dispatcher.meters, lambda: len(dispatcher.state)))
+        registry.register(PrometheusCollector(dispatcher.metrics, lambda: len(dispatcher.state)))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 def _add_admin(app: FastAPI) -> None:
-    @app.post("/admin/reload", tags=["operations"], responses=gives(Reloaded))
+    @app.post("/admin/reload", tags=["operations"], responses=documented_responses(ReloadResponse))
     async def reload(request: Request) -> Response:
         """Serve what the config file says now; with `Authorization: Bearer` and the token.
 
@@ -119,14 +135,14 @@ def _add_admin(app: FastAPI) -> None:
             api.admin.check(request.scope["headers"])
             before = await request.app.state.reloader.reload("POST /admin/reload")
         except InputError as error:
-            return _json(refused(api, Refusal(422, "faulty_config", str(error))))
-        except Refusal as refusal:
+            return _json(refused(api, ApiError(422, "faulty_config", str(error))))
+        except ApiError as refusal:
             return _json(refused(api, refusal))
         except Exception:
             LOG.exception("a reload failed by our mistake; the config before still serves")
-            return _json(Reply(500, UNEXPECTED))
-        shown = {"config": api.dispatcher.serving.digest, "before": before.digest}
-        return _json(Reply(200, orjson.dumps(shown)))
+            return _json(HttpResponse(500, UNEXPECTED))
+        shown = {"config": api.dispatcher.runtime.digest, "before": before.digest}
+        return _json(HttpResponse(200, orjson.dumps(shown)))
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -155,12 +171,12 @@ def _add_errors(app: FastAPI) -> None:
         return Response(UNEXPECTED, 500, media_type="application/json")
 
 
-def _api(request: Request) -> Api:
-    api: Api = request.app.state.api
+def _api(request: Request) -> Handlers:
+    api: Handlers = request.app.state.api
     return api
 
 
-async def _answered(request: Request, route: Callable[[bytes, Headers], Reply]) -> Response:
+async def _answered(request: Request, route: Callable[[bytes, Headers], HttpResponse]) -> Response:
     """Read the body up to the limit, and answer."""
     body = b""
     api = _api(request)
@@ -172,14 +188,14 @@ async def _answered(request: Request, route: Callable[[bytes, Headers], Reply]) 
 
 
 def _track(request: Request, track: str) -> Response:
-    catalog = _api(request).dispatcher.serving.catalog
+    catalog = _api(request).dispatcher.runtime.catalog
     index = catalog.index_of(track)
     if index < 0:
-        refusal = Refusal(404, "not_found", f"no track {track!r:.80} in the catalog", "track")
+        refusal = ApiError(404, "not_found", f"no track {track!r:.80} in the catalog", "track")
         return _json(refusal.reply())
-    return _json(Reply(200, orjson.dumps(catalog.describe(index))))
+    return _json(HttpResponse(200, orjson.dumps(catalog.describe(index))))
 
 
-def _json(reply: Reply) -> Response:
+def _json(reply: HttpResponse) -> Response:
     headers = dict(reply.headers)
     return Response(reply.body, reply.status, headers, media_type="application/json")

@@ -13,7 +13,7 @@ from app.requests import schema_of
 TrackName = int | str
 
 
-class Recommended(BaseModel):
+class RecommendResponse(BaseModel):
     """Answer of `POST /recommend`."""
 
     user: TrackName = Field(description="As it was sent.")
@@ -28,20 +28,20 @@ class Recommended(BaseModel):
     )
 
 
-class Next(BaseModel):
+class BotifyNextResponse(BaseModel):
     """Answer of the predecessor's `POST /next/{user}`."""
 
     user: TrackName
     track: TrackName
 
 
-class Taken(BaseModel):
+class FeedbackResponse(BaseModel):
     """Answer to feedback."""
 
     user: TrackName
 
 
-class Described(BaseModel):
+class TrackResponse(BaseModel):
     """A track of the catalog."""
 
     track: TrackName
@@ -49,14 +49,14 @@ class Described(BaseModel):
     title: str
 
 
-class Reloaded(BaseModel):
+class ReloadResponse(BaseModel):
     """Answer of `POST /admin/reload`."""
 
     config: str = Field(description="Fingerprint of what decides now.")
     before: str = Field(description="Fingerprint of what decided before.")
 
 
-class Error(BaseModel):
+class ErrorDetail(BaseModel):
     """What is wrong."""
 
     code: str = Field(description="For programs: it stays when the message is put better.")
@@ -64,13 +64,13 @@ class Error(BaseModel):
     field: str | None = Field(description="The field, header or parameter at fault, if one is.")
 
 
-class Failed(BaseModel):
+class ErrorResponse(BaseModel):
     """The one shape of every error."""
 
-    error: Error
+    error: ErrorDetail
 
 
-def takes(body: type[Any]) -> dict[str, Any]:
+def request_body(body: type[Any]) -> dict[str, Any]:
     """The body and headers of a route that reads its own."""
     content = {"application/json": {"schema": schema_of(body)}}
     return {
@@ -90,14 +90,14 @@ def takes(body: type[Any]) -> dict[str, Any]:
     }
 
 
-def gives(answer: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+def documented_responses(answer: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """The answers of a route: its own, and errors."""
     at_fault = "The request is at fault; nothing was changed."
     unable = "The server is; nothing was changed, and nothing is in the event log."
     return {
         200: {"model": answer},
-        "4XX": {"model": Failed, "description": at_fault},
-        "5XX": {"model": Failed, "description": unable},
+        "4XX": {"model": ErrorResponse, "description": at_fault},
+        "5XX": {"model": ErrorResponse, "description": unable},
     }
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from scipy import stats
 
 from analysis.statistics.contrast import Contrast
-from analysis.statistics.inference import Fixed
-from analysis.statistics.sample_moments import Sample
+from analysis.statistics.inference import FixedHorizonTest
+from analysis.statistics.sample_moments import SampleMoments
 from core.allocation import Allocation, Arm, Experiment
-from events.reader import Log
+from events.reader import EventLog
 
 ALARM = 0.0001
 """A p-value of the test of uniformity below this is an alarm. Salts are always the same ones, so a
@@ -22,7 +22,7 @@ false alarm would never go away; a wrong test falls below it by tens of orders o
 
 
 @dataclass(frozen=True, slots=True)
-class Splits:
+class AATestResult:
     """What came of many splits.
 
     Attributes:
@@ -46,7 +46,7 @@ class Splits:
         return sum(p < 0.05 for p in self.p_values) / len(self.p_values)
 
 
-def mean_times(log: Log) -> dict[str, float]:
+def mean_times(log: EventLog) -> dict[str, float]:
     """Mean time of a session by listener, in tracks: what a report compares; ended ones only."""
     return dict(
         log.query(
@@ -56,11 +56,11 @@ def mean_times(log: Log) -> dict[str, float]:
     )
 
 
-def split_often(
+def run_aa_test(
     values: Mapping[str, float],
     experiment: str,
     salts: int = 1000,
-) -> Splits:
+) -> AATestResult:
     """Split listeners in halves by many salts of an experiment, and compare them every time.
 
     Args:
@@ -80,7 +80,7 @@ def split_often(
             dtype=bool,
             count=len(users),
         )
-        contrast = Contrast(Sample.of(numbers[mine]), Sample.of(numbers[~mine]))
-        p_values.append(Fixed().p_value(contrast) if contrast.known else 1.0)
+        contrast = Contrast(SampleMoments.of(numbers[mine]), SampleMoments.of(numbers[~mine]))
+        p_values.append(FixedHorizonTest().p_value(contrast) if contrast.known else 1.0)
     uniform_p = float(stats.kstest(p_values, "uniform", method="exact").pvalue)
-    return Splits(len(users), tuple(p_values), uniform_p)
+    return AATestResult(len(users), tuple(p_values), uniform_p)

@@ -10,7 +10,7 @@ from core.allocation import SERVING, SLOTS, Experiment
 from core.candidates import Candidates
 from core.listener import Listener
 from core.rng import Stream
-from engine.runtime import Propose, Serving
+from engine.runtime import Propose, Runtime
 
 TIMES = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)
 NOBODY = "no arm"
@@ -35,11 +35,11 @@ class ArmSample:
     smallest: int
 
 
-def sample_listeners(serving: Serving, n: int, seed: int = 0) -> list[Listener]:
+def sample_listeners(runtime: Runtime, n: int, seed: int = 0) -> list[Listener]:
     """Listeners of all kinds: new ones, and with up to 6 listens, some before this session."""
     stream = Stream(f"sample {seed}")
-    ids = listener_ids(serving, n)
-    tracks = len(serving.catalog)
+    ids = listener_ids(runtime, n)
+    tracks = len(runtime.catalog)
     found = []
     for unit in ids:
         listens = [
@@ -50,11 +50,11 @@ def sample_listeners(serving: Serving, n: int, seed: int = 0) -> list[Listener]:
     return found
 
 
-def listener_ids(serving: Serving, n: int) -> list[int | str]:
+def listener_ids(runtime: Runtime, n: int) -> list[int | str]:
     """Ids to try things with: of lists by listener, where there are some, and made-up ones."""
     known = [
         str(user)
-        for lists in serving.artifacts.lists.values()
+        for lists in runtime.artifacts.lists.values()
         if lists.key == "user"
         for user in lists.keys
     ]
@@ -66,18 +66,18 @@ def listener_ids(serving: Serving, n: int) -> list[int | str]:
 
 
 def sample_arms(
-    serving: Serving, listeners: Sequence[Listener]
+    runtime: Runtime, listeners: Sequence[Listener]
 ) -> tuple[list[ArmSample], list[str]]:
     """What every arm proposes, and a sentence for each that is dead or the same as another."""
     samples: list[ArmSample] = []
     faults: list[str] = []
-    for experiment in serving.allocation.experiments:
+    for experiment in runtime.allocation.experiments:
         if experiment.layer != SERVING:
             continue
         prints: dict[str, list[Any]] = {}
         for arm in experiment.arms:
             strategy = str(arm.strategy)
-            propose = serving.chains[strategy].members[0][1]
+            propose = runtime.chains[strategy].members[0][1]
             own = [propose(listener) for listener in listeners]
             sizes = [len(candidates) for candidates in own if candidates is not None]
             samples.append(
@@ -91,7 +91,7 @@ def sample_arms(
                     f"{experiment.name} {arm.name}: '{strategy}' proposed nothing to any of "
                     f"{len(listeners)} listeners, so its fallback is all that would be measured"
                 )
-            members = [member for _, member in serving.chains[strategy].members]
+            members = [member for _, member in runtime.chains[strategy].members]
             prints[arm.name] = [_fingerprint(_first(members, each)) for each in listeners]
         faults += _same(experiment, prints)
     return samples, faults
@@ -127,16 +127,16 @@ def _fingerprint(candidates: Candidates | None) -> Any:
 
 
 def shares(
-    serving: Serving, experiment: Experiment, n: int
+    runtime: Runtime, experiment: Experiment, n: int
 ) -> tuple[list[str], list[int], list[float]]:
     """Arms and nobody, how many of `n` made-up ids each got, and the shares that they should."""
     seen: Counter[str] = Counter()
     attributes = {key: allowed[0] for key, allowed in experiment.targeting.items()}
-    assign = serving.allocation.assign
+    assign = runtime.allocation.assign
     name = experiment.name
     for number in range(n):
         seen[assign(f"id {number}", attributes).arms.get(name, NOBODY)] += 1
-    open_to = 1 - serving.allocation.holdout_slots / SLOTS
+    open_to = 1 - runtime.allocation.holdout_slots / SLOTS
     entering = (
         open_to
         * (experiment.slots[1] - experiment.slots[0])

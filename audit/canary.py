@@ -18,12 +18,12 @@ import orjson
 import uvicorn
 
 from app.application import create_app
-from app.hot_route import Front
+from app.hot_route import HotRoute
 from core.allocation import SERVING, Arm, Experiment
 from core.catalog import Catalog, TrackId
 from core.errors import SegueError
 from engine.dispatcher import Dispatcher
-from engine.runtime import Serving, load
+from engine.runtime import Runtime, load_runtime
 from engine.settings.model import CatalogSettings, Settings, StrategySettings
 from strategies import registry
 
@@ -32,7 +32,7 @@ PATIENCE_S = 20
 
 
 @dataclass(slots=True)
-class Flight:
+class CanaryReport:
     """What became of the canaries.
 
     Attributes:
@@ -56,13 +56,13 @@ class Flight:
             self.wrong.append(sentence)
 
 
-def fly(
+def run_canaries(
     settings: Settings,
     catalog: Catalog,
     folder: Path,
     listeners: Iterable[int | str],
     plant: Callable[[Dispatcher], object] | None = None,
-) -> Flight:
+) -> CanaryReport:
     """Serve canaries by the config's experiments, and ask for each listener over HTTP.
 
     Args:
@@ -76,12 +76,12 @@ def fly(
         SegueError: The server did not start, or refused a request.
     """
     tracks, canaries = with_canaries(settings, catalog, folder)
-    serving = load(canaries, catalog)
+    runtime = load_runtime(canaries, catalog)
     arm_of_track = {str(track): place for place, track in tracks.items()}
     attributes = _targeted(settings.experiments)
     answers: dict[str, dict[str, Any]] = {}
-    flight = Flight()
-    with running(serving, plant) as port:
+    flight = CanaryReport()
+    with running_server(runtime, plant) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
         for user in listeners:
             answer = _ask(connection, {"user": user, "attributes": attributes})
@@ -89,7 +89,7 @@ def fly(
         connection.close()
     flight.listeners = len(answers)
     for event in _logged(folder):
-        _compare(event, answers.pop(event["decision"], None), arm_of_track, serving, flight)
+        _compare(event, answers.pop(event["decision"], None), arm_of_track, runtime, flight)
     for answer in answers.values():
         flight.disagree(f"listener {answer['user']}: was answered, and no line of the log tells")
     wanted = [
@@ -144,10 +144,12 @@ def with_canaries(
 
 
 @contextmanager
-def running(serving: Serving, plant: Callable[[Dispatcher], object] | None = None) -> Iterator[int]:
+def running_server(
+    runtime: Runtime, plant: Callable[[Dispatcher], object] | None = None
+) -> Iterator[int]:
     """A server on a free port of this machine while the block runs; gives the port."""
-    app = create_app(serving)
-    assert isinstance(app, Front)
+    app = create_app(runtime)
+    assert isinstance(app, HotRoute)
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, log_level="error", access_log=False, lifespan="on"
     )
@@ -207,8 +209,8 @@ def _compare(
     event: Mapping[str, Any],
     answer: Mapping[str, Any] | None,
     arm_of_track: Mapping[str, str],
-    serving: Serving,
-    flight: Flight,
+    runtime: Runtime,
+    flight: CanaryReport,
 ) -> None:
     user = event["user"]
     if answer is None:
@@ -217,7 +219,7 @@ def _compare(
     for experiment, arm in answer["experiments"].items():
         place = f"{experiment} {arm}"
         flight.by_arm[place] = flight.by_arm.get(place, 0) + 1
-    layers = {each.name: each.layer for each in serving.settings.experiments}
+    layers = {each.name: each.layer for each in runtime.settings.experiments}
     told = _place(answer["experiments"], layers)
     logged = _place(event["experiments"], layers)
     played = arm_of_track.get(str(answer["track"]), f"track {answer['track']}, of no arm")

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from audit.replay import Event, assigned, differences, request_of
+from audit.replay import Event, assignment_of, differences, request_of
 from core.candidates import Candidates
 from core.listener import UNKNOWN, History, Listener, unpack
-from engine.dispatcher import begin, decide, seed_of
-from engine.runtime import Serving
+from engine.dispatcher import decide, seed_of, start_turn
+from engine.runtime import Runtime
 
 SHOWN = 10
 
@@ -44,30 +44,30 @@ class Explanation:
     differing: Sequence[tuple[str, Any, Any]]
 
 
-def explain(event: Event, history: History, serving: Serving) -> Explanation:
+def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
     """Make a decision again and say why.
 
     Args:
         event: Of a decision.
         history: The listener's as it was before; it is changed.
-        serving: The config that decided.
+        runtime: The config that decided.
     """
-    catalog = serving.catalog
+    catalog = runtime.catalog
     at_ms, id = event["timestamp"], event["decision"]  # noqa: A001
-    begin(serving, history, event["track"], event["time"], at_ms, id)
+    start_turn(runtime, history, event["track"], event["time"], at_ms, id)
     ask = request_of(event, explain=True)
     unit = str(event["user"])
-    assignment = assigned(serving, ask, event)
+    assignment = assignment_of(runtime, ask, event)
     key = event.get("key")
-    made = decide(serving, history, ask, assignment, id, at_ms, key)
-    chain = [name for name, _ in serving.chains[made.strategy].members]
-    candidates = _candidates(serving, history, unit, made.strategy, made.depth, ask.exclude)
+    made = decide(runtime, history, ask, assignment, id, at_ms, key)
+    chain = [name for name, _ in runtime.chains[made.strategy].members]
+    candidates = _candidates(runtime, history, unit, made.strategy, made.depth, ask.exclude)
     listens = [unpack(word) for word in history.listens]
     return Explanation(
         heard=[
             (
                 "unknown" if listen.track == UNKNOWN else catalog.ids[listen.track],
-                "" if listen.track == UNKNOWN else _described(serving, listen.track),
+                "" if listen.track == UNKNOWN else _described(runtime, listen.track),
                 listen.time,
                 position >= history.session_start,
             )
@@ -76,21 +76,21 @@ def explain(event: Event, history: History, serving: Serving) -> Explanation:
         heard_in_all=len(listens),
         arms=[
             *(["arms were forced by a tester"] if event["forced"] else []),
-            *serving.allocation.trace(unit, ask.attributes),
+            *runtime.allocation.trace(unit, ask.attributes),
         ],
         chain=chain,
         why=made.why or (),
         candidates=made.candidates,
-        likeliest=_likeliest(candidates, serving),
+        likeliest=_likeliest(candidates, runtime),
         stream=seed_of(id, unit, key),
-        tracks=[(each, _described(serving, catalog.index_of(each))) for each in made.tracks],
+        tracks=[(each, _described(runtime, catalog.index_of(each))) for each in made.tracks],
         propensity=made.propensity,
         differing=differences(event, made),
     )
 
 
 def _candidates(
-    serving: Serving,
+    runtime: Runtime,
     history: History,
     unit: str,
     strategy: str,
@@ -98,16 +98,16 @@ def _candidates(
     exclude: Sequence[Any],
 ) -> Candidates:
     """What was drawn from, proposed once more."""
-    _, propose = serving.chains[strategy].members[depth]
+    _, propose = runtime.chains[strategy].members[depth]
     listener = Listener(unit, history.listens, history.session_start, history.turn)
     candidates = propose(listener)
     if candidates is not None and exclude:
-        candidates = candidates.without({serving.catalog.index_of(track) for track in exclude})
+        candidates = candidates.without({runtime.catalog.index_of(track) for track in exclude})
     assert candidates is not None, "this member of the chain has just answered"
     return candidates
 
 
-def _likeliest(candidates: Candidates, serving: Serving) -> list[tuple[Any, str, float]]:
+def _likeliest(candidates: Candidates, runtime: Runtime) -> list[tuple[Any, str, float]]:
     if candidates.weights is None:
         chance = 1 / len(candidates)
         best = [(track, chance) for track in candidates.first(SHOWN)]
@@ -116,10 +116,10 @@ def _likeliest(candidates: Candidates, serving: Serving) -> list[tuple[Any, str,
         order = (-chances).argsort(kind="stable")[:SHOWN].tolist()
         tracks = candidates.listed()
         best = [(tracks[place], float(chances[place])) for place in order]
-    ids = serving.catalog.ids
-    return [(ids[track], _described(serving, track), chance) for track, chance in best]
+    ids = runtime.catalog.ids
+    return [(ids[track], _described(runtime, track), chance) for track, chance in best]
 
 
-def _described(serving: Serving, track: int) -> str:
-    about = serving.catalog.describe(track)
+def _described(runtime: Runtime, track: int) -> str:
+    about = runtime.catalog.describe(track)
     return f"{about['artist']}: {about['title']}"

@@ -59,7 +59,7 @@ class ListEstimator:
 
     def __call__(self, fitted: "Fitted", key: Key) -> "Earned":
         """Estimate one kind of list of a model, doubly robust."""
-        from analysis.off_policy.estimators import Weighed, evaluate
+        from analysis.off_policy.estimators import WeightedDecisions, evaluate
         from training.evaluation import Earned, Interval
 
         asked = self._before if key == "track" else self._user
@@ -67,7 +67,9 @@ class ListEstimator:
         ranked = fitted.rankers[key](keys, self._top)
         target, values = self._played(ranked, row)
         found = evaluate(
-            Weighed(self._listeners, self._rewards, self._logged, target, self._guesses, values)
+            WeightedDecisions(
+                self._listeners, self._rewards, self._logged, target, self._guesses, values
+            )
         )
         best = next(each for each in found.estimates if each.name == "DR")
         return Earned(Interval(best.mean, best.low, best.high), found.effective, found.warnings)

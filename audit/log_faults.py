@@ -11,17 +11,17 @@ from typing import Any
 
 import orjson
 
-from analysis.checks.archived_configs import Deciding, botify_experiment
+from analysis.checks.archived_configs import ArchivedConfig, botify_experiment
 from core.allocation import Allocation, Experiment
 from core.rng import Stream
 
 Event = dict[str, Any]
-Written = list[tuple[str, Event | bytes]]
+LogLines = list[tuple[str, Event | bytes]]
 """(file, event or raw line) in the order of writing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class CleanLog:
     """The log that faults are planted into: played by listeners who play what they are told.
 
     Attributes:
@@ -31,23 +31,23 @@ class Sound:
     """
 
     events: Sequence[Mapping[str, Any]]
-    deciding: Deciding
+    deciding: ArchivedConfig
     experiment: Experiment
 
-    def copy(self) -> Written:
+    def copy(self) -> LogLines:
         """A copy that may be changed."""
         return [("events-1.jsonl", {**event}) for event in self.events]
 
 
 @dataclass(frozen=True, slots=True)
-class Mutant:
+class LogFault:
     """One fault.
 
     Attributes:
         name: In a table.
         what: What went wrong, as a sentence.
         found_by: Gates that must fail.
-        plant: Makes the faulty log; raises `CannotHappenError` where the config excludes it.
+        plant: Makes the faulty log; raises `FaultNotApplicable` where the config excludes it.
         before: The same without the fault, where that is not the sound log itself: a gate that
             fails there already has not found the fault.
     """
@@ -55,15 +55,15 @@ class Mutant:
     name: str
     what: str
     found_by: tuple[str, ...]
-    plant: Callable[[Sound], Written]
-    before: Callable[[Sound], Written] = Sound.copy
+    plant: Callable[[CleanLog], LogLines]
+    before: Callable[[CleanLog], LogLines] = CleanLog.copy
 
 
-class CannotHappenError(Exception):
+class FaultNotApplicable(Exception):
     """The config has not what the fault would need; the message says what."""
 
 
-def write(written: Written, folder: Path) -> None:
+def write(written: LogLines, folder: Path) -> None:
     """Write a log's files into a folder; what stood there stays."""
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, list[bytes]] = {}
@@ -74,14 +74,14 @@ def write(written: Written, folder: Path) -> None:
         (folder / name).write_bytes(b"".join(lines))
 
 
-def _elsewhere(sound: Sound) -> Callable[[str], str | None]:
+def _elsewhere(sound: CleanLog) -> Callable[[str], str | None]:
     """Arms as another place computes them: with a salt of its own."""
     other = Experiment.from_dict({**sound.experiment.to_dict(), "salt": "computed elsewhere"})
     allocation = Allocation([other])
     return lambda user: allocation.assign(user).arms.get(other.name)
 
 
-def _relabel(sound: Sound, arm_of: Callable[[Event], str | None], since_ms: int = 0) -> Written:
+def _relabel(sound: CleanLog, arm_of: Callable[[Event], str | None], since_ms: int = 0) -> LogLines:
     written = sound.copy()
     name = sound.experiment.name
     for _, event in written:
@@ -93,16 +93,16 @@ def _relabel(sound: Sound, arm_of: Callable[[Event], str | None], since_ms: int 
     return written
 
 
-def recomputed_elsewhere(sound: Sound) -> Written:
+def recomputed_elsewhere(sound: CleanLog) -> LogLines:
     """The log names arms that another hash gave; served was the right one."""
     arm = _elsewhere(sound)
     return _relabel(sound, lambda event: arm(str(event["user"])))
 
 
-def served_elsewhere(sound: Sound) -> Written:
+def served_elsewhere(sound: CleanLog) -> LogLines:
     """The log names the right arm; served was the strategy of another hash's arm."""
     if len({arm.strategy for arm in sound.experiment.arms}) < 2:
-        raise CannotHappenError("all arms name the same strategy")
+        raise FaultNotApplicable("all arms name the same strategy")
     arm = _elsewhere(sound)
     strategies = {each.name: each.strategy for each in sound.experiment.arms}
     written = sound.copy()
@@ -115,7 +115,7 @@ def served_elsewhere(sound: Sound) -> Written:
     return written
 
 
-def swapped_arms(sound: Sound) -> Written:
+def swapped_arms(sound: CleanLog) -> LogLines:
     """Two arms have each other's name in the log."""
     one, other = (arm.name for arm in sound.experiment.arms[:2])
     swap = {one: other, other: one}
@@ -123,19 +123,19 @@ def swapped_arms(sound: Sound) -> Written:
     return _relabel(sound, lambda e: swap.get(e["experiments"][name]))
 
 
-def reshuffled(sound: Sound) -> Written:
+def reshuffled(sound: CleanLog) -> LogLines:
     """From the middle of the run on, arms are given by another salt."""
     arm = _elsewhere(sound)
     middle = sound.events[len(sound.events) // 2]["timestamp"]
     return _relabel(sound, lambda event: arm(str(event["user"])), middle)
 
 
-def silent_fallback(sound: Sound) -> Written:
+def silent_fallback(sound: CleanLog) -> LogLines:
     """The last arm with a fallback has an empty list, so the end of its chain answers all."""
     chains = [sound.deciding.chains[str(arm.strategy)] for arm in sound.experiment.arms]
     long = [chain for chain in chains if len(chain) > 1]
     if not long:
-        raise CannotHappenError("no arm has a fallback")
+        raise FaultNotApplicable("no arm has a fallback")
     chain = long[-1]
     written = sound.copy()
     for _, event in written:
@@ -145,7 +145,7 @@ def silent_fallback(sound: Sound) -> Written:
     return written
 
 
-def hidden_fallback(sound: Sound) -> Written:
+def hidden_fallback(sound: CleanLog) -> LogLines:
     """An arm plays another one's tracks, and every field of the line says that all is well.
 
     Only making the decision again can tell.
@@ -166,7 +166,7 @@ def hidden_fallback(sound: Sound) -> Written:
     return written
 
 
-def undeclared_answer(sound: Sound) -> Written:
+def undeclared_answer(sound: CleanLog) -> LogLines:
     """An arm without a branch of its own falls through to a recommender that nobody declared."""
     arm = sound.experiment.arms[-1]
     written = sound.copy()
@@ -177,7 +177,7 @@ def undeclared_answer(sound: Sound) -> Written:
     return written
 
 
-def state_per_request(sound: Sound) -> Written:
+def state_per_request(sound: CleanLog) -> LogLines:
     """Every request starts with an empty history."""
     written = sound.copy()
     for _, event in written:
@@ -186,9 +186,9 @@ def state_per_request(sound: Sound) -> Written:
     return written
 
 
-def split_state(sound: Sound) -> Written:
+def split_state(sound: CleanLog) -> LogLines:
     """Two processes behind a balancer, each with a memory of its own."""
-    written: Written = []
+    written: LogLines = []
     turns: dict[tuple[int, str], int] = {}
     sessions: dict[tuple[int, str], str] = {}
     stream = Stream("split state")
@@ -204,13 +204,13 @@ def split_state(sound: Sound) -> Written:
     return written
 
 
-def dropped_lines(sound: Sound) -> Written:
+def dropped_lines(sound: CleanLog) -> LogLines:
     """One line in fifty never arrives."""
     stream = Stream("dropped lines")
     return [line for line in sound.copy() if stream.below(50)]
 
 
-def lost_last(sound: Sound) -> Written:
+def lost_last(sound: CleanLog) -> LogLines:
     """A third of the ends of sessions are lost, in one arm only."""
     arm, name = sound.experiment.arms[-1].name, sound.experiment.name
     stream = Stream("lost last")
@@ -226,7 +226,7 @@ def lost_last(sound: Sound) -> Written:
     ]
 
 
-def lost_listeners(sound: Sound) -> Written:
+def lost_listeners(sound: CleanLog) -> LogLines:
     """Half the listeners of one arm are not logged at all: their client crashed on its tracks."""
     arm, name = sound.experiment.arms[-1].name, sound.experiment.name
     return [
@@ -240,13 +240,13 @@ def lost_listeners(sound: Sound) -> Written:
     ]
 
 
-def duplicated_lines(sound: Sound) -> Written:
+def duplicated_lines(sound: CleanLog) -> LogLines:
     """One line in a hundred is written twice."""
     stream = Stream("duplicated lines")
     return [line for line in sound.copy() for _ in range(1 if stream.below(100) else 2)]
 
 
-def torn_line(sound: Sound) -> Written:
+def torn_line(sound: CleanLog) -> LogLines:
     """One line is cut off in the middle."""
     written = sound.copy()
     file, event = written[len(written) // 2]
@@ -255,13 +255,13 @@ def torn_line(sound: Sound) -> Written:
     return written
 
 
-def as_predecessor(sound: Sound) -> Written:
+def as_predecessor(sound: CleanLog) -> LogLines:
     """The same listening as the predecessor's servers would have logged it, without any fault."""
     arms = [arm.name for arm in sound.experiment.arms]
     name = sound.experiment.name
     allocation = Allocation([botify_experiment(name, arms)])
     fields = ("message", "timestamp", "user", "track", "time", "latency", "recommendation")
-    written: Written = []
+    written: LogLines = []
     for event in sound.events:
         if event["track"] is None:
             continue  # its client always says what it played first
@@ -271,7 +271,7 @@ def as_predecessor(sound: Sound) -> Written:
     return written
 
 
-def millisecond_ties(sound: Sound) -> Written:
+def millisecond_ties(sound: CleanLog) -> LogLines:
     """Two servers log requests of one listener in the same millisecond, so the order is lost."""
     written = as_predecessor(sound)
     latest: dict[Any, Event] = {}
@@ -286,46 +286,46 @@ def millisecond_ties(sound: Sound) -> Written:
     return written
 
 
-MUTANTS: tuple[Mutant, ...] = (
-    Mutant(
+LOG_FAULTS: tuple[LogFault, ...] = (
+    LogFault(
         "assignment recomputed elsewhere",
         "the logger computes the arm again, with another salt",
         ("assignment", "served"),
         recomputed_elsewhere,
     ),
-    Mutant(
+    LogFault(
         "served elsewhere",
         "the server branches on another experiment than the one in the log",
         ("served",),
         served_elsewhere,
     ),
-    Mutant("swapped arms", "two arms are logged under each other's name",
+    LogFault("swapped arms", "two arms are logged under each other's name",
            ("assignment", "served"), swapped_arms),
-    Mutant("reshuffle in mid-run", "the salt changes while the experiment runs",
+    LogFault("reshuffle in mid-run", "the salt changes while the experiment runs",
            ("assignment", "one-arm"), reshuffled),
-    Mutant("silent fallback", "an arm's list is empty and its fallback answers everything",
+    LogFault("silent fallback", "an arm's list is empty and its fallback answers everything",
            ("fallback",), silent_fallback),
-    Mutant("undeclared answer", "somebody answers that the arm does not declare",
+    LogFault("undeclared answer", "somebody answers that the arm does not declare",
            ("served",), undeclared_answer),
-    Mutant("per-request state", "every request starts with an empty history",
+    LogFault("per-request state", "every request starts with an empty history",
            ("state",), state_per_request),
-    Mutant("split state", "two processes share the listeners but not their state",
+    LogFault("split state", "two processes share the listeners but not their state",
            ("state",), split_state),
-    Mutant("dropped lines", "one line in fifty never arrives", ("turns",), dropped_lines),
-    Mutant("lost `last`", "a third of the ends of sessions are lost in one arm",
+    LogFault("dropped lines", "one line in fifty never arrives", ("turns",), dropped_lines),
+    LogFault("lost `last`", "a third of the ends of sessions are lost in one arm",
            ("unfinished", "turns"), lost_last),
-    Mutant("lost listeners", "half the listeners of one arm are not logged",
+    LogFault("lost listeners", "half the listeners of one arm are not logged",
            ("sample-ratio",), lost_listeners),
-    Mutant("duplicated lines", "one line in a hundred is written twice",
+    LogFault("duplicated lines", "one line in a hundred is written twice",
            ("duplicates",), duplicated_lines),
-    Mutant("torn line", "one line is cut off in the middle", ("lines",), torn_line),
-    Mutant("millisecond ties", "two servers log in the same millisecond, without turns",
+    LogFault("torn line", "one line is cut off in the middle", ("lines",), torn_line),
+    LogFault("millisecond ties", "two servers log in the same millisecond, without turns",
            ("clock",), millisecond_ties, as_predecessor),
 )  # fmt: skip
 """Every fault that some gate finds in the log alone."""
 
-REPLAYED: tuple[Mutant, ...] = (
-    Mutant("hidden fallback", "an arm plays another one's tracks, and the log denies it",
+REPLAYED: tuple[LogFault, ...] = (
+    LogFault("hidden fallback", "an arm plays another one's tracks, and the log denies it",
            ("replay",), hidden_fallback),
 )  # fmt: skip
 """Faults that leave no trace in the log but that the decisions do not come out again."""

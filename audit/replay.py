@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from app.requests import Heard, Recommend
+from app.requests import FeedbackRequest, RecommendRequest
 from core.allocation import Assignment
 from core.catalog import TrackId
 from core.decision import Decision
 from core.errors import SegueError
 from core.listener import History
-from engine.dispatcher import assign, begin, decide, enters
-from engine.runtime import Serving
+from engine.dispatcher import assign, decide, newly_exposed, start_turn
+from engine.runtime import Runtime
 
 Event = Mapping[str, Any]
 STORIES = 4
@@ -50,7 +50,7 @@ class Mismatch:
 
 
 @dataclass(slots=True)
-class Tally:
+class ReplayResult:
     """How a replay went.
 
     Attributes:
@@ -99,13 +99,13 @@ class Replayer:
 
     def __init__(
         self,
-        serving_of: Callable[[str], Serving],
+        serving_of: Callable[[str], Runtime],
         shown: int = 10,
         watch: Callable[[Event, History], None] | None = None,
     ) -> None:
-        self.tally = Tally()
+        self.tally = ReplayResult()
         self._serving_of = serving_of
-        self._servings: dict[str, Serving] = {}
+        self._servings: dict[str, Runtime] = {}
         self._shown = shown
         self._watch = watch
         self._stories: dict[str, list[tuple[History, str]]] = {}
@@ -134,7 +134,7 @@ class Replayer:
         if len(held) > HELD:
             self.tally.skip(NO_TURN_BEFORE, held.pop(0)[1])
 
-    def finish(self) -> Tally:
+    def finish(self) -> ReplayResult:
         """Count what was still held back: its earlier turns are not in the log."""
         for held in self._held.values():
             for _, where in held:
@@ -146,12 +146,12 @@ class Replayer:
         """The listener's history as it stands before this event; None if a turn is missing."""
         return self._story(str(event["user"]), event)
 
-    def serving(self, digest: str) -> Serving:
+    def runtime(self, digest: str) -> Runtime:
         """The config that a digest names."""
-        serving = self._servings.get(digest)
-        if serving is None:
-            serving = self._servings[digest] = self._serving_of(digest)
-        return serving
+        runtime = self._servings.get(digest)
+        if runtime is None:
+            runtime = self._servings[digest] = self._serving_of(digest)
+        return runtime
 
     def _story(self, unit: str, event: Event) -> History | None:
         """The history that this event is the next turn of; a fresh one for a first turn.
@@ -162,7 +162,7 @@ class Replayer:
         stories = self._stories.get(unit)
         if turn == 1:
             process = id.partition("-")[0]
-            fresh = History(self.serving(event["config"]).catalog)
+            fresh = History(self.runtime(event["config"]).catalog)
             if stories is None or event.get("reset"):
                 self._stories[unit] = [(fresh, process)]
             else:
@@ -203,10 +203,10 @@ class Replayer:
 
     def _again(self, event: Event, where: str, unit: str, history: History) -> None:
         digest = event["config"]
-        serving = self._servings.get(digest) or self.serving(digest)
+        runtime = self._servings.get(digest) or self.runtime(digest)
         self.tally.configs[digest] += 1
         try:
-            made = self._next(event, unit, history, serving)
+            made = self._next(event, unit, history, runtime)
         except SegueError as error:
             self._differ(where, event, [("decision", event.get("recommendation"), str(error))])
             return
@@ -220,18 +220,18 @@ class Replayer:
             self._differ(where, event, found)
 
     def _next(
-        self, event: Event, unit: str, history: History, serving: Serving
+        self, event: Event, unit: str, history: History, runtime: Runtime
     ) -> tuple[Decision | None, list[tuple[str, Any, Any]]]:
         """The decision made again, if it was one, and what came out otherwise."""
         id = event["decision"]  # noqa: A001
         at_ms = event["timestamp"]
         asked = event["message"] == "next"
         ask: Any = _asked(event) if asked else _Told(event["user"], event.get("attributes"))
-        assignment = assigned(serving, ask, event)
-        found = _entered(serving, history, assignment, event)
-        begin(serving, history, event["track"], event["time"], at_ms, id)
+        assignment = assignment_of(runtime, ask, event)
+        found = _entered(runtime, history, assignment, event)
+        start_turn(runtime, history, event["track"], event["time"], at_ms, id)
         if asked:
-            made = decide(serving, history, ask, assignment, id, at_ms, event.get("key"))
+            made = decide(runtime, history, ask, assignment, id, at_ms, event.get("key"))
             differing = differences(event, made)
             return made, found + differing if found else differing
         if event["session"] != history.session:
@@ -269,9 +269,9 @@ class _Told:
     attributes: Mapping[str, Any] | None
 
 
-def request_of(event: Event, explain: bool = False) -> Recommend:
+def request_of(event: Event, explain: bool = False) -> RecommendRequest:
     """The request that a decision answered; it was validated before it was logged."""
-    return cast("Recommend", _asked(event, explain))
+    return cast("RecommendRequest", _asked(event, explain))
 
 
 def _asked(event: Event, explain: bool = False) -> _Asked:
@@ -287,9 +287,11 @@ def _asked(event: Event, explain: bool = False) -> _Asked:
     )
 
 
-def assigned(serving: Serving, ask: Recommend | Heard, event: Event) -> Assignment:
+def assignment_of(
+    runtime: Runtime, ask: RecommendRequest | FeedbackRequest, event: Event
+) -> Assignment:
     """The arms of a request; those that a tester asked for are asked for again."""
-    return assign(serving, ask, event.get("asked"))
+    return assign(runtime, ask, event.get("asked"))
 
 
 def differences(event: Event, made: Decision) -> list[tuple[str, Any, Any]]:
@@ -329,15 +331,15 @@ def differences(event: Event, made: Decision) -> list[tuple[str, Any, Any]]:
 
 
 def _entered(
-    serving: Serving, history: History, assignment: Assignment, event: Event
+    runtime: Runtime, history: History, assignment: Assignment, event: Event
 ) -> list[tuple[str, Any, Any]]:
     """Let the history grow under the arms; whether it was rightly started afresh, or not."""
     afresh = event.get("reset", False)
-    if not enters(serving, history, assignment):
+    if not newly_exposed(runtime, history, assignment):
         return [("reset", True, False)] if afresh else []
-    resets = serving.settings.state.reset_state_on_new_experiment
-    history.grown_under = history.grown_under.union(
-        serving.lineages[name] for name in assignment.arms
+    resets = runtime.settings.state.reset_state_on_new_experiment
+    history.exposed_experiments = history.exposed_experiments.union(
+        runtime.fingerprints[name] for name in assignment.arms
     )
     # A first turn was made afresh, or is one: which of the two, only the log knows.
     expected = resets and (afresh if history.turn == 0 else True)

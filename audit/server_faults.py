@@ -10,7 +10,7 @@ from engine.dispatcher import Dispatcher
 from events.writer import EventWriter
 
 
-class Plant(NamedTuple):
+class ServerFault(NamedTuple):
     """A fault of the server.
 
     Attributes:
@@ -43,30 +43,32 @@ def log_recomputes(dispatcher: Dispatcher) -> None:
     """The logger asks the hash again, and its copy of the config is another one."""
     elsewhere = [
         replace(experiment, salt=f"{experiment.salt} of the logger")
-        for experiment in dispatcher.serving.allocation.experiments
+        for experiment in dispatcher.runtime.allocation.experiments
     ]
     dispatcher.log = cast("EventWriter", _Recomputing(dispatcher.log, Allocation(elsewhere)))
 
 
 def branches_swapped(dispatcher: Dispatcher) -> None:
     """Where the server branches on the arm, two branches stand in each other's place."""
-    serving = dispatcher.serving
+    runtime = dispatcher.runtime
     arms = [
         str(arm.strategy)
-        for experiment in serving.allocation.experiments
+        for experiment in runtime.allocation.experiments
         if experiment.layer == SERVING
         for arm in experiment.arms
     ]
     one, other = arms[0], arms[-1]
-    chains = {**serving.chains, one: serving.chains[other], other: serving.chains[one]}
+    chains = {**runtime.chains, one: runtime.chains[other], other: runtime.chains[one]}
     # What one of them answers would be undeclared for the other; such a server has no such check.
     declared = chains[one].declared | chains[other].declared
     chains |= {name: replace(chains[name], declared=declared) for name in (one, other)}
-    dispatcher.serving = replace(serving, chains=chains)
+    dispatcher.runtime = replace(runtime, chains=chains)
 
 
-PLANTS = (
-    Plant("logger recomputes the arm", "the logger asks another salt", log_recomputes),
-    Plant("branches swapped", "two arms are served by each other's strategy", branches_swapped),
+SERVER_FAULTS = (
+    ServerFault("logger recomputes the arm", "the logger asks another salt", log_recomputes),
+    ServerFault(
+        "branches swapped", "two arms are served by each other's strategy", branches_swapped
+    ),
 )
 """Found by the canary; each needs an experiment that names strategies."""

@@ -11,15 +11,15 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self
 
-from app.requests import Heard, Recommend
+from app.requests import FeedbackRequest, RecommendRequest
 from core.allocation import SERVING, SLOTS, Arm, Experiment
 from core.catalog import TrackId
-from core.errors import Exhausted
+from core.errors import NoCandidatesLeft
 from core.rng import Stream
-from engine.config_snapshots import keep
+from engine.config_snapshots import save_snapshot
 from engine.dispatcher import Dispatcher
-from engine.metrics import Meters
-from engine.runtime import Serving
+from engine.metrics import ServerMetrics
+from engine.runtime import Runtime
 from engine.settings.model import HoldoutSettings, Settings
 from engine.state import MemoryState
 from events.writer import EventWriter
@@ -40,11 +40,11 @@ class Clock:
         return self.at_ms
 
 
-class TrialRun:
+class SyntheticTraffic:
     """A dispatcher with a memory of its own and a log in `folder`; a context manager.
 
     Args:
-        serving: What decides at first.
+        runtime: What decides at first.
         folder: Where the log goes.
         seed: Of all that the listeners do.
         start_ms: When it begins, Unix time in ms.
@@ -55,7 +55,7 @@ class TrialRun:
 
     def __init__(
         self,
-        serving: Serving,
+        runtime: Runtime,
         folder: Path,
         seed: int = 0,
         start_ms: int = START_MS,
@@ -66,8 +66,8 @@ class TrialRun:
         self.folder = folder
         self.log = EventWriter(folder, int(rotate_mb * 1_000_000), self.clock)
         state = MemoryState(10_000_000, 1e12, lambda: self.clock.at_ms / 1000)
-        self.dispatcher = Dispatcher(serving, state, self.log, Meters(), self.clock)
-        keep(serving, folder)
+        self.dispatcher = Dispatcher(runtime, state, self.log, ServerMetrics(), self.clock)
+        save_snapshot(runtime, folder)
         self._plain = plain
         self._stream = Stream(f"trial {seed}")
         self._played: dict[str, tuple[TrackId, float]] = {}
@@ -83,10 +83,10 @@ class TrialRun:
     ) -> None:
         self.log.close()
 
-    def swap(self, serving: Serving) -> None:
+    def swap(self, runtime: Runtime) -> None:
         """Let another config decide from now on."""
-        keep(serving, self.folder)
-        self.dispatcher.serve(serving)
+        save_snapshot(runtime, self.folder)
+        self.dispatcher.serve(runtime)
 
     def play(self, listeners: Iterable[int | str], sessions: int) -> int:
         """Play until so many sessions are over; the number of events that it took.
@@ -123,16 +123,18 @@ class TrialRun:
         if played is not None:
             track, time = played
             if luck < 0.15:
-                heard = Heard(user=user, track=track, time=time, final=True, attributes=attributes)
+                heard = FeedbackRequest(
+                    user=user, track=track, time=time, final=True, attributes=attributes
+                )
                 self.dispatcher.feedback(heard, perf_counter())
                 return True
             if luck < 0.20 and not self._plain:
-                heard = Heard(user=user, track=track, time=time, attributes=attributes)
+                heard = FeedbackRequest(user=user, track=track, time=time, attributes=attributes)
                 self.dispatcher.feedback(heard, perf_counter())
                 return False
             if luck < 0.205 and not self._plain:
                 self.clock.at_ms += 60_000  # a silence, for all of them
-        ask = Recommend(
+        ask = RecommendRequest(
             user=user,
             track=played[0] if played else None,
             time=played[1] if played else None,
@@ -140,7 +142,7 @@ class TrialRun:
         )
         key = None
         if not self._plain:
-            catalog = self.dispatcher.serving.catalog
+            catalog = self.dispatcher.runtime.catalog
             if luck > 0.95:
                 ask.n = 1 + stream.below(5)
             elif luck > 0.9:
@@ -151,7 +153,7 @@ class TrialRun:
                 ask.track = "nobody has this track"
         try:
             decision = self.dispatcher.recommend(ask, perf_counter(), key)
-        except Exhausted:
+        except NoCandidatesLeft:
             return False
         self._played[unit] = decision.tracks[0], _share_heard(stream)
         return False
@@ -165,7 +167,7 @@ def _share_heard(stream: Stream) -> float:
     return 1.0 if kind > 6 else stream.below(101) / 100
 
 
-def tried_alone(settings: Settings) -> tuple[Experiment, Settings]:
+def isolated_experiment(settings: Settings) -> tuple[Experiment, Settings]:
     """The config with one experiment for all listeners, and that experiment.
 
     The first that names strategies and has two arms; where there is none, the default against

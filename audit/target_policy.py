@@ -6,29 +6,29 @@ from audit.replay import Event
 from core.candidates import Candidates
 from core.errors import InputError, unknown_name
 from core.listener import History, Listener
-from engine.runtime import Serving
+from engine.runtime import Runtime
 
 
-class Target:
+class TargetPolicy:
     """A strategy with its chain, asked about listeners of the past.
 
     Args:
-        serving: The config that has it.
+        runtime: The config that has it.
         strategy: Its name.
 
     Raises:
         InputError: The config has no such strategy.
     """
 
-    def __init__(self, serving: Serving, strategy: str) -> None:
-        if strategy not in serving.chains:
+    def __init__(self, runtime: Runtime, strategy: str) -> None:
+        if strategy not in runtime.chains:
             raise InputError.one(
-                f"{serving.settings.path}: strategies",
-                unknown_name("strategy", strategy, serving.chains),
+                f"{runtime.settings.path}: strategies",
+                unknown_name("strategy", strategy, runtime.chains),
             )
         self.name = strategy
-        self.catalog = serving.catalog
-        self._chain = serving.chains[strategy]
+        self.catalog = runtime.catalog
+        self._chain = runtime.chains[strategy]
 
     def candidates(self, history: History, event: Event) -> Candidates | None:
         """What it would have proposed; None when its whole chain abstains.

@@ -17,11 +17,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from app.requests import Recommend
+from app.requests import RecommendRequest
 from benchmarks.worlds import STRATEGIES, make_world, write_config
 from engine.dispatcher import Dispatcher
-from engine.metrics import Meters
-from engine.runtime import Serving, load
+from engine.metrics import ServerMetrics
+from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
 from engine.state import MemoryState
 from events.writer import EventWriter
@@ -43,20 +43,20 @@ def main() -> None:
             costs = [cost_us(_serving(folder, n, strategy)) for n in (1_000, 10_000, 50_000)]
             by_strategy.add_row(strategy, *(f"{cost:.1f}" for cost in costs))
         console.print(by_strategy)
-        serving = _serving(folder, 50_000, "contextual")
+        runtime = _serving(folder, 50_000, "contextual")
         growth = Table("listeners", "us of CPU", title="contextual, 50,000 tracks")
         for listeners in (1_000, 10_000, 100_000):
-            growth.add_row(f"{listeners:,}", f"{cost_us(serving, listeners):.1f}")
+            growth.add_row(f"{listeners:,}", f"{cost_us(runtime, listeners):.1f}")
         console.print(growth)
         console.print(f"yardstick, ten steps of an integer loop: {yardstick_us():.2f} us")
-        console.print(f"memory at 100 listens: {listener_bytes(serving):,.0f} bytes a listener")
+        console.print(f"memory at 100 listens: {listener_bytes(runtime):,.0f} bytes a listener")
         console.print(f"start-up, 50,000 tracks and two lists: {ready_s(folder):.2f} s to ready")
 
 
-def cost_us(serving: Serving, listeners: int = REQUESTS) -> float:
+def cost_us(runtime: Runtime, listeners: int = REQUESTS) -> float:
     """CPU time of a decision with its log line, us."""
-    dispatcher = _dispatcher(serving)
-    asks = _asks(serving, listeners)
+    dispatcher = _dispatcher(runtime)
+    asks = _asks(runtime, listeners)
     for ask in asks:
         dispatcher.recommend(ask, 0.0)
 
@@ -81,11 +81,11 @@ def yardstick_us() -> float:
     return _fastest_us(run, REQUESTS)
 
 
-def listener_bytes(serving: Serving, listeners: int = 2_000, listens: int = 100) -> float:
+def listener_bytes(runtime: Runtime, listeners: int = 2_000, listens: int = 100) -> float:
     """Memory that a listener with a full history takes in the state, in bytes."""
-    dispatcher = _dispatcher(serving)
-    asks = [Recommend(user=user, track=1, time=0.5) for user in range(listeners)]
-    dispatcher.recommend(Recommend(user="another"), 0.0)
+    dispatcher = _dispatcher(runtime)
+    asks = [RecommendRequest(user=user, track=1, time=0.5) for user in range(listeners)]
+    dispatcher.recommend(RecommendRequest(user="another"), 0.0)
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
@@ -111,23 +111,25 @@ def ready_s(folder: Path) -> float:
     return best
 
 
-def _serving(folder: Path, tracks: int, strategy: str) -> Serving:
+def _serving(folder: Path, tracks: int, strategy: str) -> Runtime:
     config = write_config(folder / f"{strategy}-{tracks}", folder / str(tracks), strategy)
-    return load(load_settings(config))
+    return load_runtime(load_settings(config))
 
 
-def _dispatcher(serving: Serving) -> Dispatcher:
-    settings = serving.settings
+def _dispatcher(runtime: Runtime) -> Dispatcher:
+    settings = runtime.settings
     log = EventWriter(settings.resolve(settings.events.dir), 10**9, _now_ms)
-    return Dispatcher(serving, MemoryState(100_000, 86_400, time.monotonic), log, Meters(), _now_ms)
+    return Dispatcher(
+        runtime, MemoryState(100_000, 86_400, time.monotonic), log, ServerMetrics(), _now_ms
+    )
 
 
-def _asks(serving: Serving, listeners: int) -> list[Recommend]:
+def _asks(runtime: Runtime, listeners: int) -> list[RecommendRequest]:
     rng = random.Random(1)
     return [
-        Recommend(
+        RecommendRequest(
             user=rng.randrange(listeners),
-            track=rng.choice(serving.catalog.ids),
+            track=rng.choice(runtime.catalog.ids),
             time=round(rng.random(), 2),
         )
         for _ in range(max(REQUESTS, listeners))

@@ -17,8 +17,8 @@ from scipy import stats
 from analysis.statistics.bootstrap import bootstrap_t_lift, lift_of_replicates, quantile_interval
 from analysis.statistics.contrast import Contrast
 from analysis.statistics.cuped import adjust
-from analysis.statistics.inference import AlwaysValid, Fixed
-from analysis.statistics.sample_moments import Sample, Values
+from analysis.statistics.inference import ConfidenceSequence, FixedHorizonTest
+from analysis.statistics.sample_moments import SampleMoments, Values
 from core.allocation import slot
 
 SIGMA = math.sqrt(math.log1p(0.9**2))
@@ -46,7 +46,7 @@ def lognormal(random: Random, shape: tuple[int, ...], mean: float = 3.0) -> Valu
 
 def welch(random: Random) -> Iterator[Row]:
     """Welch on A/A, and the lift's coverage on A/B."""
-    runs, rule = 20_000, Fixed()
+    runs, rule = 20_000, FixedHorizonTest()
     for sizes in ((250, 250), (450, 450), (100, 900)):
         arms = [_samples(lognormal(random, (runs, n))) for n in sizes]
         wrong = np.mean([rule.p_value(Contrast(a, b)) <= 0.05 for a, b in zip(*arms, strict=True)])
@@ -68,18 +68,18 @@ def welch(random: Random) -> Iterator[Row]:
 
 def sessions(random: Random) -> Iterator[Row]:
     """Mean of means, ratio of totals and time per listener; and sessions as if independent."""
-    runs, n, rule = 5_000, 250, Fixed()
+    runs, n, rule = 5_000, 250, FixedHorizonTest()
     wrong = np.zeros(4)
     for _ in range(runs):
-        contrasts: list[list[Sample]] = [[], [], [], []]
+        contrasts: list[list[SampleMoments]] = [[], [], [], []]
         for _arm in range(2):
             taste = random.gamma(2.0, 1.0, n)
             count = 1.0 + random.poisson(taste)
             totals = count * taste * random.lognormal(0, 0.4, n)
-            contrasts[0].append(Sample.of(totals / count))
-            contrasts[1].append(Sample.of_ratio(totals, count))
-            contrasts[2].append(Sample.of(totals))
-            contrasts[3].append(Sample.of(np.repeat(totals / count, count.astype(int))))
+            contrasts[0].append(SampleMoments.of(totals / count))
+            contrasts[1].append(SampleMoments.of_ratio(totals, count))
+            contrasts[2].append(SampleMoments.of(totals))
+            contrasts[3].append(SampleMoments.of(np.repeat(totals / count, count.astype(int))))
         wrong += [rule.p_value(Contrast(*pair)) <= 0.05 for pair in contrasts]
     names = ("mean of session means", "ratio of totals, delta method", "time per listener",
              "(sessions as if independent)")  # fmt: skip
@@ -89,14 +89,14 @@ def sessions(random: Random) -> Iterator[Row]:
 
 def cuped(random: Random) -> Iterator[Row]:
     """Adjustment by the past, a third of the listeners without one."""
-    runs, n, rule = 5_000, 250, Fixed()
+    runs, n, rule = 5_000, 250, FixedHorizonTest()
     wrong = 0
     for _ in range(runs):
         past = lognormal(random, (2, n))
         value = past + lognormal(random, (2, n))
         past[random.random((2, n)) < 1 / 3] = np.nan
         arms = adjust(list(value), list(past))
-        wrong += rule.p_value(Contrast(*(Sample.of(arm) for arm in arms))) <= 0.05
+        wrong += rule.p_value(Contrast(*(SampleMoments.of(arm) for arm in arms))) <= 0.05
     yield "CUPED", f"A/A false positives, {n}:{n}", wrong / runs, runs
 
 
@@ -104,7 +104,10 @@ def peeking(random: Random) -> Iterator[Row]:
     """Looking 100 times, from 50 listeners an arm to 5,000."""
     runs, step, looks = 1_000, 50, 100
     sizes = np.arange(1, looks + 1) * step
-    for name, rule in (("(Welch)", Fixed()), ("always-valid", AlwaysValid(2 * step * looks))):
+    for name, rule in (
+        ("(Welch)", FixedHorizonTest()),
+        ("always-valid", ConfidenceSequence(2 * step * looks)),
+    ):
         wrong = 0
         for _ in range(runs):
             batches = lognormal(random, (2, looks, step))
@@ -112,7 +115,7 @@ def peeking(random: Random) -> Iterator[Row]:
             mean = total / sizes
             variance = ((batches**2).sum(axis=2).cumsum(axis=1) - total * mean) / (sizes - 1)
             wrong += any(
-                rule.p_value(Contrast(*(Sample(int(n), mean[a, i], variance[a, i])
+                rule.p_value(Contrast(*(SampleMoments(int(n), mean[a, i], variance[a, i])
                                         for a in (0, 1)))) <= 0.05
                 for i, n in enumerate(sizes)
             )  # fmt: skip
@@ -128,8 +131,8 @@ def bootstraps(random: Random) -> Iterator[Row]:
             arms = lognormal(random, (n,)), lognormal(random, (n,), 3.0 * (1 + truth))
             found = bootstrap_t_lift(*arms, seed)
             missed += found is None or not found.low <= truth <= found.high
-            contrast = Contrast(*map(Sample.of, arms))
-            lift = contrast.lift_within(Fixed().critical(contrast, 0.05))
+            contrast = Contrast(*map(SampleMoments.of, arms))
+            lift = contrast.lift_within(FixedHorizonTest().critical(contrast, 0.05))
             fieller += lift is None or not lift.low <= truth <= lift.high
         yield "bootstrap-t", f"interval misses, {n} listeners an arm", missed / runs, runs
         yield "Fieller", f"interval misses, {n} listeners an arm", fieller / runs, runs
@@ -157,7 +160,7 @@ def resalted(path: str) -> Iterator[Row]:
     """A/A on a real log: its listeners, in arms by made-up salts."""
     from events.reader import open_log
 
-    rule = Fixed()
+    rule = FixedHorizonTest()
     with open_log([path]) as log:
         for experiment in log.experiments():
             rows = log.query(
@@ -172,8 +175,8 @@ def resalted(path: str) -> Iterator[Row]:
                 first = np.fromiter(
                     (slot(user, f"again-{salt}") < 5_000 for user in users), bool, len(users)
                 )
-                arms = [Sample.of(mean[first]), Sample.of(mean[~first])]
-                totals = [Sample.of_ratio(total[s], count[s]) for s in (first, ~first)]
+                arms = [SampleMoments.of(mean[first]), SampleMoments.of(mean[~first])]
+                totals = [SampleMoments.of_ratio(total[s], count[s]) for s in (first, ~first)]
                 p_values[salt] = [rule.p_value(Contrast(*arms)), rule.p_value(Contrast(*totals))]
             what = f"{experiment}: false positives, new salts"
             for name, column in zip(("mean of session means", "ratio of totals"), p_values.T,
@@ -182,9 +185,9 @@ def resalted(path: str) -> Iterator[Row]:
                 yield f"{name} (KS p {even:.2f})", what, float((column <= 0.05).mean()), SALTS
 
 
-def _samples(values: Values) -> list[Sample]:
+def _samples(values: Values) -> list[SampleMoments]:
     moments = zip(values.mean(axis=1).tolist(), values.var(axis=1, ddof=1).tolist(), strict=True)
-    return [Sample(values.shape[1], mean, variance) for mean, variance in moments]
+    return [SampleMoments(values.shape[1], mean, variance) for mean, variance in moments]
 
 
 MEASURES: tuple[Callable[[Random], Iterator[Row]], ...] = (

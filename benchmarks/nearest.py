@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from simulator.world.generator import create
+from simulator.world.generator import generate_world
 from simulator.world.neighbours import nearest, neighbourhoods
 from simulator.world.world import load_world
 
@@ -37,7 +37,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         world = timed("load the world", lambda: load_world(Path(sys.argv[1])))
     else:
-        world = timed("invent the world", lambda: create(50_000, 10_000, 31337).world)
+        world = timed("invent the world", lambda: generate_world(50_000, 10_000, 31337).world)
     tracks = len(world.catalog)
     distinct = len(np.unique(world.interests))
     with tempfile.TemporaryDirectory() as cache:

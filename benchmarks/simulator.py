@@ -21,7 +21,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from cli.simulation_plan import Plan, make_part, plan_of
+from cli.simulation_plan import SimulationPlan, make_part, plan_of
 from core.progress import SILENT
 
 ROOT = Path(__file__).parents[1]
@@ -65,7 +65,7 @@ def _played(options: argparse.Namespace, name: str) -> tuple[int, int, float, fl
     return asked, len(outcome.played), spent, took
 
 
-def _plan(options: argparse.Namespace, name: str) -> Plan:
+def _plan(options: argparse.Namespace, name: str) -> SimulationPlan:
     return plan_of(
         world=options.world,
         files=(None, None, None),

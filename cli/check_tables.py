@@ -5,17 +5,17 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from analysis.checks.result import Gate, Verdict
+from analysis.checks.result import CheckResult, Status
 
 COLOURS = {
-    Verdict.PASSED: "green",
-    Verdict.WARNING: "yellow",
-    Verdict.FAILED: "red",
-    Verdict.UNKNOWN: "dim",
+    Status.PASSED: "green",
+    Status.WARNING: "yellow",
+    Status.FAILED: "red",
+    Status.UNKNOWN: "dim",
 }
 
 
-def show_gates(title: str, gates: Sequence[Gate], out: Console) -> None:
+def show_checks(title: str, gates: Sequence[CheckResult], out: Console) -> None:
     """A table of gates, and below it what those that did not pass have to say."""
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("gate", no_wrap=True)
@@ -28,10 +28,10 @@ def show_gates(title: str, gates: Sequence[Gate], out: Console) -> None:
     explain(gates, out)
 
 
-def explain(gates: Iterable[Gate], out: Console) -> None:
+def explain(gates: Iterable[CheckResult], out: Console) -> None:
     """What gates that did not pass found, with their examples."""
     for gate in gates:
-        if gate.verdict is Verdict.PASSED or not gate.says:
+        if gate.verdict is Status.PASSED or not gate.says:
             continue
         colour = COLOURS[gate.verdict]
         out.print(f"[{colour}]{gate.name}[/{colour}]  {gate.asks}", highlight=False)

@@ -15,13 +15,13 @@ from core.catalog import load_top
 from core.errors import InputError
 from core.progress import Progress
 from simulator.listeners.lifelong import make_listeners
-from simulator.listeners.model import Listeners
+from simulator.listeners.model import ListenerModel
 from simulator.listeners.settings import ListenerSettings
 from simulator.listeners.settings_file import read_listener
-from simulator.play.in_process_runner import SLOTS, InProcess, Recommender
-from simulator.play.workers import Part, Player
-from simulator.recommenders.baselines import Popular, Random
-from simulator.recommenders.oracle import AROUND, Best
+from simulator.play.in_process_runner import SLOTS, InProcessRunner, Recommender
+from simulator.play.workers import Player, Shard
+from simulator.recommenders.baselines import PopularTracks, RandomTracks
+from simulator.recommenders.oracle import AROUND, Oracle
 from simulator.world.neighbours import neighbourhoods
 from simulator.world.world import World, load_world, read_world
 
@@ -52,7 +52,7 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SimulationPlan:
     """Everything that a process needs to play its part; picklable.
 
     Attributes:
@@ -96,7 +96,7 @@ def plan_of(
     recommenders: Sequence[str],
     is_pair: bool,
     progress: Progress,
-) -> Plan:
+) -> SimulationPlan:
     """Load the world, and everything else that can be wrong before the first session.
 
     Raises:
@@ -120,7 +120,7 @@ def plan_of(
     if "best" in kinds:
         around = neighbourhoods(loaded, min(AROUND, len(loaded.catalog)), cache, progress)
     neighbours = min(settings.interest_neighbours, len(loaded.catalog))
-    return Plan(
+    return SimulationPlan(
         world=loaded,
         near=neighbourhoods(loaded, neighbours, cache, progress),
         around=around,
@@ -139,17 +139,17 @@ def plan_of(
     )
 
 
-def make_part(plan: Plan, which: int, process: int) -> Part:
+def make_part(plan: SimulationPlan, which: int, process: int) -> Shard:
     """The listeners, and who plays them against a recommender of the plan, for one process."""
     listeners = make_listeners(plan.listener, plan.world, plan.near, plan.seed)
-    return Part(listeners, _player(plan, plan.recommenders[which], listeners, process))
+    return Shard(listeners, _player(plan, plan.recommenders[which], listeners, process))
 
 
-def _player(plan: Plan, spec: Spec, listeners: Listeners, process: int) -> Player:
+def _player(plan: SimulationPlan, spec: Spec, listeners: ListenerModel, process: int) -> Player:
     if spec.kind == "http":
-        from simulator.play.http_runner import Remote
+        from simulator.play.http_runner import HttpRunner
 
-        return Remote(
+        return HttpRunner(
             listeners,
             spec.name,
             plan.seed,
@@ -162,23 +162,27 @@ def _player(plan: Plan, spec: Spec, listeners: Listeners, process: int) -> Playe
     answering: Recommender
     slots = SLOTS
     if spec.kind == "random":
-        answering = Random()
+        answering = RandomTracks()
     elif spec.kind == "popular":
-        answering = Popular(plan.top)
+        answering = PopularTracks(plan.top)
     elif spec.kind == "best":
-        answering = Best(plan.around, slots)
+        answering = Oracle(plan.around, slots)
     elif spec.kind == "local":
-        from simulator.recommenders.in_process import Local, load_local, open_log
+        from simulator.recommenders.in_process import (
+            DispatcherRecommender,
+            load_in_process,
+            open_log,
+        )
 
-        serving = load_local(plan.config, spec.name or None)
-        log = None if plan.log is None else open_log(serving, plan.log)
-        answering = Local(serving, plan.world, plan.seed, slots, log)
+        runtime = load_in_process(plan.config, spec.name or None)
+        log = None if plan.log is None else open_log(runtime, plan.log)
+        answering = DispatcherRecommender(runtime, plan.world, plan.seed, slots, log)
     else:
         from simulator.recommenders.console import Console
 
         slots = 1
         answering = Console(Screen(highlight=False, markup=False).print, input)
-    return InProcess(listeners, answering, slots, plan.max_steps, plan.keep_truth)
+    return InProcessRunner(listeners, answering, slots, plan.max_steps, plan.keep_truth)
 
 
 def _spec(text: str, in_pair: bool) -> Spec:

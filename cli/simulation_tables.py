@@ -10,12 +10,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from simulator.play.paired_comparison import Difference, compare
-from simulator.play.session_table import Estimate, Played
+from simulator.play.session_table import Estimate, SessionTable
 from simulator.play.workers import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SimulationRun:
     """What was played against one recommender.
 
     Attributes:
@@ -30,7 +30,7 @@ class Run:
     stopped: bool
 
 
-def run_tables(run: Run) -> Iterator[Table | str]:
+def run_tables(run: SimulationRun) -> Iterator[Table | str]:
     """Sessions by arm, by day, requests, and what went wrong."""
     played = run.outcome.played
     yield _arms_table(played)
@@ -40,7 +40,7 @@ def run_tables(run: Run) -> Iterator[Table | str]:
     yield from _troubles(run)
 
 
-def run_json(run: Run) -> dict[str, Any]:
+def run_json(run: SimulationRun) -> dict[str, Any]:
     """The same as plain values; what depends on the machine is under `run`."""
     played = run.outcome.played
     return {
@@ -64,7 +64,7 @@ def run_json(run: Run) -> dict[str, Any]:
     }
 
 
-def paired_tables(runs: Sequence[Run]) -> Iterator[Table | str]:
+def paired_tables(runs: Sequence[SimulationRun]) -> Iterator[Table | str]:
     """Both sides, and how they differ session by session."""
     first, second = runs
     found = compare(first.outcome.played, second.outcome.played)
@@ -85,7 +85,7 @@ def paired_tables(runs: Sequence[Run]) -> Iterator[Table | str]:
         yield from _troubles(run)
 
 
-def paired_json(runs: Sequence[Run]) -> dict[str, Any]:
+def paired_json(runs: Sequence[SimulationRun]) -> dict[str, Any]:
     """The same as plain values."""
     first, second = runs
     found = compare(first.outcome.played, second.outcome.played)
@@ -109,7 +109,7 @@ def paired_json(runs: Sequence[Run]) -> dict[str, Any]:
     }
 
 
-def _arms_table(played: Played) -> Table:
+def _arms_table(played: SessionTable) -> Table:
     table = _table("arm")
     groups = list(_by_arm(played))
     for arm, rows in groups:
@@ -121,7 +121,7 @@ def _arms_table(played: Played) -> Table:
     return table
 
 
-def _days_table(played: Played) -> Table:
+def _days_table(played: SessionTable) -> Table:
     table = _table("day")
     for day, rows in _by_day(played):
         table.add_row(str(day + 1), *_cells(rows))
@@ -135,7 +135,7 @@ def _table(first: str) -> Table:
     return table
 
 
-def _requests(run: Run) -> str:
+def _requests(run: SimulationRun) -> str:
     outcome, sessions = run.outcome, len(run.outcome.played)
     failed = sum(outcome.errors.values())
     return (
@@ -145,7 +145,7 @@ def _requests(run: Run) -> str:
     )
 
 
-def _troubles(run: Run) -> Iterator[str]:
+def _troubles(run: SimulationRun) -> Iterator[str]:
     outcome = run.outcome
     for kind, count in sorted(outcome.errors.items()):
         yield f"  {count} x {kind}"
@@ -161,19 +161,19 @@ def _troubles(run: Run) -> Iterator[str]:
         )
 
 
-def _by_arm(played: Played) -> Iterator[tuple[Any, Played]]:
+def _by_arm(played: SessionTable) -> Iterator[tuple[Any, SessionTable]]:
     for code, arm in enumerate(played.arms):
         rows = played.rows(played.arm == code)
         if len(rows):
             yield arm, rows
 
 
-def _by_day(played: Played) -> Iterator[tuple[int, Played]]:
+def _by_day(played: SessionTable) -> Iterator[tuple[int, SessionTable]]:
     for day in np.unique(played.day).tolist():
         yield day, played.rows(played.day == day)
 
 
-def _cells(played: Played) -> list[str]:
+def _cells(played: SessionTable) -> list[str]:
     return [
         f"{len(played):,}",
         _mean(played.mean(played.time)),
@@ -182,7 +182,7 @@ def _cells(played: Played) -> list[str]:
     ]
 
 
-def _values(played: Played) -> dict[str, Any]:
+def _values(played: SessionTable) -> dict[str, Any]:
     return {
         "sessions": len(played),
         "listeners": len(np.unique(played.listener)),

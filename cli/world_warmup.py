@@ -30,7 +30,7 @@ _LIKED = 0.5  # share heard from which judging takes a listen for a liked one
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class LearntLists:
     """A list file to learn.
 
     Attributes:
@@ -47,15 +47,15 @@ class Learnt:
 
 
 LISTS = (
-    Learnt("contextual.npz", "neighbours:bm25", "track", 100),
-    Learnt("similar.npz", "neighbours:listener", "track", 50),
-    Learnt("personal.npz", "neighbours:listener", "user", 50),
+    LearntLists("contextual.npz", "neighbours:bm25", "track", 100),
+    LearntLists("similar.npz", "neighbours:listener", "track", 50),
+    LearntLists("personal.npz", "neighbours:listener", "user", 50),
 )
 """What a world is given: heard in the same sessions, and by the same listeners."""
 
 _BETWEEN = (
-    Learnt("familiar.npz", "neighbours:bm25", "track", 30),
-    Learnt("personal.npz", "neighbours:listener", "user", 30),
+    LearntLists("familiar.npz", "neighbours:bm25", "track", 30),
+    LearntLists("personal.npz", "neighbours:listener", "user", 30),
 )
 """What the next day plays from."""
 
@@ -76,7 +76,7 @@ _LATER_DAYS = {
 }
 
 
-def rehearse(
+def warm_up(
     folder: Path, world: "World", seed: int, progress: "Progress", keep: Path | None = None
 ) -> list[Path]:
     """Play the days, and write what was learnt from them beside the world's own files.
@@ -92,12 +92,12 @@ def rehearse(
     Returns:
         What was written: a popularity list, its manifest, and `LISTS`.
     """
-    from engine.runtime import load
+    from engine.runtime import load_runtime
     from engine.settings.loading import load_settings
     from simulator.listeners.lifelong import make_listeners
     from simulator.listeners.settings import ListenerSettings
-    from simulator.play.in_process_runner import SLOTS, InProcess
-    from simulator.recommenders.in_process import Local, open_log
+    from simulator.play.in_process_runner import SLOTS, InProcessRunner
+    from simulator.recommenders.in_process import DispatcherRecommender, open_log
     from simulator.world.neighbours import neighbourhoods
 
     with TemporaryDirectory(prefix="segue-world-") as made:
@@ -113,10 +113,14 @@ def rehearse(
             if day:
                 learn(own, own, world, [events], seed, _BETWEEN, progress)
             progress.start(f"day {day + 1} of {DAYS}: sessions", episodes)
-            serving = load(load_settings(_config(own, folder, day)))
-            writer = open_log(serving, events)
-            player = Local(serving, world, seed, SLOTS, writer, _clock(), f"day{day + 1}")
-            InProcess(listeners, player).play(listeners.visits(day, episodes), progress.advance)
+            runtime = load_runtime(load_settings(_config(own, folder, day)))
+            writer = open_log(runtime, events)
+            player = DispatcherRecommender(
+                runtime, world, seed, SLOTS, writer, _clock(), f"day{day + 1}"
+            )
+            InProcessRunner(listeners, player).play(
+                listeners.visits(day, episodes), progress.advance
+            )
             writer.close()
         return learn(folder, folder / "lists", world, [events], seed, LISTS, progress)
 
@@ -153,7 +157,7 @@ def learn(
     world: "World",
     logs: Sequence[Path],
     seed: int,
-    wanted: Sequence[Learnt],
+    wanted: Sequence[LearntLists],
     progress: "Progress",
 ) -> list[Path]:
     """Learn a popularity list and others from logs alone; the same listening, the same bytes.
@@ -171,14 +175,14 @@ def learn(
         What was written: the popularity list, its manifest, and the lists.
     """
     import training.models  # noqa: F401  (importing it registers the models)
-    from training.comparison import Bench
+    from training.comparison import EvaluationSplit
     from training.listen_sources import Selection, load
     from training.model import build
 
     listens = load(logs, world.catalog, Selection(), progress)
     # Not the checksums of the log: it has latencies, which are never the same twice.
     listens = replace(listens, sources={"segue world create": f"seed {seed}"})
-    bench = Bench.of(listens, late=_LATE, liked=_LIKED, seed=seed, threads=1)
+    bench = EvaluationSplit.of(listens, late=_LATE, liked=_LIKED, seed=seed, threads=1)
     options = {"late": _LATE}
     popular = bench.try_("popular", *build("popular"), progress)
     top, manifest = popular.write(top_folder, listens, seed, options, len(world.catalog))

@@ -134,7 +134,7 @@ class Assignment:
         self.pairs = tuple(self.arms.items())
 
 
-NOBODY = Assignment({})
+UNASSIGNED = Assignment({})
 
 
 class Allocation:
@@ -183,10 +183,10 @@ class Allocation:
             if wanted:
                 return self._assign_forced(unit, attributes, wanted, forced or None)
         if self.holdout_slots and self.held_out(unit):
-            return NOBODY
+            return UNASSIGNED
         if self._only is not None:
             alone = self._only.arm(unit, attributes)
-            return NOBODY if alone is None else alone.assignment
+            return UNASSIGNED if alone is None else alone.assignment
         arms: dict[str, str] = {}
         strategy: str | None = None
         for layer in self._layers:

@@ -2,9 +2,9 @@
 
 SegueError                 catch this to catch all of ours
 ├── InputError             faulty config, data or log: every fault found, each with its place
-├── Exhausted              a decision that no strategy of the chain could answer
+├── NoCandidatesLeft       a decision that no strategy of the chain could answer
 ├── UndeclaredAnswer       a strategy answered that the arm's chain does not declare
-└── LogUnwritable          an event could not be appended to the event log
+└── EventLogError          an event could not be appended to the event log
 
 A fault reads: where, what must hold, what was found, what to do next.
 """
@@ -47,7 +47,7 @@ class InputError(SegueError):
         return cls([Fault(where, what)])
 
 
-class Exhausted(SegueError):
+class NoCandidatesLeft(SegueError):
     """Every strategy of the chain abstained or was emptied by the request's exclusions."""
 
 
@@ -55,7 +55,7 @@ class UndeclaredAnswer(SegueError):
     """A strategy answered that the arm does not declare: our mistake, never logged."""
 
 
-class LogUnwritable(SegueError):
+class EventLogError(SegueError):
     """The event log did not take a line, so nothing may be acknowledged."""
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from core.allocation import SLOTS, Experiment, bounds, digest_of
 
 
-class Break(NamedTuple):
+class BreakingChange(NamedTuple):
     """A change that takes listeners out of an arm.
 
     Attributes:
@@ -21,7 +21,7 @@ class Break(NamedTuple):
     what: str
 
 
-def breaks(before: Experiment, after: Experiment) -> list[Break]:
+def breaking_changes(before: Experiment, after: Experiment) -> list[BreakingChange]:
     """Everything in `after` that takes a listener out of the arm that `before` gave.
 
     `forced` is left out: a forced arm is a test, and no analysis sees it.
@@ -31,22 +31,28 @@ def breaks(before: Experiment, after: Experiment) -> list[Break]:
         after: The one that is to be served under the same name and version.
     """
     found = [
-        Break(key, f"was {getattr(before, key)!r}, is {getattr(after, key)!r}")
+        BreakingChange(key, f"was {getattr(before, key)!r}, is {getattr(after, key)!r}")
         for key in ("salt", "layer", "hash")
         if getattr(before, key) != getattr(after, key)
     ]
     if _treatments(before) != _treatments(after):
-        found.append(Break("arms", f"were {_treatments(before)}, are {_treatments(after)}"))
+        found.append(
+            BreakingChange("arms", f"were {_treatments(before)}, are {_treatments(after)}")
+        )
     elif _bounds(before) != _bounds(after):
         # The weights' sum is fixed, so an arm grows only by listeners that another arm loses.
-        found.append(Break("arms", f"had weights {_weights(before)}, have {_weights(after)}"))
+        found.append(
+            BreakingChange("arms", f"had weights {_weights(before)}, have {_weights(after)}")
+        )
     if not (after.slots[0] <= before.slots[0] and before.slots[1] <= after.slots[1]):
         found.append(
-            Break("slots", f"were {list(before.slots)}, are {list(after.slots)}; may only widen")
+            BreakingChange(
+                "slots", f"were {list(before.slots)}, are {list(after.slots)}; may only widen"
+            )
         )
     if round(after.traffic * SLOTS) < round(before.traffic * SLOTS):
         found.append(
-            Break(
+            BreakingChange(
                 "traffic",
                 f"reached {before.traffic:g}, is {after.traffic:g}; may only grow, "
                 "or be 0 to stop the experiment",
@@ -54,7 +60,7 @@ def breaks(before: Experiment, after: Experiment) -> list[Break]:
         )
     if not _wider(before, after):
         found.append(
-            Break(
+            BreakingChange(
                 "targeting",
                 f"was {_allowed(before)}, is {_allowed(after)}; may only admit more listeners",
             )
@@ -62,12 +68,12 @@ def breaks(before: Experiment, after: Experiment) -> list[Break]:
     return found
 
 
-def widest(before: Experiment, after: Experiment) -> Experiment:
+def widest_definition(before: Experiment, after: Experiment) -> Experiment:
     """The definition to compare the next one with, once `after` has been served without a break."""
     return before if after.traffic == 0 else after
 
 
-def lineage(experiment: Experiment) -> str:
+def assignment_fingerprint(experiment: Experiment) -> str:
     """Fingerprint of what a started experiment keeps for as long as it runs, 12 hex digits.
 
     Two definitions of one lineage may differ in who enters, but not in which arm.

@@ -54,7 +54,7 @@ class History:
         turn: Requests that this history has seen.
         seen_ms: When the last of them came, Unix time in ms.
         catalog: The catalog that the indices in `listens` belong to.
-        grown_under: Lineages of the experiments that the listener was in while it grew.
+        exposed_experiments: Lineages of the experiments that the listener was in while it grew.
         renewed_s: When its time to live was last renewed, on the state store's clock.
         assignment: The listener's arms when nothing but their id decides, by `allocation`.
         allocation: What computed `assignment`; None before anything did.
@@ -64,7 +64,7 @@ class History:
         "allocation",
         "assignment",
         "catalog",
-        "grown_under",
+        "exposed_experiments",
         "listens",
         "renewed_s",
         "seen_ms",
@@ -73,14 +73,16 @@ class History:
         "turn",
     )
 
-    def __init__(self, catalog: "Catalog", grown_under: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, catalog: "Catalog", exposed_experiments: frozenset[str] = frozenset()
+    ) -> None:
         self.listens = array("Q")
         self.session_start = 0
         self.session = ""
         self.turn = 0
         self.seen_ms = 0
         self.catalog = catalog
-        self.grown_under = grown_under
+        self.exposed_experiments = exposed_experiments
         self.renewed_s = 0.0
         self.assignment: Assignment | None = None
         self.allocation: Allocation | None = None

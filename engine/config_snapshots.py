@@ -11,22 +11,22 @@ from typing import Any
 import orjson
 
 from core.errors import Fault, InputError, SegueError
-from engine.runtime import Serving, load
+from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import settings_of
-from events.config_snapshots import FOLDER, read_kept
+from events.config_snapshots import FOLDER, read_snapshot
 from strategies import registry
 
 
-def keep(serving: Serving, folder: Path) -> Path:
+def save_snapshot(runtime: Runtime, folder: Path) -> Path:
     """Keep a copy of what decides in the log's folder, if it is not there yet; say where."""
-    path = folder / FOLDER / f"{serving.digest}.json"
+    path = folder / FOLDER / f"{runtime.digest}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        settings = serving.settings
+        settings = runtime.settings
         section = settings.catalog
         kept: dict[str, Any] = {
-            "digest": serving.digest,
-            **serving.described,
+            "digest": runtime.digest,
+            **runtime.described,
             "modules": {
                 "named": list(settings.modules),
                 "beside": str(settings.path.parent.absolute()),
@@ -46,22 +46,22 @@ def keep(serving: Serving, folder: Path) -> Path:
     return path
 
 
-def restore(path: Path) -> Serving:
+def load_snapshot(path: Path) -> Runtime:
     """Build again what a kept copy describes.
 
     Raises:
         InputError: The copy cannot be read, or the data is gone or is not what it was; every piece
             of data that changed is named.
     """
-    kept = read_kept(path)
+    kept = read_snapshot(path)
     try:
         registry.load(tuple(kept["modules"]["named"]), Path(kept["modules"]["beside"]))
     except SegueError as error:
         raise InputError.one(f"{path}: modules", str(error)) from error
-    serving = load(settings_of(_content(kept), path))
-    if serving.digest != kept["digest"]:
-        raise InputError(_changed(path, kept, serving))
-    return serving
+    runtime = load_runtime(settings_of(_content(kept), path))
+    if runtime.digest != kept["digest"]:
+        raise InputError(_changed(path, kept, runtime))
+    return runtime
 
 
 def _content(kept: dict[str, Any]) -> dict[str, Any]:
@@ -88,9 +88,9 @@ def _content(kept: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _changed(path: Path, kept: dict[str, Any], serving: Serving) -> list[Fault]:
+def _changed(path: Path, kept: dict[str, Any], runtime: Runtime) -> list[Fault]:
     """Which data is not what it was; the code or the defaults of a strategy, where all is."""
-    before, now = kept["catalog"], serving.described["catalog"]
+    before, now = kept["catalog"], runtime.described["catalog"]
     pieces = [("tracks", before["tracks"], now["tracks"]), ("top", before["top"], now["top"])]
     pieces += [
         (f"lists.{name}", checksum, now["lists"].get(name))
@@ -108,7 +108,7 @@ def _changed(path: Path, kept: dict[str, Any], serving: Serving) -> list[Fault]:
     return faults or [
         Fault(
             str(path),
-            f"describes config {kept['digest']}, but this version of Segue makes {serving.digest} "
+            f"describes config {kept['digest']}, but this version of Segue makes {runtime.digest} "
             "of it. Replay with the version that served",
         )
     ]

@@ -11,36 +11,36 @@ from collections.abc import Callable, Mapping
 from itertools import count
 from time import perf_counter
 
-from app.requests import Heard, Recommend
+from app.requests import FeedbackRequest, RecommendRequest
 from core.allocation import Assignment
 from core.catalog import TrackId
 from core.decision import Decision, Feedback
 from core.draw import draw
-from core.errors import Exhausted, UndeclaredAnswer
+from core.errors import NoCandidatesLeft, UndeclaredAnswer
 from core.listener import History, Listener, pack
 from core.rng import Stream
-from engine.metrics import Meters
-from engine.runtime import Serving
+from engine.metrics import ServerMetrics
+from engine.runtime import Runtime
 from engine.state import StateStore
 from events.writer import EventWriter
 
-Before = tuple[int, str, int, int, bool, int | None]
-"""What `undo` needs: session_start, session, turn and seen_ms as they were, whether a listen came
+TurnBefore = tuple[int, str, int, int, bool, int | None]
+"""What `rollback_turn` needs: session_start, session, turn and seen_ms as they were, whether a listen came
 in, and the listen that went out for it."""
 
 
-def begin(
-    serving: Serving,
+def start_turn(
+    runtime: Runtime,
     history: History,
     track: TrackId | None,
     time: float | None,
     at_ms: int,
     id: str,  # noqa: A002
-) -> Before:
+) -> TurnBefore:
     """Begin a turn: close a session that fell silent, take in what was heard, open one if none is.
 
     Args:
-        serving: What decides.
+        runtime: What decides.
         history: The listener's; it is changed.
         track: What they heard; None on a first visit.
         time: Share of it that was heard.
@@ -48,24 +48,24 @@ def begin(
         id: Of the turn.
 
     Returns:
-        What takes the turn back, by `undo`.
+        What takes the turn back, by `rollback_turn`.
     """
-    if history.catalog is not serving.catalog:
-        history.move_to(serving.catalog)
+    if history.catalog is not runtime.catalog:
+        history.move_to(runtime.catalog)
     start = history.session_start
     session, turn, seen_ms = history.session, history.turn, history.seen_ms
-    if session and at_ms - seen_ms > serving.session_gap_ms:
+    if session and at_ms - seen_ms > runtime.session_gap_ms:
         history.end_session()
     heard = False
     dropped: int | None = None
     if track is not None and time is not None:
         listens = history.listens
-        if len(listens) >= serving.history:
+        if len(listens) >= runtime.history:
             # One out before one in; more only after a reload with a shorter history.
-            history.trim(serving.history)
+            history.trim(runtime.history)
             dropped = listens.pop(0)
             history.session_start = max(0, history.session_start - 1)
-        listens.append(pack(serving.catalog.index_of(track), time))
+        listens.append(pack(runtime.catalog.index_of(track), time))
         heard = True
     if not history.session:
         history.session = id
@@ -74,7 +74,7 @@ def begin(
     return start, session, turn, seen_ms, heard, dropped
 
 
-def undo(history: History, before: Before) -> None:
+def rollback_turn(history: History, before: TurnBefore) -> None:
     """Take a turn back: the request was not answered, so it must have changed nothing."""
     start, session, turn, seen_ms, heard, dropped = before
     if heard:
@@ -90,8 +90,8 @@ def undo(history: History, before: Before) -> None:
 
 
 def assign(
-    serving: Serving,
-    ask: Recommend | Heard,
+    runtime: Runtime,
+    ask: RecommendRequest | FeedbackRequest,
     forced: Mapping[str, str] | None,
     history: History | None = None,
 ) -> Assignment:
@@ -101,32 +101,32 @@ def assign(
     the listener's `history` keeps them, until another allocation serves.
     """
     keeper = history if forced is None and ask.attributes is None else None
-    if keeper is not None and keeper.allocation is serving.allocation:
+    if keeper is not None and keeper.allocation is runtime.allocation:
         known = keeper.assignment
         if known is not None:
             return known
-    assignment = serving.allocation.assign(str(ask.user), ask.attributes, forced)
+    assignment = runtime.allocation.assign(str(ask.user), ask.attributes, forced)
     if keeper is not None:
-        keeper.allocation, keeper.assignment = serving.allocation, assignment
+        keeper.allocation, keeper.assignment = runtime.allocation, assignment
     return assignment
 
 
-def enters(serving: Serving, history: History, assignment: Assignment) -> bool:
+def newly_exposed(runtime: Runtime, history: History, assignment: Assignment) -> bool:
     """Whether the listener is in an experiment that the history has not grown under.
 
     A tester with a forced arm enters nothing.
     """
-    lineages, grown = serving.lineages, history.grown_under
+    fingerprints, grown = runtime.fingerprints, history.exposed_experiments
     for name in assignment.arms:  # a loop and not any(): this is asked at every turn
-        if lineages[name] not in grown:
+        if fingerprints[name] not in grown:
             return not assignment.forced
     return False
 
 
 def decide(
-    serving: Serving,
+    runtime: Runtime,
     history: History,
-    ask: Recommend,
+    ask: RecommendRequest,
     assignment: Assignment,
     id: str,  # noqa: A002
     at_ms: int,
@@ -135,8 +135,8 @@ def decide(
     """Answer a turn of a history that has already taken in what was heard.
 
     Args:
-        serving: What decides.
-        history: The listener's, after `begin`.
+        runtime: What decides.
+        history: The listener's, after `start_turn`.
         ask: The request.
         assignment: The listener's arms.
         id: Of the decision.
@@ -148,11 +148,11 @@ def decide(
         UndeclaredAnswer: A strategy named a source that the arm does not declare.
     """
     unit = str(ask.user)
-    strategy = assignment.strategy or serving.default
-    chain = serving.chains[strategy]
+    strategy = assignment.strategy or runtime.default
+    chain = runtime.chains[strategy]
     notes: list[str] | None = [] if ask.explain else None
     listener = Listener(unit, history.listens, history.session_start, history.turn, notes)
-    excluded = {serving.catalog.index_of(track) for track in ask.exclude} if ask.exclude else ()
+    excluded = {runtime.catalog.index_of(track) for track in ask.exclude} if ask.exclude else ()
     why: list[str] | None = [] if ask.explain else None
     for depth, (name, propose) in enumerate(chain.members):  # noqa: B007 (used after the loop)
         candidates = propose(listener)
@@ -165,7 +165,7 @@ def decide(
         if candidates is not None:
             break
     else:
-        raise Exhausted(f"every strategy of '{strategy}' abstained or was excluded")
+        raise NoCandidatesLeft(f"every strategy of '{strategy}' abstained or was excluded")
     answered_by = candidates.source or name
     if answered_by not in chain.declared:
         raise UndeclaredAnswer(
@@ -173,7 +173,7 @@ def decide(
             f"declare. Declared: {', '.join(sorted(chain.declared))}"
         )
     tracks, propensity = draw(candidates, Stream(seed_of(id, unit, key)), ask.n)
-    ids = serving.catalog.ids
+    ids = runtime.catalog.ids
     if why is not None:
         why.append(f"drawn from {len(candidates)} candidates, chance {propensity:.4g}")
     # By position: 22 names would cost three times as much, 1 us of the request.
@@ -186,7 +186,7 @@ def decide(
         history.session,
         history.turn,
         assignment,
-        serving.digest,
+        runtime.digest,
         0.0,  # latency_s, known when the event is written
         ask.attributes,
         key,
@@ -212,10 +212,10 @@ class Dispatcher:
     """Takes requests, keeps histories, writes the log.
 
     Args:
-        serving: What decides, until another is to `serve`.
+        runtime: What decides, until another is to `serve`.
         state: The listeners' histories.
         log: The event log.
-        meters: What is counted.
+        metrics: What is counted.
         now_ms: Unix time in ms.
 
     Attributes:
@@ -224,32 +224,32 @@ class Dispatcher:
 
     def __init__(
         self,
-        serving: Serving,
+        runtime: Runtime,
         state: StateStore,
         log: EventWriter,
-        meters: Meters,
+        metrics: ServerMetrics,
         now_ms: Callable[[], int],
     ) -> None:
         self.state = state
         self.log = log
-        self.meters = meters
+        self.metrics = metrics
         self.since_ms = now_ms()
         self._now_ms = now_ms
         # Listeners of the same experiments share one set, so that it costs them a pointer each.
         self._grown: dict[frozenset[str], frozenset[str]] = {}
-        self.serve(serving)
+        self.serve(runtime)
         # Unique without a look-up: 48 random bits for this process, then a count.
         self._id_stem = secrets.token_hex(6)
         self._ids = count(1)
 
-    def serve(self, serving: Serving) -> None:
+    def serve(self, runtime: Runtime) -> None:
         """Decide the next request by this."""
-        self.meters.began(serving)
-        self.serving = serving
+        self.metrics.began(runtime)
+        self.runtime = runtime
 
     def recommend(
         self,
-        ask: Recommend,
+        ask: RecommendRequest,
         arrived_s: float,
         key: str | None = None,
         forced: Mapping[str, str] | None = None,
@@ -262,50 +262,50 @@ class Dispatcher:
             key: Its idempotency key.
             forced: Experiment -> arm that an authorised tester asks for.
         """
-        serving = self.serving
+        runtime = self.runtime
         unit = str(ask.user)
         at_ms = self._now_ms()
         id = f"{self._id_stem}-{next(self._ids):x}"  # noqa: A001
-        history = self.state.get(unit) or History(serving.catalog)
-        assignment = assign(serving, ask, forced, history)
-        entering = enters(serving, history, assignment)
-        reset = entering and _forgets(serving, history)
+        history = self.state.get(unit) or History(runtime.catalog)
+        assignment = assign(runtime, ask, forced, history)
+        entering = newly_exposed(runtime, history, assignment)
+        reset = entering and _forgets(runtime, history)
         if reset:
-            history = History(serving.catalog)
-        before = begin(serving, history, ask.track, ask.time, at_ms, id)
+            history = History(runtime.catalog)
+        before = start_turn(runtime, history, ask.track, ask.time, at_ms, id)
         try:
-            decision = decide(serving, history, ask, assignment, id, at_ms, key)
+            decision = decide(runtime, history, ask, assignment, id, at_ms, key)
             decision.reset = reset
             decision.latency_s = perf_counter() - arrived_s
             self.log.append(decision)
         except BaseException:
-            undo(history, before)
+            rollback_turn(history, before)
             raise
         self.state.keep(unit, history)
         if entering:
-            self._enter(serving, history, assignment)
-        self.meters.decided(decision)
+            self._enter(runtime, history, assignment)
+        self.metrics.decided(decision)
         return decision
 
     def feedback(
         self,
-        heard: Heard,
+        heard: FeedbackRequest,
         arrived_s: float,
         key: str | None = None,
         forced: Mapping[str, str] | None = None,
     ) -> Feedback:
         """Take in what was heard, log, remember; or raise, and nothing has changed."""
-        serving = self.serving
+        runtime = self.runtime
         unit = str(heard.user)
         at_ms = self._now_ms()
         id = f"{self._id_stem}-{next(self._ids):x}"  # noqa: A001
-        history = self.state.get(unit) or History(serving.catalog)
-        assignment = assign(serving, heard, forced, history)
-        entering = enters(serving, history, assignment)
-        reset = entering and _forgets(serving, history)
+        history = self.state.get(unit) or History(runtime.catalog)
+        assignment = assign(runtime, heard, forced, history)
+        entering = newly_exposed(runtime, history, assignment)
+        reset = entering and _forgets(runtime, history)
         if reset:
-            history = History(serving.catalog)
-        before = begin(serving, history, heard.track, heard.time, at_ms, id)
+            history = History(runtime.catalog)
+        before = start_turn(runtime, history, heard.track, heard.time, at_ms, id)
         try:
             turn = Feedback(
                 id=id,
@@ -316,7 +316,7 @@ class Dispatcher:
                 session=history.session,
                 number=history.turn,
                 assignment=assignment,
-                config=serving.digest,
+                config=runtime.digest,
                 latency_s=perf_counter() - arrived_s,
                 attributes=heard.attributes,
                 key=key,
@@ -325,25 +325,25 @@ class Dispatcher:
             )
             self.log.append(turn)
         except BaseException:
-            undo(history, before)
+            rollback_turn(history, before)
             raise
         if heard.final:
             history.end_session()
         self.state.keep(unit, history)
         if entering:
-            self._enter(serving, history, assignment)
+            self._enter(runtime, history, assignment)
         return turn
 
-    def _enter(self, serving: Serving, history: History, assignment: Assignment) -> None:
+    def _enter(self, runtime: Runtime, history: History, assignment: Assignment) -> None:
         """Count the listener in the arms entered; the history grows under them from now on."""
-        lineages = serving.lineages
+        fingerprints = runtime.fingerprints
         for name, arm in assignment.arms.items():
-            if lineages[name] not in history.grown_under:
-                self.meters.entered(lineages[name], arm)
-        grown = history.grown_under.union(lineages[name] for name in assignment.arms)
-        history.grown_under = self._grown.setdefault(grown, grown)
+            if fingerprints[name] not in history.exposed_experiments:
+                self.metrics.entered(fingerprints[name], arm)
+        grown = history.exposed_experiments.union(fingerprints[name] for name in assignment.arms)
+        history.exposed_experiments = self._grown.setdefault(grown, grown)
 
 
-def _forgets(serving: Serving, history: History) -> bool:
+def _forgets(runtime: Runtime, history: History) -> bool:
     """Whether a history that enters an experiment is to be started afresh, and is not fresh yet."""
-    return history.turn > 0 and serving.settings.state.reset_state_on_new_experiment
+    return history.turn > 0 and runtime.settings.state.reset_state_on_new_experiment

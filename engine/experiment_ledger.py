@@ -16,11 +16,11 @@ import orjson
 
 from core.allocation import SLOTS, Experiment
 from core.errors import Faults, InputError
-from core.experiment_changes import Break, breaks, widest
-from engine.runtime import Serving
+from core.experiment_changes import BreakingChange, breaking_changes, widest_definition
+from engine.runtime import Runtime
 
 
-class Started:
+class ExperimentLedger:
     """The folder of started experiments; several processes may share it.
 
     Args:
@@ -30,14 +30,14 @@ class Started:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def check(self, serving: Serving) -> None:
+    def check(self, runtime: Runtime) -> None:
         """Refuse what would take listeners of a started experiment out of their arms.
 
         Raises:
             InputError: Every such change; or a record that cannot be read.
         """
         faults = Faults()
-        for number, experiment in enumerate(serving.settings.experiments):
+        for number, experiment in enumerate(runtime.settings.experiments):
             if experiment.traffic == 0:
                 continue  # stopped, or not begun: nobody is in it
             try:
@@ -46,29 +46,29 @@ class Started:
                 faults.extend(error)
                 continue
             if record is not None:
-                where = f"{serving.settings.path}: experiments.{number}"
-                for found in _breaks(record, experiment, serving):
+                where = f"{runtime.settings.path}: experiments.{number}"
+                for found in _breaks(record, experiment, runtime):
                     faults.add(f"{where}.{found.key}", _refusal(found, record, experiment))
         faults.raise_if_any()
 
-    def record(self, serving: Serving, at_ms: int) -> None:
+    def record(self, runtime: Runtime, at_ms: int) -> None:
         """Check, and remember every experiment that has traffic as started.
 
         Args:
-            serving: What is about to be served.
+            runtime: What is about to be served.
             at_ms: Unix time in ms.
 
         Raises:
             InputError: As `check`, and nothing is recorded; or the folder cannot be written.
         """
-        if not serving.settings.experiments:
+        if not runtime.settings.experiments:
             return
         try:
             with self._locked():
-                self.check(serving)
-                for experiment in serving.settings.experiments:
+                self.check(runtime)
+                for experiment in runtime.settings.experiments:
                     if experiment.traffic > 0:
-                        self._write(experiment, serving, at_ms)
+                        self._write(experiment, runtime, at_ms)
         except OSError as error:
             raise InputError.one(
                 str(self.folder),
@@ -106,18 +106,18 @@ class Started:
             ) from error
         return dict(record)
 
-    def _write(self, experiment: Experiment, serving: Serving, at_ms: int) -> None:
+    def _write(self, experiment: Experiment, runtime: Runtime, at_ms: int) -> None:
         before = self._read(experiment)
         record = {
             "definition": experiment.to_dict(),
-            "treatments": treatments(experiment, serving),
-            "holdout": serving.described["holdout"],
+            "treatments": treatments(experiment, runtime),
+            "holdout": runtime.described["holdout"],
             "started_ms": at_ms,
-            "config": serving.digest,
+            "config": runtime.digest,
         }
         if before is not None:
             past = Experiment.from_dict(before["definition"])
-            record["definition"] = widest(past, experiment).to_dict()
+            record["definition"] = widest_definition(past, experiment).to_dict()
             record["started_ms"], record["config"] = before["started_ms"], before["config"]
         if record != before:
             path = self._path(experiment)
@@ -137,7 +137,7 @@ class Started:
             yield
 
 
-def treatments(experiment: Experiment, serving: Serving) -> dict[str, Any]:
+def treatments(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
     """What each arm does: type, params and fallback of every strategy that may answer for it.
 
     Data is not part of it: lists that are trained anew every night do not end an experiment. Nor
@@ -145,42 +145,46 @@ def treatments(experiment: Experiment, serving: Serving) -> dict[str, Any]:
     """
 
     def described(name: str) -> dict[str, Any]:
-        strategy = serving.settings.strategies[name]
+        strategy = runtime.settings.strategies[name]
         given = strategy.params.model_dump(mode="json", exclude_defaults=True)
         return {"type": strategy.type.name, "fallback": strategy.fallback, **given}
 
     return {
-        arm.name: {name: described(name) for name in sorted(serving.chains[arm.strategy].declared)}
+        arm.name: {name: described(name) for name in sorted(runtime.chains[arm.strategy].declared)}
         for arm in experiment.arms
         if arm.strategy is not None
     }
 
 
-def _breaks(record: dict[str, Any], experiment: Experiment, serving: Serving) -> list[Break]:
-    found = breaks(Experiment.from_dict(record["definition"]), experiment)
+def _breaks(
+    record: dict[str, Any], experiment: Experiment, runtime: Runtime
+) -> list[BreakingChange]:
+    found = breaking_changes(Experiment.from_dict(record["definition"]), experiment)
     if not any(each.key == "arms" for each in found):
-        found.extend(_changed_treatments(record, experiment, serving))
-    was, now = record["holdout"], serving.described["holdout"]
+        found.extend(_changed_treatments(record, experiment, runtime))
+    was, now = record["holdout"], runtime.described["holdout"]
     out_before, out_now = (round(each["share"] * SLOTS) for each in (was, now))
     if out_now > out_before or (out_now and was["salt"] != now["salt"]):
         found.append(
-            Break("holdout", f"was {was}, is {now}; may only shrink while an experiment runs")
+            BreakingChange(
+                "holdout", f"was {was}, is {now}; may only shrink while an experiment runs"
+            )
         )
     return found
 
 
 def _changed_treatments(
-    record: dict[str, Any], experiment: Experiment, serving: Serving
-) -> Iterator[Break]:
-    now = treatments(experiment, serving)
+    record: dict[str, Any], experiment: Experiment, runtime: Runtime
+) -> Iterator[BreakingChange]:
+    now = treatments(experiment, runtime)
     for arm, strategies in record["treatments"].items():
         for name in {**strategies, **now[arm]}:
             was, made = strategies.get(name), now[arm].get(name)
             if was != made:
-                yield Break(f"arms.{arm}", f"strategy '{name}' was {was}, is {made}")
+                yield BreakingChange(f"arms.{arm}", f"strategy '{name}' was {was}, is {made}")
 
 
-def _refusal(found: Break, record: dict[str, Any], experiment: Experiment) -> str:
+def _refusal(found: BreakingChange, record: dict[str, Any], experiment: Experiment) -> str:
     since = datetime.fromtimestamp(record["started_ms"] / 1000, UTC)
     if experiment.hash == "botify":
         remedy = "another name (hash: botify knows no version)"

@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 
 from core.decision import Decision
-from engine.runtime import Serving
+from engine.runtime import Runtime
 
 STEPS_S = (
     *(
@@ -26,7 +26,7 @@ BOUNDS_S = (0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.0
 """The bounds among them that Prometheus is told."""
 
 
-class Answers:
+class ArmLatency:
     """Answers of one kind: how many, and their latencies.
 
     Attributes:
@@ -48,7 +48,7 @@ class Answers:
         self.seconds += latency_s
         self.buckets[bisect_left(STEPS_S, latency_s)] += 1
 
-    def __iadd__(self, other: "Answers") -> Self:
+    def __iadd__(self, other: "ArmLatency") -> Self:
         self.count += other.count
         self.seconds += other.seconds
         self.buckets = [one + two for one, two in zip(self.buckets, other.buckets, strict=True)]
@@ -76,7 +76,7 @@ class Answers:
         return STEPS_S[-1]
 
 
-class Kind(NamedTuple):
+class Labels(NamedTuple):
     """What answers are told apart by.
 
     Attributes:
@@ -96,45 +96,45 @@ class Kind(NamedTuple):
     depth: int
 
 
-class Meters:
+class ServerMetrics:
     """Counts every decision once, and every listener once for each experiment entered.
 
     Attributes:
         answers: By kind.
         listeners: How many entered, by lineage of the experiment, and arm.
-        lineages: Of the experiments of each config that served, by its digest.
+        fingerprints: Of the experiments of each config that served, by its digest.
         rejected: Requests that were answered with an error, by its code.
     """
 
     def __init__(self) -> None:
-        self.answers: dict[tuple[str, bool, tuple[tuple[str, str], ...], str, str, int], Answers]
+        self.answers: dict[tuple[str, bool, tuple[tuple[str, str], ...], str, str, int], ArmLatency]
         self.answers = {}
         self.listeners: Counter[tuple[str, str]] = Counter()
-        self.lineages: dict[str, Mapping[str, str]] = {}
+        self.fingerprints: dict[str, Mapping[str, str]] = {}
         self.rejected: dict[str, int] = {}
 
-    def began(self, serving: Serving) -> None:
+    def began(self, runtime: Runtime) -> None:
         """Remember a config that is about to decide.
 
         What was counted under others is added to its own where it concerns the same experiments,
         so that a thousand reloads do not leave a thousand kinds of everything.
         """
-        self.lineages[serving.digest] = serving.lineages
+        self.fingerprints[runtime.digest] = runtime.fingerprints
         for kind, answers in list(self.kinds()):
-            before = self.lineages[kind.config]
-            if kind.config != serving.digest and all(
-                before.get(name) == serving.lineages.get(name) for name, _ in kind.arms
+            before = self.fingerprints[kind.config]
+            if kind.config != runtime.digest and all(
+                before.get(name) == runtime.fingerprints.get(name) for name, _ in kind.arms
             ):
-                moved = (serving.digest, *kind[1:])
-                self.answers.setdefault(moved, Answers()).__iadd__(answers)
+                moved = (runtime.digest, *kind[1:])
+                self.answers.setdefault(moved, ArmLatency()).__iadd__(answers)
                 del self.answers[kind]
-        counted = {kind.config for kind, _ in self.kinds()} | {serving.digest}
-        self.lineages = {digest: self.lineages[digest] for digest in counted}
+        counted = {kind.config for kind, _ in self.kinds()} | {runtime.digest}
+        self.fingerprints = {digest: self.fingerprints[digest] for digest in counted}
 
     def decided(self, decision: Decision) -> None:
         """Count a decision."""
         assignment = decision.assignment
-        # A plain tuple equals the `Kind` that it is read back as, and costs a third.
+        # A plain tuple equals the `Labels` that it is read back as, and costs a third.
         kind = (
             decision.config,
             assignment.forced,
@@ -145,7 +145,7 @@ class Meters:
         )
         answers = self.answers.get(kind)
         if answers is None:
-            answers = self.answers[kind] = Answers()
+            answers = self.answers[kind] = ArmLatency()
         answers.add(decision.latency_s)
 
     def entered(self, lineage: str, arm: str) -> None:
@@ -156,16 +156,16 @@ class Meters:
         """Count a request that was answered with an error."""
         self.rejected[code] = self.rejected.get(code, 0) + 1
 
-    def kinds(self) -> Iterator[tuple[Kind, Answers]]:
+    def kinds(self) -> Iterator[tuple[Labels, ArmLatency]]:
         """Every kind of answer, and the answers of it."""
-        return ((Kind(*kind), answers) for kind, answers in self.answers.items())
+        return ((Labels(*kind), answers) for kind, answers in self.answers.items())
 
 
-class Collector:
+class PrometheusCollector:
     """Gives the meters to Prometheus when it asks, so that no request pays for labels."""
 
-    def __init__(self, meters: Meters, listeners: Callable[[], int]) -> None:
-        self._meters = meters
+    def __init__(self, metrics: ServerMetrics, listeners: Callable[[], int]) -> None:
+        self._meters = metrics
         self._listeners = listeners
 
     def collect(self) -> Iterator[Metric]:
@@ -175,12 +175,12 @@ class Collector:
         latency = HistogramMetricFamily(
             "segue_answer_seconds", "From a request's arrival to its event on file.", labels=labels
         )
-        summed: dict[tuple[str, ...], Answers] = {}
+        summed: dict[tuple[str, ...], ArmLatency] = {}
         for kind, answers in self._meters.kinds():
             named = ",".join(f"{experiment}={arm}" for experiment, arm in kind.arms)
             forced = str(kind.forced).lower()
             values = (named, kind.strategy, kind.answered_by, str(kind.depth), forced)
-            summed.setdefault(values, Answers()).__iadd__(answers)
+            summed.setdefault(values, ArmLatency()).__iadd__(answers)
         for told, answers in summed.items():
             count.add_metric(told, answers.count)
             latency.add_metric(told, _told(answers), answers.seconds)
@@ -193,7 +193,7 @@ class Collector:
         yield GaugeMetricFamily("segue_listeners", "Listeners in memory.", value=self._listeners())
 
 
-def _told(answers: Answers) -> list[tuple[str, float]]:
+def _told(answers: ArmLatency) -> list[tuple[str, float]]:
     """The buckets that Prometheus is told: how many answers took at most each bound."""
     at_most = dict(zip(STEPS_S, accumulate(answers.buckets), strict=False))
     return [*((str(bound), at_most[bound]) for bound in BOUNDS_S), ("+Inf", answers.count)]

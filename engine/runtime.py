@@ -13,7 +13,7 @@ from core.allocation import Allocation, digest_of
 from core.candidates import Candidates
 from core.catalog import Catalog, load_catalog, load_top
 from core.errors import Faults, InputError, SegueError
-from core.experiment_changes import lineage
+from core.experiment_changes import assignment_fingerprint
 from core.listener import Listener
 from core.lists import Lists, load_lists
 from engine.settings.model import Settings
@@ -36,13 +36,13 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class Serving:
+class Runtime:
     """Everything that decides.
 
     Attributes:
         chains: By name of the first strategy.
         default: The chain's name of who is in no experiment.
-        lineages: Experiment -> fingerprint of what it keeps while it runs.
+        fingerprints: Experiment -> fingerprint of what it keeps while it runs.
         digest: Fingerprint of all that decides, data included; on every event.
         described: What the digest is of, as plain JSON values.
         history: Listens kept of a listener; from the settings, where reading costs ten times this.
@@ -55,7 +55,7 @@ class Serving:
     chains: dict[str, Chain]
     default: str
     allocation: Allocation
-    lineages: dict[str, str]
+    fingerprints: dict[str, str]
     digest: str
     described: dict[str, Any]
     history: int = field(init=False)
@@ -67,7 +67,7 @@ class Serving:
         object.__setattr__(self, "session_gap_ms", state.session_gap_s * 1000)
 
 
-def load(settings: Settings, known: Catalog | None = None) -> Serving:
+def load_runtime(settings: Settings, known: Catalog | None = None) -> Runtime:
     """Load the data, build the strategies, check that every arm can answer.
 
     Args:
@@ -86,14 +86,14 @@ def load(settings: Settings, known: Catalog | None = None) -> Serving:
     _check_ends(settings, chains, built, faults)
     faults.raise_if_any()
     described = _described(settings, artifacts, chains)
-    return Serving(
+    return Runtime(
         settings=settings,
         catalog=artifacts.catalog,
         artifacts=artifacts,
         chains=chains,
         default=settings.default,
         allocation=Allocation(settings.experiments, settings.holdout.share, settings.holdout.salt),
-        lineages={each.name: lineage(each) for each in settings.experiments},
+        fingerprints={each.name: assignment_fingerprint(each) for each in settings.experiments},
         digest=digest_of(described),
         described=described,
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core.errors import Faults, InputError, SegueError
 from core.progress import SILENT, Progress
-from events.remote_logs import PIECE, Found, Origin, origin_of
+from events.remote_logs import PIECE, RemoteFile, RemoteLog, remote_log
 
 SAMPLE = 64 << 10
 """Bytes at either end of what is here that are compared with the origin before going on."""
@@ -26,7 +26,7 @@ _SUFFIX = re.compile(r"(\.(jsonl|ndjson|json|log|parquet))?(\.\d+)?(\.gz|\.zst)?
 
 
 @dataclass(slots=True)
-class Collected:
+class CollectedFiles:
     """What came of one origin, summed over its files.
 
     Attributes:
@@ -52,7 +52,7 @@ class Collected:
 
 def collect(
     urls: Sequence[str], to: Path, *, thorough: bool = False, progress: Progress = SILENT
-) -> list[Collected]:
+) -> list[CollectedFiles]:
     """Bring every event file of the origins into `to`, or what was added to it since last time.
 
     Of a file that grows, as much is taken as it had when it was listed.
@@ -71,7 +71,7 @@ def collect(
     done = []
     for url in urls:
         try:
-            with origin_of(url, to) as origin:
+            with remote_log(url, to) as origin:
                 done.append(_collect(origin, to, thorough, progress))
         except InputError as error:
             faults.extend(error)
@@ -81,8 +81,8 @@ def collect(
     return done
 
 
-def _collect(origin: Origin, to: Path, thorough: bool, progress: Progress) -> Collected:
-    collected = Collected(origin.url, to / origin.folder)
+def _collect(origin: RemoteLog, to: Path, thorough: bool, progress: Progress) -> CollectedFiles:
+    collected = CollectedFiles(origin.url, to / origin.folder)
     # The cache may itself lie in the folder that is collected; laid down by docker, it does.
     cache = str(to.resolve()) + "/"
     inside = origin.root.startswith(cache)
@@ -93,7 +93,9 @@ def _collect(origin: Origin, to: Path, thorough: bool, progress: Progress) -> Co
     return collected
 
 
-def _collect_file(found: Found, collected: Collected, thorough: bool, progress: Progress) -> None:
+def _collect_file(
+    found: RemoteFile, collected: CollectedFiles, thorough: bool, progress: Progress
+) -> None:
     for number in count(1):
         path = collected.folder / _generation(found.name, number)
         begun = path.stat().st_size if path.exists() else None
@@ -114,7 +116,7 @@ def _collect_file(found: Found, collected: Collected, thorough: bool, progress: 
         collected.new += 1
 
 
-def _begins(path: Path, size: int, found: Found, thorough: bool) -> bool:
+def _begins(path: Path, size: int, found: RemoteFile, thorough: bool) -> bool:
     """Whether the file here is the beginning of that at the origin."""
     if size > found.size:
         return False
@@ -130,7 +132,7 @@ def _begins(path: Path, size: int, found: Found, thorough: bool) -> bool:
     return True
 
 
-def _fetch(found: Found, path: Path, begun: int, progress: Progress) -> int:
+def _fetch(found: RemoteFile, path: Path, begun: int, progress: Progress) -> int:
     """Write the file, or what was added to it; number of its lines.
 
     It gets its name when it is whole, so a copy that is broken off leaves the file as it was.
@@ -162,7 +164,7 @@ def _fetch(found: Found, path: Path, begun: int, progress: Progress) -> int:
     return 0 if _PACKED.search(found.name) else lines
 
 
-def _check(part: Path, path: Path, found: Found, lines: int, checksum: str) -> None:
+def _check(part: Path, path: Path, found: RemoteFile, lines: int, checksum: str) -> None:
     """Read back what was written, and compare it with what was read at the origin."""
     size = part.stat().st_size
     digest = hashlib.sha256()

@@ -17,13 +17,13 @@ import orjson
 
 from core.errors import InputError, SegueError
 from core.progress import SILENT, Progress
-from events.config_snapshots import FOLDER, kept_beside
+from events.config_snapshots import FOLDER, snapshots_beside
 from events.duckdb_loader import FIELDS, database, load
-from events.event_files import MANIFEST, Source, find, source_checksum
+from events.event_files import MANIFEST, EventFile, find_event_files, source_checksum
 
 
 @dataclass(slots=True)
-class Part:
+class PartFile:
     """What one event file gave.
 
     Attributes:
@@ -52,7 +52,7 @@ class Compacted:
         written: How many of them were compacted this time; the others had been before.
     """
 
-    parts: dict[str, Part]
+    parts: dict[str, PartFile]
     written: int = 0
 
 
@@ -82,7 +82,7 @@ def compact(
         SegueError: Parquet and dropped lines do not add up to the lines of a file.
     """
     logs = [Path(path) for path in paths]
-    sources = [source for source in find(logs) if source.packing != "parquet"]
+    sources = [source for source in find_event_files(logs) if source.packing != "parquet"]
     if not sources:
         raise InputError.one("LOG", "names only Parquet files, which are compact already")
     to.mkdir(parents=True, exist_ok=True)
@@ -101,14 +101,14 @@ def compact(
             others = {each for known in manifest.values() for each in known.files}
             for stale in set(before.files) - others:
                 (to / stale).unlink(missing_ok=True)
-    for digest, copy in kept_beside(logs).items():
+    for digest, copy in snapshots_beside(logs).items():
         if not (beside := to / FOLDER / f"{digest}.json").exists():
             beside.parent.mkdir(exist_ok=True)
             shutil.copyfile(copy, beside)
     return done
 
 
-def _unchanged(before: Part, source: Source, to: Path) -> bool:
+def _unchanged(before: PartFile, source: EventFile, to: Path) -> bool:
     return (
         before.size == source.size
         and all((to / each).is_file() for each in before.files)
@@ -117,13 +117,13 @@ def _unchanged(before: Part, source: Source, to: Path) -> bool:
 
 
 def _compact_one(
-    source: Source, to: Path, memory_mb: int, threads: int | None, progress: Progress
-) -> Part:
+    source: EventFile, to: Path, memory_mb: int, threads: int | None, progress: Progress
+) -> PartFile:
     # Beside the destination's folders, so that moving a file into them is one step.
     with tempfile.TemporaryDirectory(prefix=".compacting-", dir=to) as scratch:
         con = database(Path(scratch) / "log.duckdb", memory_mb, threads)
         try:
-            one = Source(1, source.path, source.packing, source.size)
+            one = EventFile(1, source.path, source.packing, source.size)
             load(con, [one], progress, copies=True)
             laid = Path(scratch) / "parquet"
             written = _write(con, laid, one.checksum)
@@ -146,7 +146,7 @@ def _compact_one(
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             made.replace(to / name)
             files.append(name.as_posix())
-        return Part(one.checksum, source.size, one.lines, written, dropped, files)
+        return PartFile(one.checksum, source.size, one.lines, written, dropped, files)
 
 
 def _write(con: duckdb.DuckDBPyConnection, laid: Path, checksum: str) -> int:
@@ -175,13 +175,13 @@ def _write(con: duckdb.DuckDBPyConnection, laid: Path, checksum: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _manifest(to: Path) -> dict[str, Part]:
+def _manifest(to: Path) -> dict[str, PartFile]:
     path = to / MANIFEST
     if not path.exists():
         return {}
     try:
         found: dict[str, dict[str, Any]] = orjson.loads(path.read_bytes())
-        return {name: Part(**entry) for name, entry in found.items()}
+        return {name: PartFile(**entry) for name, entry in found.items()}
     except (orjson.JSONDecodeError, TypeError, AttributeError) as error:
         raise InputError.one(
             str(path),
@@ -190,7 +190,7 @@ def _manifest(to: Path) -> dict[str, Part]:
         ) from error
 
 
-def _keep_manifest(to: Path, manifest: dict[str, Part]) -> None:
+def _keep_manifest(to: Path, manifest: dict[str, PartFile]) -> None:
     content = orjson.dumps(
         {name: asdict(part) for name, part in sorted(manifest.items())},
         option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,

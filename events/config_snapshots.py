@@ -15,7 +15,7 @@ BESIDES = ("modules", "paths")
 """What a copy has beside that which decided: how to load it again."""
 
 
-def read_kept(path: Path) -> dict[str, Any]:
+def read_snapshot(path: Path) -> dict[str, Any]:
     """A copy's content.
 
     Raises:
@@ -43,7 +43,7 @@ def read_kept(path: Path) -> dict[str, Any]:
     return kept
 
 
-def kept_beside(logs: Iterable[Path], folders: Iterable[Path] = ()) -> dict[str, Path]:
+def snapshots_beside(logs: Iterable[Path], folders: Iterable[Path] = ()) -> dict[str, Path]:
     """Digest -> copy, of all copies in a folder `configs` beside a log or anywhere below it.
 
     Args:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from core.errors import InputError
 from core.progress import Progress
-from events.event_files import Source, checksum_of, pieces
+from events.event_files import EventFile, checksum_of, pieces
 from events.line_validation import LATEST_MS, drop_copies, drop_faulty, forget_dropped
 
 FIELDS = {
@@ -92,7 +92,7 @@ def database(path: Path, memory_mb: int, threads: int | None) -> duckdb.DuckDBPy
 
 def load(
     con: duckdb.DuckDBPyConnection,
-    sources: Sequence[Source],
+    sources: Sequence[EventFile],
     progress: Progress,
     copies: bool = False,
 ) -> None:
@@ -134,7 +134,7 @@ def load(
 
 
 def _load_lines(
-    con: duckdb.DuckDBPyConnection, sources: Sequence[Source], progress: Progress
+    con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile], progress: Progress
 ) -> None:
     failed: list[BaseException] = []
     schema = pa.schema([("file_id", pa.int32()), ("line", pa.int64()), ("text", pa.string())])
@@ -162,7 +162,7 @@ def _load_lines(
         _insert(con, "dropped_lines", lost)
 
 
-def _batches(source: Source, schema: pa.Schema, progress: Progress) -> Iterator[pa.RecordBatch]:
+def _batches(source: EventFile, schema: pa.Schema, progress: Progress) -> Iterator[pa.RecordBatch]:
     for content in pieces(source, progress):
         ends = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == 10).astype(np.int32) + 1
         if not len(ends) or ends[-1] != len(content):
@@ -190,7 +190,7 @@ def _batches(source: Source, schema: pa.Schema, progress: Progress) -> Iterator[
         yield pa.record_batch([files, pa.array(numbers), texts], schema=schema)
 
 
-def _load_parquet(con: duckdb.DuckDBPyConnection, source: Source) -> None:
+def _load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile) -> None:
     path = str(source.path)
     try:
         there = {
@@ -225,7 +225,7 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any
     con.unregister("added")
 
 
-def _list_files(con: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+def _list_files(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) -> None:
     ours = {
         file_id
         for (file_id,) in con.execute(

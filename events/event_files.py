@@ -28,7 +28,7 @@ _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PAR1": "parquet"}
 
 
 @dataclass(slots=True)
-class Source:
+class EventFile:
     """One event file; what only reading tells is filled in by reading.
 
     Attributes:
@@ -50,7 +50,7 @@ class Source:
     unreadable: list[tuple[int, str]] = field(default_factory=list)
 
 
-def find(paths: Sequence[str | Path]) -> list[Source]:
+def find_event_files(paths: Sequence[str | Path]) -> list[EventFile]:
     """The event files at these paths, folders with all below them, each file once.
 
     Raises:
@@ -92,12 +92,12 @@ def find(paths: Sequence[str | Path]) -> list[Source]:
             faults.add(str(path), f"cannot be read: {error.strerror}")
             continue
         packing = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "plain")
-        sources.append(Source(number, path, packing, size))
+        sources.append(EventFile(number, path, packing, size))
     faults.raise_if_any()
     return sources
 
 
-def pieces(source: Source, progress: Progress) -> Iterator[bytes]:
+def pieces(source: EventFile, progress: Progress) -> Iterator[bytes]:
     """Yield the content as whole lines, in pieces of some megabytes; the last may lack its newline.
 
     Fills in `checksum` and `unreadable`; `lines` is for the caller to count, as it goes.
@@ -125,9 +125,9 @@ def pieces(source: Source, progress: Progress) -> Iterator[bytes]:
     source.checksum = digest.hexdigest()
 
 
-def source_checksum(source: Source) -> str:
+def source_checksum(source: EventFile) -> str:
     """What `pieces` would put into `checksum`."""
-    again = Source(source.file_id, source.path, source.packing, source.size)
+    again = EventFile(source.file_id, source.path, source.packing, source.size)
     for _ in pieces(again, SILENT):
         pass
     return again.checksum
@@ -139,7 +139,7 @@ def checksum_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _unpacked(source: Source, progress: Progress) -> Iterator[bytes]:
+def _unpacked(source: EventFile, progress: Progress) -> Iterator[bytes]:
     """The content up to the size that the file had, unpacked; what is torn off is noted."""
     packed = _content(source, progress)
     if source.packing == "plain":
@@ -172,7 +172,7 @@ def _decoder(packing: str) -> Any:
     return zstandard.ZstdDecompressor().decompressobj()
 
 
-def _content(source: Source, progress: Progress) -> Iterator[bytes]:
+def _content(source: EventFile, progress: Progress) -> Iterator[bytes]:
     most = PIECE if source.packing == "plain" else PIECE >> 3
     left = source.size
     try:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from events.event_files import Source
+from events.event_files import EventFile
 
 LATEST_MS = 253_402_300_799_999
 """The end of the year 9999; a timestamp behind it is no count of milliseconds."""
@@ -63,7 +63,7 @@ def forget_dropped(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def drop_copies(con: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+def drop_copies(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) -> None:
     """Drop what is there twice: whole files, decisions, the predecessor's lines."""
     first: dict[str, int] = {}
     for source in sources:

@@ -7,15 +7,15 @@ from typing import Any
 import orjson
 
 from core.progress import SILENT, Progress
-from events.event_files import Source, pieces
+from events.event_files import EventFile, pieces
 
 Event = dict[str, Any]
 Read = tuple[int, Event, str]
 """(timestamp, event, `file:line`); a timestamp never falls within a file."""
 
 
-def in_order(
-    sources: Sequence[Source],
+def merge_events(
+    sources: Sequence[EventFile],
     lost: Callable[[str, str], None],
     progress: Progress | None = None,
     holding: Sequence[bytes] = (),
@@ -32,7 +32,7 @@ def in_order(
     waiting: list[tuple[int, int, Read | None, Iterator[Read]]] = []
     for number, source in enumerate(sources):
         # A copy, as reading fills in what only reading the whole tells.
-        peeked = Source(source.file_id, source.path, source.packing, source.size)
+        peeked = EventFile(source.file_id, source.path, source.packing, source.size)
         first = next(_events(peeked, lambda *_: None, SILENT, holding), None)
         if first is None:  # nothing in it; read it all the same, for what is lost
             for _ in _events(source, lost, progress, holding):
@@ -53,7 +53,7 @@ def in_order(
 
 
 def _events(
-    source: Source,
+    source: EventFile,
     lost: Callable[[str, str], None],
     progress: Progress,
     holding: Sequence[bytes],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from events.reader import Log
+from events.reader import EventLog
 
 _TABLES = {
     "files": """
@@ -56,7 +56,7 @@ _TABLES = {
 }
 
 
-def overview(log: Log) -> dict[str, list[dict[str, Any]]]:
+def overview(log: EventLog) -> dict[str, list[dict[str, Any]]]:
     """Title -> rows: files, dropped lines, sessions, experiments, listeners left out, days."""
     found = {}
     for title, query in _TABLES.items():

@@ -1,4 +1,4 @@
-"""Reading the event log: files in, a `Log` with tables of events, sessions and listeners out."""
+"""Reading the event log: files in, a `EventLog` with tables of events, sessions and listeners out."""
 
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -12,13 +12,13 @@ from core.catalog import Catalog
 from core.errors import InputError
 from core.progress import SILENT, Progress
 from events.duckdb_loader import database, load, sql
-from events.event_files import find
+from events.event_files import find_event_files
 
 GAP_S = 1800.0
 SKIP_BELOW = 0.1
 
 
-class Log:
+class EventLog:
     """The tables of a log that was read, in DuckDB; `query` asks them. Close it, or use `with`.
 
     Every time is Unix time in ms; `time` is the share of a track that was heard, in [0, 1], so a
@@ -87,7 +87,7 @@ class Log:
         self.con.close()
         self._folder.cleanup()
 
-    def __enter__(self) -> "Log":
+    def __enter__(self) -> "EventLog":
         return self
 
     def __exit__(
@@ -111,7 +111,7 @@ def open_log(
     threads: int | None = None,
     folder: Path | None = None,
     progress: Progress = SILENT,
-) -> Log:
+) -> EventLog:
     """Read event files of ours and of the predecessor, mixed, compressed or not, or compacted.
 
     Args:
@@ -134,10 +134,10 @@ def open_log(
     """
     if gap_s <= 0:
         raise InputError.one("--gap", f"must be above 0, got {gap_s}")
-    sources = find(list(paths))
+    sources = find_event_files(list(paths))
     kept = tempfile.TemporaryDirectory(prefix="segue-log-", dir=folder)
     con = database(Path(kept.name) / "log.duckdb", memory_mb, threads)
-    log = Log(con, kept, gap_s)
+    log = EventLog(con, kept, gap_s)
     try:
         load(con, sources, progress)
         con.execute("CREATE TABLE catalog (track VARCHAR, artist VARCHAR)")
@@ -192,7 +192,7 @@ def _keep_window(
         )
 
 
-def _check_some(log: Log, path: Path) -> None:
+def _check_some(log: EventLog, path: Path) -> None:
     if log.one("SELECT count(*) FROM (SELECT 1 FROM events LIMIT 1)"):
         return
     dropped = log.query("SELECT reason, lines, examples FROM dropped ORDER BY lines DESC LIMIT 3")

@@ -19,7 +19,7 @@ PIECE = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RemoteFile:
     """An event file at its origin.
 
     Attributes:
@@ -44,7 +44,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class RemoteLog:
     """A place with event files.
 
     Attributes:
@@ -58,11 +58,11 @@ class Origin:
     url: str
     folder: str
     root: str
-    files: tuple[Found, ...]
+    files: tuple[RemoteFile, ...]
 
 
 @contextmanager
-def origin_of(url: str, scratch: Path) -> Iterator[Origin]:
+def remote_log(url: str, scratch: Path) -> Iterator[RemoteLog]:
     """The origin that a path or URL names, to be read within the block.
 
     Args:
@@ -85,10 +85,10 @@ def origin_of(url: str, scratch: Path) -> Iterator[Origin]:
     if _is_local(system):
         root = str(Path(root).resolve())
     folder = _folder(PurePosixPath(root).name, system.unstrip_protocol(root))
-    yield Origin(url, folder, root, _files(url, system, root))
+    yield RemoteLog(url, folder, root, _files(url, system, root))
 
 
-def _files(url: str, system: Any, root: str) -> tuple[Found, ...]:
+def _files(url: str, system: Any, root: str) -> tuple[RemoteFile, ...]:
     try:
         single = system.isfile(root)
         listed = system.find(root, detail=True)
@@ -100,7 +100,7 @@ def _files(url: str, system: Any, root: str) -> tuple[Found, ...]:
         name = PurePosixPath(path).name if single else path.removeprefix(root).lstrip("/")
         hidden = any(part.startswith(".") for part in name.split("/"))
         if single or (EVENT_FILE.search(name) and not hidden):
-            found.append(Found(name, int(detail["size"]), system, path))
+            found.append(RemoteFile(name, int(detail["size"]), system, path))
     if not found:
         raise InputError.one(
             url,
@@ -112,7 +112,7 @@ def _files(url: str, system: Any, root: str) -> tuple[Found, ...]:
 
 
 @contextmanager
-def _container(url: str, scratch: Path) -> Iterator[Origin]:
+def _container(url: str, scratch: Path) -> Iterator[RemoteLog]:
     """A folder or file in a container, by `docker cp`: it needs no program in the container."""
     container, slash, path = url.removeprefix("docker://").partition("/")
     path = slash + path if path else DOCKER_FOLDER
@@ -139,8 +139,8 @@ def _container(url: str, scratch: Path) -> Iterator[Origin]:
         found = _files(url, LocalFileSystem(), str(target))
         if target.is_file():
             one = found[0]
-            found = (Found(PurePosixPath(path).name, one.size, one.system, one.path),)
-        yield Origin(url, _folder(container, f"docker://{container}{path}"), str(target), found)
+            found = (RemoteFile(PurePosixPath(path).name, one.size, one.system, one.path),)
+        yield RemoteLog(url, _folder(container, f"docker://{container}{path}"), str(target), found)
 
 
 def _is_local(system: Any) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from core.decision import Decision, Feedback
-from core.errors import LogUnwritable
+from core.errors import EventLogError
 from events.schema import line
 
 LOG = logging.getLogger("segue")
@@ -58,7 +58,7 @@ class EventWriter:
         except OSError as error:
             if self._descriptor < 0:
                 self._begin()  # for the next line
-            raise LogUnwritable(f"{self.path}: cannot append an event: {error}") from error
+            raise EventLogError(f"{self.path}: cannot append an event: {error}") from error
         self._size += written
         self._unsynced = True
         self.lines += 1

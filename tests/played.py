@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.runtime import Serving
-from simulator.play.in_process_runner import InProcess
-from simulator.recommenders.in_process import Local, open_log
+from engine.runtime import Runtime
+from simulator.play.in_process_runner import InProcessRunner
+from simulator.recommenders.in_process import DispatcherRecommender, open_log
 from simulator.world.world import World
 from tests.service import write_config
 from tests.simulator.tiny import classic
@@ -48,12 +48,12 @@ def lively_world() -> World:
     )
 
 
-def play(serving: Serving, folder: Path, episodes: int, seed: int) -> None:
+def play(runtime: Runtime, folder: Path, episodes: int, seed: int) -> None:
     """Play sessions against the config in this process, and keep their log."""
     world = lively_world()
     listeners = classic(world, seed)
-    log = open_log(serving, folder)
-    InProcess(listeners, Local(serving, world, seed, 64, log), 64).play(
+    log = open_log(runtime, folder)
+    InProcessRunner(listeners, DispatcherRecommender(runtime, world, seed, 64, log), 64).play(
         listeners.visits(0, episodes)
     )
     log.close()

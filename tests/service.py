@@ -11,7 +11,7 @@ import yaml
 from starlette.testclient import TestClient
 
 from app.application import create_app
-from engine.runtime import Serving, load
+from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
 from tests import worlds
 
@@ -99,9 +99,9 @@ def write_config(
 
 def loaded(
     folder: Path, change: Callable[[dict[str, Any]], object] | None = None, **sections: Any
-) -> Serving:
+) -> Runtime:
     """What would be served."""
-    return load(load_settings(write_config(folder, change, **sections)))
+    return load_runtime(load_settings(write_config(folder, change, **sections)))
 
 
 @contextmanager

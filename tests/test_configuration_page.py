@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from engine.settings import model
+from engine.settings.model import ArmSettings, ConfigFile, ExperimentSettings
 
 PAGE = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text()
 ROWS = dict(re.findall(r"^\| `([^`]+)` \| (.*?) \|", PAGE, re.MULTILINE))
@@ -19,8 +19,8 @@ def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Every key that may be written, and its default."""
     for name, field in model.model_fields.items():
         inner = next((a for a in (field.annotation, *get_args(field.annotation)) if is_model(a)), 0)
-        if is_model(inner) and inner is not model.ArmSettings:
-            many = "[]" if inner is model.ExperimentSettings else ""
+        if is_model(inner) and inner is not ArmSettings:
+            many = "[]" if inner is ExperimentSettings else ""
             yield from keys(inner, f"{prefix}{name}{many}.")
         else:
             yield f"{prefix}{name}", field.default
@@ -30,7 +30,7 @@ def is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-KNOWN = dict(keys(model._File))
+KNOWN = dict(keys(ConfigFile))
 
 
 def test_the_page_names_the_keys_that_there_are() -> None:

@@ -48,10 +48,10 @@ def test_the_image_does_not_run_as_root() -> None:
 
 def test_the_default_config_is_sound_and_answers_for_every_strategy() -> None:
     from core.listener import Listener
-    from engine.runtime import load
+    from engine.runtime import load_runtime
     from engine.settings.loading import load_settings
 
-    serving = load(load_settings(ROOT / "config.yaml"))
+    serving = load_runtime(load_settings(ROOT / "config.yaml"))
     listener = Listener.of("7", [(0, 0.95)])
     for chain in serving.chains.values():
         assert any(propose(listener) is not None for _, propose in chain.members)

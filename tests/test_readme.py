@@ -13,7 +13,7 @@ import yaml
 from starlette.testclient import TestClient
 
 from app.application import create_app
-from engine.runtime import load
+from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
 
 ROOT = Path(__file__).parents[1]
@@ -42,7 +42,7 @@ def test_the_first_request_gets_the_answer_that_is_printed(tmp_path: Path) -> No
     body = arguments[arguments.index("-d") + 1]
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(config_over_the_default_data(tmp_path), sort_keys=False))
-    with TestClient(create_app(load(load_settings(path)))) as client:
+    with TestClient(create_app(load_runtime(load_settings(path)))) as client:
         got = client.post("/recommend", content=body.encode()).json()
         described = client.get(f"/tracks/{json.loads(answer)['track']}")
     expected = json.loads(answer)
@@ -64,11 +64,11 @@ def test_the_strategy_runs_as_a_file_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     program = textwrap.dedent("""
         from pathlib import Path
-        from engine.runtime import load
+        from engine.runtime import load_runtime
         from engine.settings.loading import load_settings
         from core.listener import Listener
-        serving = load(load_settings(Path("config.yaml")))
-        name, propose = serving.chains["rare"].members[0]
+        runtime = load_runtime(load_settings(Path("config.yaml")))
+        name, propose = runtime.chains["rare"].members[0]
         print(name, len(propose(Listener.of("7"))))
     """)
     told = subprocess.run(

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from app.application import create_app
 from cli import main
 from core.rng import Stream
-from engine.runtime import load
+from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
 from strategies import registry
 from tests import needs
@@ -68,7 +68,7 @@ def served(files, tmp_path_factory):
     }
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config))
-    return load(load_settings(path))
+    return load_runtime(load_settings(path))
 
 
 @pytest.fixture(scope="module")

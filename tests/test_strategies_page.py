@@ -12,13 +12,13 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from app.requests import Recommend
+from app.requests import RecommendRequest
 from cli.main import build
 from core.allocation import Assignment
 from core.catalog import Catalog
 from core.listener import History, Listener, pack
 from engine.dispatcher import decide
-from engine.runtime import load
+from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
 from strategies import registry
 from strategies.base import Artifacts, Draw, Unheard
@@ -138,7 +138,7 @@ def test_the_example_is_explained_as_the_page_says(tmp_path):
     )
     history = History(serving.catalog)
     history.listens.append(pack(4, 0.08))
-    ask = Recommend(user=1, track=1040, time=0.08, explain=True)
+    ask = RecommendRequest(user=1, track=1040, time=0.08, explain=True)
     decision = decide(serving, history, ask, Assignment({}, None), "a decision", 0)
     shown = next(block for block in blocks("text") if "drawn from" in block)
     assert decision.why == shown.splitlines()
@@ -175,7 +175,7 @@ def test_a_file_beside_the_config_is_found_as_the_page_says(artist_cap, tmp_path
     path = write_config(
         tmp_path, strategies=strategies, modules=modules, default="popular", experiments=[]
     )
-    assert "capped" in load(load_settings(path)).chains
+    assert "capped" in load_runtime(load_settings(path)).chains
 
 
 def test_everything_that_a_strategy_sees_is_in_the_tables():

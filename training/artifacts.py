@@ -19,7 +19,7 @@ OWNER: Mapping[Key, str] = {"track": "track", "user": "listener"}
 
 
 @dataclass(frozen=True, slots=True)
-class Maker:
+class Provenance:
     """How a model came to be, for its manifests.
 
     Attributes:
@@ -40,7 +40,7 @@ def save(
     name: str,
     fitted: Fitted,
     log: Interactions,
-    maker: Maker,
+    maker: Provenance,
     metrics: Mapping[Key, Mapping[str, Any]],
     *,
     top: int,

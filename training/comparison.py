@@ -9,8 +9,15 @@ from typing import Any
 from rich.table import Table
 
 from core.errors import InputError
-from training.artifacts import OWNER, Maker, save
-from training.evaluation import Earned, Estimator, Questions, Verdict, judge, questions_of
+from training.artifacts import OWNER, Provenance, save
+from training.evaluation import (
+    Earned,
+    Estimator,
+    HeldOutPairs,
+    OfflineMetrics,
+    evaluate,
+    held_out_pairs,
+)
 from training.interactions import Interactions
 from training.learning_curve import draw
 from training.listen_sources import Inverse
@@ -40,7 +47,7 @@ _LESS = ("recall@10", "MRR", "coverage", "novelty", "artists", "answered", "NDCG
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ModelTrial:
     """A model that was fitted and judged.
 
     Attributes:
@@ -55,7 +62,7 @@ class Trial:
     name: str
     params: Params
     fitted: Fitted
-    verdicts: Sequence[Verdict]
+    verdicts: Sequence[OfflineMetrics]
     fit_s: float
     judge_s: float
 
@@ -82,7 +89,7 @@ class Trial:
             The files, named after the model.
         """
         metrics = {verdict.key: verdict.as_json() for verdict in self.verdicts}
-        maker = Maker(self.name, self.params, seed, options)
+        maker = Provenance(self.name, self.params, seed, options)
         stem = self.name.replace(":", "_")
         files = save(folder, stem, self.fitted, log, maker, metrics, top=top, progress=progress)
         if self.fitted.curve is not None:
@@ -92,7 +99,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class EvaluationSplit:
     """What every model is fitted and judged on.
 
     Attributes:
@@ -110,7 +117,7 @@ class Bench:
     valid: Interactions
     earlier: Interactions
     late: Interactions
-    questions: Questions
+    questions: HeldOutPairs
     seed: int
     threads: int
     estimate: Estimator | None = None
@@ -126,7 +133,7 @@ class Bench:
         threads: int,
         weighed: Inverse = "both",
         estimator: Callable[[Interactions], Estimator | None] | None = None,
-    ) -> "Bench":
+    ) -> "EvaluationSplit":
         """Split a log by the time at which its sessions began.
 
         Args:
@@ -144,7 +151,7 @@ class Bench:
         elif weighed == "fit":
             last = last.unweighted()
         train, valid = earlier.split(min(late, 0.1))
-        questions = questions_of(last, liked)
+        questions = held_out_pairs(last, liked)
         if not len(train) or not len(questions):
             raise InputError.one(
                 "the log",
@@ -163,7 +170,7 @@ class Bench:
             estimator(last) if estimator else None,
         )
 
-    def try_(self, name: str, model: Model, params: Params, progress: Progress) -> Trial:
+    def try_(self, name: str, model: Model, params: Params, progress: Progress) -> ModelTrial:
         """Fit a model and judge its lists."""
         run = Run(self.valid, self.seed, self.threads, progress)
         progress.start(f"{name}: fit")
@@ -175,10 +182,10 @@ class Bench:
         progress.start(f"{name}: judge")
         start = perf_counter()
         verdicts = [
-            judge(fitted, key, self.earlier, self.late, self.questions, estimate=self.estimate)
+            evaluate(fitted, key, self.earlier, self.late, self.questions, estimate=self.estimate)
             for key in fitted.rankers
         ]
-        return Trial(name, params, fitted, verdicts, fit_s, perf_counter() - start)
+        return ModelTrial(name, params, fitted, verdicts, fit_s, perf_counter() - start)
 
 
 def everything() -> dict[str, str]:
@@ -192,8 +199,8 @@ def everything() -> dict[str, str]:
 
 
 def compare(
-    bench: Bench, models: Sequence[tuple[str, Model, Params]], progress: Progress
-) -> Iterator[Trial]:
+    bench: EvaluationSplit, models: Sequence[tuple[str, Model, Params]], progress: Progress
+) -> Iterator[ModelTrial]:
     """Try models, with the names they go by, one after another; who Ctrl-C ended is the last."""
     for name, model, params in models:
         trial = bench.try_(name, model, params, progress)
@@ -203,7 +210,7 @@ def compare(
             break
 
 
-def report(bench: Bench, trials: Sequence[Trial]) -> dict[str, Any]:
+def report(bench: EvaluationSplit, trials: Sequence[ModelTrial]) -> dict[str, Any]:
     """Everything as plain values."""
     return {
         "sessions": {
@@ -230,7 +237,7 @@ def report(bench: Bench, trials: Sequence[Trial]) -> dict[str, Any]:
     }
 
 
-def rows_of(trials: Sequence[Trial]) -> list[list[str]]:
+def rows_of(trials: Sequence[ModelTrial]) -> list[list[str]]:
     """Cells of the table, a row for each kind of list of each model."""
     rows = []
     for trial in trials:
@@ -267,7 +274,7 @@ def headings() -> list[str]:
     ]
 
 
-def title_of(bench: Bench) -> str:
+def title_of(bench: EvaluationSplit) -> str:
     """What the table is about."""
     return (
         f"Learnt from {bench.earlier.sessions:,} sessions, judged on {len(bench.questions):,} "
@@ -275,7 +282,7 @@ def title_of(bench: Bench) -> str:
     )
 
 
-def table_of(bench: Bench, trials: Sequence[Trial], width: int = 200) -> Table:
+def table_of(bench: EvaluationSplit, trials: Sequence[ModelTrial], width: int = 200) -> Table:
     """The table for a terminal; a narrow one gets the columns that matter most."""
     table = Table(title=title_of(bench), title_justify="left")
     rows = rows_of(trials)
@@ -294,7 +301,7 @@ def table_of(bench: Bench, trials: Sequence[Trial], width: int = 200) -> Table:
     return table
 
 
-def markdown_of(bench: Bench, trials: Sequence[Trial]) -> str:
+def markdown_of(bench: EvaluationSplit, trials: Sequence[ModelTrial]) -> str:
     """The table as Markdown."""
     lines = [
         f"{title_of(bench)}.",

@@ -16,7 +16,7 @@ from training.top_k import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Schedule:
     """How long to learn.
 
     Attributes:
@@ -35,7 +35,7 @@ class Plan:
 
 
 def learn(
-    plan: Plan,
+    plan: Schedule,
     module: Any,
     one_epoch: Callable[[int, Callable[[], None]], float],
     validate: Callable[[], float],

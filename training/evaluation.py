@@ -26,7 +26,7 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
+class HeldOutPairs:
     """What is asked of every model; all arrays (questions,).
 
     Attributes:
@@ -93,7 +93,7 @@ class Estimator(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class OfflineMetrics:
     """What a model's lists are worth offline.
 
     Attributes:
@@ -121,30 +121,30 @@ class Verdict:
         }
 
 
-def questions_of(late: Interactions, liked: float) -> Questions:
+def held_out_pairs(late: Interactions, liked: float) -> HeldOutPairs:
     """The questions that later sessions ask."""
     rows = np.flatnonzero(late.time >= np.float32(liked))
     before, asked = rows[:-1], rows[1:]
     kept = (late.session[before] == late.session[asked]) & (late.track[before] != late.track[asked])
     before, asked = before[kept], asked[kept]
-    return Questions(late.user[asked], late.track[before], late.track[asked], late.weight[asked])
+    return HeldOutPairs(late.user[asked], late.track[before], late.track[asked], late.weight[asked])
 
 
-def judge(
+def evaluate(
     fitted: Fitted,
     key: Key,
     train: Interactions,
     late: Interactions,
-    questions: Questions,
+    questions: HeldOutPairs,
     *,
     estimate: Estimator | None = None,
     progress: Progress = SILENT,
-) -> Verdict:
+) -> OfflineMetrics:
     """Judge the lists that a model gives by track or by listener."""
     asked = questions.before if key == "track" else questions.user
     keys, row = np.unique(asked, return_inverse=True)
     ranked = fitted.rankers[key](keys, K, progress)
-    return Verdict(
+    return OfflineMetrics(
         key,
         _accuracy(ranked, row, questions),
         {**beyond(ranked, train), "answered": float(np.mean(ranked[row, 0] != NONE))},
@@ -187,7 +187,7 @@ def _artist_diversity(ranked: Ranked, catalog: Catalog) -> float:
     return float(np.mean(fresh.sum(axis=1)[full] / length[full])) if full.any() else 0.0
 
 
-def _accuracy(ranked: Ranked, row: Ints, questions: Questions) -> dict[str, Interval]:
+def _accuracy(ranked: Ranked, row: Ints, questions: HeldOutPairs) -> dict[str, Interval]:
     place = np.full(len(questions), K, dtype=np.int64)
     for start in range(0, len(questions), 1 << 14):
         part = slice(start, start + (1 << 14))

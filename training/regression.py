@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from training.epochs import Plan, learn
+from training.epochs import Schedule, learn
 from training.interactions import Interactions
 from training.model import Curve, Run
 from training.top_k import Floats, Ints
@@ -70,7 +70,7 @@ class Regression:
                 foretold = self._foretold(late_given, late_offered).numpy()
             return float(np.mean((foretold - late_time) ** 2))
 
-        plan = Plan(
+        plan = Schedule(
             f"neural ({params.kind})",
             "mean squared error of the time",
             params.epochs,

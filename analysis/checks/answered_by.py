@@ -3,10 +3,10 @@
 from collections import Counter
 from typing import Any
 
-from analysis.checks.archived_configs import Deciding, arms_of
-from analysis.checks.context import View
+from analysis.checks.archived_configs import ArchivedConfig, arms_of
+from analysis.checks.context import CheckContext
 from analysis.checks.parity import SUMS, Clustered, heterogeneity
-from analysis.checks.result import EXAMPLES, Gate, Verdict
+from analysis.checks.result import EXAMPLES, CheckResult, Status
 
 UNTOLD = (
     "The predecessor's log does not say who answered, so an arm that was served by another one's "
@@ -16,11 +16,11 @@ UNTOLD = (
 )
 
 
-def served(view: View, experiment: str) -> Gate:
+def served(view: CheckContext, experiment: str) -> CheckResult:
     """The strategy is the arm's, who answered is declared, and the depth is its place."""
     asks = "Was every answer given by the strategy that the arm names, or a declared fallback?"
     if not view.ours:
-        return Gate("served", asks, Verdict.UNKNOWN, "not in the log", UNTOLD)
+        return CheckResult("served", asks, Status.UNKNOWN, "not in the log", UNTOLD)
     wrong: list[tuple[str, ...]] = []
     table: Counter[tuple[str, str]] = Counter()
     lines = faulty = 0
@@ -47,7 +47,7 @@ def served(view: View, experiment: str) -> Gate:
         },
     }
     if not faulty:
-        return Gate("served", asks, Verdict.PASSED, f"{lines:,} answers", numbers=numbers)
+        return CheckResult("served", asks, Status.PASSED, f"{lines:,} answers", numbers=numbers)
     rows: list[tuple[Any, ...]] = []
     for config, text, strategy, answered_by, depth in wrong[:EXAMPLES]:
         rows += view.log.query(
@@ -58,8 +58,8 @@ def served(view: View, experiment: str) -> Gate:
             ORDER BY file_id, line LIMIT 3""",
             [config, text, strategy, answered_by, depth],
         )
-    return Gate(
-        "served", asks, Verdict.FAILED, f"{faulty:,} of {lines:,} answers by another",
+    return CheckResult(
+        "served", asks, Status.FAILED, f"{faulty:,} of {lines:,} answers by another",
         "The arm in the log is not the arm that was served, or something answers in its name "
         "that its config does not declare. No difference between the arms means anything.",
         numbers, view.examples(rows, "{}: strategy {}, answered by {} at depth {}"),
@@ -67,7 +67,7 @@ def served(view: View, experiment: str) -> Gate:
 
 
 def _may_answer(
-    deciding: Deciding,
+    deciding: ArchivedConfig,
     arms: dict[str, str],
     strategy: str | None,
     answered_by: str | None,
@@ -79,11 +79,11 @@ def _may_answer(
     return depth < len(chain) and answered_by in deciding.declared[chain[depth]]
 
 
-def fallback(view: View, experiment: str) -> Gate:
+def fallback(view: CheckContext, experiment: str) -> CheckResult:
     """Each arm answers for itself, on every process alike."""
     asks = "Does every arm answer itself, rather than its fallback?"
     if not view.ours:
-        return Gate("fallback", asks, Verdict.UNKNOWN, "not in the log", "See `served`.")
+        return CheckResult("fallback", asks, Status.UNKNOWN, "not in the log", "See `served`.")
     shares = {
         arm: (answers, fallbacks / answers)
         for arm, answers, fallbacks in view.log.query(
@@ -99,32 +99,32 @@ def fallback(view: View, experiment: str) -> Gate:
     limits = view.limits
     dead = [arm for arm, (n, share) in shares.items() if n and share > 1 - limits.dead_share]
     if dead:
-        return Gate(
-            "fallback", asks, Verdict.FAILED, figure,
+        return CheckResult(
+            "fallback", asks, Status.FAILED, figure,
             f"Arm {' and '.join(dead)} hardly ever answers: what is measured is its fallback. Look "
             "whether its list has the tracks, or the listeners, that come.",
             numbers,
         )  # fmt: skip
     uneven = [arm for arm in shares if _uneven(view, experiment, arm)]
     if uneven:
-        return Gate(
-            "fallback", asks, Verdict.FAILED, figure,
+        return CheckResult(
+            "fallback", asks, Status.FAILED, figure,
             f"Arm {' and '.join(uneven)} falls back far more often on some processes than on "
             "others: one of them has other data, or has lost it.",
             numbers,
         )  # fmt: skip
     often = [arm for arm, (_, share) in shares.items() if share > limits.fallback_share]
     if often:
-        return Gate(
-            "fallback", asks, Verdict.WARNING, figure,
+        return CheckResult(
+            "fallback", asks, Status.WARNING, figure,
             f"Arm {' and '.join(often)} gives most of its answers by a fallback; an effect is the "
             "effect of both together.",
             numbers,
         )  # fmt: skip
-    return Gate("fallback", asks, Verdict.PASSED, figure, numbers=numbers)
+    return CheckResult("fallback", asks, Status.PASSED, figure, numbers=numbers)
 
 
-def _uneven(view: View, experiment: str, arm: str) -> bool:
+def _uneven(view: CheckContext, experiment: str, arm: str) -> bool:
     """Whether the share of fallbacks differs between processes beyond chance, and by much."""
     groups = [
         Clustered(*sums)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from core.allocation import SERVING, Allocation, Arm, Experiment
-from events.config_snapshots import read_kept
+from events.config_snapshots import read_snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Deciding:
+class ArchivedConfig:
     """One config that decided.
 
     Attributes:
@@ -35,7 +35,7 @@ class Deciding:
     described: Mapping[str, Any]
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> "Deciding":
+    def of(cls, kept: Mapping[str, Any]) -> "ArchivedConfig":
         """The config that a kept copy describes."""
         experiments = [Experiment.from_dict(each) for each in kept["experiments"]]
         holdout = kept["holdout"]
@@ -81,7 +81,7 @@ class Deciding:
         return parts
 
 
-class Definitions:
+class ArchivedConfigs:
     """All configs that are known to have decided, and what is said of the predecessor's.
 
     Args:
@@ -94,19 +94,19 @@ class Definitions:
         kept: Mapping[str, Mapping[str, Any]] | None = None,
         botify: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
-        self.deciding = {digest: Deciding.of(copy) for digest, copy in (kept or {}).items()}
+        self.deciding = {digest: ArchivedConfig.of(copy) for digest, copy in (kept or {}).items()}
         self.botify = {name: tuple(arms) for name, arms in (botify or {}).items()}
 
     @classmethod
     def read(
         cls, paths: Mapping[str, Path], botify: Mapping[str, Iterable[str]] | None = None
-    ) -> "Definitions":
-        """From the files that `events.config_snapshots.kept_beside` found.
+    ) -> "ArchivedConfigs":
+        """From the files that `events.config_snapshots.snapshots_beside` found.
 
         Raises:
             InputError: A copy cannot be read, or was changed since it was kept.
         """
-        return cls({digest: read_kept(path) for digest, path in paths.items()}, botify)
+        return cls({digest: read_snapshot(path) for digest, path in paths.items()}, botify)
 
     def experiment(self, name: str, digest: str | None) -> Experiment | None:
         """The experiment as a config had it."""

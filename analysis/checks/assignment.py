@@ -7,15 +7,15 @@ from typing import Any
 
 from analysis.checks.archived_configs import arms_of, botify_experiment
 from analysis.checks.botify_arms import numbered_arms
-from analysis.checks.context import View
-from analysis.checks.result import EXAMPLES, Example, Gate, Verdict
+from analysis.checks.context import CheckContext
+from analysis.checks.result import EXAMPLES, CheckResult, Example, Status
 from core.allocation import Allocation
 
 ASKS = "Is the arm in the log the arm that the hash gives, on every line?"
 _BATCH = 50_000
 
 
-def assignment(view: View, experiment: str) -> Gate:
+def assignment(view: CheckContext, experiment: str) -> CheckResult:
     """Every line's arm, recomputed from listener and config, equals the arm logged."""
     lines = agreeing = 0
     examples: list[tuple[Any, ...]] = []
@@ -56,7 +56,7 @@ def assignment(view: View, experiment: str) -> Gate:
 
 
 def _verdict(
-    view: View,
+    view: CheckContext,
     experiment: str,
     lines: int,
     agreeing: int,
@@ -64,18 +64,18 @@ def _verdict(
     said: list[str],
     numbers: dict[str, Any],
     examples: tuple[Example, ...],
-) -> Gate:
+) -> CheckResult:
     figure = f"{agreeing:,} of {lines:,} lines agree"
     if unknown:
         digests = ", ".join(sorted(unknown))
-        return Gate(
-            "assignment", ASKS, Verdict.FAILED, f"{unknown.total():,} lines cannot be checked",
+        return CheckResult(
+            "assignment", ASKS, Status.FAILED, f"{unknown.total():,} lines cannot be checked",
             f"The lines name config {digests}, of which there is no copy. The server keeps one of "
             f"each in the folder `configs` beside its log: put it beside these logs.",
             numbers, examples,
         )  # fmt: skip
     if agreeing == lines:
-        return Gate("assignment", ASKS, Verdict.PASSED, figure, " ".join(said), numbers)
+        return CheckResult("assignment", ASKS, Status.PASSED, figure, " ".join(said), numbers)
     by_chance = 1 / max(2, len(view.log.experiments().get(experiment, [])))
     share = agreeing / lines
     guess = (
@@ -85,8 +85,8 @@ def _verdict(
         if abs(share - by_chance) < 0.05
         else ""
     )
-    return Gate(
-        "assignment", ASKS, Verdict.FAILED, figure,
+    return CheckResult(
+        "assignment", ASKS, Status.FAILED, figure,
         " ".join(
             [*said, f"{lines - agreeing:,} lines name an arm that the listener is not in.{guess}"]
         ),
@@ -94,7 +94,7 @@ def _verdict(
     )  # fmt: skip
 
 
-def _assigned_lines(view: View) -> Iterator[tuple[Any, ...]]:
+def _assigned_lines(view: CheckContext) -> Iterator[tuple[Any, ...]]:
     """(user, config, experiments, attributes, lines, file, line) of lines that are not forced."""
     targeted = any(deciding.targeted for deciding in view.definitions.deciding.values())
     attributes = "attributes" if targeted else "NULL"
@@ -108,7 +108,7 @@ def _assigned_lines(view: View) -> Iterator[tuple[Any, ...]]:
         yield from rows
 
 
-def one_arm(view: View, experiment: str) -> Gate:
+def one_arm(view: CheckContext, experiment: str) -> CheckResult:
     """No listener is in two arms of an experiment."""
     asks = "Is every listener in one arm only?"
     total, several = view.log.query(
@@ -117,7 +117,7 @@ def one_arm(view: View, experiment: str) -> Gate:
     )[0]
     numbers = {"listeners": total, "in_several_arms": several}
     if not several:
-        return Gate("one-arm", asks, Verdict.PASSED, f"{total:,} listeners", numbers=numbers)
+        return CheckResult("one-arm", asks, Status.PASSED, f"{total:,} listeners", numbers=numbers)
     rows = view.log.query(
         """SELECT arg_min(e.file_id, (e.at_ms, e.turn)), arg_min(e.line, (e.at_ms, e.turn)),
                e."user", string_agg(DISTINCT a.arm, ', ' ORDER BY a.arm)
@@ -128,8 +128,8 @@ def one_arm(view: View, experiment: str) -> Gate:
         GROUP BY e."user" ORDER BY e."user" """,
         [experiment],
     )
-    return Gate(
-        "one-arm", asks, Verdict.FAILED, f"{several:,} of {total:,} listeners in several arms",
+    return CheckResult(
+        "one-arm", asks, Status.FAILED, f"{several:,} of {total:,} listeners in several arms",
         "These listeners saw more than one treatment: the assignment was changed while the "
         "experiment ran, or several definitions of it served at once.",
         numbers, view.examples(rows, "listener {} is in {}"),

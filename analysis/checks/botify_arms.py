@@ -8,14 +8,14 @@ from collections import defaultdict
 from typing import Any
 
 from analysis.checks.archived_configs import botify_experiment
-from analysis.checks.context import View
+from analysis.checks.context import CheckContext
 from core.allocation import Allocation
 
 MOST_ARMS = 16
 """Up to how many arms are tried."""
 
 
-def numbered_arms(view: View, experiment: str) -> tuple[tuple[str, ...], str] | None:
+def numbered_arms(view: CheckContext, experiment: str) -> tuple[tuple[str, ...], str] | None:
     """The arms of an experiment in the order of their numbers, and how that is known.
 
     None where the log has no line of the predecessor's with this experiment.
@@ -25,7 +25,7 @@ def numbered_arms(view: View, experiment: str) -> tuple[tuple[str, ...], str] | 
     return view.numbered[experiment]
 
 
-def _found_out(view: View, experiment: str) -> tuple[tuple[str, ...], str] | None:
+def _found_out(view: CheckContext, experiment: str) -> tuple[tuple[str, ...], str] | None:
     given = view.definitions.botify.get(experiment)
     if given is not None:
         return given, f"Arms in the order given: {', '.join(given)}."

@@ -4,17 +4,17 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from analysis.checks.context import View
-from analysis.checks.result import Example, Gate, Verdict
+from analysis.checks.context import CheckContext
+from analysis.checks.result import CheckResult, Example, Status
 
 UNTOLD = "The predecessor's log does not say what was running; its author has to know."
 
 
-def config(view: View, experiment: str) -> Gate:
+def config(view: CheckContext, experiment: str) -> CheckResult:
     """Every config that decided is known, and all of them give the same treatment."""
     asks = "Was it the same experiment all the time?"
     if not view.ours:
-        return Gate("config", asks, Verdict.UNKNOWN, "not in the log", UNTOLD)
+        return CheckResult("config", asks, Status.UNKNOWN, "not in the log", UNTOLD)
     rows = view.log.query(
         """SELECT e.config, count(*), min(e.at_ms), max(e.at_ms)
         FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
@@ -45,8 +45,8 @@ def config(view: View, experiment: str) -> Gate:
         "treatments": [digests for _, digests in treatments],
     }
     if unknown:
-        return Gate(
-            "config", asks, Verdict.FAILED,
+        return CheckResult(
+            "config", asks, Status.FAILED,
             f"{len(unknown)} of {len(rows)} configs unknown",
             f"Nothing is known of config {', '.join(unknown)}, so nothing can be proved of what it "
             "decided. The server keeps a copy of each config in the folder `configs` beside its "
@@ -54,23 +54,23 @@ def config(view: View, experiment: str) -> Gate:
             numbers, examples,
         )  # fmt: skip
     if len(treatments) > 1:
-        return Gate(
-            "config", asks, Verdict.FAILED, f"{len(treatments)} different treatments",
+        return CheckResult(
+            "config", asks, Status.FAILED, f"{len(treatments)} different treatments",
             f"What its listeners are treated with was changed while it ran: "
             f"{_changes([treatment for treatment, _ in treatments])}. Before and after are two "
             "experiments. Look at the time of one at once (--since, --until).",
             numbers, examples,
         )  # fmt: skip
     if len(rows) < 2:
-        return Gate("config", asks, Verdict.PASSED, "1 config", numbers=numbers)
+        return CheckResult("config", asks, Status.PASSED, "1 config", numbers=numbers)
     traffic = [deciding[digest].experiments[experiment].traffic for digest, *_ in rows]
     says = (
         f"Traffic went {' -> '.join(f'{share:g}' for share in traffic)}; whoever entered stayed."
         if len(set(traffic)) > 1
         else "What changed did not touch this experiment."
     )
-    return Gate(
-        "config", asks, Verdict.PASSED, f"{len(rows)} configs, one treatment", says, numbers
+    return CheckResult(
+        "config", asks, Status.PASSED, f"{len(rows)} configs, one treatment", says, numbers
     )
 
 

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from analysis.checks.archived_configs import Definitions
+from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.result import EXAMPLES, Example
-from events.reader import Log
+from events.reader import EventLog
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Thresholds:
     """Where alarms begin.
 
     Attributes:
@@ -37,7 +37,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class CheckContext:
     """A log and what is known of it.
 
     Attributes:
@@ -50,15 +50,17 @@ class View:
             somebody asked.
     """
 
-    log: Log
-    definitions: Definitions
-    limits: Limits = field(default_factory=Limits)
+    log: EventLog
+    definitions: ArchivedConfigs
+    limits: Thresholds = field(default_factory=Thresholds)
     ours: bool = True
     botify: bool = False
     numbered: dict[str, tuple[tuple[str, ...], str] | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, log: Log, definitions: Definitions, limits: Limits | None = None) -> "View":
+    def of(
+        cls, log: EventLog, definitions: ArchivedConfigs, limits: Thresholds | None = None
+    ) -> "CheckContext":
         """A view, after a look at what formats there are; prepares what several gates ask for."""
         ours, botify = log.query(
             'SELECT coalesce(bool_or("schema" > 0), FALSE), coalesce(bool_or("schema" = 0), FALSE) '
@@ -66,7 +68,7 @@ class View:
         )[0]
         log.con.execute(_FIRST_SEEN)
         log.con.execute(_PROCESSES)
-        return cls(log, definitions, limits or Limits(), bool(ours), bool(botify))
+        return cls(log, definitions, limits or Thresholds(), bool(ours), bool(botify))
 
     def examples(self, rows: Sequence[tuple[Any, ...]], what: str) -> tuple[Example, ...]:
         """Examples from rows that begin with file and line; `what` is filled with the rest."""

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from analysis.checks.context import View
-from analysis.checks.result import Example, Gate, Verdict
+from analysis.checks.context import CheckContext
+from analysis.checks.result import CheckResult, Example, Status
 
 REPEATED = ("repeated line", "repeated decision")
 COPIED = "copy of another file"
 HARMLESS = (*REPEATED, COPIED, "blank line")
 
 
-def readable(view: View) -> Gate:
+def readable(view: CheckContext) -> CheckResult:
     """Every line is an event."""
     asks = "Can every line be read?"
     total = view.log.one("SELECT coalesce(sum(lines), 0) FROM files")
@@ -18,18 +18,18 @@ def readable(view: View) -> Gate:
     lost = sum(lines for _, lines, _ in found)
     numbers = {"lines": int(total), "lost": {reason: lines for reason, lines, _ in found}}
     if not lost:
-        return Gate("lines", asks, Verdict.PASSED, f"{total:,} lines", numbers=numbers)
+        return CheckResult("lines", asks, Status.PASSED, f"{total:,} lines", numbers=numbers)
     examples = tuple(Example(place, reason) for reason, _, places in found for place in places)
     reasons = ", ".join(f"{reason} {lines:,}" for reason, lines, _ in found)
-    return Gate(
-        "lines", asks, Verdict.FAILED, f"{lost:,} of {total:,} lines lost: {reasons}",
+    return CheckResult(
+        "lines", asks, Status.FAILED, f"{lost:,} of {total:,} lines lost: {reasons}",
         "What these lines told is missing. Torn lines come from two processes that write to one "
         "file, from a full disk, or from a copy made while the file grew.",
         numbers, examples[:10],
     )  # fmt: skip
 
 
-def duplicates(view: View) -> Gate:
+def duplicates(view: CheckContext) -> CheckResult:
     """Every event is there once; repeated ones were left out by the reader."""
     asks = "Is every event there once?"
     found = _dropped(view, list(HARMLESS))
@@ -43,21 +43,21 @@ def duplicates(view: View) -> Gate:
         for place in places
     )
     if repeated:
-        return Gate(
-            "duplicates", asks, Verdict.FAILED, f"{repeated:,} lines repeated",
+        return CheckResult(
+            "duplicates", asks, Status.FAILED, f"{repeated:,} lines repeated",
             "The repeated lines were left out, so nothing was counted twice here. But whatever "
             "repeats lines may lose them too: look how the files were collected.",
             numbers, examples[:10],
         )  # fmt: skip
     if copied:
-        return Gate(
-            "duplicates", asks, Verdict.WARNING, f"{copied:,} lines in copies of files",
+        return CheckResult(
+            "duplicates", asks, Status.WARNING, f"{copied:,} lines in copies of files",
             "A whole file is there twice; one of the two was left out.", numbers, examples[:10],
         )  # fmt: skip
-    return Gate("duplicates", asks, Verdict.PASSED, "none repeated", numbers=numbers)
+    return CheckResult("duplicates", asks, Status.PASSED, "none repeated", numbers=numbers)
 
 
-def forced(view: View, experiment: str) -> Gate:
+def forced(view: CheckContext, experiment: str) -> CheckResult:
     """Forced arms are for testing; no analysis counts them."""
     asks = "Are arms that testers forced few?"
     total, by_testers = view.log.query(
@@ -68,21 +68,21 @@ def forced(view: View, experiment: str) -> Gate:
     numbers = {"events": total, "forced": by_testers}
     figure = f"{by_testers:,} of {total:,} events ({share:.2%})"
     if share > view.limits.forced_share:
-        return Gate(
-            "forced", asks, Verdict.WARNING, figure,
+        return CheckResult(
+            "forced", asks, Status.WARNING, figure,
             "They are left out of every analysis, with the listeners they belong to. So many "
             "look like a forgotten `forced:` in the config.",
             numbers,
         )  # fmt: skip
-    return Gate("forced", asks, Verdict.PASSED, figure, numbers=numbers)
+    return CheckResult("forced", asks, Status.PASSED, figure, numbers=numbers)
 
 
-def clock(view: View) -> Gate:
+def clock(view: CheckContext) -> CheckResult:
     """The order of a listener's events is known: by turn, or by a clock without ties."""
     asks = "Is the order of every listener's events known?"
     numbers: dict[str, Any] = {}
     says = []
-    verdict = Verdict.PASSED
+    verdict = Status.PASSED
     examples: tuple[Example, ...] = ()
     figure = "ordered by turn"
     if view.ours:
@@ -94,7 +94,7 @@ def clock(view: View) -> Gate:
         )
         numbers["backwards"] = len(backwards)
         if backwards:
-            verdict = Verdict.WARNING
+            verdict = Status.WARNING
             figure = f"{len(backwards):,} times backwards" + (
                 " at least" if len(backwards) > 1000 else ""
             )
@@ -108,7 +108,7 @@ def clock(view: View) -> Gate:
         numbers |= {"ties": ties, "unclear": unclear}
         figure = f"{ties:,} ties" if not view.ours else f"{figure}; {ties:,} ties"
         if unclear:
-            verdict = Verdict.FAILED
+            verdict = Status.FAILED
             says.append(
                 f"{ties:,} events of the predecessor stand in the same millisecond as another "
                 f"one of their listener, and for {unclear:,} of them no order makes each listen "
@@ -116,13 +116,13 @@ def clock(view: View) -> Gate:
                 "loses listening. Log a turn number."
             )
             examples = view.examples(rows, "listener {} at {} ms: {} events")
-        elif ties and verdict is Verdict.PASSED:
-            verdict = Verdict.WARNING
+        elif ties and verdict is Status.PASSED:
+            verdict = Status.WARNING
             says.append("Some events share a millisecond; their order was found all the same.")
-    return Gate("clock", asks, verdict, figure, " ".join(says), numbers, examples)
+    return CheckResult("clock", asks, verdict, figure, " ".join(says), numbers, examples)
 
 
-def played(view: View) -> Gate:
+def played(view: CheckContext) -> CheckResult:
     """A listen is of the track that was recommended just before, in the predecessor's logs.
 
     Its only client, the simulator, plays what it is told; so a listen of another track shows
@@ -130,7 +130,7 @@ def played(view: View) -> Gate:
     """
     asks = "Was each track that was heard the one recommended before?"
     if not view.botify:
-        return Gate("played", asks, Verdict.PASSED, "not asked: turns tell more")
+        return CheckResult("played", asks, Status.PASSED, "not asked: turns tell more")
     total, broken, misplaced = view.log.query(
         f"""SELECT count(*), count(*) FILTER (WHERE broken),
             count(*) FILTER (WHERE broken AND ("user", track) IN (
@@ -140,7 +140,7 @@ def played(view: View) -> Gate:
     share = broken / total if total else 0.0
     numbers = {"followed": total, "broken": broken, "misplaced": misplaced}
     if not broken:
-        return Gate("played", asks, Verdict.PASSED, f"{total:,} listens", numbers=numbers)
+        return CheckResult("played", asks, Status.PASSED, f"{total:,} listens", numbers=numbers)
     rows = view.log.query(
         f"""SELECT file_id, line, "user", told, track FROM ({_FOLLOWED})
         WHERE broken ORDER BY file_id, line LIMIT 10"""  # noqa: S608
@@ -162,8 +162,8 @@ def played(view: View) -> Gate:
             "of one server rotate one file. Listening added up from this log is too short."
         )
     bad = share > view.limits.broken_share
-    verdict = Verdict.FAILED if bad else Verdict.WARNING
-    return Gate("played", asks, verdict, figure, says, numbers, examples)
+    verdict = Status.FAILED if bad else Status.WARNING
+    return CheckResult("played", asks, verdict, figure, says, numbers, examples)
 
 
 _FOLLOWED = """
@@ -178,7 +178,7 @@ WHERE before = 'next'
 """
 
 
-def _ties(view: View) -> tuple[int, int, list[tuple[Any, ...]]]:
+def _ties(view: CheckContext) -> tuple[int, int, list[tuple[Any, ...]]]:
     """Events in a shared millisecond, those of them whose order is unclear, and examples."""
     ties = view.log.one(
         """SELECT coalesce(sum(events), 0) FROM (
@@ -198,7 +198,7 @@ def _ties(view: View) -> tuple[int, int, list[tuple[Any, ...]]]:
     return int(ties), len(rows), rows
 
 
-def _dropped(view: View, kinds: list[str]) -> list[tuple[str, int, list[str]]]:
+def _dropped(view: CheckContext, kinds: list[str]) -> list[tuple[str, int, list[str]]]:
     """(reason, lines, places) of dropped lines: those of these kinds, or all but the harmless."""
     wanted = "reason IN (SELECT unnest($1))" if kinds else "reason NOT IN (SELECT unnest($1))"
     return [

@@ -10,8 +10,8 @@ from typing import Any
 
 from scipy import stats
 
-from analysis.checks.context import View
-from analysis.checks.result import Gate, Verdict
+from analysis.checks.context import CheckContext
+from analysis.checks.result import CheckResult, Status
 
 SUMS = ", ".join(
     ["count(*)"]
@@ -82,7 +82,7 @@ def _smoothed(group: Clustered) -> Clustered:
     )
 
 
-def unfinished(view: View, experiment: str) -> Gate:
+def unfinished(view: CheckContext, experiment: str) -> CheckResult:
     """Sessions end with `last` as often in every arm."""
     groups = _groups(
         view,
@@ -104,7 +104,7 @@ def unfinished(view: View, experiment: str) -> Gate:
     )  # fmt: skip
 
 
-def outcomes(view: View, experiment: str) -> Gate:
+def outcomes(view: CheckContext, experiment: str) -> CheckResult:
     """As many listeners have an outcome in every arm."""
     groups = _groups(
         view,
@@ -121,7 +121,7 @@ def outcomes(view: View, experiment: str) -> Gate:
     )  # fmt: skip
 
 
-def events_per_listener(view: View, experiment: str) -> Gate:
+def events_per_listener(view: CheckContext, experiment: str) -> CheckResult:
     """How many events a listener has; a treatment may well change it, so this only warns."""
     asks = "Do listeners have as many events in every arm?"
     groups = _groups(
@@ -134,16 +134,16 @@ def events_per_listener(view: View, experiment: str) -> Gate:
     figure = ", ".join(f"{group.name} {group.ratio:.2f}" for group in groups)
     numbers = {"p": p, **{group.name: group.ratio for group in groups}}
     if p < view.limits.alarm_p:
-        return Gate(
-            "events-per-listener", asks, Verdict.WARNING, figure,
+        return CheckResult(
+            "events-per-listener", asks, Status.WARNING, figure,
             "A treatment that is liked makes more events, so this may be the effect itself; lines "
             "that are logged twice or not at all in one arm would look the same.",
             numbers,
         )  # fmt: skip
-    return Gate("events-per-listener", asks, Verdict.PASSED, figure, numbers=numbers)
+    return CheckResult("events-per-listener", asks, Status.PASSED, figure, numbers=numbers)
 
 
-def latency(view: View, experiment: str) -> Gate:
+def latency(view: CheckContext, experiment: str) -> CheckResult:
     """A guardrail: an arm that answers late is judged for its lateness too."""
     asks = "Do all arms answer as quickly?"
     rows = view.log.query(
@@ -158,15 +158,17 @@ def latency(view: View, experiment: str) -> Gate:
     slowest = max((p99 for *_, p99 in rows), default=0.0)
     quickest = min((p99 for *_, p99 in rows), default=0.0)
     if slowest > 0.005 and slowest > view.limits.latency_ratio * quickest:
-        return Gate(
-            "latency", asks, Verdict.WARNING, figure,
+        return CheckResult(
+            "latency", asks, Status.WARNING, figure,
             "One arm is much slower than another; listeners may dislike that, not its tracks.",
             numbers,
         )  # fmt: skip
-    return Gate("latency", asks, Verdict.PASSED, figure if rows else "no answers", numbers=numbers)
+    return CheckResult(
+        "latency", asks, Status.PASSED, figure if rows else "no answers", numbers=numbers
+    )
 
 
-def _groups(view: View, listeners: str, params: list[Any]) -> list[Clustered]:
+def _groups(view: CheckContext, listeners: str, params: list[Any]) -> list[Clustered]:
     """Sums by arm of a query that gives arm, user, x, y."""
     return [
         Clustered(*row)
@@ -178,23 +180,23 @@ def _groups(view: View, listeners: str, params: list[Any]) -> list[Clustered]:
 
 
 def _parity(
-    view: View, name: str, asks: str, groups: list[Clustered], form: str, says: str
-) -> Gate:
+    view: CheckContext, name: str, asks: str, groups: list[Clustered], form: str, says: str
+) -> CheckResult:
     p = heterogeneity(groups)
     ratios = [group.ratio for group in groups] or [0.0]
     figure = ", ".join(f"{group.name} {form.format(group.ratio)}" for group in groups)
     numbers = {"p": p, **{group.name: group.ratio for group in groups}}
     if p < view.limits.alarm_p and max(ratios) - min(ratios) > view.limits.parity_gap:
-        return Gate(name, asks, Verdict.FAILED, figure, says, numbers)
+        return CheckResult(name, asks, Status.FAILED, figure, says, numbers)
     if max(ratios) > view.limits.fallback_share:
-        return Gate(
-            name, asks, Verdict.WARNING, figure,
+        return CheckResult(
+            name, asks, Status.WARNING, figure,
             "Alike in all arms, but so many that what is left may not stand for the rest.", numbers,
         )  # fmt: skip
-    return Gate(name, asks, Verdict.PASSED, figure or "no listeners", numbers=numbers)
+    return CheckResult(name, asks, Status.PASSED, figure or "no listeners", numbers=numbers)
 
 
-def _given_up_before(view: View) -> int:
+def _given_up_before(view: CheckContext) -> int:
     """A session whose last event is older than this, Unix time in ms, will get no further one.
 
     From the log's own pauses, as a gap of half an hour says nothing of a log of five minutes.

@@ -9,7 +9,7 @@ EXAMPLES = 10
 """How many examples a gate gives at most."""
 
 
-class Verdict(StrEnum):
+class Status(StrEnum):
     """What a gate found.
 
     A `failed` gate makes the experiment invalid. A `warning` wants to be read, and forbids
@@ -36,7 +36,7 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class CheckResult:
     """One gate's answer.
 
     Attributes:
@@ -52,7 +52,7 @@ class Gate:
 
     name: str
     asks: str
-    verdict: Verdict
+    verdict: Status
     figure: str
     says: str = ""
     numbers: Mapping[str, Any] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class ValidityReport:
     """All gates of one experiment in one log.
 
     Attributes:
@@ -81,7 +81,7 @@ class Certificate:
     """
 
     experiment: str | None
-    gates: tuple[Gate, ...]
+    gates: tuple[CheckResult, ...]
 
     @property
     def valid(self) -> bool:
@@ -89,11 +89,11 @@ class Certificate:
         return not self.failed
 
     @property
-    def failed(self) -> tuple[Gate, ...]:
+    def failed(self) -> tuple[CheckResult, ...]:
         """The gates that failed."""
-        return tuple(gate for gate in self.gates if gate.verdict is Verdict.FAILED)
+        return tuple(gate for gate in self.gates if gate.verdict is Status.FAILED)
 
-    def gate(self, name: str) -> Gate:
+    def gate(self, name: str) -> CheckResult:
         """The gate of this name."""
         return next(gate for gate in self.gates if gate.name == name)
 

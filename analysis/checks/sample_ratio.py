@@ -7,8 +7,8 @@ from typing import Any
 
 from analysis.checks.archived_configs import botify_experiment
 from analysis.checks.botify_arms import numbered_arms
-from analysis.checks.context import View
-from analysis.checks.result import EXAMPLES, Gate, Verdict
+from analysis.checks.context import CheckContext
+from analysis.checks.result import EXAMPLES, CheckResult, Status
 from analysis.statistics.sample_ratio import (
     detectable_loss,
     sample_ratio_p,
@@ -26,7 +26,7 @@ ADVICE = (
 )
 
 
-def sample_ratio(view: View, experiment: str) -> Gate:
+def sample_ratio(view: CheckContext, experiment: str) -> CheckResult:
     """Listeners by arm, against the weights of the config."""
     asks = "Has every arm the listeners that it was promised?"
     arms, weights = _promised(view, experiment)
@@ -39,7 +39,7 @@ def sample_ratio(view: View, experiment: str) -> Gate:
         )
     )
     if not arms:
-        return Gate("sample-ratio", asks, Verdict.UNKNOWN, _listed(seen), _UNTOLD)
+        return CheckResult("sample-ratio", asks, Status.UNKNOWN, _listed(seen), _UNTOLD)
     for arm in sorted(set(seen) - set(arms)):
         arms, weights = (*arms, arm), (*weights, 0.0)
     counts = [seen[arm] for arm in arms]
@@ -53,22 +53,22 @@ def sample_ratio(view: View, experiment: str) -> Gate:
     }
     figure = f"{_listed(dict(zip(arms, counts, strict=True)))}; p = {p:.3g}"
     if p < view.limits.alarm_p:
-        return Gate("sample-ratio", asks, Verdict.FAILED, figure, ADVICE, numbers)
+        return CheckResult("sample-ratio", asks, Status.FAILED, figure, ADVICE, numbers)
     says = (
         f"An arm that lost less than {loss:.0%} of its listeners would not be noticed."
         if loss is not None
         else "Too few listeners to notice even the loss of a whole arm."
     )
-    return Gate("sample-ratio", asks, Verdict.PASSED, figure, says, numbers)
+    return CheckResult("sample-ratio", asks, Status.PASSED, figure, says, numbers)
 
 
-def watched_ratio(view: View, experiment: str) -> Gate:
+def watched_ratio(view: CheckContext, experiment: str) -> CheckResult:
     """The same over time, with a p-value that holds however often one looks."""
     asks = "Has it been so at every moment?"
     arms, weights = _promised(view, experiment)
     arms_, weights_ = _with_share(arms, weights)
     if len(arms_) < 2:
-        return Gate("sample-ratio-watched", asks, Verdict.UNKNOWN, "", _UNTOLD)
+        return CheckResult("sample-ratio-watched", asks, Status.UNKNOWN, "", _UNTOLD)
     listeners = view.log.one("SELECT count(*) FROM first_seen WHERE experiment = ?", [experiment])
     size = max(1, listeners // LOOKS)
     rows = view.log.query(
@@ -91,16 +91,16 @@ def watched_ratio(view: View, experiment: str) -> Gate:
     figure = f"smallest p at any time {p:.3g}"
     numbers = {"p": p, "looks": -(-listeners // size) if listeners else 0}
     if p < view.limits.alarm_p:
-        return Gate("sample-ratio-watched", asks, Verdict.FAILED, figure, ADVICE, numbers)
-    return Gate("sample-ratio-watched", asks, Verdict.PASSED, figure, numbers=numbers)
+        return CheckResult("sample-ratio-watched", asks, Status.FAILED, figure, ADVICE, numbers)
+    return CheckResult("sample-ratio-watched", asks, Status.PASSED, figure, numbers=numbers)
 
 
-def ratio_by_part(view: View, experiment: str) -> Gate:
+def ratio_by_part(view: CheckContext, experiment: str) -> CheckResult:
     """By the day and by the process on which a listener first came, corrected for their number."""
     asks = "Is it so on every day and on every process?"
     arms, weights = _with_share(*_promised(view, experiment))
     if len(arms) < 2:
-        return Gate("sample-ratio-by-part", asks, Verdict.UNKNOWN, "", _UNTOLD)
+        return CheckResult("sample-ratio-by-part", asks, Status.UNKNOWN, "", _UNTOLD)
     parts: dict[str, Counter[str]] = {}
     for part, arm, count in view.log.query(
         """SELECT 'day ' || strftime(make_timestamp(first_ms * 1000), '%Y-%m-%d') AS part, arm,
@@ -125,15 +125,15 @@ def ratio_by_part(view: View, experiment: str) -> Gate:
         named = "; ".join(
             f"{part}: {_listed(parts[part])}, p = {alarms[part]:.3g}" for part in worst
         )
-        return Gate(
-            "sample-ratio-by-part", asks, Verdict.FAILED,
+        return CheckResult(
+            "sample-ratio-by-part", asks, Status.FAILED,
             f"{len(alarms)} of {len(tested)} parts off", f"{named}. {ADVICE}", numbers,
         )  # fmt: skip
     figure = f"{len(tested)} parts tested"
-    return Gate("sample-ratio-by-part", asks, Verdict.PASSED, figure, numbers=numbers)
+    return CheckResult("sample-ratio-by-part", asks, Status.PASSED, figure, numbers=numbers)
 
 
-def population(view: View, experiment: str, listeners: Iterable[str]) -> Gate:
+def population(view: CheckContext, experiment: str, listeners: Iterable[str]) -> CheckResult:
     """Against the hash's own counts over all listeners that there are.
 
     Sharper than the weights: the hash gave each arm a number of listeners that is known exactly,
@@ -142,7 +142,7 @@ def population(view: View, experiment: str, listeners: Iterable[str]) -> Gate:
     asks = "Did as many of each arm's own listeners come?"
     definition = _definition(view, experiment)
     if definition is None:
-        return Gate("population", asks, Verdict.UNKNOWN, "", _UNTOLD)
+        return CheckResult("population", asks, Status.UNKNOWN, "", _UNTOLD)
     allocation = Allocation([definition])
     expected: Counter[str] = Counter()
     for listener in listeners:
@@ -162,14 +162,16 @@ def population(view: View, experiment: str, listeners: Iterable[str]) -> Gate:
     numbers = {"expected": dict(expected), "came": dict(came), "p": p}
     figure = ", ".join(f"{arm} {came[arm]:,} of {expected[arm]:,}" for arm in names)
     if p < view.limits.alarm_p:
-        return Gate("population", asks, Verdict.FAILED, f"{figure}; p = {p:.3g}", ADVICE, numbers)
-    return Gate("population", asks, Verdict.PASSED, f"{figure}; p = {p:.3g}", numbers=numbers)
+        return CheckResult(
+            "population", asks, Status.FAILED, f"{figure}; p = {p:.3g}", ADVICE, numbers
+        )
+    return CheckResult("population", asks, Status.PASSED, f"{figure}; p = {p:.3g}", numbers=numbers)
 
 
 _UNTOLD = "Nothing is known of the weights: there is no copy of the config that decided."
 
 
-def _definition(view: View, experiment: str) -> Experiment | None:
+def _definition(view: CheckContext, experiment: str) -> Experiment | None:
     """The definition under which most listeners came; for the predecessor, equal shares."""
     rows = view.log.query(
         "SELECT config, count(*) FROM first_seen WHERE experiment = ? GROUP BY config "
@@ -185,7 +187,7 @@ def _definition(view: View, experiment: str) -> Experiment | None:
     return None
 
 
-def _promised(view: View, experiment: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
+def _promised(view: CheckContext, experiment: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
     definition = _definition(view, experiment)
     if definition is None:
         return (), ()

@@ -4,19 +4,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from analysis.checks.answered_by import fallback, served
-from analysis.checks.archived_configs import Definitions
+from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.assignment import assignment, one_arm
 from analysis.checks.config_stability import config
-from analysis.checks.context import Limits, View
+from analysis.checks.context import CheckContext, Thresholds
 from analysis.checks.log_integrity import clock, duplicates, forced, played, readable
 from analysis.checks.parity import events_per_listener, latency, outcomes, unfinished
-from analysis.checks.result import Certificate, Gate, Verdict
+from analysis.checks.result import CheckResult, Status, ValidityReport
 from analysis.checks.sample_ratio import population, ratio_by_part, sample_ratio, watched_ratio
 from analysis.checks.turn_continuity import state, turns
 from core.progress import SILENT, Progress
-from events.reader import Log
+from events.reader import EventLog
 
-LOG_GATES: Mapping[str, Callable[[View], Gate]] = {
+LOG_CHECKS: Mapping[str, Callable[[CheckContext], CheckResult]] = {
     "lines": readable,
     "duplicates": duplicates,
     "turns": turns,
@@ -26,7 +26,7 @@ LOG_GATES: Mapping[str, Callable[[View], Gate]] = {
 }
 """Gates on the whole log, whatever experiment runs."""
 
-EXPERIMENT_GATES: Mapping[str, Callable[[View, str], Gate]] = {
+EXPERIMENT_CHECKS: Mapping[str, Callable[[CheckContext, str], CheckResult]] = {
     "config": config,
     "assignment": assignment,
     "served": served,
@@ -44,27 +44,27 @@ EXPERIMENT_GATES: Mapping[str, Callable[[View, str], Gate]] = {
 """Gates on one experiment; `population` joins them where all listeners are known."""
 
 
-def check(
-    log: Log,
-    definitions: Definitions,
+def run_checks(
+    log: EventLog,
+    definitions: ArchivedConfigs,
     experiment: str,
-    limits: Limits | None = None,
+    limits: Thresholds | None = None,
     tolerated: Collection[str] = (),
-) -> Certificate:
-    """The certificate of one experiment; see `check_all`."""
-    (certificate,) = check_all(log, definitions, [experiment], limits, tolerated)
+) -> ValidityReport:
+    """The certificate of one experiment; see `run_all_checks`."""
+    (certificate,) = run_all_checks(log, definitions, [experiment], limits, tolerated)
     return certificate
 
 
-def check_all(
-    log: Log,
-    definitions: Definitions,
+def run_all_checks(
+    log: EventLog,
+    definitions: ArchivedConfigs,
     experiments: Iterable[str] | None = None,
-    limits: Limits | None = None,
+    limits: Thresholds | None = None,
     tolerated: Collection[str] = (),
     listeners: Collection[str] | None = None,
     progress: Progress | None = None,
-) -> list[Certificate]:
+) -> list[ValidityReport]:
     """One certificate for each experiment; a single one without name when the log has none.
 
     Args:
@@ -79,26 +79,26 @@ def check_all(
     """
     names = list(log.experiments() if experiments is None else experiments)
     progress = progress or SILENT
-    progress.start("checking", len(LOG_GATES) + len(names) * len(EXPERIMENT_GATES))
-    view = View.of(log, definitions, limits)
+    progress.start("checking", len(LOG_CHECKS) + len(names) * len(EXPERIMENT_CHECKS))
+    view = CheckContext.of(log, definitions, limits)
 
-    def done(gate: Gate) -> Gate:
+    def done(gate: CheckResult) -> CheckResult:
         progress.advance()
-        if gate.verdict is Verdict.FAILED and gate.name in tolerated:
+        if gate.verdict is Status.FAILED and gate.name in tolerated:
             return replace(
                 gate,
-                verdict=Verdict.WARNING,
+                verdict=Status.WARNING,
                 says=f"Failed, and tolerated by who asked. {gate.says}",
             )
         return gate
 
-    whole = [done(gate(view)) for gate in LOG_GATES.values()]
+    whole = [done(gate(view)) for gate in LOG_CHECKS.values()]
     if not names:
-        return [Certificate(None, tuple(whole))]
+        return [ValidityReport(None, tuple(whole))]
     certificates = []
     for name in names:
-        own = [done(gate(view, name)) for gate in EXPERIMENT_GATES.values()]
+        own = [done(gate(view, name)) for gate in EXPERIMENT_CHECKS.values()]
         if listeners is not None:
             own.append(done(population(view, name, listeners)))
-        certificates.append(Certificate(name, (*whole, *own)))
+        certificates.append(ValidityReport(name, (*whole, *own)))
     return certificates

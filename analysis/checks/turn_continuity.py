@@ -1,16 +1,16 @@
 """Gates on each listener's story: no turn is missing, and the server remembered the one before."""
 
-from analysis.checks.context import View
-from analysis.checks.result import Gate, Verdict
+from analysis.checks.context import CheckContext
+from analysis.checks.result import CheckResult, Status
 
 UNNUMBERED = "The predecessor's log has no turn numbers, so a missing line leaves no gap."
 
 
-def turns(view: View) -> Gate:
+def turns(view: CheckContext) -> CheckResult:
     """A listener's turns follow one another without a gap."""
     asks = "Are all turns of every listener there?"
     if not view.ours:
-        return Gate("turns", asks, Verdict.UNKNOWN, "not in the log", UNNUMBERED)
+        return CheckResult("turns", asks, Status.UNKNOWN, "not in the log", UNNUMBERED)
     events, inside, between, late, listeners = view.log.query(
         f"""SELECT
             sum(events),
@@ -33,29 +33,31 @@ def turns(view: View) -> Gate:
             SELECT file_id, line, "user", turn_from, before_to FROM ({_STORIES}) WHERE gap
             ORDER BY ALL LIMIT 10"""  # noqa: S608
         )
-        return Gate(
-            "turns", asks, Verdict.FAILED,
+        return CheckResult(
+            "turns", asks, Status.FAILED,
             f"at least {missing:,} events missing beside {int(events):,}",
             "Events that the server had acknowledged are not in these files: files of a further "
             "process are missing, or lines were lost after they were written.",
             numbers, view.examples(rows, "listener {}: turn {} comes after turn {}"),
         )  # fmt: skip
     if late:
-        return Gate(
-            "turns", asks, Verdict.WARNING,
+        return CheckResult(
+            "turns", asks, Status.WARNING,
             f"{late:,} of {listeners:,} listeners begin in mid-story",
             "Their first turn here is not their first: the log begins after they did. What they "
             "heard before is not counted.",
             numbers,
         )  # fmt: skip
-    return Gate("turns", asks, Verdict.PASSED, f"{int(events):,} events, no gap", numbers=numbers)
+    return CheckResult(
+        "turns", asks, Status.PASSED, f"{int(events):,} events, no gap", numbers=numbers
+    )
 
 
-def state(view: View) -> Gate:
+def state(view: CheckContext) -> CheckResult:
     """What a listener heard is remembered from turn to turn, whoever serves them."""
     asks = "Does the server remember a listener from turn to turn?"
     if not view.ours:
-        return Gate("state", asks, Verdict.UNKNOWN, "not in the log", "See `turns`.")
+        return CheckResult("state", asks, Status.UNKNOWN, "not in the log", "See `turns`.")
     gap_ms = view.log.gap_s * 1000
     forgotten, restarted, split = view.log.query(
         f"""SELECT
@@ -85,20 +87,20 @@ def state(view: View) -> Gate:
             "each of them knows half of what was heard. Use a shared state, or a balancer that "
             "keeps a listener on one process."
         )
-        return Gate(
-            "state", asks, Verdict.FAILED,
+        return CheckResult(
+            "state", asks, Status.FAILED,
             f"{max(forgotten, split):,} times forgotten in {int(events):,} events",
             why, numbers, view.examples(rows, "listener {}: turn {} after turn {}"),
         )  # fmt: skip
     if forgotten or restarted or split:
-        return Gate(
-            "state", asks, Verdict.WARNING,
+        return CheckResult(
+            "state", asks, Status.WARNING,
             f"{forgotten + restarted + split:,} listeners forgotten",
             "Some listeners were new to the server although they had just been there: it was "
             "restarted with its state in memory, or kept fewer listeners than came.",
             numbers,
         )  # fmt: skip
-    return Gate("state", asks, Verdict.PASSED, "nobody forgotten", numbers=numbers)
+    return CheckResult("state", asks, Status.PASSED, "nobody forgotten", numbers=numbers)
 
 
 # One row a session of ours, with what came before it. Several processes without a shared state

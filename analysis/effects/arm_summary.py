@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
-from analysis.effects.listener_table import Listeners, sql
+from analysis.effects.listener_table import ListenerTable, sql
 from analysis.effects.metrics import LATENCY_P99
 from analysis.effects.results import ArmSummary, Effect
 from analysis.statistics.bootstrap import lift_of_replicates, quantile_interval
@@ -28,7 +28,7 @@ def in_order(seen: Sequence[str], definition: Experiment | None) -> list[str]:
 
 
 def summaries(
-    listeners: Listeners, definition: Experiment | None, answers_known: bool
+    listeners: ListenerTable, definition: Experiment | None, answers_known: bool
 ) -> tuple[ArmSummary, ...]:
     """The allocation table; leaves the temporary table `answers` for whoever measures answers."""
     log = listeners.log
@@ -74,7 +74,7 @@ def summaries(
     return tuple(found)
 
 
-def catalog_size(listeners: Listeners) -> int:
+def catalog_size(listeners: ListenerTable) -> int:
     """Tracks of the catalog; 0 where there is none, or it is another log's; needs `answers`."""
     known = listeners.log.one(
         "SELECT coalesce(avg(CASE WHEN c.track IS NULL THEN 0 ELSE 1 END), 0) FROM "
@@ -84,7 +84,7 @@ def catalog_size(listeners: Listeners) -> int:
     return int(listeners.log.one("SELECT count(*) FROM catalog")) if known >= KNOWN_TRACKS else 0
 
 
-def coverages(listeners: Listeners) -> Mapping[str, float]:
+def coverages(listeners: ListenerTable) -> Mapping[str, float]:
     """Different tracks that each arm recommended, at as many answers as the smallest arm gave.
 
     Expected number in a draw without putting back (Hurlbert, "The Nonconcept of Species Diversity",
@@ -120,7 +120,7 @@ def coverages(listeners: Listeners) -> Mapping[str, float]:
 
 
 def latency_p99(
-    listeners: Listeners, pairs: Sequence[tuple[str, str]], seed: int
+    listeners: ListenerTable, pairs: Sequence[tuple[str, str]], seed: int
 ) -> tuple[Effect, ...]:
     """The p99 latency of each pair of arms, with a bootstrap over listeners; needs `answers`."""
     drawn: dict[str, tuple[Interval, Values] | None] = {}

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from analysis.effects.listener_table import Listeners
-from analysis.effects.report_options import Asked
-from analysis.effects.results import ArmSummary, Effect, Plan
+from analysis.effects.listener_table import ListenerTable
+from analysis.effects.report_options import ReportOptions
+from analysis.effects.results import ArmSummary, Effect, PlannedSize
 from analysis.formatting import percent
 from analysis.statistics.inference import ALPHA
 
 
-def of_plan(plan: Plan, asked: Asked) -> list[str]:
+def of_plan(plan: PlannedSize, asked: ReportOptions) -> list[str]:
     """Whether the plan was followed."""
     found = []
     if plan.listeners is None:
@@ -67,7 +67,7 @@ def of_other_ways(
     return notes
 
 
-def of_first_tracks(listeners: Listeners) -> list[str]:
+def of_first_tracks(listeners: ListenerTable) -> list[str]:
     """How much of a session's time no arm had a hand in."""
     whole, recommended = listeners.log.query(
         "SELECT sum(time_all), sum(time_chosen) FROM listener_table"

@@ -2,14 +2,14 @@
 
 import math
 
-from analysis.effects.listener_table import Listeners, sql
+from analysis.effects.listener_table import ListenerTable, sql
 from analysis.effects.over_time import stretches_of
-from analysis.effects.results import Pictures
+from analysis.effects.results import ChartData
 
 CLASSES = 30
 
 
-def pictures(listeners: Listeners, window: tuple[int, int]) -> Pictures:
+def chart_data(listeners: ListenerTable, window: tuple[int, int]) -> ChartData:
     """Arrivals over time, and session times in classes up to the 99th percentile of all."""
     log = listeners.log
     start, step = stretches_of(window)
@@ -31,7 +31,7 @@ def pictures(listeners: Listeners, window: tuple[int, int]) -> Pictures:
         {"width": width, "last": last, "experiment": listeners.experiment},
     ).fetchall():
         counts[arm][place] = count
-    return Pictures(
+    return ChartData(
         step,
         tuple(sorted(arrivals.items())),
         tuple(round(width * place, 9) for place in range(last + 1)),

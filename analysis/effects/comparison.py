@@ -7,8 +7,13 @@ from analysis.effects.metrics import Metric
 from analysis.effects.results import Effect
 from analysis.statistics.contrast import Contrast
 from analysis.statistics.corrections import Corrected
-from analysis.statistics.inference import ALPHA, AlwaysValid, Fixed, Rule
-from analysis.statistics.sample_moments import Sample
+from analysis.statistics.inference import (
+    ALPHA,
+    ConfidenceSequence,
+    FixedHorizonTest,
+    InferenceMethod,
+)
+from analysis.statistics.sample_moments import SampleMoments
 
 ENOUGH = 50
 """Listeners an arm before which the always-valid interval supports no claim: it is asymptotic."""
@@ -33,7 +38,7 @@ class Question:
     control: str
     treatment: str
     contrast: Contrast
-    rule: Rule
+    rule: InferenceMethod
     method: str = ""
 
 
@@ -56,11 +61,11 @@ def answer(questions: Sequence[Question], correct: Correction | None) -> list[Ef
     ]
 
 
-def method_of(rule: Rule, what: str) -> str:
+def method_of(rule: InferenceMethod, what: str) -> str:
     """How an interval is made, in words."""
-    if isinstance(rule, AlwaysValid):
+    if isinstance(rule, ConfidenceSequence):
         return f"always-valid ({what})"
-    return f"Welch ({what})" if isinstance(rule, Fixed) else what
+    return f"Welch ({what})" if isinstance(rule, FixedHorizonTest) else what
 
 
 def _effect(question: Question, p: float, family: Corrected) -> Effect:
@@ -79,7 +84,7 @@ def _effect(question: Question, p: float, family: Corrected) -> Effect:
         note="" if lift else f"no lift: {question.control} is not clear of 0",
     )
     smallest = min(contrast.control.n, contrast.treatment.n)
-    if isinstance(question.rule, AlwaysValid) and smallest < ENOUGH:
+    if isinstance(question.rule, ConfidenceSequence) and smallest < ENOUGH:
         return replace(effect, claim=None, note=f"too early: under {ENOUGH} listeners in an arm")
     return effect
 
@@ -99,5 +104,5 @@ def _unknown(question: Question) -> Effect:
     )
 
 
-def _mean(sample: Sample) -> float | None:
+def _mean(sample: SampleMoments) -> float | None:
     return sample.mean if sample.mean == sample.mean else None

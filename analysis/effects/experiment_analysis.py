@@ -8,19 +8,19 @@ import numpy as np
 
 from analysis.effects import caveats, verdict
 from analysis.effects.arm_summary import catalog_size, latency_p99
-from analysis.effects.chart_data import pictures
+from analysis.effects.chart_data import chart_data
 from analysis.effects.comparison import Question, answer, method_of
-from analysis.effects.listener_table import Column, Listeners
+from analysis.effects.listener_table import Column, ListenerTable
 from analysis.effects.metrics import SESSION_TIME, SESSIONS, TIME_PER_SESSION, Metric
-from analysis.effects.over_time import courses
-from analysis.effects.report_options import Asked, Pair
-from analysis.effects.results import Effect, Findings, Segments
+from analysis.effects.over_time import effects_over_time
+from analysis.effects.report_options import Pair, ReportOptions
+from analysis.effects.results import Effect, ExperimentResult, Segments
 from analysis.effects.segments import by_segment
 from analysis.statistics.bootstrap import SMALL, bootstrap_t_lift
 from analysis.statistics.contrast import Contrast, Interval
 from analysis.statistics.corrections import benjamini_hochberg, holm
 from analysis.statistics.cuped import adjust
-from analysis.statistics.inference import AlwaysValid, Fixed, Rule
+from analysis.statistics.inference import ConfidenceSequence, FixedHorizonTest, InferenceMethod
 
 UNPLANNED = 5_000
 """Listeners of both arms at which the always-valid interval is narrowest, where nobody planned."""
@@ -29,11 +29,15 @@ PAST_SHARE = 0.1
 nothing that an arm can change, so it is no choice between results."""
 
 
-class Deciding:
+class ExperimentAnalysis:
     """All effects of one experiment."""
 
     def __init__(
-        self, base: Findings, listeners: Listeners, asked: Asked, answers_known: bool
+        self,
+        base: ExperimentResult,
+        listeners: ListenerTable,
+        asked: ReportOptions,
+        answers_known: bool,
     ) -> None:
         self.base = base
         self.listeners = listeners
@@ -50,7 +54,7 @@ class Deciding:
         self.metrics = [metric for metric in asked.others if metric.needs not in lacking]
         self.columns: dict[str, Column] = {}
 
-    def findings(self) -> Findings:
+    def findings(self) -> ExperimentResult:
         """All of it."""
         base, primary = self.base, self.asked.primary
         column = self.column(primary)
@@ -63,7 +67,7 @@ class Deciding:
         guardrails = answer(self.questions(guarding), None)
         seed = int.from_bytes(hashlib.sha256(base.experiment.encode()).digest()[:4], "big")
         guardrails += latency_p99(self.listeners, self.pairs, seed)
-        return Findings(
+        return ExperimentResult(
             base.experiment,
             base.control,
             base.arms,
@@ -80,12 +84,12 @@ class Deciding:
             guardrails=tuple(guardrails),
             corrections=self.corrections(len(secondary)),
             segments=self.segments(column, primary),
-            courses=courses(
+            courses=effects_over_time(
                 self.listeners,
                 [(pair, self.always_valid(pair)) for pair in self.pairs],
                 base.window,
             ),
-            pictures=pictures(self.listeners, base.window),
+            pictures=chart_data(self.listeners, base.window),
             notes=tuple(self.notes()),
         )
 
@@ -95,19 +99,19 @@ class Deciding:
             self.columns[metric.name] = self.listeners.column(metric)
         return self.columns[metric.name]
 
-    def rule(self, pair: Pair, share: float = 1.0) -> Rule:
+    def rule(self, pair: Pair, share: float = 1.0) -> InferenceMethod:
         """The rule in force, for a share of the listeners of two arms."""
-        return Fixed() if self.base.plan.reached else self.always_valid(pair, share)
+        return FixedHorizonTest() if self.base.plan.reached else self.always_valid(pair, share)
 
-    def always_valid(self, pair: Pair, share: float = 1.0) -> AlwaysValid:
+    def always_valid(self, pair: Pair, share: float = 1.0) -> ConfidenceSequence:
         """The always-valid rule, narrowest at the pair's part of the planned size."""
         if self.base.plan.listeners is None:
-            return AlwaysValid(max(2, round(UNPLANNED * share)))
+            return ConfidenceSequence(max(2, round(UNPLANNED * share)))
         weights = {arm.name: arm.weight for arm in self.base.arms}
         parts = [weights[arm] for arm in pair]
         known = [part for part in parts if part is not None]
         part = sum(known) if len(known) == 2 else 2 / len(self.base.arms)
-        return AlwaysValid(max(2, round(self.base.plan.listeners * part * share)))
+        return ConfidenceSequence(max(2, round(self.base.plan.listeners * part * share)))
 
     def questions(self, metrics: Sequence[Metric]) -> list[Question]:
         """Each metric for each pair."""
@@ -168,7 +172,7 @@ class Deciding:
     def segments(self, column: Column, metric: Metric) -> tuple[Segments, ...]:
         """The primary metric by what was asked for."""
 
-        def maker(pair: Pair) -> Callable[[float], Rule]:
+        def maker(pair: Pair) -> Callable[[float], InferenceMethod]:
             return lambda share: self.rule(pair, share)
 
         pairs = [(pair, maker(pair)) for pair in self.pairs]

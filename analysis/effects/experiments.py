@@ -3,21 +3,25 @@
 from dataclasses import replace
 from typing import Literal
 
-from analysis.checks.result import Certificate
+from analysis.checks.result import ValidityReport
 from analysis.effects import verdict
 from analysis.effects.arm_summary import in_order, summaries
-from analysis.effects.experiment_analysis import Deciding
-from analysis.effects.listener_table import Listeners
-from analysis.effects.report_options import Asked
-from analysis.effects.results import Findings, Plan
+from analysis.effects.experiment_analysis import ExperimentAnalysis
+from analysis.effects.listener_table import ListenerTable
+from analysis.effects.report_options import ReportOptions
+from analysis.effects.results import ExperimentResult, PlannedSize
 from core.allocation import Experiment
 from core.errors import InputError, unknown_name
-from events.reader import Log
+from events.reader import EventLog
 
 
-def find(
-    log: Log, experiment: str, certificate: Certificate, definition: Experiment | None, asked: Asked
-) -> Findings:
+def analyse_experiment(
+    log: EventLog,
+    experiment: str,
+    certificate: ValidityReport,
+    definition: Experiment | None,
+    asked: ReportOptions,
+) -> ExperimentResult:
     """Everything about one experiment of a log.
 
     Args:
@@ -34,7 +38,7 @@ def find(
     control = asked.control or arms[0]
     if control not in arms:
         raise InputError.one("--control", unknown_name("arm", control, arms))
-    listeners = Listeners(log, experiment, arms)
+    listeners = ListenerTable(log, experiment, arms)
     window = log.query(
         "SELECT min(at_ms), max(at_ms) FROM exposures WHERE experiment = ?", [experiment]
     )[0]
@@ -44,7 +48,7 @@ def find(
             [experiment],
         )
     )
-    plan = Plan(asked.planned, asked.planned_by, listeners.count)
+    plan = PlannedSize(asked.planned, asked.planned_by, listeners.count)
     excluded = dict(
         log.query(
             "SELECT reason, count(*) FROM excluded WHERE experiment = ? GROUP BY reason "
@@ -55,7 +59,7 @@ def find(
     allocation = summaries(listeners, definition, answers_known)
     rule: Literal["fixed", "always-valid"] = "fixed" if plan.reached else "always-valid"
     kept_back = not certificate.valid and not asked.even_if_invalid
-    base = Findings(
+    base = ExperimentResult(
         experiment, control, allocation, window, certificate, plan, rule, kept_back,
         (verdict.withheld(certificate),), excluded,
     )  # fmt: skip
@@ -64,4 +68,4 @@ def find(
     if len(arms) < 2:
         alone = f"only arm {control} was seen: there is nothing to compare"
         return replace(base, verdicts=(alone,))
-    return Deciding(base, listeners, asked, answers_known).findings()
+    return ExperimentAnalysis(base, listeners, asked, answers_known).findings()

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.effects.metrics import Metric
-from analysis.statistics.sample_moments import Sample, Values
+from analysis.statistics.sample_moments import SampleMoments, Values
 from core.errors import InputError
-from events.reader import Log
+from events.reader import EventLog
 
 
 def sql(name: str) -> str:
@@ -33,15 +33,15 @@ class Column:
     per: dict[str, Values] | None
     rows: dict[str, npt.NDArray[np.int64]]
 
-    def sample(self, arm: str, where: npt.NDArray[np.bool_] | None = None) -> Sample:
+    def sample(self, arm: str, where: npt.NDArray[np.bool_] | None = None) -> SampleMoments:
         """An arm summed up; only the listeners for whom `where` (over the table) holds."""
         keep = slice(None) if where is None else where[self.rows[arm]]
         if self.per is None:
-            return Sample.of(self.values[arm][keep])
-        return Sample.of_ratio(self.values[arm][keep], self.per[arm][keep])
+            return SampleMoments.of(self.values[arm][keep])
+        return SampleMoments.of_ratio(self.values[arm][keep], self.per[arm][keep])
 
 
-class Listeners:
+class ListenerTable:
     """The listener table of one experiment.
 
     Args:
@@ -50,7 +50,7 @@ class Listeners:
         arms: Its arms, in the order in which they are shown.
     """
 
-    def __init__(self, log: Log, experiment: str, arms: Sequence[str]) -> None:
+    def __init__(self, log: EventLog, experiment: str, arms: Sequence[str]) -> None:
         self.log = log
         self.experiment = experiment
         self.arms = tuple(arms)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.effects.listener_table import Listeners, sql
-from analysis.effects.results import Course, Moment
+from analysis.effects.listener_table import ListenerTable, sql
+from analysis.effects.results import EffectOverTime, StretchEffect
 from analysis.statistics.contrast import Contrast, Interval
-from analysis.statistics.inference import ALPHA, Fixed, Rule
-from analysis.statistics.sample_moments import Sample, Values
+from analysis.statistics.inference import ALPHA, FixedHorizonTest, InferenceMethod
+from analysis.statistics.sample_moments import SampleMoments, Values
 
 STEPS_MS = tuple(1000 * seconds for seconds in (1, 10, 60, 600, 3_600, 86_400, 7 * 86_400))
 MOST_STRETCHES = 48
@@ -29,9 +29,9 @@ def stretches_of(window: tuple[int, int]) -> tuple[int, int]:
     return window[0] // step * step, step
 
 
-def courses(
-    listeners: Listeners, pairs: Sequence[tuple[Pair, Rule]], window: tuple[int, int]
-) -> tuple[Course, ...]:
+def effects_over_time(
+    listeners: ListenerTable, pairs: Sequence[tuple[Pair, InferenceMethod]], window: tuple[int, int]
+) -> tuple[EffectOverTime, ...]:
     """Mean session time of each pair of arms over time.
 
     Args:
@@ -48,7 +48,7 @@ def courses(
     whose = np.fromiter((places[name] for name in table["listener"]), np.int64)
     stretches = np.asarray(table["stretch"])
     time, sessions = np.asarray(table["time_all"]), np.asarray(table["sessions"], dtype=np.float64)
-    moments: list[list[Moment]] = [[] for _ in pairs]
+    moments: list[list[StretchEffect]] = [[] for _ in pairs]
     total, count = np.zeros(listeners.count), np.zeros(listeners.count)
     for stretch in range(int(stretches[-1]) + 1 if len(stretches) else 0):
         here = slice(*np.searchsorted(stretches, [stretch, stretch + 1]))
@@ -59,23 +59,23 @@ def courses(
         so_far = np.divide(total, count, out=np.full(listeners.count, np.nan), where=count > 0)
         for found, (pair, rule) in zip(moments, pairs, strict=True):
             found.append(
-                Moment(
+                StretchEffect(
                     start + stretch * step,
-                    _lift(listeners, alone, pair, Fixed(), FEWEST),
+                    _lift(listeners, alone, pair, FixedHorizonTest(), FEWEST),
                     _lift(listeners, so_far, pair, rule, FEWEST),
                 )
             )
     return tuple(
-        Course(control, treatment, tuple(found))
+        EffectOverTime(control, treatment, tuple(found))
         for ((control, treatment), _), found in zip(pairs, moments, strict=True)
     )
 
 
 def _lift(
-    listeners: Listeners, values: Values, pair: Pair, rule: Rule, fewest: int
+    listeners: ListenerTable, values: Values, pair: Pair, rule: InferenceMethod, fewest: int
 ) -> Interval | None:
     arms = [values[listeners.arm_of[arm]] for arm in pair]
-    contrast = Contrast(*(Sample.of(arm[~np.isnan(arm)]) for arm in arms))
+    contrast = Contrast(*(SampleMoments.of(arm[~np.isnan(arm)]) for arm in arms))
     if min(contrast.control.n, contrast.treatment.n) < fewest or not contrast.known:
         return None
     return contrast.lift_within(rule.critical(contrast, ALPHA))

@@ -11,7 +11,7 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReportOptions:
     """What the reader wants to know.
 
     Attributes:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from analysis.checks.result import Certificate
+from analysis.checks.result import ValidityReport
 from analysis.effects.metrics import Metric
 from analysis.statistics.contrast import Interval
 
@@ -89,7 +89,7 @@ class ArmSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedSize:
     """How large the experiment was planned to be, and how far it is.
 
     Attributes:
@@ -143,7 +143,7 @@ class Segments:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class StretchEffect:
     """One stretch of time, for one pair of arms.
 
     Attributes:
@@ -158,7 +158,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class EffectOverTime:
     """How an effect went over time.
 
     Attributes:
@@ -169,11 +169,11 @@ class Course:
 
     control: str
     treatment: str
-    moments: tuple[Moment, ...]
+    moments: tuple[StretchEffect, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class ChartData:
     """Data of the page's charts.
 
     Attributes:
@@ -190,7 +190,7 @@ class Pictures:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class ExperimentResult:
     """Everything about one experiment.
 
     Attributes:
@@ -219,8 +219,8 @@ class Findings:
     control: str
     arms: tuple[ArmSummary, ...]
     window: tuple[int, int]
-    certificate: Certificate
-    plan: Plan
+    certificate: ValidityReport
+    plan: PlannedSize
     rule: Literal["fixed", "always-valid"]
     withheld: bool
     verdicts: tuple[str, ...]
@@ -231,13 +231,13 @@ class Findings:
     guardrails: tuple[Effect, ...] = ()
     corrections: Mapping[str, str] = field(default_factory=dict)
     segments: tuple[Segments, ...] = ()
-    courses: tuple[Course, ...] = ()
-    pictures: Pictures | None = None
+    courses: tuple[EffectOverTime, ...] = ()
+    pictures: ChartData | None = None
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class ReportProvenance:
     """What the report was made of, so that it can be made again.
 
     Attributes:
@@ -259,8 +259,8 @@ class Origin:
 class Report:
     """Findings of every experiment in a log, and what they were made of."""
 
-    origin: Origin
-    experiments: tuple[Findings, ...]
+    origin: ReportProvenance
+    experiments: tuple[ExperimentResult, ...]
 
     @property
     def valid(self) -> bool:

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.effects.comparison import Question, answer, method_of
-from analysis.effects.listener_table import Column, Listeners
+from analysis.effects.listener_table import Column, ListenerTable
 from analysis.effects.metrics import Metric
 from analysis.effects.results import Segment, Segments
 from analysis.statistics.contrast import Contrast
 from analysis.statistics.corrections import bonferroni, holm
 from analysis.statistics.heterogeneity import interaction_p
-from analysis.statistics.inference import Rule
+from analysis.statistics.inference import InferenceMethod
 
 MOST_SEGMENTS = 12
 BUILT_IN = {
@@ -24,11 +24,11 @@ BUILT_IN = {
 
 
 def by_segment(
-    listeners: Listeners,
+    listeners: ListenerTable,
     column: Column,
     metric: Metric,
     attributes: Sequence[str],
-    pairs: Sequence[tuple[tuple[str, str], Callable[[float], Rule]]],
+    pairs: Sequence[tuple[tuple[str, str], Callable[[float], InferenceMethod]]],
 ) -> tuple[Segments, ...]:
     """The effect within each segment of each attribute, for each pair of arms.
 
@@ -76,7 +76,7 @@ def by_segment(
     return _corrected(found)
 
 
-def _labels(listeners: Listeners, attribute: str) -> npt.NDArray[np.object_]:
+def _labels(listeners: ListenerTable, attribute: str) -> npt.NDArray[np.object_]:
     if attribute in BUILT_IN:
         return listeners.labels(BUILT_IN[attribute])
     rows = listeners.log.con.execute(

@@ -1,11 +1,11 @@
 """The verdict: one sentence for each treatment."""
 
-from analysis.checks.result import Certificate
-from analysis.effects.results import Effect, Plan
+from analysis.checks.result import ValidityReport
+from analysis.effects.results import Effect, PlannedSize
 from analysis.formatting import percent
 
 
-def verdict(effect: Effect, plan: Plan, certificate: Certificate) -> str:
+def verdict(effect: Effect, plan: PlannedSize, certificate: ValidityReport) -> str:
     """One sentence on the primary metric of one treatment.
 
     "Significant" is said only of the fixed test at the planned size of a valid experiment.
@@ -48,7 +48,7 @@ def verdict(effect: Effect, plan: Plan, certificate: Certificate) -> str:
     return f"{effect.treatment} {verb} {label} {shown}{sure}; {valid}; {size}"
 
 
-def withheld(certificate: Certificate) -> str:
+def withheld(certificate: ValidityReport) -> str:
     """The verdict on an experiment whose effects are kept back."""
     failed = ", ".join(gate.name for gate in certificate.failed)
     return f"INVALID, effects withheld: failed {failed}"

@@ -78,7 +78,7 @@ class RewardModel:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Weighed:
+class WeightedDecisions:
     """Logged decisions, weighed by a target strategy; all (decisions,).
 
     Attributes:
@@ -152,7 +152,7 @@ class Evaluation:
     warnings: tuple[str, ...]
 
 
-def evaluate(weighed: Weighed, alpha: float = 0.05) -> Evaluation:
+def evaluate(weighed: WeightedDecisions, alpha: float = 0.05) -> Evaluation:
     """Estimate, with intervals by listener: a listener's decisions are alike, so each counts once.
 
     Every estimate is a ratio of sums over listeners; its interval is the delta method's, with
@@ -193,7 +193,7 @@ def evaluate(weighed: Weighed, alpha: float = 0.05) -> Evaluation:
     return _warned(found, float(heaviest))
 
 
-def _check(weighed: Weighed) -> None:
+def _check(weighed: WeightedDecisions) -> None:
     if len(np.unique(weighed.listeners)) < 2:
         raise InputError.one(
             "LOG", "has decisions with a reward of fewer than two listeners; nothing can be said"

@@ -8,11 +8,11 @@ from analysis.effects.listener_table import sql
 from analysis.off_policy.estimators import Ints, numbered
 from analysis.statistics.sample_moments import Values
 from core.errors import InputError
-from events.reader import Log
+from events.reader import EventLog
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rewarded:
+class LoggedRewards:
     """Decisions that have a reward; all (decisions,).
 
     Attributes:
@@ -32,7 +32,9 @@ class Rewarded:
     left_out: dict[str, int]
 
 
-def rewarded(log: Log, first: bool = False, arm: tuple[str, str] | None = None) -> Rewarded:
+def logged_rewards(
+    log: EventLog, first: bool = False, arm: tuple[str, str] | None = None
+) -> LoggedRewards:
     """The decisions of a log with what they earned.
 
     Args:
@@ -74,7 +76,7 @@ def rewarded(log: Log, first: bool = False, arm: tuple[str, str] | None = None) 
             + (f": {said}" if said else "; the predecessor did not log chances"),
         )
     decisions, users, tracks, propensities, rewards = zip(*rows, strict=True)
-    return Rewarded(
+    return LoggedRewards(
         {decision: place for place, decision in enumerate(decisions)},
         numbered(users),
         list(tracks),

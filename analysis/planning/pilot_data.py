@@ -8,15 +8,15 @@ import numpy.typing as npt
 
 from analysis.effects.listener_table import sql
 from analysis.effects.metrics import Metric
-from analysis.statistics.sample_moments import Sample, Values
+from analysis.statistics.sample_moments import SampleMoments, Values
 from core.errors import InputError
-from events.reader import Log
+from events.reader import EventLog
 
 DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Past:
+class PilotData:
     """Listeners of a past log, in the order of their ids.
 
     Attributes:
@@ -30,7 +30,7 @@ class Past:
 
     users: list[str]
     values: dict[str, Values]
-    samples: dict[str, Sample]
+    samples: dict[str, SampleMoments]
     first_ms: npt.NDArray[np.int64]
     end_ms: int
 
@@ -60,7 +60,7 @@ class Past:
         return (end - begin) / DAY_MS + (needed - len(came)) / rate, True
 
 
-def past_of(log: Log, metrics: list[Metric], needed: str) -> Past:
+def pilot_data_of(log: EventLog, metrics: list[Metric], needed: str) -> PilotData:
     """The listeners of a log, with their values of these metrics.
 
     Args:
@@ -82,11 +82,11 @@ def past_of(log: Log, metrics: list[Metric], needed: str) -> Past:
         top = _numbers(log, metric.value, metric.name)
         if metric.per is None:
             known = top[~np.isnan(top)]
-            values[metric.name], samples[metric.name] = top, Sample.of(known)
+            values[metric.name], samples[metric.name] = top, SampleMoments.of(known)
             continue
         bottom = _numbers(log, metric.per, metric.name)
         there = ~np.isnan(top) & ~np.isnan(bottom)
-        sample = Sample.of_ratio(top[there], bottom[there])
+        sample = SampleMoments.of_ratio(top[there], bottom[there])
         samples[metric.name] = sample
         values[metric.name] = sample.mean + (top - sample.mean * bottom) / bottom[there].mean()
     for name in list(samples):
@@ -97,7 +97,7 @@ def past_of(log: Log, metrics: list[Metric], needed: str) -> Past:
                 f"--metric {name}", "must differ between the listeners of the log, and does not"
             )
         del samples[name], values[name]
-    return Past(
+    return PilotData(
         [user for user, _ in rows],
         values,
         samples,
@@ -106,7 +106,7 @@ def past_of(log: Log, metrics: list[Metric], needed: str) -> Past:
     )
 
 
-def _numbers(log: Log, expression: str, name: str) -> Values:
+def _numbers(log: EventLog, expression: str, name: str) -> Values:
     query = f'SELECT CAST(({expression}) AS DOUBLE) FROM past_listeners ORDER BY "user"'  # noqa: S608
     try:
         found = log.con.execute(query).fetchnumpy()

@@ -17,7 +17,7 @@ MOST = 1e12
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PowerDesign:
     """What an experiment shall be able to show.
 
     Attributes:
@@ -78,7 +78,7 @@ def power_of(control: float, treated: float, effect: float, sd: float, alpha: fl
     return found if math.isfinite(found) else float(stats.norm.sf(critical - shift))
 
 
-def listeners_for(effect: float, wanted: Wanted) -> dict[str, int]:
+def listeners_for(effect: float, wanted: PowerDesign) -> dict[str, int]:
     """Arm -> listeners, the fewest for which every comparison with the control has the power.
 
     Args:
@@ -106,7 +106,7 @@ def listeners_for(effect: float, wanted: Wanted) -> dict[str, int]:
     return {arm: math.ceil(share * total - 1e-6) for arm, share in wanted.shares.items()}
 
 
-def effect_for(total: float, wanted: Wanted) -> float:
+def effect_for(total: float, wanted: PowerDesign) -> float:
     """The smallest difference that so many listeners of all arms show, in the metric's unit.
 
     Raises:
@@ -124,6 +124,6 @@ def effect_for(total: float, wanted: Wanted) -> float:
     return float(optimize.brentq(lacking, 0.0, most, rtol=1e-10))
 
 
-def _least_power(total: float, effect: float, wanted: Wanted) -> float:
+def _least_power(total: float, effect: float, wanted: PowerDesign) -> float:
     control, *others = (share * total for share in wanted.shares.values())
     return min(power_of(control, each, effect, wanted.sd, wanted.level) for each in others)

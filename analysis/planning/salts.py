@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from analysis.planning.pilot_data import Past
-from analysis.statistics.sample_moments import Sample, Values
+from analysis.planning.pilot_data import PilotData
+from analysis.statistics.sample_moments import SampleMoments, Values
 from core.allocation import SLOTS, Allocation, Experiment
 from core.errors import InputError
 from core.progress import SILENT, Progress
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class SaltSplit:
     """How a salt splits the past listeners.
 
     Attributes:
@@ -37,9 +37,9 @@ class Split:
     unevenness: float
 
 
-def splits(
-    experiment: Experiment, past: Past, salts: Iterable[str], progress: Progress = SILENT
-) -> list[Split]:
+def salt_splits(
+    experiment: Experiment, past: PilotData, salts: Iterable[str], progress: Progress = SILENT
+) -> list[SaltSplit]:
     """What each salt would have done, the most even first.
 
     Args:
@@ -64,7 +64,7 @@ def splits(
     return sorted(found, key=lambda split: (split.unevenness, split.salt))
 
 
-def _split(salt: str, arms: npt.NDArray[np.str_], names: list[str], past: Past) -> Split:
+def _split(salt: str, arms: npt.NDArray[np.str_], names: list[str], past: PilotData) -> SaltSplit:
     listeners = {name: int((arms == name).sum()) for name in names}
     if min(listeners.values()) < 2:
         raise InputError.one(
@@ -82,12 +82,12 @@ def _split(salt: str, arms: npt.NDArray[np.str_], names: list[str], past: Past) 
             error = (samples[name].error ** 2 + base.error**2) ** 0.5
             differences[metric][name] = apart / base.mean if base.mean else float("nan")
             worst = max(worst, abs(apart) / error if error else 0.0)
-    return Split(salt, listeners, differences, worst)
+    return SaltSplit(salt, listeners, differences, worst)
 
 
-def _sample(values: Values, where: npt.NDArray[np.bool_]) -> Sample:
+def _sample(values: Values, where: npt.NDArray[np.bool_]) -> SampleMoments:
     mine = values[where]
-    return Sample.of(mine[~np.isnan(mine)])
+    return SampleMoments.of(mine[~np.isnan(mine)])
 
 
 def entering(experiment: Experiment, holdout: float) -> float:

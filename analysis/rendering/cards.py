@@ -3,12 +3,12 @@
 from html import escape
 
 from analysis import formatting
-from analysis.effects.results import Findings
+from analysis.effects.results import ExperimentResult
 from analysis.rendering import charts
 from analysis.rendering.drawing import Spec, draw
 
 
-def chart_cards(findings: Findings, key: str) -> str:
+def chart_cards(findings: ExperimentResult, key: str) -> str:
     pictures = findings.pictures
     if pictures is None:
         return ""

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.effects.results import Course, Findings, Pictures
+from analysis.effects.results import ChartData, EffectOverTime, ExperimentResult
 from analysis.rendering.drawing import WIDTH, Rows, Spec, by_arm, time_axis
 from analysis.statistics.contrast import Interval
 
 
-def course(courses: Sequence[Course], arms: Sequence[str], step_ms: int, so_far: bool) -> Spec:
+def course(
+    courses: Sequence[EffectOverTime], arms: Sequence[str], step_ms: int, so_far: bool
+) -> Spec:
     """The effect over time: of each stretch alone, or of all so far."""
     rows: Rows = []
     for place, each in enumerate(courses):
@@ -59,7 +61,7 @@ def course(courses: Sequence[Course], arms: Sequence[str], step_ms: int, so_far:
     return {"width": WIDTH, "height": 200, "data": {"values": rows}, "layer": [zero, *marks]}
 
 
-def session_times(pictures: Pictures, arms: Sequence[str]) -> Spec:
+def session_times(pictures: ChartData, arms: Sequence[str]) -> Spec:
     """How long sessions were, by arm."""
     width = pictures.edges[1] - pictures.edges[0] if len(pictures.edges) > 1 else 1.0
     rows: Rows = []
@@ -97,7 +99,7 @@ def session_times(pictures: Pictures, arms: Sequence[str]) -> Spec:
     }  # fmt: skip
 
 
-def sample_ratio(findings: Findings, pictures: Pictures) -> Spec:
+def sample_ratio(findings: ExperimentResult, pictures: ChartData) -> Spec:
     """Share of the listeners that each arm has got so far, with what chance allows."""
     arms = [arm.name for arm in findings.arms]
     promised = {
@@ -152,7 +154,7 @@ def sample_ratio(findings: Findings, pictures: Pictures) -> Spec:
     }  # fmt: skip
 
 
-def fallbacks(findings: Findings) -> Spec:
+def fallbacks(findings: ExperimentResult) -> Spec:
     """Share of answers that a fallback gave, by arm."""
     arms = [arm.name for arm in findings.arms]
     rows: Rows = [
@@ -166,7 +168,7 @@ def fallbacks(findings: Findings) -> Spec:
     return _bars(rows, x, arms)
 
 
-def latencies(findings: Findings) -> Spec:
+def latencies(findings: ExperimentResult) -> Spec:
     """Median, 90th and 99th percentile of latency by arm."""
     arms = [arm.name for arm in findings.arms]
     rows = [

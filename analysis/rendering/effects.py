@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from html import escape
 
 from analysis import formatting
-from analysis.effects.results import Effect, Findings, Segments
+from analysis.effects.results import Effect, ExperimentResult, Segments
 from analysis.rendering.drawing import draw
 from analysis.rendering.forest import forest, label_of
 from analysis.rendering.terminal import interaction
 
 
-def effects_card(findings: Findings, key: str) -> str:
+def effects_card(findings: ExperimentResult, key: str) -> str:
     if not findings.primary:
         return ""
     alt = "Lift of every metric with its interval. " + "; ".join(
@@ -36,7 +36,7 @@ def effects_card(findings: Findings, key: str) -> str:
     )
 
 
-def _how(findings: Findings) -> str:
+def _how(findings: ExperimentResult) -> str:
     kind = (
         "Intervals are fixed ones: the planned size is reached."
         if findings.rule == "fixed"
@@ -50,7 +50,7 @@ def _how(findings: Findings) -> str:
     return f"{kind} Corrections: {corrections}. p is after correction."
 
 
-def _table(findings: Findings) -> str:
+def _table(findings: ExperimentResult) -> str:
     parts: tuple[tuple[str, Sequence[Effect]], ...] = (
         ("primary", [*findings.primary, *findings.beside]),
         ("others", findings.secondary),
@@ -84,7 +84,7 @@ def _table(findings: Findings) -> str:
     return f"<table>{head}{''.join(rows)}</table>"
 
 
-def segments_card(segments: Segments, findings: Findings) -> str:
+def segments_card(segments: Segments, findings: ExperimentResult) -> str:
     rows = "".join(
         f"<tr><td>{escape(segment.value)}</td>"
         f"<td>{segment.effect.control_n + segment.effect.treatment_n:,}</td>"
@@ -103,13 +103,13 @@ def segments_card(segments: Segments, findings: Findings) -> str:
     )
 
 
-def mood_of(effect: Effect, findings: Findings) -> str:
+def mood_of(effect: Effect, findings: ExperimentResult) -> str:
     """Good or bad where the claim holds; nothing else has a colour."""
     if effect.claim is None or not findings.certificate.valid:
         return ""
     return {True: "good", False: "bad", None: "warn"}[effect.good]
 
 
-def _tone(effect: Effect, findings: Findings) -> str:
+def _tone(effect: Effect, findings: ExperimentResult) -> str:
     found = mood_of(effect, findings)
     return f' class="{found}-text"' if found else ""

@@ -1,11 +1,11 @@
 """The effect plot: every metric's lift with its interval."""
 
 from analysis import formatting
-from analysis.effects.results import Effect, Findings
+from analysis.effects.results import Effect, ExperimentResult
 from analysis.rendering.drawing import Rows, Spec
 
 
-def forest(findings: Findings, wide: bool) -> Spec:
+def forest(findings: ExperimentResult, wide: bool) -> Spec:
     """Every effect with its interval; the primary metric on top."""
     several = len({effect.treatment for effect in findings.primary}) > 1
     parts = (findings.primary, findings.beside, findings.secondary, findings.guardrails)
@@ -118,14 +118,14 @@ def _share(rows: Rows) -> float:
     return (primary - 0.5) / max(1, every - 1)
 
 
-def label_of(effect: Effect, findings: Findings) -> str:
+def label_of(effect: Effect, findings: ExperimentResult) -> str:
     """What a row is called."""
     if effect in findings.beside:
         return "… bootstrap-t" if effect.method == "bootstrap-t" else "… unadjusted"
     return effect.metric.label + (", CUPED" if "CUPED" in effect.method else "")
 
 
-def colour_of(effect: Effect, findings: Findings) -> str:
+def colour_of(effect: Effect, findings: ExperimentResult) -> str:
     """Green and red only where the claim holds."""
     if effect.claim is None or not findings.certificate.valid:
         return "var(--calm)"

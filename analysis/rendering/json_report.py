@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from analysis.checks.result import Certificate
+from analysis.checks.result import ValidityReport
 from analysis.effects.metrics import Metric
 from analysis.effects.results import Effect, Report
 
@@ -20,7 +20,7 @@ def to_json(report: Report) -> str:
 
 
 def _plain(thing: Any) -> Any:
-    if isinstance(thing, Certificate):
+    if isinstance(thing, ValidityReport):
         return _plain(thing.to_dict())
     if isinstance(thing, Metric):
         return {"name": thing.name, "label": thing.label, "unit": thing.unit,

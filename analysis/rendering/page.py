@@ -5,8 +5,8 @@ from importlib import resources
 from string import Template
 
 from analysis import formatting
-from analysis.checks.result import Verdict
-from analysis.effects.results import Findings, Report
+from analysis.checks.result import Status
+from analysis.effects.results import ExperimentResult, Report
 from analysis.rendering.cards import chart_cards
 from analysis.rendering.drawing import arm_colour
 from analysis.rendering.effects import effects_card, mood_of, segments_card
@@ -14,10 +14,10 @@ from analysis.rendering.effects import effects_card, mood_of, segments_card
 EXAMPLES = 3
 """How many examples of a gate the page shows; `segue verify` has more."""
 MARKS = {
-    Verdict.PASSED: ("passed", "✓"),
-    Verdict.WARNING: ("warning", "!"),
-    Verdict.FAILED: ("failed", "✗"),
-    Verdict.UNKNOWN: ("unknown", "?"),
+    Status.PASSED: ("passed", "✓"),
+    Status.WARNING: ("warning", "!"),
+    Status.FAILED: ("failed", "✗"),
+    Status.UNKNOWN: ("unknown", "?"),
 }
 
 
@@ -34,7 +34,7 @@ def page(report: Report) -> str:
     )
 
 
-def _experiment(findings: Findings, key: str) -> str:
+def _experiment(findings: ExperimentResult, key: str) -> str:
     parts = [
         '<section class="experiment">',
         '<p class="over">Segue report · experiment</p>',
@@ -55,7 +55,7 @@ def _experiment(findings: Findings, key: str) -> str:
     return "\n".join(parts)
 
 
-def _verdict(findings: Findings) -> str:
+def _verdict(findings: ExperimentResult) -> str:
     moods = {mood_of(effect, findings) for effect in findings.primary}
     mood = "bad" if findings.withheld else moods.pop() if len(moods) == 1 else ""
     tones = [mood_of(effect, findings) for effect in findings.primary] or [mood]
@@ -75,21 +75,21 @@ def _verdict(findings: Findings) -> str:
     return f'<div class="card verdict {mood}">{sentences}<ul>{listed}</ul></div>'
 
 
-def _certificate(findings: Findings) -> str:
+def _certificate(findings: ExperimentResult) -> str:
     certificate = findings.certificate
     said = formatting.gates(certificate)
     shown = sorted(
         certificate.gates,
         key=lambda gate: (
-            [Verdict.FAILED, Verdict.WARNING].index(gate.verdict)
-            if gate.verdict in (Verdict.FAILED, Verdict.WARNING)
+            [Status.FAILED, Status.WARNING].index(gate.verdict)
+            if gate.verdict in (Status.FAILED, Status.WARNING)
             else 2
         ),
     )
     rows = []
     for gate in shown:
         name, mark = MARKS[gate.verdict]
-        loud = gate.verdict in (Verdict.FAILED, Verdict.WARNING)
+        loud = gate.verdict in (Status.FAILED, Status.WARNING)
         says = f" {escape(gate.says)}" if loud else ""
         for example in gate.examples[:EXAMPLES] if loud else ():
             says += f"<br><code>{escape(example.where)}</code> {escape(example.what)}"
@@ -107,7 +107,7 @@ def _certificate(findings: Findings) -> str:
     )
 
 
-def _allocation(findings: Findings) -> str:
+def _allocation(findings: ExperimentResult) -> str:
     arms = [arm.name for arm in findings.arms]
     rows = "".join(
         f'<tr><td><span class="dot" style="background:{arm_colour(arm.name, arms)}"></span>'
@@ -127,7 +127,7 @@ def _allocation(findings: Findings) -> str:
     )
 
 
-def _notes(findings: Findings) -> str:
+def _notes(findings: ExperimentResult) -> str:
     if not findings.notes:
         return ""
     listed = "".join(f"<li>{escape(note)}</li>" for note in findings.notes)

@@ -11,15 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis import formatting
-from analysis.checks.result import Verdict
-from analysis.effects.results import Effect, Findings, Report
+from analysis.checks.result import Status
+from analysis.effects.results import Effect, ExperimentResult, Report
 
 COLOURS = {True: "green", False: "red", None: "yellow"}
 MARKS = {
-    Verdict.PASSED: ("✓", "green"),
-    Verdict.WARNING: ("!", "yellow"),
-    Verdict.FAILED: ("✗", "red"),
-    Verdict.UNKNOWN: ("?", "dim"),
+    Status.PASSED: ("✓", "green"),
+    Status.WARNING: ("!", "yellow"),
+    Status.FAILED: ("✗", "red"),
+    Status.UNKNOWN: ("?", "dim"),
 }
 
 
@@ -39,7 +39,7 @@ def show(report: Report, console: Console) -> None:
         console.print(f"  {lines:,} × {reason}, as at {places[0]}", style="dim", soft_wrap=True)
 
 
-def _experiment(findings: Findings, console: Console) -> None:
+def _experiment(findings: ExperimentResult, console: Console) -> None:
     console.print()
     console.print(Text(f"Experiment {findings.experiment}", style="bold"))
     console.print(formatting.span(findings.window), style="dim")
@@ -71,7 +71,7 @@ def _experiment(findings: Findings, console: Console) -> None:
         console.print(note, style="dim", highlight=False)
 
 
-def _validity(findings: Findings, console: Console) -> None:
+def _validity(findings: ExperimentResult, console: Console) -> None:
     gates = findings.certificate.gates
     said = formatting.gates(findings.certificate)
     valid = findings.certificate.valid
@@ -83,14 +83,14 @@ def _validity(findings: Findings, console: Console) -> None:
         )
     )
     for gate in gates:
-        if gate.verdict in (Verdict.FAILED, Verdict.WARNING):
+        if gate.verdict in (Status.FAILED, Status.WARNING):
             mark, colour = MARKS[gate.verdict]
             console.print(
                 Text.assemble((f"  {mark} {gate.name}", colour), f": {gate.figure}. {gate.says}")
             )
 
 
-def _effects(findings: Findings, console: Console) -> None:
+def _effects(findings: ExperimentResult, console: Console) -> None:
     several = len({(effect.control, effect.treatment) for effect in findings.primary}) > 1
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("metric", no_wrap=True)
@@ -138,7 +138,7 @@ def _effects(findings: Findings, console: Console) -> None:
     console.print(f"{kind}. Corrected: {corrected}.", style="dim", highlight=False)
 
 
-def _segments(findings: Findings, console: Console) -> None:
+def _segments(findings: ExperimentResult, console: Console) -> None:
     for segments in findings.segments:
         table = Table(
             box=box.SIMPLE_HEAD,
@@ -179,7 +179,7 @@ def interaction(p: float | None) -> str:
     )
 
 
-def _label(effect: Effect, findings: Findings) -> str:
+def _label(effect: Effect, findings: ExperimentResult) -> str:
     if effect in findings.beside:
         how = "bootstrap-t" if effect.method == "bootstrap-t" else "unadjusted"
         return f"  {how}"
@@ -188,13 +188,13 @@ def _label(effect: Effect, findings: Findings) -> str:
     return effect.metric.label
 
 
-def _pair(effect: Effect, findings: Findings) -> str:
+def _pair(effect: Effect, findings: ExperimentResult) -> str:
     if effect.control == findings.control:
         return effect.treatment
     return f"{effect.treatment} : {effect.control}"
 
 
-def _colour(effect: Effect, findings: Findings) -> str:
+def _colour(effect: Effect, findings: ExperimentResult) -> str:
     if effect.claim is None or not findings.certificate.valid:
         return ""
     return COLOURS[effect.good]

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.statistics.sample_moments import Sample
+from analysis.statistics.sample_moments import SampleMoments
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Contrast:
         treatment: What is compared.
     """
 
-    control: Sample
-    treatment: Sample
+    control: SampleMoments
+    treatment: SampleMoments
 
     @property
     def known(self) -> bool:

@@ -16,7 +16,7 @@ ALPHA = 0.05
 """Error rate unless told otherwise; confidence is 1 - ALPHA."""
 
 
-class Rule(Protocol):
+class InferenceMethod(Protocol):
     """When to believe a contrast."""
 
     def p_value(self, contrast: Contrast) -> float:
@@ -27,7 +27,7 @@ class Rule(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class FixedHorizonTest:
     """Welch's t-test (Welch 1947): for one look at a size that was planned."""
 
     def p_value(self, contrast: Contrast) -> float:
@@ -41,7 +41,7 @@ class Fixed:
 
 
 @dataclass(frozen=True, slots=True)
-class AlwaysValid:
+class ConfidenceSequence:
     """Asymptotic confidence sequence: however often one looks, and whenever one stops.
 
     Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas, "Time-uniform central limit theory and asymptotic

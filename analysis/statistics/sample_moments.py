@@ -11,7 +11,7 @@ Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SampleMoments:
     """One number per listener, summed up.
 
     Attributes:
@@ -47,7 +47,7 @@ class Sample:
         if not total:
             return cls(n, math.nan, math.nan)
         ratio = float(tops.sum()) / total
-        spread = linearised(tops, bottoms)
+        spread = delta_method_terms(tops, bottoms)
         return cls(n, ratio, float(spread.var(ddof=1)) if n > 1 else math.nan)
 
     @classmethod
@@ -67,7 +67,7 @@ class Sample:
         return math.sqrt(self.variance / self.n) if self.n else math.nan
 
 
-def linearised(tops: Values, bottoms: Values) -> Values:
+def delta_method_terms(tops: Values, bottoms: Values) -> Values:
     """Each listener's part in the ratio of totals: ratio + z_i, whose mean is the ratio."""
     ratio = tops.sum() / bottoms.sum()
     part: Values = ratio + (tops - ratio * bottoms) / bottoms.mean()

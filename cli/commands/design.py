@@ -13,8 +13,8 @@ from core.allocation import Arm, Experiment
 from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:
-    from analysis.planning.pilot_data import Past
-    from analysis.planning.salts import Split
+    from analysis.planning.pilot_data import PilotData
+    from analysis.planning.salts import SaltSplit
     from engine.settings.model import Settings
 
 
@@ -68,7 +68,7 @@ def design(
     From a past log, or from --mean and --sd. The salt is chosen on past data only: run this before
     the experiment, never on its own log.
     """
-    from analysis.planning.power import Wanted, effect_for, listeners_for
+    from analysis.planning.power import PowerDesign, effect_for, listeners_for
 
     settings = _settings(config)
     planned = _experiment(settings, experiment, arm)
@@ -81,7 +81,7 @@ def design(
     assert mean is not None
     assert sd is not None
     weights = {each.name: each.weight for each in planned.arms if each.weight}
-    wanted = Wanted(mean, sd, weights, power, alpha)
+    wanted = PowerDesign(mean, sd, weights, power, alpha)
     if listeners is None:
         assert mde is not None
         each = listeners_for(mde * mean, wanted)
@@ -166,9 +166,9 @@ def _arms(given: list[str]) -> list[Arm]:
     return found
 
 
-def _past(logs: list[Path], metric: str, settings: "Settings | None") -> "Past":
+def _past(logs: list[Path], metric: str, settings: "Settings | None") -> "PilotData":
     from analysis.effects.metrics import SESSION_TIME, SESSIONS, chosen
-    from analysis.planning.pilot_data import past_of
+    from analysis.planning.pilot_data import pilot_data_of
     from events.reader import open_log
 
     faults = Faults()
@@ -179,14 +179,14 @@ def _past(logs: list[Path], metric: str, settings: "Settings | None") -> "Past":
     # What is known of listeners beforehand, and must be even: the metric, and how active they are.
     names = dict.fromkeys([metric, SESSION_TIME.name, SESSIONS.name])
     with bars() as progress, open_log(logs, progress=progress) as log:
-        return past_of(log, [known[name] for name in names], metric)
+        return pilot_data_of(log, [known[name] for name in names], metric)
 
 
 def _duration(
     total: int,
     experiment: Experiment,
     settings: "Settings | None",
-    past: "Past | None",
+    past: "PilotData | None",
     per_day: float | None,
 ) -> dict[str, Any]:
     from analysis.planning.salts import entering
@@ -205,16 +205,16 @@ def _duration(
     return {"days": days, "days from": source}
 
 
-def _salts(experiment: Experiment, past: "Past", count: int) -> "list[Split]":
-    from analysis.planning.salts import splits
+def _salts(experiment: Experiment, past: "PilotData", count: int) -> "list[SaltSplit]":
+    from analysis.planning.salts import salt_splits
 
     with bars() as progress:
         progress.start("salts", count)
         names = [f"{experiment.name}-{number:04}" for number in range(1, count + 1)]
-        return splits(experiment, past, names, progress)
+        return salt_splits(experiment, past, names, progress)
 
 
-def _show(found: Mapping[str, Any], tried: "list[Split]") -> None:
+def _show(found: Mapping[str, Any], tried: "list[SaltSplit]") -> None:
     out = Console(highlight=False, soft_wrap=True)
     metric, mean, sd = found["metric"], found["mean"], found["sd"]
     out.print(
@@ -235,7 +235,7 @@ def _show(found: Mapping[str, Any], tried: "list[Split]") -> None:
     out.print(_yaml(found, tried[0].salt if tried else None), markup=False)
 
 
-def _show_salts(found: Mapping[str, Any], tried: "list[Split]") -> None:
+def _show_salts(found: Mapping[str, Any], tried: "list[SaltSplit]") -> None:
     middle = tried[len(tried) // 2]
     table = Table(
         title=f"{len(tried)} salts on the past listeners: differences to the control",
@@ -271,7 +271,7 @@ def _yaml(found: Mapping[str, Any], salt: str | None) -> str:
     return "\n".join([*lines, f"    planned: {{{inside}}}"])
 
 
-def _print_json(found: Mapping[str, Any], tried: "list[Split]") -> None:
+def _print_json(found: Mapping[str, Any], tried: "list[SaltSplit]") -> None:
     import json
     from dataclasses import asdict
 

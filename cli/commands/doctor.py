@@ -15,7 +15,7 @@ from rich.table import Table
 from cli.progress import Bars, bars
 
 if TYPE_CHECKING:
-    from engine.runtime import Serving
+    from engine.runtime import Runtime
 
 IDS = 100_000
 SAMPLED = 200
@@ -26,7 +26,7 @@ SHARES_ALARM = 1e-6
 
 
 @dataclass(slots=True)
-class Part:
+class DoctorStep:
     """What one examination found.
 
     Attributes:
@@ -70,14 +70,14 @@ def doctor(
     Serves canaries over HTTP, asks every arm, counts shares, splits listeners by many salts, and
     plants known faults to see which gate finds them. Ends with 1 if anything is wrong.
     """
-    from engine.runtime import load
+    from engine.runtime import load_runtime
     from engine.settings.loading import load_settings
 
-    serving = load(load_settings(config))
-    found: list[Part] = []
+    runtime = load_runtime(load_settings(config))
+    found: list[DoctorStep] = []
     out = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="segue-doctor-") as folder, bars() as progress:
-        for examine in _examinations(serving, Path(folder), listeners, salts, log, progress):
+        for examine in _examinations(runtime, Path(folder), listeners, salts, log, progress):
             started = perf_counter()
             part = examine()
             part.seconds = perf_counter() - started
@@ -96,40 +96,40 @@ def doctor(
 
 
 def _examinations(
-    serving: "Serving",
+    runtime: "Runtime",
     folder: Path,
     listeners: int,
     salts: int,
     log: list[Path] | None,
     progress: Bars,
-) -> Iterator[Callable[[], Part]]:
-    from audit.synthetic_traffic import TrialRun, tried_alone
-    from engine.runtime import load
+) -> Iterator[Callable[[], DoctorStep]]:
+    from audit.synthetic_traffic import SyntheticTraffic, isolated_experiment
+    from engine.runtime import load_runtime
 
-    yield lambda: _canary(serving, folder / "canary", listeners, progress)
-    yield lambda: _arms(serving, progress)
-    yield lambda: _shares(serving, progress)
+    yield lambda: _canary(runtime, folder / "canary", listeners, progress)
+    yield lambda: _arms(runtime, progress)
+    yield lambda: _shares(runtime, progress)
     progress.start("a trial run")
-    experiment, settings = tried_alone(serving.settings)
-    alone = load(settings, serving.catalog)
-    with TrialRun(alone, folder / "trial", plain=True) as trial:
+    experiment, settings = isolated_experiment(runtime.settings)
+    alone = load_runtime(settings, runtime.catalog)
+    with SyntheticTraffic(alone, folder / "trial", plain=True) as trial:
         trial.play(_users(alone), TRIAL_SESSIONS)
     yield lambda: _splits(log or [folder / "trial"], experiment.name, salts, progress)
     yield lambda: _faults(folder, experiment.name, alone, progress)
 
 
-def _canary(serving: "Serving", folder: Path, listeners: int, progress: Bars) -> Part:
-    from audit.canary import fly
+def _canary(runtime: "Runtime", folder: Path, listeners: int, progress: Bars) -> DoctorStep:
+    from audit.canary import run_canaries
 
     progress.start("canary", listeners)
-    part = Part("canary", "Is the arm that is played the arm that is told and logged?")
+    part = DoctorStep("canary", "Is the arm that is played the arm that is told and logged?")
 
     def asking() -> Iterator[int]:
         for listener in range(listeners):
             progress.advance()
             yield listener
 
-    flight = fly(serving.settings, serving.catalog, folder, asking())
+    flight = run_canaries(runtime.settings, runtime.catalog, folder, asking())
     part.columns = ("arm", "listeners")
     part.rows = [(place, f"{count:,}") for place, count in sorted(flight.by_arm.items())]
     part.figure = f"{flight.listeners - flight.disagreeing:,} of {flight.listeners:,} agree"
@@ -139,12 +139,12 @@ def _canary(serving: "Serving", folder: Path, listeners: int, progress: Bars) ->
     return part
 
 
-def _arms(serving: "Serving", progress: Bars) -> Part:
+def _arms(runtime: "Runtime", progress: Bars) -> DoctorStep:
     from audit.arm_checks import sample_arms, sample_listeners
 
     progress.start("arms")
-    part = Part("arms", "Does every arm answer for itself, and differently from the others?")
-    samples, part.faults = sample_arms(serving, sample_listeners(serving, SAMPLED))
+    part = DoctorStep("arms", "Does every arm answer for itself, and differently from the others?")
+    samples, part.faults = sample_arms(runtime, sample_listeners(runtime, SAMPLED))
     part.columns = ("arm", "strategy", "answers itself", "fewest candidates")
     part.rows = [
         (f"{each.experiment} {each.arm}", each.strategy, f"{each.own / each.listeners:.0%}",
@@ -155,16 +155,16 @@ def _arms(serving: "Serving", progress: Bars) -> Part:
     return part
 
 
-def _shares(serving: "Serving", progress: Bars) -> Part:
+def _shares(runtime: "Runtime", progress: Bars) -> DoctorStep:
     from analysis.statistics.sample_ratio import sample_ratio_p
     from audit.arm_checks import shares
 
-    experiments = serving.allocation.experiments
+    experiments = runtime.allocation.experiments
     progress.start("shares", len(experiments))
-    part = Part("shares", f"Do {IDS:,} ids fall into the arms as the config says?")
+    part = DoctorStep("shares", f"Do {IDS:,} ids fall into the arms as the config says?")
     part.columns = ("arm", "planned", "got", "off by", "in standard errors")
     for experiment in experiments:
-        arms, seen, planned = shares(serving, experiment, IDS)
+        arms, seen, planned = shares(runtime, experiment, IDS)
         for arm, count, share in zip(arms, seen, planned, strict=True):
             error = (share * (1 - share) / IDS) ** 0.5
             off = count / IDS - share
@@ -181,15 +181,15 @@ def _shares(serving: "Serving", progress: Bars) -> Part:
     return part
 
 
-def _splits(logs: list[Path], experiment: str, salts: int, progress: Bars) -> Part:
-    from audit.aa_test import mean_times, split_often
+def _splits(logs: list[Path], experiment: str, salts: int, progress: Bars) -> DoctorStep:
+    from audit.aa_test import mean_times, run_aa_test
     from events.reader import open_log
 
     progress.start("A/A")
-    part = Part("a/a", "Are the p-values uniform when nothing differs?")
+    part = DoctorStep("a/a", "Are the p-values uniform when nothing differs?")
     with open_log(logs) as log:
         values = mean_times(log)
-    splits = split_often(values, experiment, salts)
+    splits = run_aa_test(values, experiment, salts)
     part.figure = (
         f"{salts:,} salts over {splits.listeners:,} listeners: {splits.rejected:.1%} below 0.05, "
         f"uniform p = {splits.uniform_p:.2g}"
@@ -199,27 +199,29 @@ def _splits(logs: list[Path], experiment: str, salts: int, progress: Bars) -> Pa
     return part
 
 
-def _faults(folder: Path, experiment: str, serving: "Serving", progress: Bars) -> Part:
+def _faults(folder: Path, experiment: str, runtime: "Runtime", progress: Bars) -> DoctorStep:
     """Plant every known fault, into copies of the trial's log and into servers of canaries."""
-    from audit.canary import fly
-    from audit.fault_detection import Judge
-    from audit.log_faults import MUTANTS, REPLAYED, CannotHappenError, Sound, found_by
-    from audit.server_faults import PLANTS
+    from audit.canary import run_canaries
+    from audit.fault_detection import FaultDetector
+    from audit.log_faults import LOG_FAULTS, REPLAYED, CleanLog, FaultNotApplicable, found_by
+    from audit.server_faults import SERVER_FAULTS
 
-    befores = list(dict.fromkeys([Sound.copy, *(mutant.before for mutant in MUTANTS)]))
-    progress.start("planted faults", len(befores) + len(MUTANTS) + len(REPLAYED) + len(PLANTS) + 1)
-    part = Part("planted faults", "Is every known fault found, and by what?")
+    befores = list(dict.fromkeys([CleanLog.copy, *(mutant.before for mutant in LOG_FAULTS)]))
+    progress.start(
+        "planted faults", len(befores) + len(LOG_FAULTS) + len(REPLAYED) + len(SERVER_FAULTS) + 1
+    )
+    part = DoctorStep("planted faults", "Is every known fault found, and by what?")
     part.columns = ("fault", "what goes wrong", "found by")
-    judge = Judge(folder, experiment, serving)
+    judge = FaultDetector(folder, experiment, runtime)
     sound = judge.sound()
     before: dict[Any, list[str]] = {}
     for kind in befores:
         before[kind] = judge.failed(kind(sound), f"before {kind.__name__}")
         progress.advance()
-    before[Sound.copy] += [] if judge.replays(sound.copy(), "again") else ["replay"]
+    before[CleanLog.copy] += [] if judge.replays(sound.copy(), "again") else ["replay"]
     progress.advance()
-    if before[Sound.copy]:
-        part.faults.append(f"a sound log fails already: {', '.join(before[Sound.copy])}")
+    if before[CleanLog.copy]:
+        part.faults.append(f"a sound log fails already: {', '.join(before[CleanLog.copy])}")
 
     def note(name: str, what: str, found: list[str]) -> None:
         part.rows.append((name, what, ", ".join(found) or "nothing"))
@@ -227,10 +229,10 @@ def _faults(folder: Path, experiment: str, serving: "Serving", progress: Bars) -
             part.faults.append(f"nothing finds that {what}")
         progress.advance()
 
-    for mutant in (*MUTANTS, *REPLAYED):
+    for mutant in (*LOG_FAULTS, *REPLAYED):
         try:
             planted = mutant.plant(sound)
-        except CannotHappenError as reason:
+        except FaultNotApplicable as reason:
             part.rows.append((mutant.name, mutant.what, f"cannot happen here: {reason}"))
             progress.advance()
             continue
@@ -239,20 +241,20 @@ def _faults(folder: Path, experiment: str, serving: "Serving", progress: Bars) -
         else:
             failed = judge.failed(planted, mutant.name)
         note(mutant.name, mutant.what, found_by(failed, before[mutant.before]))
-    for name, what, plant in PLANTS:
-        flight = fly(serving.settings, serving.catalog, folder / name, range(200), plant)
+    for name, what, plant in SERVER_FAULTS:
+        flight = run_canaries(runtime.settings, runtime.catalog, folder / name, range(200), plant)
         note(name, what, ["canary"] if flight.disagreeing else [])
     part.figure = f"{len(part.rows) - len(part.faults)} of {len(part.rows)} found"
     return part
 
 
-def _users(serving: "Serving") -> list[int | str]:
+def _users(runtime: "Runtime") -> list[int | str]:
     from audit.arm_checks import listener_ids
 
-    return listener_ids(serving, TRIAL_LISTENERS)
+    return listener_ids(runtime, TRIAL_LISTENERS)
 
 
-def _show(part: Part, out: Console) -> None:
+def _show(part: DoctorStep, out: Console) -> None:
     colour, word = ("red", "not sound") if part.faults else ("green", "sound")
     out.print(
         f"[bold]{part.name}[/bold] [{colour}]{word}[/{colour}] {part.asks} {part.figure} "
@@ -268,7 +270,7 @@ def _show(part: Part, out: Console) -> None:
     out.print()
 
 
-def _plain(part: Part) -> dict[str, Any]:
+def _plain(part: DoctorStep) -> dict[str, Any]:
     return {
         "name": part.name,
         "asks": part.asks,

@@ -15,12 +15,12 @@ from core.errors import InputError
 from core.listener import UNKNOWN, History
 
 if TYPE_CHECKING:
-    from analysis.off_policy.estimators import Evaluation, Weighed
-    from analysis.off_policy.logged_rewards import Rewarded
-    from audit.replay import Tally
-    from audit.target_policy import Target
+    from analysis.off_policy.estimators import Evaluation, WeightedDecisions
+    from analysis.off_policy.logged_rewards import LoggedRewards
+    from audit.replay import ReplayResult
+    from audit.target_policy import TargetPolicy
     from core.progress import Progress
-    from events.event_files import Source
+    from events.event_files import EventFile
 
 
 def register(app: typer.Typer) -> None:
@@ -56,27 +56,27 @@ def evaluate(
     strategy is asked at each decision what it would have played, and the log's own chances weigh
     what was heard: IPS, SNIPS, DR, with intervals by listener. The strategy need not have served.
     """
-    from analysis.off_policy.logged_rewards import rewarded
-    from audit.target_policy import Target
-    from engine.runtime import load
+    from analysis.off_policy.logged_rewards import logged_rewards
+    from audit.target_policy import TargetPolicy
+    from engine.runtime import load_runtime
     from engine.settings.loading import load_settings
-    from events.config_snapshots import kept_beside
-    from events.event_files import find
+    from events.config_snapshots import snapshots_beside
+    from events.event_files import find_event_files
     from events.reader import open_log
 
-    sources = find(logs)
+    sources = find_event_files(logs)
     for source in sources:
         if source.packing == "parquet":
             raise InputError.one(
                 str(source.path),
                 "is compacted, and keeps no exact lines. Name the event files it was made of",
             )
-    serving = load(load_settings(config))
-    targets = [Target(serving, name) for name in strategy]
-    kept = kept_beside(logs, configs or ())
+    runtime = load_runtime(load_settings(config))
+    targets = [TargetPolicy(runtime, name) for name in strategy]
+    kept = snapshots_beside(logs, configs or ())
     with bars() as progress:
         with open_log(logs, progress=progress) as log:
-            rewards = rewarded(log, first, _arm(arm, log.experiments()))
+            rewards = logged_rewards(log, first, _arm(arm, log.experiments()))
         weighed, tally = _weighed(sources, kept, targets, rewards, progress)
     found = {name: _evaluated(each) for name, each in weighed.items()}
     if as_json:
@@ -102,7 +102,7 @@ def _arm(given: str | None, known: dict[str, list[str]]) -> tuple[str, str] | No
 class _Asking:
     """Asks the targets at each decision of the replay."""
 
-    def __init__(self, targets: "list[Target]", rewards: "Rewarded") -> None:
+    def __init__(self, targets: "list[TargetPolicy]", rewards: "LoggedRewards") -> None:
         import numpy as np
 
         from analysis.off_policy.estimators import RewardModel
@@ -135,21 +135,21 @@ class _Asking:
 
 
 def _weighed(
-    sources: "list[Source]",
+    sources: "list[EventFile]",
     kept: dict[str, Path],
-    targets: "list[Target]",
-    rewards: "Rewarded",
+    targets: "list[TargetPolicy]",
+    rewards: "LoggedRewards",
     progress: "Progress",
-) -> "tuple[dict[str, Weighed], Tally]":
-    from analysis.off_policy.estimators import Weighed, numbered
+) -> "tuple[dict[str, WeightedDecisions], ReplayResult]":
+    from analysis.off_policy.estimators import WeightedDecisions, numbered
     from audit.replay import Replayer
     from cli.commands.replay import servings
-    from events.merge import in_order
+    from events.merge import merge_events
 
     asking = _Asking(targets, rewards)
     replayer = Replayer(servings(kept, None), watch=asking.watch)
     progress.start("replaying", sum(source.size for source in sources))
-    for event, where in in_order(sources, replayer.tally.skip, progress):
+    for event, where in merge_events(sources, replayer.tally.skip, progress):
         replayer.take(event, where)
     tally = replayer.finish()
     unseen = int((~asking.seen).sum())
@@ -163,7 +163,7 @@ def _weighed(
     listeners = numbered([str(each) for each in rewards.listeners[keep]])
     guesses = asking.model.guesses(asking.tracks, rewards.listeners)
     return {
-        target.name: Weighed(
+        target.name: WeightedDecisions(
             listeners,
             rewards.rewards[keep],
             rewards.propensities[keep],
@@ -175,14 +175,14 @@ def _weighed(
     }, tally
 
 
-def _evaluated(weighed: "Weighed") -> "Evaluation":
+def _evaluated(weighed: "WeightedDecisions") -> "Evaluation":
     from analysis.off_policy.estimators import evaluate as weigh
 
     return weigh(weighed)
 
 
 def _described(
-    found: "dict[str, Evaluation]", rewards: "Rewarded", tally: "Tally"
+    found: "dict[str, Evaluation]", rewards: "LoggedRewards", tally: "ReplayResult"
 ) -> dict[str, Any]:
     return {
         "strategies": {name: _finite(asdict(each)) for name, each in found.items()},
@@ -230,7 +230,7 @@ def _show(name: str, found: "Evaluation", first: bool) -> None:
     )
 
 
-def _show_left_out(rewards: "Rewarded", tally: "Tally") -> None:
+def _show_left_out(rewards: "LoggedRewards", tally: "ReplayResult") -> None:
     out = Console(highlight=False, soft_wrap=True)
     for reason, count in rewards.left_out.items():
         out.print(f"{count:,} decisions left out: {reason}", markup=False)

@@ -14,15 +14,15 @@ from rich.console import Console
 from rich.table import Table
 
 from audit.explanation import Explanation, explain
-from audit.replay import Replayer, Tally
+from audit.replay import Replayer, ReplayResult
 from cli.progress import bars
 from core.errors import InputError
-from engine.config_snapshots import restore
-from engine.runtime import Serving, load
+from engine.config_snapshots import load_snapshot
+from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
-from events.config_snapshots import kept_beside
-from events.event_files import Source, find
-from events.merge import in_order
+from events.config_snapshots import snapshots_beside
+from events.event_files import EventFile, find_event_files
+from events.merge import merge_events
 
 
 def register(app: typer.Typer) -> None:
@@ -50,14 +50,14 @@ def replay(
 
     Ends with 2 if the input is faulty, or the data behind a config is not what it was.
     """
-    sources = find(logs)
+    sources = find_event_files(logs)
     for source in sources:
         if source.packing == "parquet":
             raise InputError.one(
                 str(source.path),
                 "is compacted, and keeps no exact lines. Replay the event files it was made of",
             )
-    serving_of = servings(kept_beside(logs, configs or ()), config)
+    serving_of = servings(snapshots_beside(logs, configs or ()), config)
     if decision is not None:
         _explain(decision, sources, serving_of)
         return
@@ -68,7 +68,7 @@ def replay(
     lost: Counter[str] = Counter()
     with bars() as progress:
         progress.start("replaying", sum(source.size for source in sources))
-        for event, where in in_order(sources, _counting(lost, replayer.tally), progress):
+        for event, where in merge_events(sources, _counting(lost, replayer.tally), progress):
             replayer.take(event, where)
     tally = replayer.finish()
     seconds = perf_counter() - started
@@ -84,7 +84,7 @@ def replay(
         raise typer.Exit(1)
 
 
-def _counting(lost: Counter[str], tally: Tally) -> Callable[[str, str], None]:
+def _counting(lost: Counter[str], tally: ReplayResult) -> Callable[[str, str], None]:
     def count(reason: str, where: str) -> None:
         lost[reason] += 1
         tally.skip(reason, where)
@@ -92,11 +92,11 @@ def _counting(lost: Counter[str], tally: Tally) -> Callable[[str, str], None]:
     return count
 
 
-def servings(kept: Mapping[str, Path], configs: Sequence[Path] | None) -> Callable[[str], Serving]:
+def servings(kept: Mapping[str, Path], configs: Sequence[Path] | None) -> Callable[[str], Runtime]:
     """Configs by digest: those given first, then the copies that the server kept."""
-    given = {serving.digest: serving for path in configs or () for serving in [_loaded(path)]}
+    given = {runtime.digest: runtime for path in configs or () for runtime in [_loaded(path)]}
 
-    def serving_of(digest: str) -> Serving:
+    def serving_of(digest: str) -> Runtime:
         if digest in given:
             return given[digest]
         if digest not in kept:
@@ -106,16 +106,16 @@ def servings(kept: Mapping[str, Path], configs: Sequence[Path] | None) -> Callab
                 f"decided events of this log, and there is no copy of it. Known: {known}. The "
                 "server keeps them in the folder `configs` beside its log",
             )
-        return restore(kept[digest])
+        return load_snapshot(kept[digest])
 
     return serving_of
 
 
-def _loaded(path: Path) -> Serving:
-    return load(load_settings(path))
+def _loaded(path: Path) -> Runtime:
+    return load_runtime(load_settings(path))
 
 
-def _described(tally: Tally, seconds: float) -> dict[str, Any]:
+def _described(tally: ReplayResult, seconds: float) -> dict[str, Any]:
     return {
         "sound": tally.sound,
         "events": tally.events,
@@ -139,7 +139,7 @@ def _described(tally: Tally, seconds: float) -> dict[str, Any]:
     }
 
 
-def _show(tally: Tally, seconds: float) -> None:
+def _show(tally: ReplayResult, seconds: float) -> None:
     out = Console(highlight=False)
     table = Table(title="Replayed", title_justify="left", title_style="bold")
     table.add_column("answered by")
@@ -172,7 +172,7 @@ def _show(tally: Tally, seconds: float) -> None:
 
 
 def _explain(
-    decision: str, sources: Sequence[Source], serving_of: Callable[[str], Serving]
+    decision: str, sources: Sequence[EventFile], serving_of: Callable[[str], Runtime]
 ) -> None:
     """Find the decision, replay its listener up to it, and say why it came out so."""
     marked = f'"decision":"{decision}"'.encode()
@@ -181,7 +181,7 @@ def _explain(
         found = next(
             (
                 (event, where)
-                for event, where in in_order(sources, lambda *_: None, progress, [marked])
+                for event, where in merge_events(sources, lambda *_: None, progress, [marked])
                 if event["decision"] == decision
             ),
             None,
@@ -195,7 +195,7 @@ def _explain(
         named = [f'"user":{form},'.encode() for form in (user, json.dumps(user))]
         replayer = Replayer(serving_of)
         progress.start("its listener", sum(source.size for source in sources))
-        for earlier, place in in_order(sources, lambda *_: None, progress, named):
+        for earlier, place in merge_events(sources, lambda *_: None, progress, named):
             if earlier["decision"] == decision:
                 break
             if str(earlier["user"]) == user:
@@ -205,7 +205,7 @@ def _explain(
         raise InputError.one(
             where, f"is turn {event['turn']} of listener {user}; the turn before is not in the log"
         )
-    _show_explanation(event, where, explain(event, history, replayer.serving(event["config"])))
+    _show_explanation(event, where, explain(event, history, replayer.runtime(event["config"])))
 
 
 def _show_explanation(event: Mapping[str, Any], where: str, found: Explanation) -> None:

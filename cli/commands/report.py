@@ -17,8 +17,8 @@ from cli.time_window import Since, Until, window
 from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:
-    from analysis.checks.archived_configs import Definitions
-    from analysis.effects.report_options import Asked
+    from analysis.checks.archived_configs import ArchivedConfigs
+    from analysis.effects.report_options import ReportOptions
     from analysis.effects.results import Report
     from engine.settings.model import Settings
 
@@ -99,18 +99,18 @@ def report(
 
     First the gates of `segue verify`: if one fails, effects are withheld and the exit code is 1.
     """
-    from analysis.checks.archived_configs import Definitions
-    from analysis.checks.suite import EXPERIMENT_GATES, LOG_GATES
+    from analysis.checks.archived_configs import ArchivedConfigs
+    from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS
     from analysis.effects.metrics import chosen
-    from analysis.effects.report_options import Asked
-    from events.config_snapshots import kept_beside
+    from analysis.effects.report_options import ReportOptions
+    from events.config_snapshots import snapshots_beside
 
     faults = Faults()
     extra = _pairs(metric or (), "--metric", faults)
     order = _pairs(botify_arms or (), "--botify-arms", faults)
     for gate in tolerate or ():
-        if gate not in (*LOG_GATES, *EXPERIMENT_GATES):
-            known = [*LOG_GATES, *EXPERIMENT_GATES]
+        if gate not in (*LOG_CHECKS, *EXPERIMENT_CHECKS):
+            known = [*LOG_CHECKS, *EXPERIMENT_CHECKS]
             faults.add("--tolerate", unknown_name("gate", gate, known))
     faults.raise_if_any()
     settings = _settings(config)
@@ -119,11 +119,11 @@ def report(
         extra = {**settings.report.metrics, **extra}
         primary = primary or settings.report.primary
 
-    def asked_of(name: str) -> Asked:
-        plan = plans.get(name, Planned())
+    def asked_of(name: str) -> ReportOptions:
+        plan = plans.get(name, PlannedSizes())
         first, others = chosen(extra, primary or plan.metric, faults, "metric")
         faults.raise_if_any()
-        return Asked(
+        return ReportOptions(
             first,
             others,
             control,
@@ -137,8 +137,10 @@ def report(
         )
 
     asked_of("")  # what is wrong with the metrics is better said before the log is read
-    kept = kept_beside([path for path in log if path.exists()], configs or ())
-    definitions = Definitions.read(kept, {name: arms.split(",") for name, arms in order.items()})
+    kept = snapshots_beside([path for path in log if path.exists()], configs or ())
+    definitions = ArchivedConfigs.read(
+        kept, {name: arms.split(",") for name, arms in order.items()}
+    )
     reading = _Reading(log, gap, *window(since, until), catalog, experiment, tolerate or ())
     found = _made(reading, definitions, asked_of)
     if html is not None:
@@ -173,10 +175,10 @@ class _Reading:
 
 
 def _made(
-    reading: _Reading, definitions: "Definitions", asked_of: "Callable[[str], Asked]"
+    reading: _Reading, definitions: "ArchivedConfigs", asked_of: "Callable[[str], ReportOptions]"
 ) -> "Report":
     """Read, check, decide."""
-    from analysis.checks.suite import check_all
+    from analysis.checks.suite import run_all_checks
     from analysis.report import deciding_config, origin_of
     from analysis.report import report as make
     from core.catalog import load_catalog
@@ -203,7 +205,7 @@ def _made(
         for name in reading.experiments or ():
             if name not in there:
                 raise InputError.one("--experiment", unknown_name("experiment", name, there))
-        certificates = check_all(
+        certificates = run_all_checks(
             log,
             definitions,
             reading.experiments or there,
@@ -230,7 +232,7 @@ def _settings(config: Path | None) -> "Settings | None":
     return load_settings(default) if default.exists() else None
 
 
-class Planned(BaseModel):
+class PlannedSizes(BaseModel):
     """What `segue design` wrote into config: the keys that matter here."""
 
     listeners: int | None = Field(None, ge=2)
@@ -238,12 +240,12 @@ class Planned(BaseModel):
     alpha: float = Field(0.05, gt=0, lt=1)
 
 
-def _plans(settings: "Settings | None") -> dict[str, Planned]:
+def _plans(settings: "Settings | None") -> dict[str, PlannedSizes]:
     """What was planned by config, by experiment."""
     faults, found = Faults(), {}
     for name, plan in (settings.planned if settings else {}).items():
         try:
-            found[name] = Planned.model_validate(plan)
+            found[name] = PlannedSizes.model_validate(plan)
         except ValidationError as error:
             for problem in error.errors():
                 key = ".".join(map(str, problem["loc"]))
@@ -253,7 +255,7 @@ def _plans(settings: "Settings | None") -> dict[str, Planned]:
     return found
 
 
-def _catalog_of(definitions: "Definitions") -> Path | None:
+def _catalog_of(definitions: "ArchivedConfigs") -> Path | None:
     """The catalog that the log's config named, if it is still there."""
     for deciding in definitions.deciding.values():
         path = Path(deciding.described["paths"]["tracks"])

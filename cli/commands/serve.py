@@ -18,8 +18,8 @@ from rich.console import Console
 from app.application import create_app
 from app.hot_route import ASGIApp
 from core.errors import SegueError
-from engine.experiment_ledger import Started
-from engine.runtime import Serving, load
+from engine.experiment_ledger import ExperimentLedger
+from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The config file.")]
@@ -41,13 +41,13 @@ def serve(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("segue").setLevel(logging.INFO)
-    serving = _loaded(config)
+    runtime = _loaded(config)
     listening = _listen(host, port)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    _say(serving, console)
+    _say(runtime, console)
     address, taken_port = listening.getsockname()[:2]
     console.print(f"Listening on http://{address}:{taken_port} (docs at /docs, Ctrl-C stops)")
-    settings = server_settings(create_app(serving))
+    settings = server_settings(create_app(runtime))
     # What was loaded lives as long as the process: keep the collector from walking it again.
     gc.collect()
     gc.freeze()
@@ -67,21 +67,21 @@ def check(config: ConfigOption = Path("config.yaml")) -> None:
     _say(_loaded(config), Console(highlight=False, soft_wrap=True))
 
 
-def _loaded(config: Path) -> Serving:
+def _loaded(config: Path) -> Runtime:
     """What the config says, which agrees with what was served before."""
-    serving = load(load_settings(config))
-    Started(serving.settings.started_folder).check(serving)
-    return serving
+    runtime = load_runtime(load_settings(config))
+    ExperimentLedger(runtime.settings.started_folder).check(runtime)
+    return runtime
 
 
-def _say(serving: Serving, console: Console) -> None:
-    settings = serving.settings
+def _say(runtime: Runtime, console: Console) -> None:
+    settings = runtime.settings
     console.print(
-        f"{settings.path} is sound: {len(serving.catalog):,} tracks, "
-        f"{len(settings.catalog.lists)} lists, {len(serving.chains)} strategies, "
-        f"config {serving.digest}"
+        f"{settings.path} is sound: {len(runtime.catalog):,} tracks, "
+        f"{len(settings.catalog.lists)} lists, {len(runtime.chains)} strategies, "
+        f"config {runtime.digest}"
     )
-    since = Started(settings.started_folder).since(settings.experiments)
+    since = ExperimentLedger(settings.started_folder).since(settings.experiments)
     for experiment in settings.experiments:
         arms = ", ".join(
             f"{arm.name} {arm.weight:g}" + (f" {arm.strategy}" if arm.strategy else "")
@@ -94,7 +94,7 @@ def _say(serving: Serving, console: Console) -> None:
         console.print(
             f"  experiment {experiment.name}: {arms}; traffic {experiment.traffic:g}; {age}"
         )
-    console.print(f"  everyone else: {serving.default}")
+    console.print(f"  everyone else: {runtime.default}")
     console.print(f"  events: {settings.resolve(settings.events.dir)}")
     token = settings.admin.token_env
     admin = "with the token of" if os.environ.get(token) else "by nobody: no token in"

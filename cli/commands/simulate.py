@@ -18,8 +18,8 @@ from cli.progress import bars
 from core.errors import InputError
 
 if TYPE_CHECKING:
-    from cli.simulation_plan import Plan
-    from simulator.play.workers import Crew, MakePart, Outcome
+    from cli.simulation_plan import SimulationPlan
+    from simulator.play.workers import MakeShard, Outcome, WorkerPool
 
 Say = Console(stderr=True, highlight=False)
 
@@ -98,13 +98,19 @@ def simulate(
     The same seed gives the same sessions, whatever the number of processes or connections.
     Ctrl-C ends early and shows what was played.
     """
-    from cli.simulation_plan import Plan, make_part, plan_of
-    from cli.simulation_tables import Run, paired_json, paired_tables, run_json, run_tables
+    from cli.simulation_plan import SimulationPlan, make_part, plan_of
+    from cli.simulation_tables import (
+        SimulationRun,
+        paired_json,
+        paired_tables,
+        run_json,
+        run_tables,
+    )
 
     if days > 1 and not yes and not sys.stdin.isatty():
         raise InputError.one("--days", "asks between days, and nobody is there; give --yes")
     with bars() as shown:
-        plan: Plan = plan_of(
+        plan: SimulationPlan = plan_of(
             world=world,
             files=(tracks, embeddings, users),
             top=top,
@@ -129,7 +135,7 @@ def simulate(
         outcomes = _play(plan, makers, episodes, days, yes, stopped)
         took_s = perf_counter() - began
     runs = [
-        Run(str(spec), outcome, took_s, stopped())
+        SimulationRun(str(spec), outcome, took_s, stopped())
         for spec, outcome in zip(plan.recommenders, outcomes, strict=True)
     ]
     if out is not None:
@@ -148,20 +154,22 @@ def simulate(
 
 
 def _play(
-    plan: "Plan",
-    makers: "Sequence[MakePart]",
+    plan: "SimulationPlan",
+    makers: "Sequence[MakeShard]",
     episodes: int,
     days: int,
     yes: bool,
     stopped: Callable[[], bool],
 ) -> "list[Outcome]":
     """Play all days against each recommender, a day at a time."""
-    from simulator.play.workers import Alone, Outcome, Together
+    from simulator.play.workers import Outcome, ProcessPool, SingleProcess
 
-    crews: list[Crew] = []
+    crews: list[WorkerPool] = []
     try:
         for make in makers:
-            crews.append(Alone(make) if plan.processes == 1 else Together(make, plan.processes))
+            crews.append(
+                SingleProcess(make) if plan.processes == 1 else ProcessPool(make, plan.processes)
+            )
         played: list[list[Outcome]] = [[] for _ in crews]
         for day in range(days):
             if day and not (yes or typer.confirm(f"Day {day} is over. Go on?", True, err=True)):

@@ -103,14 +103,14 @@ def _command(name: str) -> Callable[..., None]:
         json_: Json = False,
     ) -> None:
         from training import model
-        from training.comparison import FLOORS, Bench, report, table_of
+        from training.comparison import FLOORS, EvaluationSplit, report, table_of
 
         spec = f"{name}:{variant}" if variant else name
         chosen, params = model.build(spec, _settings(settings))
         with bars() as progress:
             options = _selection(since, until, arms, min_time, inverse_propensity, most)
             log = _load(logs, catalog, options, progress)
-            bench = Bench.of(
+            bench = EvaluationSplit.of(
                 log, late=late, liked=liked, seed=seed, threads=threads,
                 weighed=options.inverse or "both", estimator=_estimator(options, top),
             )  # fmt: skip
@@ -182,7 +182,7 @@ def _compare(
     """
     from training.comparison import (
         FLOORS,
-        Bench,
+        EvaluationSplit,
         compare,
         everything,
         markdown_of,
@@ -202,7 +202,7 @@ def _compare(
     options = _selection(since, until, arms, min_time, inverse_propensity, most)
     with bars() as progress:
         log = _load(logs, catalog, options, progress)
-        bench = Bench.of(
+        bench = EvaluationSplit.of(
             log, late=late, liked=liked, seed=seed, threads=threads,
             weighed=options.inverse or "both", estimator=_estimator(options, top),
         )  # fmt: skip

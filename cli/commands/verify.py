@@ -13,7 +13,7 @@ from cli.time_window import Since, Until, window
 from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:
-    from analysis.checks.result import Certificate
+    from analysis.checks.result import ValidityReport
 
 
 def register(app: typer.Typer) -> None:
@@ -55,12 +55,12 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a log by all gates. Ends with 1 if a gate fails, with 2 if the input is faulty."""
-    from analysis.checks.archived_configs import Definitions
-    from analysis.checks.suite import EXPERIMENT_GATES, LOG_GATES, check_all
-    from events.config_snapshots import kept_beside
+    from analysis.checks.archived_configs import ArchivedConfigs
+    from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS, run_all_checks
+    from events.config_snapshots import snapshots_beside
     from events.reader import open_log
 
-    known = [*LOG_GATES, *EXPERIMENT_GATES, "population"]
+    known = [*LOG_CHECKS, *EXPERIMENT_CHECKS, "population"]
     faults = Faults()
     for name in tolerate or ():
         if name not in known:
@@ -73,33 +73,33 @@ def verify(
         bars() as progress,
         open_log(logs, since_ms=since_ms, until_ms=until_ms, progress=progress) as log,
     ):
-        kept = kept_beside(logs, configs or ())
-        definitions = Definitions.read(kept, arms)
+        kept = snapshots_beside(logs, configs or ())
+        definitions = ArchivedConfigs.read(kept, arms)
         running = list(log.experiments())
         for name in experiment or ():
             if name not in running:
                 raise InputError.one("--experiment", unknown_name("experiment", name, running))
-        certificates = check_all(
+        certificates = run_all_checks(
             log, definitions, experiment, None, tolerate or (), everybody, progress
         )
     if as_json:
         print(json.dumps([each.to_dict() for each in certificates], indent=2))  # noqa: T201
     else:
-        _show(certificates, len(LOG_GATES))
+        _show(certificates, len(LOG_CHECKS))
     if not all(certificate.valid for certificate in certificates):
         raise typer.Exit(1)
 
 
-def _show(certificates: "list[Certificate]", log_gates: int) -> None:
-    from cli.check_tables import show_gates
+def _show(certificates: "list[ValidityReport]", log_gates: int) -> None:
+    from cli.check_tables import show_checks
 
     out = Console()
-    show_gates("The log", certificates[0].gates[:log_gates], out)
+    show_checks("The log", certificates[0].gates[:log_gates], out)
     for certificate in certificates:
         if certificate.experiment is not None:
             out.print()
             own = certificate.gates[log_gates:]
-            show_gates(f"Experiment {certificate.experiment}", own, out)
+            show_checks(f"Experiment {certificate.experiment}", own, out)
     out.print()
     for certificate in certificates:
         name = certificate.experiment or "The log"

@@ -43,9 +43,9 @@ def create(
     """
     import duckdb  # noqa: F401  (learning needs it: say so before anything is played)
 
-    from cli.world_warmup import rehearse
+    from cli.world_warmup import warm_up
     from simulator.world.files import write_world
-    from simulator.world.generator import create as made_up
+    from simulator.world.generator import generate_world as made_up
     from training.interactions import checksum
 
     if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
@@ -53,7 +53,7 @@ def create(
     with bars() as progress:
         world = made_up(tracks, users, seed, progress).world
         written = write_world(to, world)
-        written += rehearse(to, world, seed, progress, keep)
+        written += warm_up(to, world, seed, progress, keep)
     out = Console(highlight=False)
     shown = Table(
         title=f"{tracks:,} tracks of {len(world.catalog.artists):,} artists, {users:,} listeners",
@@ -139,7 +139,7 @@ def _simulated(
     """Some days of these listeners against a recommender, in this process."""
     from cli.simulation_plan import make_part, plan_of
     from simulator.listeners.calibration import listens_of_truth
-    from simulator.play.workers import Alone
+    from simulator.play.workers import SingleProcess
 
     plan = plan_of(
         world=world,
@@ -159,7 +159,7 @@ def _simulated(
         is_pair=False,
         progress=progress,
     )
-    crew = Alone(partial(make_part, plan, 0))
+    crew = SingleProcess(partial(make_part, plan, 0))
     truth: dict[int, bytes] = {}
     try:
         for day in range(days):

@@ -6,9 +6,9 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, Space
 
-from simulator.listeners.botify import Classic
-from simulator.listeners.model import Visits
-from simulator.play.session_batch import MAX_STEPS, Stage
+from simulator.listeners.botify import BotifyListeners
+from simulator.listeners.model import SessionPlan
+from simulator.play.session_batch import MAX_STEPS, SessionBatch
 from simulator.world.world import World
 
 Observation = dict[str, Any]
@@ -43,8 +43,8 @@ class ListenerEnv(gymnasium.Env[Observation, np.int64]):
 
     metadata = {"render_modes": []}  # noqa: RUF012 (gymnasium's own form)
 
-    def __init__(self, listeners: Classic, max_steps: int = MAX_STEPS) -> None:
-        self.stage = Stage(listeners, 1, max_steps)
+    def __init__(self, listeners: BotifyListeners, max_steps: int = MAX_STEPS) -> None:
+        self.stage = SessionBatch(listeners, 1, max_steps)
         self.observation_space, self.action_space = spaces_of(listeners.world)
         self._listeners = listeners
         self._next = 0
@@ -64,7 +64,9 @@ class ListenerEnv(gymnasium.Env[Observation, np.int64]):
             self._next = 0
         number = np.array([self._next])
         self._next += 1
-        self.stage.begin(_SLOT, Visits(self._listeners.who(number), number, np.zeros_like(number)))
+        self.stage.begin(
+            _SLOT, SessionPlan(self._listeners.who(number), number, np.zeros_like(number))
+        )
         return self._shown(), {}
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:

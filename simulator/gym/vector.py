@@ -8,9 +8,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from simulator.gym.env import spaces_of
-from simulator.listeners.botify import Classic
-from simulator.listeners.model import Flags, Floats, Visits
-from simulator.play.session_batch import MAX_STEPS, Stage
+from simulator.listeners.botify import BotifyListeners
+from simulator.listeners.model import Flags, Floats, SessionPlan
+from simulator.play.session_batch import MAX_STEPS, SessionBatch
 from simulator.random_keys import Indices
 
 Observations = dict[str, npt.NDArray[Any]]
@@ -32,9 +32,11 @@ class ListenersEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012 (gymnasium's own form)
 
-    def __init__(self, listeners: Classic, num_envs: int, max_steps: int = MAX_STEPS) -> None:
+    def __init__(
+        self, listeners: BotifyListeners, num_envs: int, max_steps: int = MAX_STEPS
+    ) -> None:
         self.num_envs = num_envs
-        self.stage = Stage(listeners, num_envs, max_steps)
+        self.stage = SessionBatch(listeners, num_envs, max_steps)
         self._listeners = listeners
         self.single_observation_space, self.single_action_space = spaces_of(listeners.world)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -76,7 +78,7 @@ class ListenersEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
         numbers = self._rounds[slots] * self.num_envs + slots
         self._rounds[slots] += 1
         days = np.zeros(len(slots), dtype=np.int64)
-        self.stage.begin(slots, Visits(self._listeners.who(numbers), numbers, days))
+        self.stage.begin(slots, SessionPlan(self._listeners.who(numbers), numbers, days))
 
     def _shown(self) -> Observations:
         stage = self.stage

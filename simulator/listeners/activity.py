@@ -3,7 +3,7 @@
 import numpy as np
 
 from core.rng import uniforms
-from simulator.listeners.model import Floats, Visits
+from simulator.listeners.model import Floats, SessionPlan
 from simulator.listeners.settings import Activity, Returning
 from simulator.portable_math import normals
 from simulator.random_keys import Indices, Purpose
@@ -20,7 +20,7 @@ def rates_of(settings: Activity | None, seed: int, listeners: int) -> Floats:
     return np.exp(settings.spread * drawn - settings.spread**2 / 2)
 
 
-def active_on(rates: Floats, seed: int, day: int) -> Visits:
+def active_on(rates: Floats, seed: int, day: int) -> SessionPlan:
     """Poisson sessions of each listener; numbers depend on nobody else's, so arms can differ."""
     listener = np.arange(len(rates))
     luck = uniforms(seed, Purpose.SESSIONS, listener, day)
@@ -36,10 +36,10 @@ def active_on(rates: Floats, seed: int, day: int) -> Visits:
         reached += chance
     nth, who = np.nonzero(np.arange(count.max(initial=0))[:, None] < count)
     number = (day * MOST_SESSIONS + nth) * len(rates) + who
-    return Visits(who, number, np.full(len(who), day, dtype=np.int64))
+    return SessionPlan(who, number, np.full(len(who), day, dtype=np.int64))
 
 
-class Presence:
+class ListenerActivity:
     """Who is there, who stays away for now, and who has left for good.
 
     Attributes:

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simulator.listeners.model import Floats, Hearings, Openings, Visits
+from simulator.listeners.model import Floats, ListenBatch, SessionPlan, SessionStarts
 from simulator.portable_math import exp
 from simulator.random_keys import Indices, Purpose, at_step, once, session_keys, who_comes
 from simulator.world.world import World
 
 
 @dataclass(frozen=True, slots=True)
-class ClassicSettings:
+class BotifySettings:
     """Settings of the classic listener; defaults are the predecessor's.
 
     Attributes:
@@ -36,7 +36,7 @@ class ClassicSettings:
     artist_discount: float = 0.8
 
 
-class Classic:
+class BotifyListeners:
     """Listeners that remember nothing between sessions.
 
     Args:
@@ -52,32 +52,32 @@ class Classic:
         world: World,
         nearest: npt.NDArray[np.integer],
         seed: int,
-        settings: ClassicSettings | None = None,
+        settings: BotifySettings | None = None,
     ) -> None:
         self.world = world
         self.seed = seed
-        self.settings = settings or ClassicSettings()
+        self.settings = settings or BotifySettings()
         self.artist_discount = self.settings.artist_discount
         self._nearest = nearest
         # One table, so that a power is the same number wherever it is needed.
         self._discounts = np.array([self.artist_discount**k for k in range(1024)])
 
-    def visits(self, day: int, episodes: int) -> Visits:
+    def visits(self, day: int, episodes: int) -> SessionPlan:
         """Sessions day * episodes and on, of listeners drawn uniformly, with replacement."""
         numbers = np.arange(day * episodes, (day + 1) * episodes, dtype=np.int64)
-        return Visits(self.who(numbers), numbers, np.full(episodes, day, dtype=np.int64))
+        return SessionPlan(self.who(numbers), numbers, np.full(episodes, day, dtype=np.int64))
 
     def who(self, numbers: Indices) -> Indices:
         """Listener of each session number."""
         return who_comes(self.seed, numbers, len(self.world))
 
-    def open(self, visits: Visits) -> Openings:
+    def open(self, visits: SessionPlan) -> SessionStarts:
         """Draw what each session is about, and its first track."""
         key = session_keys(self.seed, visits.listener, visits.number)
         which = once(self.world.interests.shape[1], key, Purpose.INTEREST)
         interest = self.world.interests[visits.listener, which]
         neighbour = once(self._nearest.shape[2], key, Purpose.FIRST)
-        return Openings(
+        return SessionStarts(
             key,
             interest,
             self.world.embeddings[interest].astype(np.float64),
@@ -85,7 +85,7 @@ class Classic:
             np.full(len(visits), self.settings.session_budget, dtype=np.int64),
         )
 
-    def hear(self, hearings: Hearings) -> Floats:
+    def hear(self, hearings: ListenBatch) -> Floats:
         """The formula above."""
         vectors = self.world.embeddings[hearings.track].astype(np.float64)
         liking = self.liking(np.vecdot(vectors, hearings.taste), hearings.listener)
@@ -93,15 +93,15 @@ class Classic:
         time[hearings.repeated] = 0.0
         return time
 
-    def spend(self, hearings: Hearings, time: Floats, budget: Indices) -> Indices:
+    def spend(self, hearings: ListenBatch, time: Floats, budget: Indices) -> Indices:
         """One unit less with probability 1 - time; never below 0."""
         luck = at_step(hearings.key, Purpose.LUCK, hearings.step)
         return budget - (luck > time)
 
-    def close(self, visits: Visits, mean_time: Floats) -> None:
+    def close(self, visits: SessionPlan, mean_time: Floats) -> None:
         """Nothing is remembered."""
 
-    def expected(self, visits: Visits, taste: Floats, tracks: Indices) -> Floats:
+    def expected(self, visits: SessionPlan, taste: Floats, tracks: Indices) -> Floats:
         """The formula above, not rounded."""
         # In float32, which ranks well enough and moves half as many bytes.
         near = taste.astype(np.float32)[:, :, None]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from events.reader import Log
+from events.reader import EventLog
 from simulator.listeners.model import Floats
 from simulator.random_keys import Indices
 
@@ -34,7 +34,7 @@ class Listens:
     time: Floats
 
 
-def listens_of_log(log: Log) -> Listens:
+def listens_of_log(log: EventLog) -> Listens:
     """The sessions of a log that ended with their listener saying so; days are UTC.
 
     Others may have been cut off by the log's end, so their lengths say nothing.

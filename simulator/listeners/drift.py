@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.rng import choices, further, keys
-from simulator.listeners.model import Floats, Openings, Visits
+from simulator.listeners.model import Floats, SessionPlan, SessionStarts
 from simulator.listeners.settings import Drift, Hype, Skips
 from simulator.portable_math import normals
 from simulator.random_keys import Indices, Purpose
@@ -13,7 +13,7 @@ from simulator.world.world import World
 _HYPED_FOR = 7  # times `days`, after which a hype is forgotten
 
 
-class Walk:
+class TasteDrift:
     """Where tastes have drifted to."""
 
     def __init__(self, settings: Drift, world: World, seed: int) -> None:
@@ -35,7 +35,7 @@ class Walk:
         before = np.float32(0) if self._offset is None else self._offset
         self._offset = (kept * before + step).astype(np.float32)
 
-    def moved(self, opened: Openings, visits: Visits) -> Openings:
+    def moved(self, opened: SessionStarts, visits: SessionPlan) -> SessionStarts:
         """The same with the tastes where they are today."""
         if self._offset is None:
             return opened
@@ -45,12 +45,12 @@ class Walk:
         length = np.linalg.norm(opened.taste, axis=1) / np.maximum(
             np.linalg.norm(moved, axis=1), np.finfo(np.float64).tiny
         )
-        return Openings(
+        return SessionStarts(
             opened.key, opened.interest, moved * length[:, None], opened.first, opened.budget
         )
 
 
-class Hyped:
+class HypedArtists:
     """What is in the air on a day."""
 
     def __init__(self, settings: Hype, world: World, seed: int) -> None:

@@ -9,7 +9,7 @@ from simulator.listeners.settings import Weariness
 from simulator.random_keys import Indices
 
 
-class Plays:
+class RecentPlays:
     """The last plays of each listener, and the weariness that is left of them.
 
     Args:

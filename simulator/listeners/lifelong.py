@@ -9,11 +9,18 @@ as heavy, drifts alike and has the same luck, and what differs is what the arms 
 import numpy as np
 import numpy.typing as npt
 
-from simulator.listeners.activity import Presence, active_on, rates_of
-from simulator.listeners.botify import Classic, ClassicSettings
-from simulator.listeners.drift import Hyped, SkipPoints, Walk
-from simulator.listeners.fatigue import Plays
-from simulator.listeners.model import Flags, Floats, Hearings, Listeners, Openings, Visits
+from simulator.listeners.activity import ListenerActivity, active_on, rates_of
+from simulator.listeners.botify import BotifyListeners, BotifySettings
+from simulator.listeners.drift import HypedArtists, SkipPoints, TasteDrift
+from simulator.listeners.fatigue import RecentPlays
+from simulator.listeners.model import (
+    Flags,
+    Floats,
+    ListenBatch,
+    ListenerModel,
+    SessionPlan,
+    SessionStarts,
+)
 from simulator.listeners.settings import ListenerSettings
 from simulator.random_keys import Indices, Purpose, at_step, session_keys
 from simulator.world.world import World
@@ -21,17 +28,17 @@ from simulator.world.world import World
 
 def make_listeners(
     settings: ListenerSettings, world: World, nearest: npt.NDArray[np.integer], seed: int
-) -> Listeners:
-    """The model of listeners that the settings name; arguments as for `Classic`."""
-    classic = ClassicSettings(
+) -> ListenerModel:
+    """The model of listeners that the settings name; arguments as for `BotifyListeners`."""
+    classic = BotifySettings(
         settings.interest_neighbours, settings.session_budget, settings.artist_discount
     )
     if settings.listener == "classic":
-        return Classic(world, nearest, seed, classic)
-    return Lifelong(world, nearest, seed, settings)
+        return BotifyListeners(world, nearest, seed, classic)
+    return LifelongListeners(world, nearest, seed, settings)
 
 
-class Lifelong(Classic):
+class LifelongListeners(BotifyListeners):
     """See the module; `settings` says which effects there are.
 
     Days are lived through by `visits`: what it asks of a day before it is over, it asks too early.
@@ -44,21 +51,21 @@ class Lifelong(Classic):
         seed: int,
         settings: ListenerSettings,
     ) -> None:
-        classic = ClassicSettings(
+        classic = BotifySettings(
             settings.interest_neighbours, settings.session_budget, settings.artist_discount
         )
         super().__init__(world, nearest, seed, classic)
         self.effects = settings
         self._day = 0
         self._rates = rates_of(settings.activity, seed, len(world))
-        self._presence = Presence(settings.returning, seed, len(world))
-        self._walk = None if settings.drift is None else Walk(settings.drift, world, seed)
-        self._hype = None if settings.hype is None else Hyped(settings.hype, world, seed)
+        self._presence = ListenerActivity(settings.returning, seed, len(world))
+        self._walk = None if settings.drift is None else TasteDrift(settings.drift, world, seed)
+        self._hype = None if settings.hype is None else HypedArtists(settings.hype, world, seed)
         self._skips = None if settings.skips is None else SkipPoints(settings.skips)
         self._plays = (
             None
             if settings.weariness is None
-            else Plays(len(world), world.catalog.artist_of, settings.weariness)
+            else RecentPlays(len(world), world.catalog.artist_of, settings.weariness)
         )
 
     @property
@@ -71,7 +78,7 @@ class Lifelong(Classic):
         """Who has left for good: bool, (users,)."""
         return self._presence.gone
 
-    def visits(self, day: int, episodes: int) -> Visits:
+    def visits(self, day: int, episodes: int) -> SessionPlan:
         """Sessions of those present, as many as they are active."""
         while self._day < day:
             self._day += 1
@@ -85,7 +92,7 @@ class Lifelong(Classic):
             visits = active_on(self._rates * mean, self.seed, day)
         return visits.rows(self.present[visits.listener])
 
-    def open(self, visits: Visits) -> Openings:
+    def open(self, visits: SessionPlan) -> SessionStarts:
         """As the classic listener, with the taste where it has drifted to."""
         opened = super().open(visits)
         if self._walk is not None:
@@ -95,7 +102,7 @@ class Lifelong(Classic):
             self._plays.remember(visits.listener, opened.key, visits.day, opened.first, heard)
         return opened
 
-    def hear(self, hearings: Hearings) -> Floats:
+    def hear(self, hearings: ListenBatch) -> Floats:
         """The classic time, changed by hype, weariness and the way people skip."""
         dot = np.vecdot(self.world.embeddings[hearings.track].astype(np.float64), hearings.taste)
         if self._hype is not None:
@@ -115,7 +122,7 @@ class Lifelong(Classic):
             )
         return time
 
-    def spend(self, hearings: Hearings, time: Floats, budget: Indices) -> Indices:
+    def spend(self, hearings: ListenBatch, time: Floats, budget: Indices) -> Indices:
         """As the classic listener; and some leave whatever plays."""
         left = super().spend(hearings, time, budget)
         if self.effects.leaving is not None:
@@ -123,11 +130,11 @@ class Lifelong(Classic):
             left[leaves < self.effects.leaving.floor] = 0
         return left
 
-    def close(self, visits: Visits, mean_time: Floats) -> None:
+    def close(self, visits: SessionPlan, mean_time: Floats) -> None:
         """Remember how the sessions went."""
         self._presence.came(visits.listener, mean_time)
 
-    def expected(self, visits: Visits, taste: Floats, tracks: Indices) -> Floats:
+    def expected(self, visits: SessionPlan, taste: Floats, tracks: Indices) -> Floats:
         """Expected time with all effects, not rounded."""
         vectors = self.world.embeddings[tracks].astype(np.float64)
         dot = np.einsum("nkd,nd->nk", vectors, taste)

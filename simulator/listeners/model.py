@@ -34,7 +34,7 @@ class _Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Visits(_Batch):
+class SessionPlan(_Batch):
     """Sessions that are to be played, in the order in which a listener's must be.
 
     Attributes:
@@ -49,7 +49,7 @@ class Visits(_Batch):
 
 
 @dataclass(frozen=True, slots=True)
-class Openings(_Batch):
+class SessionStarts(_Batch):
     """How sessions begin.
 
     Attributes:
@@ -68,7 +68,7 @@ class Openings(_Batch):
 
 
 @dataclass(frozen=True, slots=True)
-class Hearings(_Batch):
+class ListenBatch(_Batch):
     """Recommended tracks that are about to be heard, one a session.
 
     Attributes:
@@ -92,7 +92,7 @@ class Hearings(_Batch):
     artist_plays: Indices
 
 
-class Listeners(Protocol):
+class ListenerModel(Protocol):
     """A model of listeners.
 
     It may remember what listeners lived through (`hear` and `close` tell it), keyed by listener: a
@@ -108,7 +108,7 @@ class Listeners(Protocol):
     seed: int
     artist_discount: float
 
-    def visits(self, day: int, episodes: int) -> Visits:
+    def visits(self, day: int, episodes: int) -> SessionPlan:
         """Who comes on a day.
 
         Args:
@@ -116,19 +116,19 @@ class Listeners(Protocol):
             episodes: How many sessions a day has, where the model does not know better.
         """
 
-    def open(self, visits: Visits) -> Openings:
+    def open(self, visits: SessionPlan) -> SessionStarts:
         """Begin sessions."""
 
-    def hear(self, hearings: Hearings) -> Floats:
+    def hear(self, hearings: ListenBatch) -> Floats:
         """Share of each track that is heard: float64, (n,), in [0, 1], what the log will say."""
 
-    def spend(self, hearings: Hearings, time: Floats, budget: Indices) -> Indices:
+    def spend(self, hearings: ListenBatch, time: Floats, budget: Indices) -> Indices:
         """What is left of each budget: int64, (n,); a session whose budget is 0 has ended."""
 
-    def close(self, visits: Visits, mean_time: Floats) -> None:
+    def close(self, visits: SessionPlan, mean_time: Floats) -> None:
         """Sessions have ended; `mean_time` is of what was recommended, float64, (n,)."""
 
-    def expected(self, visits: Visits, taste: Floats, tracks: Indices) -> Floats:
+    def expected(self, visits: SessionPlan, taste: Floats, tracks: Indices) -> Floats:
         """Expected time of tracks never played in the session: float64, the shape of `tracks`.
 
         The ceiling `best` asks this; nobody else may.

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from simulator.play.session_batch import Stage
+from simulator.play.session_batch import SessionBatch
 from simulator.play.session_table import Arm
 from simulator.random_keys import Indices
 
@@ -22,7 +22,7 @@ class TruthLog:
         self.lines: dict[int, bytes] = {}
 
     def add(
-        self, stage: Stage, slots: Indices, truncated: npt.NDArray[np.bool_], arms: list[Arm]
+        self, stage: SessionBatch, slots: Indices, truncated: npt.NDArray[np.bool_], arms: list[Arm]
     ) -> None:
         """Take in sessions that have ended."""
         ids = stage.listeners.world.catalog.ids

@@ -16,7 +16,7 @@ class BadAnswer(Exception):
     """A body that names no track."""
 
 
-class Api(Protocol):
+class RecommenderApi(Protocol):
     """What requests look like, and what an answer says.
 
     Attributes:
@@ -40,7 +40,7 @@ class Api(Protocol):
         """Who answered, as the answer says."""
 
 
-class Segue:
+class SegueApi:
     """`POST /recommend` and `POST /feedback`."""
 
     answers_once = True
@@ -71,7 +71,7 @@ class Segue:
         return Arm.of(named, strategy if isinstance(strategy, str) else "")
 
 
-class Botify:
+class BotifyApi:
     """`POST /next/{user}` and `POST /last/{user}`, as its predecessor's simulator sends them."""
 
     answers_once = False

@@ -51,14 +51,14 @@ class Address:
 class Caller(Protocol):
     """Who sent a request and learns what came of it; one of the two, once a request."""
 
-    def answered(self, wire: "Wire", status: int, body: bytes) -> None:
+    def answered(self, wire: "HttpConnection", status: int, body: bytes) -> None:
         """A whole answer came."""
 
-    def failed(self, wire: "Wire", kind: str, was_sent: bool) -> None:
+    def failed(self, wire: "HttpConnection", kind: str, was_sent: bool) -> None:
         """No answer came, and why; `was_sent` unless the server certainly saw nothing of it."""
 
 
-class Wire:
+class HttpConnection:
     """A connection that opens when something is to be sent, and again when it was closed.
 
     Args:
@@ -111,7 +111,7 @@ class Wire:
         address = self._address
         try:
             transport, _ = await self._loop.create_connection(
-                lambda: _Ear(self), address.host, address.port, ssl=address.tls
+                lambda: _Reader(self), address.host, address.port, ssl=address.tls
             )
         except OSError as error:
             self._opening = None
@@ -123,7 +123,7 @@ class Wire:
         self._body.clear()
         transport.write(request)
 
-    def heard(self, ear: "_Ear", data: bytes) -> None:
+    def heard(self, ear: "_Reader", data: bytes) -> None:
         """Bytes came on a connection, which may be one that was hung up."""
         if ear.transport is not self._transport or self._parser is None:
             return
@@ -132,7 +132,7 @@ class Wire:
         except httptools.HttpParserError:
             self._fail("no HTTP", True)
 
-    def lost(self, ear: "_Ear", error: Exception | None) -> None:
+    def lost(self, ear: "_Reader", error: Exception | None) -> None:
         """A connection is gone."""
         if ear.transport is self._transport and self._transport is not None:
             self._fail(_kind_of(error) if error else "connection closed", True)
@@ -166,10 +166,10 @@ class Wire:
             transport.abort()
 
 
-class _Ear(asyncio.Protocol):
+class _Reader(asyncio.Protocol):
     """Hears one connection, so that a late word of an old one is not taken for the new one's."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: HttpConnection) -> None:
         self.wire = wire
         self.transport: asyncio.BaseTransport | None = None
 

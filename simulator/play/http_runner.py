@@ -9,14 +9,14 @@ import orjson
 
 from core.errors import SegueError
 from core.listener import UNKNOWN
-from simulator.listeners.model import Listeners, Visits
+from simulator.listeners.model import ListenerModel, SessionPlan
 from simulator.play.ground_truth import TruthLog
-from simulator.play.http_api import UNKNOWN_ARM, Api, BadAnswer, Botify, Segue
-from simulator.play.http_connection import Address, Wire
-from simulator.play.in_process_runner import Queue
+from simulator.play.http_api import UNKNOWN_ARM, BadAnswer, BotifyApi, RecommenderApi, SegueApi
+from simulator.play.http_connection import Address, HttpConnection
+from simulator.play.in_process_runner import SessionQueue
 from simulator.play.request_keys import request_key
-from simulator.play.session_batch import MAX_STEPS, Stage
-from simulator.play.session_table import Record
+from simulator.play.session_batch import MAX_STEPS, SessionBatch
+from simulator.play.session_table import SessionRecorder
 from simulator.play.workers import Outcome
 
 PAUSES_S = (0.05, 0.2, 0.8, 2.0)
@@ -26,7 +26,7 @@ _SWEEP_S = 0.05
 _GATHER_S = 0.001
 
 
-class Remote:
+class HttpRunner:
     """Plays visits against a server.
 
     An answer is checked before it counts as a track: another status than 200, a reset or slow
@@ -51,7 +51,7 @@ class Remote:
 
     def __init__(
         self,
-        listeners: Listeners,
+        listeners: ListenerModel,
         url: str,
         seed: int,
         connections: int,
@@ -60,9 +60,9 @@ class Remote:
         max_steps: int = MAX_STEPS,
         keep_truth: bool = False,
     ) -> None:
-        self.stage = Stage(listeners, connections, max_steps)
+        self.stage = SessionBatch(listeners, connections, max_steps)
         self.address = Address(url)
-        self.api: Api = Botify(self.address) if botify else Segue(self.address)
+        self.api: RecommenderApi = BotifyApi(self.address) if botify else SegueApi(self.address)
         self.seed = seed
         self.timeout_s = timeout_s
         self.keep_truth = keep_truth
@@ -71,12 +71,12 @@ class Remote:
 
     def play(
         self,
-        visits: Visits,
+        visits: SessionPlan,
         advanced: Callable[[int], object] = abs,  # of no effect
         stopped: Callable[[], bool] = lambda: False,
     ) -> Outcome:
         """Play all visits to their end, or until `stopped` or until nobody answers any more."""
-        return self.loop.run_until_complete(_Talks(self, visits, advanced).all(stopped))
+        return self.loop.run_until_complete(_HttpRun(self, visits, advanced).all(stopped))
 
     def close(self) -> None:
         """Close the loop."""
@@ -87,7 +87,7 @@ class Remote:
         where = f"{self.address.url}{self.api.hello}"
         greeting = _Greeting(self)
         status, body = self.loop.run_until_complete(greeting.answer)
-        if isinstance(self.api, Botify):
+        if isinstance(self.api, BotifyApi):
             return ""
         try:
             return str(orjson.loads(body)["config"])
@@ -101,19 +101,19 @@ class Remote:
 class _Greeting:
     """One request before all others."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: HttpRunner) -> None:
         self._url = remote.address.url
         self.answer: asyncio.Future[tuple[int, bytes]] = remote.loop.create_future()
-        wire = Wire(remote.address, self, remote.loop)
+        wire = HttpConnection(remote.address, self, remote.loop)
         remote.loop.call_later(remote.timeout_s, self._too_late, wire)
         wire.send(remote.address.request("GET", remote.api.hello))
 
-    def answered(self, wire: Wire, status: int, body: bytes) -> None:
+    def answered(self, wire: HttpConnection, status: int, body: bytes) -> None:
         """Somebody is there."""
         wire.close()
         self.answer.set_result((status, body))
 
-    def failed(self, wire: Wire, kind: str, was_sent: bool) -> None:
+    def failed(self, wire: HttpConnection, kind: str, was_sent: bool) -> None:
         """Nobody is."""
         self.answer.set_exception(
             SegueError(
@@ -122,31 +122,35 @@ class _Greeting:
             )
         )
 
-    def _too_late(self, wire: Wire) -> None:
+    def _too_late(self, wire: HttpConnection) -> None:
         if not self.answer.done():
             wire.give_up("timeout")
 
 
-class _Talks:
-    """One call of `Remote.play`. Each slot asks until its session ends, tells the last, goes on.
+class _HttpRun:
+    """One call of `HttpRunner.play`. Each slot asks until its session ends, tells the last, goes on.
 
     Answers that arrive together are heard in one step of the stage.
     """
 
-    def __init__(self, remote: Remote, visits: Visits, advanced: Callable[[int], object]) -> None:
+    def __init__(
+        self, remote: HttpRunner, visits: SessionPlan, advanced: Callable[[int], object]
+    ) -> None:
         self._remote = remote
         self._loop = remote.loop
         self._stage = remote.stage
         self._world = remote.stage.listeners.world
         self._visits = visits
         self._advanced = advanced
-        self._queue = Queue(visits)
-        self._record = Record()
+        self._queue = SessionQueue(visits)
+        self._record = SessionRecorder()
         self._truth = TruthLog() if remote.keep_truth else None
         self._errors: Counter[str] = Counter()
         self._asked = self._retried = self._given_up = self._in_a_row = 0
         slots = self._stage.slots
-        self._wires = [Wire(remote.address, self, remote.loop, slot) for slot in range(slots)]
+        self._wires = [
+            HttpConnection(remote.address, self, remote.loop, slot) for slot in range(slots)
+        ]
         self._requests = [b""] * slots
         self._tries = [0] * slots
         self._telling = [False] * slots
@@ -185,7 +189,7 @@ class _Talks:
             truth=self._truth.lines if self._truth is not None else {},
         )
 
-    def answered(self, wire: Wire, status: int, body: bytes) -> None:
+    def answered(self, wire: HttpConnection, status: int, body: bytes) -> None:
         """An answer came: a track, or the end of a session, or an error."""
         slot = wire.slot
         self._asked += 1
@@ -212,7 +216,7 @@ class _Talks:
             self._recommended.append((slot, track))
         self._soon()
 
-    def failed(self, wire: Wire, kind: str, was_sent: bool) -> None:
+    def failed(self, wire: HttpConnection, kind: str, was_sent: bool) -> None:
         """No answer came."""
         may_repeat = self._remote.api.answers_once or not was_sent
         self._failure(wire.slot, kind, may_repeat, is_alive=False)

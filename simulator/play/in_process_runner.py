@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from simulator.listeners.model import Listeners, Visits
+from simulator.listeners.model import ListenerModel, SessionPlan
 from simulator.play.ground_truth import TruthLog
-from simulator.play.session_batch import MAX_STEPS, Stage
-from simulator.play.session_table import Arm, Record
+from simulator.play.session_batch import MAX_STEPS, SessionBatch
+from simulator.play.session_table import Arm, SessionRecorder
 from simulator.play.workers import Outcome
 from simulator.random_keys import Indices
 
@@ -30,28 +30,28 @@ class Recommender(Protocol):
     listeners' minds reads of it `listener`, `number`, `steps`, `track` and `time` only.
     """
 
-    def begin(self, stage: Stage, slots: Indices) -> None:
+    def begin(self, stage: SessionBatch, slots: Indices) -> None:
         """Sessions have begun in these slots."""
 
-    def recommend(self, stage: Stage, slots: Indices) -> npt.NDArray[np.integer]:
+    def recommend(self, stage: SessionBatch, slots: Indices) -> npt.NDArray[np.integer]:
         """A track for each slot, after `stage.track` was heard for `stage.time`.
 
         Returns:
             Catalog indices, (n,).
         """
 
-    def end(self, stage: Stage, slots: Indices) -> list[Arm]:
+    def end(self, stage: SessionBatch, slots: Indices) -> list[Arm]:
         """Sessions have ended, their last listen is in the stage; says who answered in each."""
 
 
-class Queue:
+class SessionQueue:
     """Visits that wait to be played: in order, but one session of a listener at a time.
 
     So a listener's sessions follow each other in the order of the visits, whatever the number of
     slots, processes or connections.
     """
 
-    def __init__(self, visits: Visits) -> None:
+    def __init__(self, visits: SessionPlan) -> None:
         self._listeners: list[int] = visits.listener.tolist()
         self._next = 0
         self._busy: set[int] = set()
@@ -84,7 +84,7 @@ class Queue:
             del self._parked[listener]
 
 
-class InProcess:
+class InProcessRunner:
     """Plays visits against a recommender in this process.
 
     Args:
@@ -97,25 +97,25 @@ class InProcess:
 
     def __init__(
         self,
-        listeners: Listeners,
+        listeners: ListenerModel,
         recommender: Recommender,
         slots: int = SLOTS,
         max_steps: int = MAX_STEPS,
         keep_truth: bool = False,
     ) -> None:
-        self._stage = Stage(listeners, slots, max_steps)
+        self._stage = SessionBatch(listeners, slots, max_steps)
         self._recommender = recommender
         self._keep_truth = keep_truth
 
     def play(
         self,
-        visits: Visits,
+        visits: SessionPlan,
         advanced: Callable[[int], object] = abs,  # of no effect
         stopped: Callable[[], bool] = lambda: False,
     ) -> Outcome:
         """Play all visits to their end, or until `stopped`."""
         stage = self._stage
-        record = Record()
+        record = SessionRecorder()
         truth = TruthLog() if self._keep_truth else None
         with suppress(Stopped):
             for ended, truncated in _steps(stage, visits, self._recommender, stopped):
@@ -137,10 +137,10 @@ class InProcess:
 
 
 def _steps(
-    stage: Stage, visits: Visits, recommender: Recommender, stopped: Callable[[], bool]
+    stage: SessionBatch, visits: SessionPlan, recommender: Recommender, stopped: Callable[[], bool]
 ) -> Iterator[tuple[Indices, npt.NDArray[np.bool_]]]:
     """Step until nothing is left; yields the slots whose sessions ended, and which were cut off."""
-    queue = Queue(visits)
+    queue = SessionQueue(visits)
     free = np.arange(stage.slots)
     under_way = np.empty(0, dtype=np.int64)
     while not stopped():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simulator.play.session_table import Estimate, Played, mean_by_listener
+from simulator.play.session_table import Estimate, SessionTable, mean_by_listener
 
 NORMAL_95 = 1.959963984540054
 """97.5 % quantile of the normal distribution."""
@@ -57,7 +57,7 @@ class Comparison:
     tracks: Difference
 
 
-def compare(first: Played, second: Played) -> Comparison:
+def compare(first: SessionTable, second: SessionTable) -> Comparison:
     """Compare session by session; sessions that only one side played are left out."""
     numbers, in_first, in_second = np.intersect1d(
         first.number, second.number, assume_unique=True, return_indices=True

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simulator.listeners.model import Flags, Floats, Hearings, Listeners, Visits
+from simulator.listeners.model import Flags, Floats, ListenBatch, ListenerModel, SessionPlan
 from simulator.random_keys import Indices
 
 MAX_STEPS = 1000
@@ -27,7 +27,7 @@ class Step:
     truncated: Flags
 
 
-class Stage:
+class SessionBatch:
     """Slots in which sessions are played; each step is numpy over the slots asked.
 
     Args:
@@ -47,7 +47,7 @@ class Stage:
         total: float64, (slots,), time of all recommendations; the first track does not count.
     """
 
-    def __init__(self, listeners: Listeners, slots: int, max_steps: int = MAX_STEPS) -> None:
+    def __init__(self, listeners: ListenerModel, slots: int, max_steps: int = MAX_STEPS) -> None:
         self.listeners = listeners
         self.max_steps = max_steps
         self.slots = slots
@@ -72,7 +72,7 @@ class Stage:
         self._plays = np.zeros((slots, len(world.catalog.artists)), dtype=np.uint16)
         self._seen = np.zeros((slots, len(world.catalog) // 8 + 1), dtype=np.uint8)
 
-    def begin(self, slots: Indices, visits: Visits) -> None:
+    def begin(self, slots: Indices, visits: SessionPlan) -> None:
         """Begin these sessions in these slots; the first track is heard fully."""
         opened = self.listeners.open(visits)
         self._forget(slots)
@@ -106,7 +106,7 @@ class Stage:
         seen = self._seen[slots, where]
         # Without copying the widest column where it is wanted whole.
         whole = len(slots) == self.slots and bool((slots == self._everyone).all())
-        hearings = Hearings(
+        hearings = ListenBatch(
             self.listener[slots],
             self.day[slots],
             self.key[slots],
@@ -136,9 +136,9 @@ class Stage:
         mean = self.total[slots] / np.maximum(self.steps[slots], 1)
         self.listeners.close(self.visits(slots), mean)
 
-    def visits(self, slots: Indices) -> Visits:
+    def visits(self, slots: Indices) -> SessionPlan:
         """The visits that these slots play."""
-        return Visits(self.listener[slots], self.number[slots], self.day[slots])
+        return SessionPlan(self.listener[slots], self.number[slots], self.day[slots])
 
     def heard(self, slot: int) -> tuple[npt.NDArray[np.int32], Floats]:
         """What was played in a slot's session so far, the first track included.

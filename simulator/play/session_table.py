@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.listeners.model import Flags, Floats
-from simulator.play.session_batch import Stage
+from simulator.play.session_batch import SessionBatch
 from simulator.random_keys import Indices
 
 
@@ -48,7 +48,7 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class SessionTable:
     """Sessions that were played to their end, in the order of their numbers.
 
     Attributes:
@@ -74,10 +74,10 @@ class Played:
     def __len__(self) -> int:
         return len(self.number)
 
-    def rows(self, rows: Indices | Flags) -> "Played":
+    def rows(self, rows: Indices | Flags) -> "SessionTable":
         """Only these sessions."""
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        return Played(**columns, arms=self.arms)
+        return SessionTable(**columns, arms=self.arms)
 
     def mean(self, column: npt.NDArray[np.float64] | Indices) -> Estimate:
         """The mean of a column over sessions, with its error by listener."""
@@ -87,7 +87,7 @@ class Played:
 _COLUMNS = ("number", "listener", "day", "arm", "steps", "time", "truncated")
 
 
-class Record:
+class SessionRecorder:
     """Gathers sessions as they end, in any order."""
 
     def __init__(self) -> None:
@@ -96,7 +96,9 @@ class Record:
         self.sessions = 0
         self.steps = 0
 
-    def add(self, stage: Stage, slots: Indices, truncated: Flags, arms: Sequence[Arm]) -> None:
+    def add(
+        self, stage: SessionBatch, slots: Indices, truncated: Flags, arms: Sequence[Arm]
+    ) -> None:
         """Take in the sessions that ended in these slots, and who answered in each."""
         known = self._arms
         self._rows.append(
@@ -113,15 +115,15 @@ class Record:
         self.sessions += len(slots)
         self.steps += int(stage.steps[slots].sum())
 
-    def played(self) -> Played:
+    def played(self) -> SessionTable:
         """All of them, by number."""
         arms = list(self._arms)
         return joined(
-            [Played(**dict(zip(_COLUMNS, row, strict=True)), arms=arms) for row in self._rows]
+            [SessionTable(**dict(zip(_COLUMNS, row, strict=True)), arms=arms) for row in self._rows]
         )
 
 
-def joined(parts: Sequence[Played]) -> Played:
+def joined(parts: Sequence[SessionTable]) -> SessionTable:
     """One result of the results of several processes: by number, arms by name."""
     arms = sorted({arm for part in parts for arm in part.arms})
     index = {arm: position for position, arm in enumerate(arms)}
@@ -135,7 +137,7 @@ def joined(parts: Sequence[Played]) -> Played:
             pieces.append(column)
         columns[name] = np.concatenate(pieces).astype(kind)
     order = np.argsort(columns["number"], kind="stable")
-    return Played(**{name: column[order] for name, column in columns.items()}, arms=arms)
+    return SessionTable(**{name: column[order] for name, column in columns.items()}, arms=arms)
 
 
 def mean_by_listener(values: Floats, listener: Indices) -> Estimate:

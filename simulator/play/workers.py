@@ -15,8 +15,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, Self
 
 from core.errors import InputError, SegueError
-from simulator.listeners.model import Listeners, Visits
-from simulator.play.session_table import Played, joined
+from simulator.listeners.model import ListenerModel, SessionPlan
+from simulator.play.session_table import SessionTable, joined
 from simulator.random_keys import Indices
 
 
@@ -34,7 +34,7 @@ class Outcome:
         truth: Lines of the truth log by session number, where one is kept.
     """
 
-    played: Played
+    played: SessionTable
     asked: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     retried: int = 0
@@ -65,7 +65,7 @@ class Player(Protocol):
     """Plays visits of one model of listeners against one recommender."""
 
     def play(
-        self, visits: Visits, advanced: Callable[[int], None], stopped: Callable[[], bool]
+        self, visits: SessionPlan, advanced: Callable[[int], None], stopped: Callable[[], bool]
     ) -> Outcome:
         """Play all of them to their end, or until `stopped`."""
 
@@ -74,18 +74,18 @@ class Player(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Shard:
     """A model of listeners and who plays it, as one process of the crew has them."""
 
-    listeners: Listeners
+    listeners: ListenerModel
     player: Player
 
 
-MakePart = Callable[[int], Part]
+MakeShard = Callable[[int], Shard]
 """Makes the part of a process by its number; picklable, for it is made where it is used."""
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """Plays day after day; to be closed."""
 
     def play(
@@ -110,10 +110,10 @@ class Crew(Protocol):
         """Let everybody go."""
 
 
-class Alone:
+class SingleProcess:
     """A crew of one, in this process."""
 
-    def __init__(self, make: MakePart) -> None:
+    def __init__(self, make: MakeShard) -> None:
         self._part = make(0)
 
     def play(
@@ -134,7 +134,7 @@ class Alone:
         self._part.player.close()
 
 
-class Together:
+class ProcessPool:
     """A crew of several processes.
 
     Started afresh (spawn) and not forked, which is safe on every system and with threads around.
@@ -144,7 +144,7 @@ class Together:
         processes: How many.
     """
 
-    def __init__(self, make: MakePart, processes: int) -> None:
+    def __init__(self, make: MakeShard, processes: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._stop = context.Event()
         self._members: list[tuple[BaseProcess, Connection]] = []
@@ -220,7 +220,7 @@ class Together:
                     del waiting[connection]
 
 
-def _work(make: MakePart, number: int, processes: int, parent: Connection, stop: Any) -> None:
+def _work(make: MakeShard, number: int, processes: int, parent: Connection, stop: Any) -> None:
     """What a process of the crew does."""
     # Ctrl-C goes to the whole group; the parent decides, so that what was played is kept.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -228,7 +228,7 @@ def _work(make: MakePart, number: int, processes: int, parent: Connection, stop:
         part = make(number)
         parent.send(("ready", None))
         while (asked := parent.recv()) is not None:
-            mine = dealt(part.listeners.visits(*asked), number, processes)
+            mine = shard(part.listeners.visits(*asked), number, processes)
             parent.send(("expected", len(mine)))
             outcome = part.player.play(
                 mine, lambda sessions: parent.send(("advanced", sessions)), stop.is_set
@@ -243,7 +243,7 @@ def _work(make: MakePart, number: int, processes: int, parent: Connection, stop:
         parent.send(("failed", str(error)))
 
 
-def dealt(visits: Visits, number: int, processes: int) -> Visits:
+def shard(visits: SessionPlan, number: int, processes: int) -> SessionPlan:
     """The visits of the listeners that fall to a process."""
     mine: Indices = (visits.listener % processes == number).nonzero()[0]
     return visits.rows(mine)

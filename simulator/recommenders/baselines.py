@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.rng import choices, further
-from simulator.play.session_batch import Stage
+from simulator.play.session_batch import SessionBatch
 from simulator.play.session_table import Arm
 from simulator.random_keys import Indices, Purpose
 
@@ -16,26 +16,26 @@ class Policy:
 
     name: str
 
-    def begin(self, stage: Stage, slots: Indices) -> None:
+    def begin(self, stage: SessionBatch, slots: Indices) -> None:
         """Nothing to prepare."""
 
-    def end(self, stage: Stage, slots: Indices) -> list[Arm]:
+    def end(self, stage: SessionBatch, slots: Indices) -> list[Arm]:
         """The policy is the only arm."""
         return [Arm("", self.name)] * len(slots)
 
 
-class Random(Policy):
+class RandomTracks(Policy):
     """Uniform over the catalog."""
 
     name = "random"
 
-    def recommend(self, stage: Stage, slots: Indices) -> Tracks:
+    def recommend(self, stage: SessionBatch, slots: Indices) -> Tracks:
         """One track for each slot."""
         tracks = len(stage.listeners.world.catalog)
         return choices(tracks, _keys(stage, slots))
 
 
-class Popular(Policy):
+class PopularTracks(Policy):
     """Uniform over the head of the popularity list, as the strategy type `top_pop` plays.
 
     Args:
@@ -48,10 +48,10 @@ class Popular(Policy):
     def __init__(self, top: Tracks, most: int = 100) -> None:
         self._top = top[:most]
 
-    def recommend(self, stage: Stage, slots: Indices) -> Tracks:
+    def recommend(self, stage: SessionBatch, slots: Indices) -> Tracks:
         """One track for each slot."""
         return self._top[choices(len(self._top), _keys(stage, slots))]
 
 
-def _keys(stage: Stage, slots: Indices) -> npt.NDArray[np.uint64]:
+def _keys(stage: SessionBatch, slots: Indices) -> npt.NDArray[np.uint64]:
     return further(stage.key[slots], int(Purpose.POLICY), stage.steps[slots] + 1)

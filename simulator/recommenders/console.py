@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from core.listener import UNKNOWN
 from simulator.play.in_process_runner import Stopped
-from simulator.play.session_batch import Stage
+from simulator.play.session_batch import SessionBatch
 from simulator.play.session_table import Arm
 from simulator.random_keys import Indices
 
@@ -27,13 +27,13 @@ class Console:
         self._say = say
         self._ask = ask
 
-    def begin(self, stage: Stage, slots: Indices) -> None:
+    def begin(self, stage: SessionBatch, slots: Indices) -> None:
         """Say who comes."""
         for slot in slots.tolist():
             user = stage.listeners.world.users[stage.listener[slot]]
             self._say(f"\nListener {user} begins a session. Name tracks by id, or search by words.")
 
-    def recommend(self, stage: Stage, slots: Indices) -> npt.NDArray[np.integer]:
+    def recommend(self, stage: SessionBatch, slots: Indices) -> npt.NDArray[np.integer]:
         """One track for each slot, as typed."""
         chosen = []
         for slot in slots.tolist():
@@ -41,7 +41,7 @@ class Console:
             chosen.append(self._choose(stage))
         return np.array(chosen, dtype=np.int64)
 
-    def end(self, stage: Stage, slots: Indices) -> list[Arm]:
+    def end(self, stage: SessionBatch, slots: Indices) -> list[Arm]:
         """Say how it went."""
         for slot in slots.tolist():
             self._say(self._heard(stage, slot))
@@ -51,10 +51,10 @@ class Console:
             )
         return [Arm("", "you")] * len(slots)
 
-    def _heard(self, stage: Stage, slot: int) -> str:
+    def _heard(self, stage: SessionBatch, slot: int) -> str:
         return f"  heard {stage.time[slot]:4.0%} of {self._named(stage, int(stage.track[slot]))}"
 
-    def _choose(self, stage: Stage) -> int:
+    def _choose(self, stage: SessionBatch) -> int:
         """Ask until a track is named."""
         catalog = stage.listeners.world.catalog
         while True:
@@ -75,7 +75,7 @@ class Console:
             if not found:
                 self._say("  no track has that id, and no artist or title those words")
 
-    def _search(self, stage: Stage, typed: str) -> list[int]:
+    def _search(self, stage: SessionBatch, typed: str) -> list[int]:
         """Tracks whose artist and title have all the words."""
         catalog = stage.listeners.world.catalog
         words = typed.lower().split()
@@ -88,6 +88,6 @@ class Console:
             )
         ]
 
-    def _named(self, stage: Stage, track: int) -> str:
+    def _named(self, stage: SessionBatch, track: int) -> str:
         shown = stage.listeners.world.catalog.describe(track)
         return f"{shown['artist']} - {shown['title'] or 'untitled'} ({shown['track']})"

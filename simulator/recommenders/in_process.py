@@ -13,18 +13,18 @@ from time import perf_counter, time_ns
 import numpy as np
 import numpy.typing as npt
 
-from app.requests import Recommend
-from core.allocation import NOBODY, Allocation, Assignment
+from app.requests import RecommendRequest
+from core.allocation import UNASSIGNED, Allocation, Assignment
 from core.decision import Feedback
 from core.errors import InputError, unknown_name
 from core.listener import UNKNOWN, History
-from engine.config_snapshots import keep
-from engine.dispatcher import assign, begin, decide
-from engine.runtime import Serving, load
+from engine.config_snapshots import save_snapshot
+from engine.dispatcher import assign, decide, start_turn
+from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
 from events.writer import EventWriter
 from simulator.play.request_keys import request_key
-from simulator.play.session_batch import Stage
+from simulator.play.session_batch import SessionBatch
 from simulator.play.session_table import Arm
 from simulator.random_keys import Indices
 from simulator.world.world import World
@@ -32,31 +32,31 @@ from simulator.world.world import World
 DAY_MS = 86_400_000
 
 
-def load_local(config: Path, strategy: str | None = None) -> Serving:
+def load_in_process(config: Path, strategy: str | None = None) -> Runtime:
     """What decides: the config's arms, or one strategy for everybody.
 
     Raises:
         InputError: The config is faulty, or has no such strategy.
     """
-    serving = load(load_settings(config))
+    runtime = load_runtime(load_settings(config))
     if strategy is None:
-        return serving
-    if strategy not in serving.chains:
-        raise InputError.one(str(config), unknown_name("strategy", strategy, serving.chains))
-    return replace(serving, default=strategy, allocation=Allocation([], 0.0, ""))
+        return runtime
+    if strategy not in runtime.chains:
+        raise InputError.one(str(config), unknown_name("strategy", strategy, runtime.chains))
+    return replace(runtime, default=strategy, allocation=Allocation([], 0.0, ""))
 
 
-def open_log(serving: Serving, folder: Path) -> EventWriter:
+def open_log(runtime: Runtime, folder: Path) -> EventWriter:
     """An event log in a folder of the user's choice, and the config that its events name."""
-    keep(serving, folder)
-    return EventWriter(folder, int(serving.settings.events.rotate_mb * 1_000_000), _now_ms)
+    save_snapshot(runtime, folder)
+    return EventWriter(folder, int(runtime.settings.events.rotate_mb * 1_000_000), _now_ms)
 
 
-class Local:
+class DispatcherRecommender:
     """Answers as a freshly started server with this config would, without HTTP.
 
     Args:
-        serving: What decides.
+        runtime: What decides.
         world: The listeners' world.
         seed: The simulation's, part of each request's key.
         slots: Sessions under way at once.
@@ -70,7 +70,7 @@ class Local:
 
     def __init__(
         self,
-        serving: Serving,
+        runtime: Runtime,
         world: World,
         seed: int,
         slots: int,
@@ -78,39 +78,39 @@ class Local:
         now_ms: Callable[[], int] | None = None,
         stem: str | None = None,
     ) -> None:
-        self._serving = serving
+        self._serving = runtime
         self._seed = seed
         self._log = log
         self._now_ms = now_ms or _now_ms
         self._users = world.users
         self._ids = world.catalog.ids
-        self._in_world = _in_world(serving, world)
+        self._in_world = _in_world(runtime, world)
         self._histories: dict[int, History] = {}
-        self._assigned: list[Assignment] = [NOBODY] * slots
+        self._assigned: list[Assignment] = [UNASSIGNED] * slots
         self._stem = stem or secrets.token_hex(6)
         self._count = count(1)
         # One request, filled anew at each turn: what decides only reads it.
-        self._ask = Recommend(user=0)
+        self._ask = RecommendRequest(user=0)
 
-    def begin(self, stage: Stage, slots: Indices) -> None:
+    def begin(self, stage: SessionBatch, slots: Indices) -> None:
         """Compute the arms of each session once: the config does not change under it."""
         for slot, listener in zip(slots.tolist(), stage.listener[slots].tolist(), strict=True):
-            ask = Recommend(user=self._users[listener])
+            ask = RecommendRequest(user=self._users[listener])
             self._assigned[slot] = assign(self._serving, ask, None)
             if listener not in self._histories:
                 self._histories[listener] = History(self._serving.catalog)
 
-    def recommend(self, stage: Stage, slots: Indices) -> npt.NDArray[np.integer]:
+    def recommend(self, stage: SessionBatch, slots: Indices) -> npt.NDArray[np.integer]:
         """Decide for each slot, one after the other."""
-        serving, ask, log = self._serving, self._ask, self._log
-        index_of = serving.catalog.index_of
+        runtime, ask, log = self._serving, self._ask, self._log
+        index_of = runtime.catalog.index_of
         answers = []
         for slot, user, history, track, time, at_ms, key in self._turns(stage, slots):
             began_s = perf_counter()
             ask.user, ask.track, ask.time = user, track, time
             id = f"{self._stem}-{next(self._count):x}"  # noqa: A001
-            begin(serving, history, track, time, at_ms, id)
-            decision = decide(serving, history, ask, self._assigned[slot], id, at_ms, key)
+            start_turn(runtime, history, track, time, at_ms, id)
+            decision = decide(runtime, history, ask, self._assigned[slot], id, at_ms, key)
             if log is not None:
                 decision.latency_s = perf_counter() - began_s
                 log.append(decision)
@@ -118,14 +118,14 @@ class Local:
         tracks: npt.NDArray[np.integer] = self._in_world[answers]
         return tracks
 
-    def end(self, stage: Stage, slots: Indices) -> list[Arm]:
+    def end(self, stage: SessionBatch, slots: Indices) -> list[Arm]:
         """Take in what was heard last, as `POST /feedback` with `final` does."""
-        serving, log = self._serving, self._log
+        runtime, log = self._serving, self._log
         arms = []
         for slot, user, history, track, time, at_ms, key in self._turns(stage, slots):
             assignment = self._assigned[slot]
             id = f"{self._stem}-{next(self._count):x}"  # noqa: A001
-            begin(serving, history, track, time, at_ms, id)
+            start_turn(runtime, history, track, time, at_ms, id)
             if log is not None:
                 log.append(
                     Feedback(
@@ -137,17 +137,17 @@ class Local:
                         session=history.session,
                         number=history.turn,
                         assignment=assignment,
-                        config=serving.digest,
+                        config=runtime.digest,
                         key=key,
                         final=True,
                     )
                 )
             history.end_session()
-            arms.append(Arm.of(assignment.arms, assignment.strategy or serving.default))
+            arms.append(Arm.of(assignment.arms, assignment.strategy or runtime.default))
         return arms
 
     def _turns(
-        self, stage: Stage, slots: Indices
+        self, stage: SessionBatch, slots: Indices
     ) -> Iterator[tuple[int, int | str, History, int | str, float, int, str]]:
         """Slot, user, history, track heard last, its time, when, and key of each slot's turn."""
         config, seed, now_ms = self._serving.digest, self._seed, self._now_ms()
@@ -174,15 +174,15 @@ class Local:
             )
 
 
-def _in_world(serving: Serving, world: World) -> npt.NDArray[np.int64]:
+def _in_world(runtime: Runtime, world: World) -> npt.NDArray[np.int64]:
     """The world's index of each track that may be recommended."""
-    indices = np.array([world.catalog.index_of(track) for track in serving.catalog.ids])
+    indices = np.array([world.catalog.index_of(track) for track in runtime.catalog.ids])
     missing = np.flatnonzero(indices == UNKNOWN)
     if len(missing):
         raise InputError.one(
-            str(serving.settings.path),
+            str(runtime.settings.path),
             f"{len(missing)} of {len(indices)} tracks of its catalog are not in the world, for "
-            f"instance {serving.catalog.ids[missing[0]]!r}. Name the catalog's own world "
+            f"instance {runtime.catalog.ids[missing[0]]!r}. Name the catalog's own world "
             "with --world",
         )
     return indices

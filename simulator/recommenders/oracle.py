@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.listeners.model import Floats
-from simulator.play.session_batch import Stage
+from simulator.play.session_batch import SessionBatch
 from simulator.random_keys import Indices
 from simulator.recommenders.baselines import Policy
 
@@ -12,7 +12,7 @@ AROUND = 256
 """How many tracks nearest to an interest it chooses among."""
 
 
-class Best(Policy):
+class Oracle(Policy):
     """Plays what the listener is expected to hear longest at this step.
 
     That counts the weariness of artists played before, and never repeats a track while any is
@@ -46,7 +46,7 @@ class Best(Policy):
         self._artists = np.zeros(slots, dtype=np.int64)
         self._fresh = np.zeros(slots, dtype=np.int64)
 
-    def begin(self, stage: Stage, slots: Indices) -> None:
+    def begin(self, stage: SessionBatch, slots: Indices) -> None:
         """Sort what each session might hear."""
         k, rows = self._k, np.arange(len(slots))[:, None]
         visits = stage.visits(slots)
@@ -75,7 +75,7 @@ class Best(Policy):
         first = np.where(begun.any(axis=1), begun.argmax(axis=1), k)
         self._keep(stage, slots, np.zeros(len(slots), dtype=np.int64), first, 1)
 
-    def recommend(self, stage: Stage, slots: Indices) -> npt.NDArray[np.integer]:
+    def recommend(self, stage: SessionBatch, slots: Indices) -> npt.NDArray[np.integer]:
         """The best track for each slot."""
         count, fresh = self._artists[slots], self._fresh[slots]
         width = int(count.max(initial=0))
@@ -97,7 +97,7 @@ class Best(Policy):
 
     def _keep(
         self,
-        stage: Stage,
+        stage: SessionBatch,
         slots: Indices,
         artist: Indices,
         place: npt.NDArray[np.integer],
@@ -109,7 +109,7 @@ class Best(Policy):
         # The place for none is worth -1, and so less than anything.
         self._value[slots, artist] = self._worth[slots, place] * self._discounts(stage)[plays]
 
-    def _discounts(self, stage: Stage) -> Floats:
+    def _discounts(self, stage: SessionBatch) -> Floats:
         """What so many plays of its artist leave of a track."""
         if self._powers is None:
             self._powers = stage.listeners.artist_discount ** np.arange(self._k + 2)

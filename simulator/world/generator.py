@@ -41,7 +41,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Creation:
+class GeneratedWorld:
     """A world, and what only its maker knows.
 
     Attributes:
@@ -54,7 +54,9 @@ class Creation:
     rank: Ints
 
 
-def create(tracks: int, users: int, seed: int, progress: Progress = SILENT) -> Creation:
+def generate_world(
+    tracks: int, users: int, seed: int, progress: Progress = SILENT
+) -> GeneratedWorld:
     """A world of so many tracks and listeners; the same arguments, the same bits.
 
     Track and listener ids are 0, 1, 2 ...
@@ -83,7 +85,7 @@ def create(tracks: int, users: int, seed: int, progress: Progress = SILENT) -> C
     gentle = integers(2, seed, _USER, listener, 2) == 1
     sharpness = np.where(gentle, np.rint(1000 / steepness) / 1000, steepness)
     world = World(catalog, embeddings, list(range(users)), interests, bias, sharpness)
-    return Creation(world, genre_of, rank)
+    return GeneratedWorld(world, genre_of, rank)
 
 
 def artist_sizes(tracks: int) -> Ints:

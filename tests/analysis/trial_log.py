@@ -6,12 +6,12 @@ from typing import Any
 
 import orjson
 
-from analysis.checks.archived_configs import Definitions
-from analysis.checks.result import Certificate
-from analysis.checks.suite import check
-from audit.log_faults import Sound, Written, write
-from audit.synthetic_traffic import TrialRun
-from events.config_snapshots import kept_beside
+from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.checks.result import ValidityReport
+from analysis.checks.suite import run_checks
+from audit.log_faults import CleanLog, LogLines, write
+from audit.synthetic_traffic import SyntheticTraffic
+from events.config_snapshots import snapshots_beside
 from events.reader import open_log
 from tests.service import loaded
 
@@ -23,14 +23,14 @@ def trial_log(
     sessions: int = 1200,
     listeners: int = 400,
     change: Callable[[dict[str, Any]], object] | None = None,
-) -> tuple[Sound, Definitions]:
+) -> tuple[CleanLog, ArchivedConfigs]:
     """Play sessions against the small world's server, and take its log."""
     serving = loaded(folder, change)
-    with TrialRun(serving, folder / "log", plain=True) as trial:
+    with SyntheticTraffic(serving, folder / "log", plain=True) as trial:
         trial.play(range(listeners), sessions)
-    definitions = Definitions.read(kept_beside([folder / "log"]))
+    definitions = ArchivedConfigs.read(snapshots_beside([folder / "log"]))
     deciding = definitions.deciding[serving.digest]
-    sound = Sound(events_of(folder / "log"), deciding, deciding.experiments[EXPERIMENT])
+    sound = CleanLog(events_of(folder / "log"), deciding, deciding.experiments[EXPERIMENT])
     return sound, definitions
 
 
@@ -44,14 +44,14 @@ def events_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def judged(
-    written: Written, folder: Path, definitions: Definitions, experiment: str = EXPERIMENT
-) -> Certificate:
+    written: LogLines, folder: Path, definitions: ArchivedConfigs, experiment: str = EXPERIMENT
+) -> ValidityReport:
     """What the gates say of a log."""
     write(written, folder)
     with open_log([folder], threads=1) as log:
-        return check(log, definitions, experiment)
+        return run_checks(log, definitions, experiment)
 
 
-def failed(certificate: Certificate) -> list[str]:
+def failed(certificate: ValidityReport) -> list[str]:
     """Names of the gates that failed."""
     return [gate.name for gate in certificate.failed]

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 from starlette.testclient import TestClient
 
-from app.requests import Recommend
+from app.requests import RecommendRequest
 from engine.dispatcher import Dispatcher
-from engine.metrics import BOUNDS_S, STEPS_S, Answers, Meters
+from engine.metrics import BOUNDS_S, STEPS_S, ArmLatency, ServerMetrics
 from engine.state import MemoryState
 from events.writer import EventWriter
 from tests.service import CONFIG, START_MS, Clock, events_in, loaded, running, write_config
@@ -152,17 +152,17 @@ def test_counts_go_on_through_a_ramp_and_begin_anew_with_a_version(
 
 
 def test_many_reloads_leave_no_more_kinds_of_answers_than_there_are(tmp_path: Path) -> None:
-    serving = loaded(tmp_path)
+    runtime = loaded(tmp_path)
     log = EventWriter(tmp_path / "log", 10**9, Clock())
-    meters = Meters()
-    dispatcher = Dispatcher(serving, MemoryState(9, 9, lambda: 0.0), log, meters, Clock())
+    meters = ServerMetrics()
+    dispatcher = Dispatcher(runtime, MemoryState(9, 9, lambda: 0.0), log, meters, Clock())
     for number in range(200):
-        dispatcher.serve(dataclasses.replace(serving, digest=f"config {number}"))
+        dispatcher.serve(dataclasses.replace(runtime, digest=f"config {number}"))
         for user in range(5):
-            dispatcher.recommend(Recommend(user=user), 0.0)
+            dispatcher.recommend(RecommendRequest(user=user), 0.0)
     log.close()
     assert len(meters.answers) == 2
-    assert list(meters.lineages) == ["config 199"]
+    assert list(meters.fingerprints) == ["config 199"]
     assert sum(answers.count for _, answers in meters.kinds()) == 1000
 
 
@@ -198,7 +198,7 @@ def test_prometheus_adds_the_answers_of_several_configs(client: TestClient, tmp_
 def test_a_quantile_is_within_a_quarter_of_a_latency_of_its_rank(
     latencies: list[float], share: float
 ) -> None:
-    answers = Answers()
+    answers = ArmLatency()
     for latency in latencies:
         answers.add(latency)
     rank = max(1, -(-share * len(latencies) // 1))

@@ -388,10 +388,10 @@ def test_openapi_documents_every_route(client: TestClient) -> None:
 
 def serve_with(folder: Path, propose: Propose) -> TestClient:
     """A server whose every chain asks this one function, under the name `random`."""
-    serving = service.loaded(folder)
+    runtime = service.loaded(folder)
     chain = Chain((("random", propose),), frozenset({"random"}))
     app = create_app(
-        dataclasses.replace(serving, chains=dict.fromkeys(serving.chains, chain)), service.Clock()
+        dataclasses.replace(runtime, chains=dict.fromkeys(runtime.chains, chain)), service.Clock()
     )
     return TestClient(app, raise_server_exceptions=False)
 

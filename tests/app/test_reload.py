@@ -13,9 +13,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.reload import Reloader
-from app.requests import Recommend
+from app.requests import RecommendRequest
 from engine.dispatcher import Dispatcher
-from engine.metrics import Meters
+from engine.metrics import ServerMetrics
 from engine.state import MemoryState
 from events.writer import EventWriter
 from tests import worlds
@@ -230,14 +230,14 @@ def dispatcher(tmp_path: Path) -> Iterator[Dispatcher]:
     clock = Clock()
     log = EventWriter(tmp_path / "log", 10**9, clock)
     state = MemoryState(100, 1000, lambda: 0.0)
-    yield Dispatcher(loaded(tmp_path), state, log, Meters(), clock)
+    yield Dispatcher(loaded(tmp_path), state, log, ServerMetrics(), clock)
     log.close()
 
 
 def test_what_served_before_is_let_go(dispatcher: Dispatcher, tmp_path: Path) -> None:
-    dispatcher.recommend(Recommend(user=7, track=1000, time=1.0), 0.0)
-    gone = weakref.ref(dispatcher.serving.chains["contextual"].members[0][1].__self__)  # type: ignore[attr-defined]
-    catalog = dispatcher.serving.catalog
+    dispatcher.recommend(RecommendRequest(user=7, track=1000, time=1.0), 0.0)
+    gone = weakref.ref(dispatcher.runtime.chains["contextual"].members[0][1].__self__)  # type: ignore[attr-defined]
+    catalog = dispatcher.runtime.catalog
     write_config(tmp_path, with_label)
     gc.disable()
     try:
@@ -245,7 +245,7 @@ def test_what_served_before_is_let_go(dispatcher: Dispatcher, tmp_path: Path) ->
         assert gone() is None
     finally:
         gc.enable()
-    assert dispatcher.serving.catalog is catalog
+    assert dispatcher.runtime.catalog is catalog
 
 
 def test_reloads_follow_one_another(dispatcher: Dispatcher, tmp_path: Path) -> None:
@@ -253,11 +253,11 @@ def test_reloads_follow_one_another(dispatcher: Dispatcher, tmp_path: Path) -> N
     reloader = Reloader(dispatcher, Clock())
 
     async def both() -> None:
-        first = dispatcher.serving
+        first = dispatcher.runtime
         write_config(tmp_path, with_label)
         before, then = await asyncio.gather(reloader.reload("one"), reloader.reload("two"))
         assert before is first
-        assert then.digest == dispatcher.serving.digest
+        assert then.digest == dispatcher.runtime.digest
         assert then is not first
 
     asyncio.run(both())
@@ -269,14 +269,14 @@ def test_our_own_mistake_leaves_the_old_serving(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    before = dispatcher.serving
+    before = dispatcher.runtime
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr("app.reload.load", broken)
+    monkeypatch.setattr("app.reload.load_runtime", broken)
     asyncio.run(Reloader(dispatcher, Clock()).attempt("SIGHUP"))
-    assert dispatcher.serving is before
+    assert dispatcher.runtime is before
     assert "a mistake of ours" in caplog.text
 
 
@@ -289,7 +289,7 @@ def test_a_watched_file_is_reloaded_when_its_content_changes(
 
     async def edits() -> AsyncIterator[None]:
         def after() -> None:
-            served.append(len(dispatcher.serving.allocation.experiments))
+            served.append(len(dispatcher.runtime.allocation.experiments))
 
         yield  # some other file of the folder
         after()

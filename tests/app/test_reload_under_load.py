@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from audit.replay import Replayer
-from engine.config_snapshots import restore
-from engine.runtime import load
+from engine.config_snapshots import load_snapshot
+from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
 from tests.service import events_in, write_config
 
@@ -119,7 +119,7 @@ def put(folder: Path, version: int, watch: bool, faulty: bool = False) -> str:
         config["default"] = "nobody"
 
     aside = folder / "aside"
-    digest = load(load_settings(write_config(aside, change))).digest
+    digest = load_runtime(load_settings(write_config(aside, change))).digest
     write_config(aside, spoil if faulty else change).replace(folder / "config.yaml")
     return digest
 
@@ -183,7 +183,7 @@ def test_no_request_fails_and_each_is_decided_by_the_config_it_names(
         assert answer["experiments"] == event["experiments"]
         assert answer["track"] == event["recommendation"]
         assert answer["strategy"] == event["strategy"]
-    decided = {digest: restore(tmp_path / f"log/configs/{digest}.json") for digest in digests}
+    decided = {digest: load_snapshot(tmp_path / f"log/configs/{digest}.json") for digest in digests}
     for event in events:
         by = decided[event["config"]]
         assigned = by.allocation.assign(str(event["user"]))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.statistics.contrast import Contrast
-from analysis.statistics.inference import Fixed
+from analysis.statistics.inference import FixedHorizonTest
 from audit import aa_test
 from events.reader import open_log
 from tests.logs import Plan, listening, write_ours
@@ -17,18 +17,18 @@ LISTENERS = {f"{user}": float(value) for user, value in enumerate(
 
 
 def test_the_p_values_of_nothing_are_uniform() -> None:
-    splits = aa_test.split_often(LISTENERS, "demo", salts=300)
+    splits = aa_test.run_aa_test(LISTENERS, "demo", salts=300)
 
     assert splits.sound
     assert splits.listeners == 400
     assert 0.02 < splits.rejected < 0.08
-    assert splits == aa_test.split_often(LISTENERS, "demo", salts=300)
+    assert splits == aa_test.run_aa_test(LISTENERS, "demo", salts=300)
 
 
 def test_another_experiment_is_split_otherwise() -> None:
-    one = aa_test.split_often(LISTENERS, "demo", salts=20)
+    one = aa_test.run_aa_test(LISTENERS, "demo", salts=20)
 
-    assert one.p_values != aa_test.split_often(LISTENERS, "other", salts=20).p_values
+    assert one.p_values != aa_test.run_aa_test(LISTENERS, "other", salts=20).p_values
 
 
 def test_a_test_that_is_too_sure_of_itself_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,21 +36,21 @@ def test_a_test_that_is_too_sure_of_itself_is_found_out(monkeypatch: pytest.Monk
 
     class TooSure:
         def p_value(self, contrast: Contrast) -> float:
-            real = Fixed().p_value(contrast)
+            real = FixedHorizonTest().p_value(contrast)
             from scipy import special
 
             return float(2 * special.ndtr(3 * special.ndtri(real / 2)))
 
-    monkeypatch.setattr(aa_test, "Fixed", TooSure)
+    monkeypatch.setattr(aa_test, "FixedHorizonTest", TooSure)
 
-    splits = aa_test.split_often(LISTENERS, "demo", salts=100)
+    splits = aa_test.run_aa_test(LISTENERS, "demo", salts=100)
 
     assert not splits.sound
     assert splits.rejected > 0.3
 
 
 def test_listeners_that_are_all_alike_are_no_reason_for_an_error() -> None:
-    splits = aa_test.split_often({str(user): 1.0 for user in range(50)}, "demo", salts=60)
+    splits = aa_test.run_aa_test({str(user): 1.0 for user in range(50)}, "demo", salts=60)
 
     assert not splits.sound  # nothing varies, so nothing is tested: say so
 

@@ -24,9 +24,9 @@ def arms(*strategies: str) -> list[dict[str, Any]]:
 
 
 def test_arms_that_answer_differently_are_sound(tmp_path: Path) -> None:
-    serving = loaded(tmp_path)
+    runtime = loaded(tmp_path)
 
-    samples, faults = sample_arms(serving, sample_listeners(serving, 60))
+    samples, faults = sample_arms(runtime, sample_listeners(runtime, 60))
 
     assert faults == []
     assert [(each.arm, each.strategy) for each in samples] == [
@@ -43,10 +43,10 @@ def test_an_arm_that_never_answers_itself_is_dead(tmp_path: Path) -> None:
         }  # fmt: skip
         config["experiments"] = arms("personal", "contextual")
 
-    serving = loaded(tmp_path, dead)
-    strangers = [each for each in sample_listeners(serving, 60) if each.id not in set("123456")]
+    runtime = loaded(tmp_path, dead)
+    strangers = [each for each in sample_listeners(runtime, 60) if each.id not in set("123456")]
 
-    _, faults = sample_arms(serving, strangers)
+    _, faults = sample_arms(runtime, strangers)
 
     (fault,) = faults
     assert fault.startswith("demo T0: 'personal' proposed nothing to any of 54 listeners")
@@ -57,9 +57,9 @@ def test_two_names_for_the_same_proposals_are_noticed(tmp_path: Path) -> None:
         config["strategies"]["again"] = dict(config["strategies"]["contextual"])
         config["experiments"] = arms("contextual", "again", "random")
 
-    serving = loaded(tmp_path, twins)
+    runtime = loaded(tmp_path, twins)
 
-    _, faults = sample_arms(serving, sample_listeners(serving, 40))
+    _, faults = sample_arms(runtime, sample_listeners(runtime, 40))
 
     assert faults == [
         "demo: arms T0 ('contextual') and T1 ('again') propose the same to every one of 40 "
@@ -68,9 +68,9 @@ def test_two_names_for_the_same_proposals_are_noticed(tmp_path: Path) -> None:
 
 
 def test_the_same_strategy_twice_is_an_a_a_test(tmp_path: Path) -> None:
-    serving = loaded(tmp_path, experiments=arms("contextual", "contextual"))
+    runtime = loaded(tmp_path, experiments=arms("contextual", "contextual"))
 
-    assert sample_arms(serving, sample_listeners(serving, 40))[1] == []
+    assert sample_arms(runtime, sample_listeners(runtime, 40))[1] == []
 
 
 def test_listeners_of_lists_come_first(tmp_path: Path) -> None:
@@ -98,9 +98,9 @@ def test_shares_are_as_planned(
         config["experiments"][0] |= experiment
         config["holdout"] = {"share": 0.1}
 
-    serving = loaded(tmp_path, change)
+    runtime = loaded(tmp_path, change)
 
-    names, seen, expected = shares(serving, serving.allocation.experiments[0], 20_000)
+    names, seen, expected = shares(runtime, runtime.allocation.experiments[0], 20_000)
 
     assert names == ["T0", "T1", NOBODY]
     assert expected == pytest.approx(planned)
@@ -109,7 +109,7 @@ def test_shares_are_as_planned(
 
 
 def test_shares_that_are_off_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    serving = loaded(tmp_path)
+    runtime = loaded(tmp_path)
     right = Allocation.assign
 
     def biased(self: Allocation, unit: str, *rest: Any) -> Any:
@@ -117,6 +117,6 @@ def test_shares_that_are_off_are_noticed(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Allocation, "assign", biased)
 
-    _, seen, expected = shares(serving, serving.allocation.experiments[0], 20_000)
+    _, seen, expected = shares(runtime, runtime.allocation.experiments[0], 20_000)
 
     assert sample_ratio_p(seen, [max(0.0, share) for share in expected]) < 1e-6

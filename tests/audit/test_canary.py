@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from audit.canary import DEFAULT, fly, with_canaries
-from audit.server_faults import PLANTS, Plant
+from audit.canary import DEFAULT, run_canaries, with_canaries
+from audit.server_faults import SERVER_FAULTS, ServerFault
 from core.errors import SegueError
 from engine.dispatcher import Dispatcher
 from tests.service import loaded
@@ -25,9 +25,9 @@ def layered(config: dict[str, Any]) -> None:
 
 
 def test_arms_agree_for_every_listener(tmp_path: Path) -> None:
-    serving = loaded(tmp_path, layered)
+    runtime = loaded(tmp_path, layered)
 
-    flight = fly(serving.settings, serving.catalog, tmp_path / "canary", range(300))
+    flight = run_canaries(runtime.settings, runtime.catalog, tmp_path / "canary", range(300))
 
     assert flight.wrong == []
     assert (flight.listeners, flight.disagreeing, flight.missing) == (300, 0, [])
@@ -35,11 +35,13 @@ def test_arms_agree_for_every_listener(tmp_path: Path) -> None:
     assert 50 < flight.by_arm["two C"] + flight.by_arm["two T1"] < 220
 
 
-@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name.replace(" ", "-"))
-def test_a_server_with_a_fault_is_found_out(plant: Plant, tmp_path: Path) -> None:
-    serving = loaded(tmp_path)
+@pytest.mark.parametrize("plant", SERVER_FAULTS, ids=lambda plant: plant.name.replace(" ", "-"))
+def test_a_server_with_a_fault_is_found_out(plant: ServerFault, tmp_path: Path) -> None:
+    runtime = loaded(tmp_path)
 
-    flight = fly(serving.settings, serving.catalog, tmp_path / "canary", range(60), plant.plant)
+    flight = run_canaries(
+        runtime.settings, runtime.catalog, tmp_path / "canary", range(60), plant.plant
+    )
 
     assert flight.disagreeing >= 20
     assert len(flight.wrong) == 10
@@ -48,7 +50,7 @@ def test_a_server_with_a_fault_is_found_out(plant: Plant, tmp_path: Path) -> Non
 
 
 def test_a_line_that_is_not_logged_is_noticed(tmp_path: Path) -> None:
-    serving = loaded(tmp_path)
+    runtime = loaded(tmp_path)
 
     def deafen(dispatcher: Dispatcher) -> None:
         append, heard = dispatcher.log.append, []
@@ -60,28 +62,28 @@ def test_a_line_that_is_not_logged_is_noticed(tmp_path: Path) -> None:
 
         dispatcher.log.append = every_other  # type: ignore[method-assign]
 
-    flight = fly(serving.settings, serving.catalog, tmp_path / "canary", range(20), deafen)
+    flight = run_canaries(runtime.settings, runtime.catalog, tmp_path / "canary", range(20), deafen)
 
     assert flight.disagreeing == 10
     assert "was answered, and no line of the log tells" in flight.wrong[0]
 
 
 def test_an_arm_that_nobody_is_in_is_named(tmp_path: Path) -> None:
-    serving = loaded(tmp_path)
+    runtime = loaded(tmp_path)
 
-    flight = fly(serving.settings, serving.catalog, tmp_path / "canary", range(1))
+    flight = run_canaries(runtime.settings, runtime.catalog, tmp_path / "canary", range(1))
 
     assert len(flight.missing) == 1
 
 
 def test_every_arm_gets_a_track_of_its_own(tmp_path: Path) -> None:
-    serving = loaded(tmp_path, layered)
+    runtime = loaded(tmp_path, layered)
 
-    tracks, settings = with_canaries(serving.settings, serving.catalog, tmp_path / "canary")
+    tracks, settings = with_canaries(runtime.settings, runtime.catalog, tmp_path / "canary")
 
     assert list(tracks) == ["one C", "one T1", "two C", "two T1", DEFAULT]
     assert len(set(tracks.values())) == len(tracks)
-    assert settings.experiments[2] == serving.settings.experiments[2]
+    assert settings.experiments[2] == runtime.settings.experiments[2]
 
 
 def test_a_catalog_with_too_few_tracks_is_refused(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_a_catalog_with_too_few_tracks_is_refused(tmp_path: Path) -> None:
         arms = {f"T{n}": {"strategy": "random", "weight": 1 / 25} for n in range(25)}
         config["experiments"] = [{"name": "crowd", "arms": arms}]
 
-    serving = loaded(tmp_path, crowded)
+    runtime = loaded(tmp_path, crowded)
 
     with pytest.raises(SegueError, match="24 tracks, and 26 arms need one each"):
-        with_canaries(serving.settings, serving.catalog, tmp_path / "canary")
+        with_canaries(runtime.settings, runtime.catalog, tmp_path / "canary")

@@ -13,7 +13,7 @@ from audit.list_value import ListEstimator, estimator
 from cli.main import build as command
 from core.catalog import load_catalog
 from core.lists import Key
-from simulator.recommenders.in_process import load_local
+from simulator.recommenders.in_process import load_in_process
 from tests.played import configured, play
 from training import artifacts
 from training.interactions import Interactions
@@ -30,7 +30,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Interactions
     """A folder with a config and a log of it, and the log's listens."""
     folder = tmp_path_factory.mktemp("played")
     config = configured(folder, "mixed")
-    play(load_local(config), folder / "log", episodes=900, seed=1)
+    play(load_in_process(config), folder / "log", episodes=900, seed=1)
     return folder, load([folder / "log"], load_catalog(folder / "tracks.jsonl"), Selection())
 
 
@@ -47,7 +47,7 @@ def test_the_column_says_what_evaluate_says_of_an_arm_over_the_lists(
     folder, log = played
     half = log.where(log.user % 2 == 0)  # so that some listeners and tracks have no list
     fitted = build("neighbours")[0].fit(half, Run(half))
-    maker = artifacts.Maker("neighbours", Params(), 1, {})
+    maker = artifacts.Provenance("neighbours", Params(), 1, {})
     for path in artifacts.save(tmp_path, "near", fitted, log, maker, {}, top=TOP):
         path.rename(tmp_path / f"{path.stem.rpartition('_')[2]}.npz")
     config = yaml.safe_load((folder / "config.yaml").read_text())

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from analysis.checks.archived_configs import Definitions
-from analysis.checks.result import EXAMPLES, Verdict
-from analysis.checks.suite import EXPERIMENT_GATES, LOG_GATES
-from audit.log_faults import MUTANTS, Mutant, Sound, as_predecessor, found_by
+from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.checks.result import EXAMPLES, Status
+from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS
+from audit.log_faults import LOG_FAULTS, CleanLog, LogFault, as_predecessor, found_by
 from tests.analysis.trial_log import failed, judged, trial_log
 
-Base = tuple[Sound, Definitions]
+Base = tuple[CleanLog, ArchivedConfigs]
 WITH_EXAMPLES = {
     "lines",
     "duplicates",
@@ -34,16 +34,16 @@ def test_a_sound_log_passes_every_gate(base: Base, tmp_path: Path) -> None:
     certificate = judged(sound.copy(), tmp_path, definitions)
 
     assert certificate.valid
-    assert [gate.name for gate in certificate.gates] == [*LOG_GATES, *EXPERIMENT_GATES]
+    assert [gate.name for gate in certificate.gates] == [*LOG_CHECKS, *EXPERIMENT_CHECKS]
     verdicts = {gate.name: gate.verdict for gate in certificate.gates if gate.name != "latency"}
-    assert set(verdicts.values()) == {Verdict.PASSED}
+    assert set(verdicts.values()) == {Status.PASSED}
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
-def test_the_fault_is_found(mutant: Mutant, base: Base, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mutant", LOG_FAULTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_the_fault_is_found(mutant: LogFault, base: Base, tmp_path: Path) -> None:
     sound, definitions = base
     before: list[str] = []
-    if mutant.before is not Sound.copy:
+    if mutant.before is not CleanLog.copy:
         before = failed(judged(mutant.before(sound), tmp_path / "before", definitions))
 
     certificate = judged(mutant.plant(sound), tmp_path / "mutant", definitions)
@@ -63,7 +63,7 @@ def test_the_predecessors_form_of_a_sound_log_fails_no_gate(base: Base, tmp_path
     certificate = judged(as_predecessor(sound), tmp_path, definitions)
 
     assert failed(certificate) == []
-    untold = {g.name for g in certificate.gates if g.verdict is Verdict.UNKNOWN}
+    untold = {g.name for g in certificate.gates if g.verdict is Status.UNKNOWN}
     assert untold == {"turns", "state", "config", "served", "fallback"}
 
 

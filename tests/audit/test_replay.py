@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from app.requests import Heard, Recommend
+from app.requests import FeedbackRequest, RecommendRequest
 from audit.explanation import explain
-from audit.replay import NO_TURN_BEFORE, Replayer, Tally
-from audit.synthetic_traffic import TrialRun
+from audit.replay import NO_TURN_BEFORE, Replayer, ReplayResult
+from audit.synthetic_traffic import SyntheticTraffic
 from core.errors import InputError
-from engine.config_snapshots import keep, restore
+from engine.config_snapshots import load_snapshot, save_snapshot
 from engine.dispatcher import Dispatcher
-from engine.metrics import Meters
+from engine.metrics import ServerMetrics
 from engine.state import MemoryState
-from events.config_snapshots import kept_beside
-from events.event_files import find
-from events.merge import in_order
+from events.config_snapshots import snapshots_beside
+from events.event_files import find_event_files
+from events.merge import merge_events
 from events.writer import EventWriter
 from tests.engine.test_config_snapshots import EVERY_KIND
 from tests.service import Clock, events_in, loaded
@@ -74,10 +74,10 @@ def every_strategy(version: int) -> Change:
     return change
 
 
-def replayed(folder: Path, shown: int = 10) -> Tally:
-    kept = kept_beside([folder / "log"])
-    replayer = Replayer(lambda digest: restore(kept[digest]), shown)
-    for event, where in in_order(find([folder / "log"]), replayer.tally.skip):
+def replayed(folder: Path, shown: int = 10) -> ReplayResult:
+    kept = snapshots_beside([folder / "log"])
+    replayer = Replayer(lambda digest: load_snapshot(kept[digest]), shown)
+    for event, where in merge_events(find_event_files([folder / "log"]), replayer.tally.skip):
         replayer.take(event, where)
     return replayer.finish()
 
@@ -86,7 +86,9 @@ def replayed(folder: Path, shown: int = 10) -> Tally:
 def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log of every strategy type, with two reloads in the middle and several files."""
     folder = tmp_path_factory.mktemp("played")
-    with TrialRun(loaded(folder, every_strategy(1)), folder / "log", rotate_mb=0.5) as trial:
+    with SyntheticTraffic(
+        loaded(folder, every_strategy(1)), folder / "log", rotate_mb=0.5
+    ) as trial:
         trial.play(range(200), 150)
         trial.swap(loaded(folder, every_strategy(2)))
         trial.play(range(200), 150)
@@ -225,16 +227,16 @@ class TwoServers:
     """Two processes, each with a memory of its own, behind a balancer that knows nobody."""
 
     def __init__(self, folder: Path) -> None:
-        serving = loaded(folder)
+        runtime = loaded(folder)
         self.clock = Clock()
         self.logs = []
         self.dispatchers = []
         for number in range(2):
             log = EventWriter(folder / "log" / f"server-{number}", 10_000_000, self.clock)
-            keep(serving, folder / "log")
+            save_snapshot(runtime, folder / "log")
             state = MemoryState(1000, 1e9, lambda: 0.0)
             self.logs.append(log)
-            self.dispatchers.append(Dispatcher(serving, state, log, Meters(), self.clock))
+            self.dispatchers.append(Dispatcher(runtime, state, log, ServerMetrics(), self.clock))
 
 
 @pytest.fixture
@@ -250,10 +252,10 @@ def test_each_process_without_shared_state_tells_a_story_of_its_own(
 ) -> None:
     for turn in range(40):
         two.clock.at_ms += 10
-        ask = Recommend(user=1 + turn % 3, track=1000 + 10 * (turn % 20), time=0.95)
+        ask = RecommendRequest(user=1 + turn % 3, track=1000 + 10 * (turn % 20), time=0.95)
         two.dispatchers[(turn * turn) % 2].recommend(ask, 0.0)
         if turn % 7 == 0:
-            two.dispatchers[turn % 2].feedback(Heard(1 + turn % 3, 1010, 0.5, True), 0.0)
+            two.dispatchers[turn % 2].feedback(FeedbackRequest(1 + turn % 3, 1010, 0.5, True), 0.0)
 
     tally = replayed(tmp_path)
 
@@ -267,18 +269,18 @@ def test_data_that_changed_is_refused(played: Path, tmp_path: Path) -> None:
     folder = changed(played, tmp_path, change)
     (folder / "log" / "configs").unlink()
     (folder / "log" / "configs").mkdir()
-    serving = loaded(tmp_path / "other", every_strategy(1))
-    path = keep(serving, folder / "log")
+    runtime = loaded(tmp_path / "other", every_strategy(1))
+    path = save_snapshot(runtime, folder / "log")
     (tmp_path / "other" / "tracks.jsonl").write_text('{"track": 1, "artist": "x"}\n')
 
     with pytest.raises(InputError, match=r"tracks"):
-        Replayer(lambda digest: restore(path)).serving(serving.digest)
+        Replayer(lambda digest: load_snapshot(path)).runtime(runtime.digest)
 
 
 def test_an_explanation_says_what_led_to_the_decision(played: Path) -> None:
-    kept = kept_beside([played / "log"])
-    replayer = Replayer(lambda digest: restore(kept[digest]))
-    for event, where in in_order(find([played / "log"]), replayer.tally.skip):
+    kept = snapshots_beside([played / "log"])
+    replayer = Replayer(lambda digest: load_snapshot(kept[digest]))
+    for event, where in merge_events(find_event_files([played / "log"]), replayer.tally.skip):
         chosen = (
             event["message"] == "next"
             and event["answered_by"] == "ranked"
@@ -292,8 +294,8 @@ def test_an_explanation_says_what_led_to_the_decision(played: Path) -> None:
     history = replayer.history_before(event)
     assert history is not None
 
-    serving = replayer.serving(event["config"])
-    found = explain(event, history, serving)
+    runtime = replayer.runtime(event["config"])
+    found = explain(event, history, runtime)
 
     assert found.differing == []
     assert [track for track, _ in found.tracks] == event["recommendations"]

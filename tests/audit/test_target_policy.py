@@ -6,24 +6,24 @@ from typing import Any
 import pytest
 
 from audit.replay import Replayer
-from audit.synthetic_traffic import TrialRun
-from audit.target_policy import Target
+from audit.synthetic_traffic import SyntheticTraffic
+from audit.target_policy import TargetPolicy
 from core.errors import InputError
 from core.listener import History
-from engine.config_snapshots import restore
-from engine.runtime import Serving
-from events.config_snapshots import kept_beside
-from events.event_files import find
-from events.merge import in_order
+from engine.config_snapshots import load_snapshot
+from engine.runtime import Runtime
+from events.config_snapshots import snapshots_beside
+from events.event_files import find_event_files
+from events.merge import merge_events
 from tests.audit.test_replay import every_strategy
 from tests.service import loaded
 
 
-def asked(log: Path, serving: Serving) -> list[tuple[float, float, int, int]]:
+def asked(log: Path, runtime: Runtime) -> list[tuple[float, float, int, int]]:
     """(logged chance, chance, logged candidates, candidates) of the strategy that served."""
     found = []
-    targets = {name: Target(serving, name) for name in serving.chains}
-    kept = kept_beside([log])
+    targets = {name: TargetPolicy(runtime, name) for name in runtime.chains}
+    kept = snapshots_beside([log])
 
     def watch(event: Any, history: History) -> None:
         target = targets[event["strategy"]]
@@ -34,8 +34,8 @@ def asked(log: Path, serving: Serving) -> list[tuple[float, float, int, int]]:
         chance = target.chance(candidates, event["recommendation"])
         found.append((event["propensity"], chance, event["candidates"], len(candidates)))
 
-    replayer = Replayer(lambda digest: restore(kept[digest]), watch=watch)
-    for event, where in in_order(find([log]), replayer.tally.skip):
+    replayer = Replayer(lambda digest: load_snapshot(kept[digest]), watch=watch)
+    for event, where in merge_events(find_event_files([log]), replayer.tally.skip):
         replayer.take(event, where)
     assert replayer.finish().sound
     assert len(found) == replayer.tally.decisions > 500
@@ -43,27 +43,27 @@ def asked(log: Path, serving: Serving) -> list[tuple[float, float, int, int]]:
 
 
 def test_whoever_served_would_have_played_the_track_with_the_logged_chance(tmp_path: Path) -> None:
-    serving = loaded(tmp_path, every_strategy(1))
-    with TrialRun(serving, tmp_path / "log", seed=5) as trial:
+    runtime = loaded(tmp_path, every_strategy(1))
+    with SyntheticTraffic(runtime, tmp_path / "log", seed=5) as trial:
         trial.play(range(150), 300)
-    for logged, chance, candidates, proposed in asked(tmp_path / "log", serving):
+    for logged, chance, candidates, proposed in asked(tmp_path / "log", runtime):
         assert chance == pytest.approx(logged)
         assert proposed == candidates
 
 
 def test_a_catalog_in_another_order_changes_nothing(tmp_path: Path) -> None:
-    serving = loaded(tmp_path / "one", every_strategy(1))
-    with TrialRun(serving, tmp_path / "log", seed=6) as trial:
+    runtime = loaded(tmp_path / "one", every_strategy(1))
+    with SyntheticTraffic(runtime, tmp_path / "log", seed=6) as trial:
         trial.play(range(150), 300)
     loaded(tmp_path / "two", every_strategy(1))
     tracks = tmp_path / "two" / "tracks.jsonl"
     tracks.write_text("\n".join(reversed(tracks.read_text().splitlines())) + "\n")
     other = loaded(tmp_path / "two", every_strategy(1))
-    assert other.catalog.ids != serving.catalog.ids
+    assert other.catalog.ids != runtime.catalog.ids
     for logged, chance, *_ in asked(tmp_path / "log", other):
         assert chance == pytest.approx(logged)
 
 
 def test_an_unknown_strategy_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"unknown strategy 'improoved'. Did you mean 'improved'"):
-        Target(loaded(tmp_path), "improoved")
+        TargetPolicy(loaded(tmp_path), "improoved")

@@ -19,9 +19,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "TRIAL_LISTENERS", 150)
     monkeypatch.setattr(doctor, "TRIAL_SESSIONS", 400)
     monkeypatch.setattr(doctor, "IDS", 5000)
-    named = {each.name: each for each in log_faults.MUTANTS}
+    named = {each.name: each for each in log_faults.LOG_FAULTS}
     few = (named["swapped arms"], named["silent fallback"])
-    monkeypatch.setattr(log_faults, "MUTANTS", few)
+    monkeypatch.setattr(log_faults, "LOG_FAULTS", few)
 
 
 def examine(path: Path, *arguments: str) -> Result:
@@ -56,8 +56,8 @@ def test_a_sound_config_is_sound(tmp_path: Path) -> None:
 def test_a_fault_that_nothing_finds_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harmless = log_faults.Mutant("harmless", "nothing goes wrong", (), log_faults.Sound.copy)
-    monkeypatch.setattr(log_faults, "MUTANTS", (harmless,))
+    harmless = log_faults.LogFault("harmless", "nothing goes wrong", (), log_faults.CleanLog.copy)
+    monkeypatch.setattr(log_faults, "LOG_FAULTS", (harmless,))
 
     result = examine(write_config(tmp_path))
 
@@ -69,7 +69,7 @@ def test_a_fault_that_nothing_finds_is_told(
 def test_a_config_whose_arms_are_twins_is_not_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for faults in (f"{log_faults.__name__}.MUTANTS", f"{server_faults.__name__}.PLANTS"):
+    for faults in (f"{log_faults.__name__}.LOG_FAULTS", f"{server_faults.__name__}.SERVER_FAULTS"):
         monkeypatch.setattr(faults, ())
 
     def twins(config: dict[str, Any]) -> None:

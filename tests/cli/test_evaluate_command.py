@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from cli.main import build
 from core.errors import InputError
 from events import reader
-from simulator.recommenders.in_process import load_local
+from simulator.recommenders.in_process import load_in_process
 from tests.logs import Plan, listening, write_botify
 from tests.played import configured, play
 
@@ -31,7 +31,7 @@ def first_rewards(folder: Path) -> np.ndarray:
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("logged")
-    play(load_local(configured(folder, "mixed")), folder / "log", episodes=900, seed=1)
+    play(load_in_process(configured(folder, "mixed")), folder / "log", episodes=900, seed=1)
     return folder
 
 
@@ -53,7 +53,7 @@ def test_the_intervals_cover_what_the_strategies_earn_when_they_are_played(
     found = json.loads(segue(logged / "log", "--config", config, *named, "--first", "--json"))
     for name in TARGETS:
         folder = tmp_path / name
-        play(load_local(config, name), folder, episodes=1500, seed=2)
+        play(load_in_process(config, name), folder, episodes=1500, seed=2)
         played = first_rewards(folder)
         error = played.std(ddof=1) / len(played) ** 0.5
         assert error < 0.01
@@ -76,7 +76,7 @@ def test_who_served_is_estimated_at_what_the_log_says(logged: Path) -> None:
 
 def test_a_strategy_that_the_log_could_not_have_played_is_doubtful(tmp_path: Path) -> None:
     config = configured(tmp_path, "popular")
-    play(load_local(config), tmp_path / "log", episodes=300, seed=1)
+    play(load_in_process(config), tmp_path / "log", episodes=300, seed=1)
     output = segue(tmp_path / "log", "--config", config, "--strategy", "random")
     assert "Doubtful: About" in output
     assert "DR guesses it from other listeners" in output

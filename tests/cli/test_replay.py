@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from audit.synthetic_traffic import TrialRun
+from audit.synthetic_traffic import SyntheticTraffic
 from cli import main
 from tests.service import events_in, loaded
 
@@ -15,7 +15,7 @@ from tests.service import events_in, loaded
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("played")
-    with TrialRun(loaded(folder), folder / "log") as trial:
+    with SyntheticTraffic(loaded(folder), folder / "log") as trial:
         trial.play(range(50), 40)
         trial.swap(loaded(folder, default="random"))
         trial.play(range(50), 40)
@@ -84,7 +84,7 @@ def test_what_cannot_be_replayed_ends_with_2(
     change: str, complaint: str, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    with TrialRun(loaded(tmp_path), tmp_path / "log") as trial:
+    with SyntheticTraffic(loaded(tmp_path), tmp_path / "log") as trial:
         trial.play(range(9), 5)
     (log,) = (tmp_path / "log").glob("*.jsonl")
     arguments: list[Any] = [log]
@@ -109,7 +109,7 @@ def test_what_cannot_be_replayed_ends_with_2(
 
 
 def test_data_at_another_place_is_named_with_a_config(tmp_path: Path) -> None:
-    with TrialRun(loaded(tmp_path / "here"), tmp_path / "log") as trial:
+    with SyntheticTraffic(loaded(tmp_path / "here"), tmp_path / "log") as trial:
         trial.play(range(9), 5)
     (tmp_path / "here").rename(tmp_path / "there")
 

@@ -7,11 +7,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from audit.log_faults import MUTANTS, Mutant, Sound, write
+from audit.log_faults import LOG_FAULTS, CleanLog, LogFault, write
 from cli import main
-from tests.analysis.trial_log import Definitions, trial_log
+from tests.analysis.trial_log import ArchivedConfigs, trial_log
 
-Base = tuple[Sound, Definitions, Path]
+Base = tuple[CleanLog, ArchivedConfigs, Path]
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,10 @@ def test_a_sound_log_gets_a_verdict(base: Base) -> None:
     assert "no planned size" in result.output
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
-def test_a_planted_fault_withholds_the_effects(mutant: Mutant, base: Base, tmp_path: Path) -> None:
+@pytest.mark.parametrize("mutant", LOG_FAULTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_a_planted_fault_withholds_the_effects(
+    mutant: LogFault, base: Base, tmp_path: Path
+) -> None:
     sound, _, folder = base
     write(mutant.plant(sound), tmp_path)
     (tmp_path / "configs").symlink_to(folder / "log" / "configs")
@@ -72,7 +74,7 @@ def test_effects_of_an_invalid_log_are_shown_only_on_demand_and_under_a_banner(
     base: Base, tmp_path: Path
 ) -> None:
     sound, _, folder = base
-    torn = next(mutant for mutant in MUTANTS if mutant.name == "torn line")
+    torn = next(mutant for mutant in LOG_FAULTS if mutant.name == "torn line")
     write(torn.plant(sound), tmp_path)
     (tmp_path / "configs").symlink_to(folder / "log" / "configs")
     result = report(tmp_path, "--even-if-invalid")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from audit.synthetic_traffic import START_MS, TrialRun
+from audit.synthetic_traffic import START_MS, SyntheticTraffic
 from cli import main
 from cli.time_window import window
 from core.errors import InputError
@@ -19,7 +19,7 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A log in which the experiment was served, and then anew as version 2; and from when on."""
     folder = tmp_path_factory.mktemp("versions")
     second = [{**CONFIG["experiments"][0], "version": 2}]
-    with TrialRun(loaded(folder), folder / "log", seed=1) as played:
+    with SyntheticTraffic(loaded(folder), folder / "log", seed=1) as played:
         played.play(range(60), 120)
         played.clock.at_ms += 3_600_000
         swapped = played.clock.at_ms

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from audit.log_faults import Sound, torn_line, write
+from audit.log_faults import CleanLog, torn_line, write
 from cli import main
 from tests.analysis.trial_log import trial_log
 
@@ -19,7 +19,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sound(folder: Path) -> Sound:
+def sound(folder: Path) -> CleanLog:
     return trial_log(folder, sessions=300, listeners=100)[0]
 
 
@@ -29,7 +29,7 @@ def verify(*arguments: object) -> Result:
     )
 
 
-def test_a_sound_log_is_valid(sound: Sound, folder: Path) -> None:
+def test_a_sound_log_is_valid(sound: CleanLog, folder: Path) -> None:
     result = verify(folder / "log")
 
     assert result.exit_code == 0, result.output
@@ -38,7 +38,7 @@ def test_a_sound_log_is_valid(sound: Sound, folder: Path) -> None:
 
 
 def test_a_failed_gate_ends_with_1_and_names_the_line(
-    sound: Sound, folder: Path, tmp_path: Path
+    sound: CleanLog, folder: Path, tmp_path: Path
 ) -> None:
     write(torn_line(sound), tmp_path)
     (tmp_path / "configs").symlink_to(folder / "log" / "configs")
@@ -51,7 +51,7 @@ def test_a_failed_gate_ends_with_1_and_names_the_line(
     assert f"{tmp_path}/events-1.jsonl:{line}: torn line" in result.output
 
 
-def test_a_tolerated_failure_is_a_warning(sound: Sound, folder: Path, tmp_path: Path) -> None:
+def test_a_tolerated_failure_is_a_warning(sound: CleanLog, folder: Path, tmp_path: Path) -> None:
     write(torn_line(sound), tmp_path)
     configs = tmp_path / "elsewhere"
     configs.symlink_to(folder / "log" / "configs")
@@ -68,7 +68,7 @@ def test_a_tolerated_failure_is_a_warning(sound: Sound, folder: Path, tmp_path: 
     assert lines["says"].startswith("Failed, and tolerated by who asked.")
 
 
-def test_a_log_without_its_configs_proves_nothing(sound: Sound, tmp_path: Path) -> None:
+def test_a_log_without_its_configs_proves_nothing(sound: CleanLog, tmp_path: Path) -> None:
     write(sound.copy(), tmp_path)
 
     result = verify(tmp_path)
@@ -100,7 +100,7 @@ def test_a_log_without_its_configs_proves_nothing(sound: Sound, tmp_path: Path) 
 def test_faulty_input_ends_with_2(
     arguments: list[str],
     complaint: str,
-    sound: Sound,
+    sound: CleanLog,
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -121,7 +121,7 @@ def test_faulty_input_ends_with_2(
 
 
 def test_all_listeners_that_there_are_make_the_ratio_sharper(
-    sound: Sound, folder: Path, tmp_path: Path
+    sound: CleanLog, folder: Path, tmp_path: Path
 ) -> None:
     everybody = tmp_path / "users.json"
     everybody.write_text("".join(f'{{"user": {user}}}\n' for user in range(100)))

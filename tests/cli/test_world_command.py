@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import build
-from engine.runtime import load
+from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
 from simulator.world.world import load_world
 
@@ -52,9 +52,9 @@ strategies:
 default: contextual
 """
     )
-    serving = load(load_settings(config))
-    assert len(serving.catalog) == 150
-    assert set(serving.chains) == {"random", "popular", "contextual", "personal"}
+    runtime = load_runtime(load_settings(config))
+    assert len(runtime.catalog) == 150
+    assert set(runtime.chains) == {"random", "popular", "contextual", "personal"}
 
 
 def test_too_few_tracks_are_refused_before_any_work() -> None:

@@ -8,13 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import build
-from cli.world_warmup import DAYS, LISTS, SESSIONS, learn, rehearse
+from cli.world_warmup import DAYS, LISTS, SESSIONS, learn, warm_up
 from core.errors import InputError
 from core.lists import load_lists
 from core.progress import SILENT
 from events.reader import open_log
 from simulator.world.files import write_world
-from simulator.world.generator import create
+from simulator.world.generator import generate_world
 from simulator.world.world import World
 
 TRACKS, LISTENERS = 300, 60
@@ -22,12 +22,12 @@ TRACKS, LISTENERS = 300, 60
 
 def rehearsed(folder: Path, world: World) -> dict[str, Path]:
     write_world(folder, world)
-    return {path.name: path for path in rehearse(folder, world, 7, SILENT, folder / "days")}
+    return {path.name: path for path in warm_up(folder, world, 7, SILENT, folder / "days")}
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return create(TRACKS, LISTENERS, 7).world
+    return generate_world(TRACKS, LISTENERS, 7).world
 
 
 @pytest.fixture(scope="module")

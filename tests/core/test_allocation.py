@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from core.allocation import NOBODY, SLOTS, Allocation, Arm, Experiment, bounds, eligible, slot
+from core.allocation import SLOTS, UNASSIGNED, Allocation, Arm, Experiment, bounds, eligible, slot
 
 UNITS = [str(unit) for unit in range(20_000)]
 WEIGHTS = some.lists(some.integers(0, 20), min_size=1, max_size=5).filter(lambda w: sum(w) > 0)
@@ -34,7 +34,7 @@ def chi_square(observed: list[int], expected: list[float]) -> float:
 
 
 def test_no_experiment_assigns_nobody() -> None:
-    assert Allocation().assign("7") == NOBODY
+    assert Allocation().assign("7") == UNASSIGNED
 
 
 def test_one_listener_always_gets_the_same_arm() -> None:

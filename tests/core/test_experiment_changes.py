@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from core.allocation import Allocation, Arm, Experiment
-from core.experiment_changes import breaks, widest
+from core.experiment_changes import breaking_changes, widest_definition
 
 STARTED = Experiment(
     "test",
@@ -51,7 +51,7 @@ def changed(**changes: Any) -> Experiment:
     ],
 )
 def test_this_may_change(after: Experiment) -> None:
-    assert breaks(STARTED, after) == []
+    assert breaking_changes(STARTED, after) == []
 
 
 @pytest.mark.parametrize(
@@ -100,14 +100,14 @@ def test_this_may_change(after: Experiment) -> None:
     ],
 )
 def test_this_may_not_change(after: Experiment, key: str, what: str) -> None:
-    (found,) = breaks(STARTED, after)
+    (found,) = breaking_changes(STARTED, after)
     assert found.key == key
     assert what in found.what
 
 
 def test_everything_that_breaks_is_named_at_once() -> None:
     after = changed(salt="x", layer="y", slots=(0, 1), traffic=0.1, targeting={"a": (1,)})
-    assert {each.key for each in breaks(STARTED, after)} == {
+    assert {each.key for each in breaking_changes(STARTED, after)} == {
         "salt", "layer", "slots", "traffic", "targeting",
     }  # fmt: skip
 
@@ -137,7 +137,7 @@ DEFINITIONS = some.builds(
 def test_what_breaks_nothing_takes_nobody_out_of_an_arm(
     before: Experiment, after: Experiment
 ) -> None:
-    if breaks(before, after):
+    if breaking_changes(before, after):
         return
     then, now = Allocation([before]), Allocation([after])
     for unit in UNITS:
@@ -153,7 +153,7 @@ def test_what_is_said_to_break_takes_somebody_out_of_an_arm(
     """No rule is there for nothing; but for a layer's, which keeps other experiments apart."""
     # The predecessor's hash knows neither salt nor weights.
     alike = before.layer == after.layer and {before.hash, after.hash} != {"botify"}
-    if not (breaks(before, after) and alike):
+    if not (breaking_changes(before, after) and alike):
         return
     then, now = Allocation([before]), Allocation([after])
     assert any(
@@ -165,5 +165,5 @@ def test_what_is_said_to_break_takes_somebody_out_of_an_arm(
 
 
 def test_a_stopped_experiment_is_remembered_as_it_was() -> None:
-    assert widest(STARTED, changed(traffic=0.0)) == STARTED
-    assert widest(STARTED, changed(traffic=0.7)).traffic == 0.7
+    assert widest_definition(STARTED, changed(traffic=0.0)) == STARTED
+    assert widest_definition(STARTED, changed(traffic=0.7)).traffic == 0.7

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from core.errors import InputError
-from engine.config_snapshots import keep, restore
+from engine.config_snapshots import load_snapshot, save_snapshot
 from tests.service import loaded
 
 EVERY_KIND: dict[str, Any] = {
@@ -36,7 +36,7 @@ def test_a_kept_config_builds_what_decided(tmp_path: Path) -> None:
 
     served = loaded(tmp_path, all_kinds)
 
-    again = restore(keep(served, tmp_path / "log"))
+    again = load_snapshot(save_snapshot(served, tmp_path / "log"))
 
     assert again.digest == served.digest
     assert again.described == served.described
@@ -45,31 +45,31 @@ def test_a_kept_config_builds_what_decided(tmp_path: Path) -> None:
 
 
 def test_data_that_changed_is_named(tmp_path: Path) -> None:
-    path = keep(loaded(tmp_path), tmp_path / "log")
+    path = save_snapshot(loaded(tmp_path), tmp_path / "log")
     (tmp_path / "top_tracks.json").write_text("[1000, 1010]")
 
     with pytest.raises(InputError, match=r"paths\.top: must be the data that decided") as caught:
-        restore(path)
+        load_snapshot(path)
 
     assert len(caught.value.faults) == 1
 
 
 def test_data_that_is_gone_is_named(tmp_path: Path) -> None:
-    path = keep(loaded(tmp_path), tmp_path / "log")
+    path = save_snapshot(loaded(tmp_path), tmp_path / "log")
     (tmp_path / "contextual.jsonl").unlink()
 
     with pytest.raises(InputError, match=r"contextual\.jsonl: cannot be read"):
-        restore(path)
+        load_snapshot(path)
 
 
 def test_a_copy_that_somebody_edited_is_refused(tmp_path: Path) -> None:
-    path = keep(loaded(tmp_path), tmp_path / "log")
+    path = save_snapshot(loaded(tmp_path), tmp_path / "log")
     kept = json.loads(path.read_text())
     kept["experiments"][0]["salt"] = "another"
     path.write_text(json.dumps(kept))
 
     with pytest.raises(InputError, match=f"must be as it was kept, with digest {kept['digest']}"):
-        restore(path)
+        load_snapshot(path)
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,12 @@ def test_what_is_no_copy_is_refused(tmp_path: Path, content: str | None, complai
         path.write_text(content)
 
     with pytest.raises(InputError, match=complaint):
-        restore(path)
+        load_snapshot(path)
 
 
 def test_defaults_are_the_same_written_out(tmp_path: Path) -> None:
     """A default of 1800 for a float was another digest than the 1800.0 that its copy gave."""
     served = loaded(tmp_path)
-    assert restore(keep(served, tmp_path / "log")).digest == served.digest
+    assert load_snapshot(save_snapshot(served, tmp_path / "log")).digest == served.digest
     spelled = loaded(tmp_path, state={"session_gap_s": 1800.0, "history": 100})
     assert spelled.digest == served.digest

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.requests import Heard, Recommend
+from app.requests import FeedbackRequest, RecommendRequest
 from core.decision import Decision, Feedback
-from core.errors import LogUnwritable
+from core.errors import EventLogError
 from core.listener import Listener, unpack
 from engine.dispatcher import Dispatcher
-from engine.metrics import Meters
-from engine.runtime import Serving
+from engine.metrics import ServerMetrics
+from engine.runtime import Runtime
 from engine.state import MemoryState
 from tests import service, worlds
 from tests.service import CONFIG, events_in, loaded, running
@@ -47,17 +47,17 @@ class Log:
 
     def append(self, turn: Decision | Feedback) -> None:
         if self.full:
-            raise LogUnwritable("no space left on device")
+            raise EventLogError("no space left on device")
         self.turns.append(turn)
 
 
-def dispatcher_of(serving: Serving, log: Log | None = None, history: int = 100) -> Dispatcher:
+def dispatcher_of(runtime: Runtime, log: Log | None = None, history: int = 100) -> Dispatcher:
     state = MemoryState(1_000, 3_600, lambda: 0.0)
-    settings = serving.settings
+    settings = runtime.settings
     kept = settings.state.model_copy(update={"history": history})
-    serving = dataclasses.replace(serving, settings=dataclasses.replace(settings, state=kept))
+    runtime = dataclasses.replace(runtime, settings=dataclasses.replace(settings, state=kept))
     clock = service.Clock()
-    return Dispatcher(serving, state, log or Log(), Meters(), clock)  # type: ignore[arg-type]
+    return Dispatcher(runtime, state, log or Log(), ServerMetrics(), clock)  # type: ignore[arg-type]
 
 
 def test_over_10000_requests_the_arm_logged_is_the_arm_answered(tmp_path: Path) -> None:
@@ -67,8 +67,8 @@ def test_over_10000_requests_the_arm_logged_is_the_arm_answered(tmp_path: Path) 
     asks = []
     with running(tmp_path, **EVERY_TYPE_IN_AN_ARM) as client:
         api = client.app.api  # type: ignore[attr-defined]
-        serving = api.dispatcher.serving
-        ids = serving.catalog.ids
+        runtime = api.dispatcher.runtime
+        ids = runtime.catalog.ids
         for _ in range(10_000):
             ask: dict[str, Any] = {"user": rng.randrange(500)}
             if rng.random() < 0.9:
@@ -85,21 +85,21 @@ def test_over_10000_requests_the_arm_logged_is_the_arm_answered(tmp_path: Path) 
         assert event["recommendation"] == answer["track"]
         assert event["answered_by"] == answer["answered_by"]
     assert {event["strategy"] for event in events.values()} == set(TYPES)
-    assert_explained(serving, asks, [events[answer["decision"]] for answer in answers])
+    assert_explained(runtime, asks, [events[answer["decision"]] for answer in answers])
 
 
 def assert_explained(
-    serving: Serving, asks: list[dict[str, Any]], events: list[dict[str, Any]]
+    runtime: Runtime, asks: list[dict[str, Any]], events: list[dict[str, Any]]
 ) -> None:
     """Each answered track was proposed, with the logged chance, by the strategy that is named."""
     told = Log()
-    again = dispatcher_of(serving, told)
+    again = dispatcher_of(runtime, told)
     for ask, event in zip(asks, events, strict=True):
-        again.recommend(Recommend(**ask), 0.0)
+        again.recommend(RecommendRequest(**ask), 0.0)
         history = again.state.get(str(ask["user"]))
         assert history is not None
         listener = Listener(str(ask["user"]), history.listens, history.session_start, history.turn)
-        chain = serving.chains[event["strategy"]]
+        chain = runtime.chains[event["strategy"]]
         name, propose = chain.members[event["depth"]]
         for _, before in chain.members[: event["depth"]]:
             assert before(listener) is None
@@ -107,7 +107,7 @@ def assert_explained(
         assert candidates is not None
         assert event["answered_by"] == (candidates.source or name)
         assert event["candidates"] == len(candidates)
-        track = serving.catalog.index_of(event["recommendation"])
+        track = runtime.catalog.index_of(event["recommendation"])
         assert event["propensity"] == pytest.approx(candidates.chance_of(track))
 
 
@@ -145,18 +145,18 @@ def test_remembered_arms_are_what_the_allocation_says(tmp_path: Path) -> None:
         user = rng.randrange(10)
         attributes = rng.choice([None, None, {"country": "NL"}, {"country": "DE"}])
         forced = rng.choice([None, None, None, {"fallback": "T1"}])
-        ask = Recommend(user=user, attributes=attributes)
+        ask = RecommendRequest(user=user, attributes=attributes)
         decision = dispatcher.recommend(ask, 0.0, forced=forced)
-        said = dispatcher.serving.allocation.assign(str(user), attributes, forced)
+        said = dispatcher.runtime.allocation.assign(str(user), attributes, forced)
         assert decision.assignment == said
 
 
 def test_the_meters_count_what_was_answered(tmp_path: Path) -> None:
     dispatcher = dispatcher_of(loaded(tmp_path))
     for user in range(50):
-        dispatcher.recommend(Recommend(user=user), 0.0)
+        dispatcher.recommend(RecommendRequest(user=user), 0.0)
     counted: Counter[str] = Counter()
-    for kind, answers in dispatcher.meters.answers.items():
+    for kind, answers in dispatcher.metrics.answers.items():
         _, forced, arms, strategy, answered_by, _ = kind
         assert not forced
         assert arms == (("fallback", "C" if strategy == "contextual" else "T1"),)
@@ -181,24 +181,24 @@ def test_a_turn_that_could_not_be_logged_never_happened(
     tmp_path_factory: pytest.TempPathFactory, turns: list[tuple[str, int | str, float]]
 ) -> None:
     """Histories after some failed turns are those of the turns that did not fail, alone."""
-    serving = worlds_serving(tmp_path_factory)
+    runtime = worlds_serving(tmp_path_factory)
     log = Log()
-    disturbed = dispatcher_of(serving, log, history=4)
-    quiet = dispatcher_of(serving, history=4)
+    disturbed = dispatcher_of(runtime, log, history=4)
+    quiet = dispatcher_of(runtime, history=4)
     for kind, track, time in turns:
         if kind == "full":
             log.full = True
-            with pytest.raises(LogUnwritable):
-                disturbed.recommend(Recommend(user=7, track=track, time=time), 0.0)
-            with pytest.raises(LogUnwritable):
-                disturbed.feedback(Heard(user=7, track=track, time=time, final=True), 0.0)
+            with pytest.raises(EventLogError):
+                disturbed.recommend(RecommendRequest(user=7, track=track, time=time), 0.0)
+            with pytest.raises(EventLogError):
+                disturbed.feedback(FeedbackRequest(user=7, track=track, time=time, final=True), 0.0)
             log.full = False
             continue
         for dispatcher in (disturbed, quiet):
             if kind == "recommend":
-                dispatcher.recommend(Recommend(user=7, track=track, time=time), 0.0)
+                dispatcher.recommend(RecommendRequest(user=7, track=track, time=time), 0.0)
             else:
-                heard = Heard(user=7, track=track, time=time, final=kind == "final")
+                heard = FeedbackRequest(user=7, track=track, time=time, final=kind == "final")
                 dispatcher.feedback(heard, 0.0)
     mine, theirs = disturbed.state.get("7"), quiet.state.get("7")
     if theirs is None:
@@ -210,10 +210,10 @@ def test_a_turn_that_could_not_be_logged_never_happened(
     assert len(mine.listens) <= 4
 
 
-_SERVING: list[Serving] = []
+_SERVING: list[Runtime] = []
 
 
-def worlds_serving(factory: pytest.TempPathFactory) -> Serving:
+def worlds_serving(factory: pytest.TempPathFactory) -> Runtime:
     """One serving for all examples: Hypothesis calls a test many times within one fixture."""
     if not _SERVING:
         _SERVING.append(loaded(factory.mktemp("world")))
@@ -223,7 +223,7 @@ def worlds_serving(factory: pytest.TempPathFactory) -> Serving:
 def test_a_history_keeps_the_newest_listens(tmp_path: Path) -> None:
     dispatcher = dispatcher_of(loaded(tmp_path), history=3)
     for step in range(5):
-        dispatcher.recommend(Recommend(user=7, track=1000 + 10 * step, time=step / 10), 0.0)
+        dispatcher.recommend(RecommendRequest(user=7, track=1000 + 10 * step, time=step / 10), 0.0)
 
     history = dispatcher.state.get("7")
     assert history is not None
@@ -234,8 +234,8 @@ def test_a_listener_with_100_listens_takes_less_than_1500_bytes(tmp_path: Path) 
     """Exact and not a timing: the interpreter says what it allocated."""
     dispatcher = dispatcher_of(loaded(tmp_path))
     dispatcher.log.append = lambda turn: None  # type: ignore[method-assign]
-    asks = [Recommend(user=user, track=1000, time=0.5) for user in range(200)]
-    dispatcher.recommend(Recommend(user="another"), 0.0)
+    asks = [RecommendRequest(user=user, track=1000, time=0.5) for user in range(200)]
+    dispatcher.recommend(RecommendRequest(user="another"), 0.0)
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for _ in range(100):

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from cli.main import build
 from core.errors import InputError
-from engine.experiment_ledger import Started
-from engine.runtime import Serving
+from engine.experiment_ledger import ExperimentLedger
+from engine.runtime import Runtime
 from tests.service import START_MS, loaded, running
 
 Change = Callable[[dict[str, Any]], object]
@@ -45,8 +45,8 @@ def param(strategy: str, **changes: Any) -> Change:
 
 
 def serve(folder: Path, change: Change | None = None) -> None:
-    serving = loaded(folder, change)
-    Started(serving.settings.started_folder).record(serving, START_MS)
+    runtime = loaded(folder, change)
+    ExperimentLedger(runtime.settings.started_folder).record(runtime, START_MS)
 
 
 @pytest.mark.parametrize(
@@ -165,8 +165,8 @@ def test_the_folder_can_be_named(tmp_path: Path) -> None:
 
 def test_the_first_start_stays_known_as_traffic_grows(tmp_path: Path) -> None:
     for at_ms, traffic in ((1, 0.1), (2, 0.2)):
-        serving = loaded(tmp_path, keys(traffic=traffic))
-        Started(tmp_path / "s").record(serving, at_ms)
+        runtime = loaded(tmp_path, keys(traffic=traffic))
+        ExperimentLedger(tmp_path / "s").record(runtime, at_ms)
     record = json.loads((tmp_path / "s/fallback@1.json").read_bytes())
     assert record["started_ms"] == 1
     assert record["definition"]["traffic"] == 0.2
@@ -195,10 +195,10 @@ def test_of_processes_that_start_an_experiment_in_two_ways_one_way_wins(tmp_path
     ways = [loaded(tmp_path / str(way), weights(50 + way, 50 - way)) for way in range(8)]
     together = Barrier(len(ways))
 
-    def start(serving: Serving) -> bool:
+    def start(runtime: Runtime) -> bool:
         together.wait()
         try:
-            Started(tmp_path / "shared").record(serving, START_MS)
+            ExperimentLedger(tmp_path / "shared").record(runtime, START_MS)
         except InputError:
             return False
         return True

@@ -15,13 +15,13 @@ from hypothesis import settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from app.requests import Heard, Recommend
+from app.requests import FeedbackRequest, RecommendRequest
 from audit.replay import Replayer
-from core.errors import Exhausted, LogUnwritable
+from core.errors import EventLogError, NoCandidatesLeft
 from core.listener import unpack
 from engine.dispatcher import Dispatcher
-from engine.metrics import Meters
-from engine.runtime import Serving
+from engine.metrics import ServerMetrics
+from engine.runtime import Runtime
 from engine.state import MemoryState
 from events.writer import EventWriter
 from tests.service import CONFIG, Clock, loaded
@@ -57,7 +57,7 @@ class Unwritable(EventWriter):
 
     def append(self, turn: Any) -> None:
         if self.full:
-            raise LogUnwritable("the disk is full")
+            raise EventLogError("the disk is full")
         super().append(turn)
 
 
@@ -89,16 +89,16 @@ def _servings(tmp_path_factory: pytest.TempPathFactory) -> None:
 class Story(RuleBasedStateMachine):
     """Whatever may happen to a dispatcher, beside a model of what should come of it."""
 
-    servings: dict[tuple[str, bool], Serving] = {}  # noqa: RUF012 (filled once, by the fixture)
+    servings: dict[tuple[str, bool], Runtime] = {}  # noqa: RUF012 (filled once, by the fixture)
 
     @initialize(name=some.sampled_from(list(VARIANTS)), resetting=some.booleans())
     def start(self, name: str, resetting: bool) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.clock = Clock()
         self.log = Unwritable(Path(self.folder.name), 2_000, self.clock)
-        self.serving, self.resetting = self.servings[name, resetting], resetting
+        self.runtime, self.resetting = self.servings[name, resetting], resetting
         self.dispatcher = Dispatcher(
-            self.serving, MemoryState(99, 1e9, lambda: 0.0), self.log, Meters(), self.clock
+            self.runtime, MemoryState(99, 1e9, lambda: 0.0), self.log, ServerMetrics(), self.clock
         )
         self.known: dict[str, Known] = {}
         self.events: list[dict[str, Any]] = []
@@ -108,7 +108,7 @@ class Story(RuleBasedStateMachine):
         """However the story went, its log can be replayed to the last draw."""
         self.log.close()
         self.folder.cleanup()
-        by_digest = {serving.digest: serving for serving in self.servings.values()}
+        by_digest = {runtime.digest: runtime for runtime in self.servings.values()}
         replayer = Replayer(by_digest.__getitem__)
         for number, event in enumerate(self.events, 1):
             replayer.take(event, f"event {number}")
@@ -118,8 +118,8 @@ class Story(RuleBasedStateMachine):
 
     @rule(name=some.sampled_from(list(VARIANTS)), resetting=some.booleans())
     def reload(self, name: str, resetting: bool) -> None:
-        self.serving, self.resetting = self.servings[name, resetting], resetting
-        self.dispatcher.serve(self.serving)
+        self.runtime, self.resetting = self.servings[name, resetting], resetting
+        self.dispatcher.serve(self.runtime)
 
     @rule(seconds=some.sampled_from([0, 1, GAP_S, GAP_S + 1]))
     def pass_time(self, seconds: int) -> None:
@@ -143,7 +143,7 @@ class Story(RuleBasedStateMachine):
         greedy: bool,
         key: Any,
     ) -> None:
-        ask = Recommend(
+        ask = RecommendRequest(
             user=user,
             track=track,
             time=None if track is None else time,
@@ -152,7 +152,7 @@ class Story(RuleBasedStateMachine):
         )
         forced = self.possible(forced)
         if greedy or self.log.full:
-            with pytest.raises((Exhausted, LogUnwritable)):
+            with pytest.raises((NoCandidatesLeft, EventLogError)):
                 self.dispatcher.recommend(ask, 0.0, key, forced)
             return
         decision = self.dispatcher.recommend(ask, 0.0, key, forced)
@@ -169,10 +169,12 @@ class Story(RuleBasedStateMachine):
     def feedback(
         self, user: Any, track: Any, time: float, attributes: Any, forced: Any, final: bool
     ) -> None:
-        heard = Heard(user=user, track=track, time=time, final=final, attributes=attributes)
+        heard = FeedbackRequest(
+            user=user, track=track, time=time, final=final, attributes=attributes
+        )
         forced = self.possible(forced)
         if self.log.full:
-            with pytest.raises(LogUnwritable):
+            with pytest.raises(EventLogError):
                 self.dispatcher.feedback(heard, 0.0, None, forced)
             return
         turn = self.dispatcher.feedback(heard, 0.0, None, forced)
@@ -183,7 +185,7 @@ class Story(RuleBasedStateMachine):
             known.session, known.in_session = "", 0
 
     def possible(self, forced: dict[str, str] | None) -> dict[str, str] | None:
-        return forced if forced and "fallback" in self.serving.lineages else None
+        return forced if forced and "fallback" in self.runtime.fingerprints else None
 
     def takes_place(
         self,
@@ -195,8 +197,8 @@ class Story(RuleBasedStateMachine):
         id: str,  # noqa: A002
     ) -> dict[str, Any]:
         """Let the model live through a turn; the event must tell the same."""
-        arms = self.serving.allocation.assign(str(user), attributes, forced).arms
-        versions = {each.name: each.version for each in self.serving.settings.experiments}
+        arms = self.runtime.allocation.assign(str(user), attributes, forced).arms
+        versions = {each.name: each.version for each in self.runtime.settings.experiments}
         mine = {(name, versions[name]) for name in arms}
         known = self.known.get(str(user), Known())
         enters = not forced and not mine <= known.lived_through
@@ -219,7 +221,7 @@ class Story(RuleBasedStateMachine):
         expected = {
             "user": user, "track": track, "time": None if track is None else time,
             "timestamp": self.clock.at_ms, "decision": id, "session": known.session,
-            "turn": known.turn, "config": self.serving.digest, "experiments": arms,
+            "turn": known.turn, "config": self.runtime.digest, "experiments": arms,
             "forced": forced is not None,
         }  # fmt: skip
         assert {key: event[key] for key in expected} == expected
@@ -258,7 +260,7 @@ class Story(RuleBasedStateMachine):
     @invariant()
     def everybody_is_counted_once_for_each_experiment_entered(self) -> None:
         if hasattr(self, "known"):
-            assert self.dispatcher.meters.listeners.total() == self.entered
+            assert self.dispatcher.metrics.listeners.total() == self.entered
 
 
 class TestStories(Story.TestCase):  # type: ignore[misc, name-defined]

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from cli.main import build
 from core.errors import InputError
-from engine.runtime import load
+from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
 from tests.service import loaded, write_config
 
@@ -18,7 +18,7 @@ Config = dict[str, Any]
 
 def faults_of(path: Path) -> list[str]:
     with pytest.raises(InputError) as caught:
-        load(load_settings(path))
+        load_runtime(load_settings(path))
     return [str(fault) for fault in caught.value.faults]
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from audit.synthetic_traffic import TrialRun
+from audit.synthetic_traffic import SyntheticTraffic
 from core.errors import InputError, SegueError
 from events import collection
-from events.collection import SAMPLE, Collected, collect
-from events.remote_logs import Found
+from events.collection import SAMPLE, CollectedFiles, collect
+from events.remote_logs import RemoteFile
 from tests.service import loaded
 
 LINE = b'{"message": "next"}\n'
@@ -25,7 +25,7 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def counts(collected: Collected) -> tuple[int, int, int, int]:
+def counts(collected: CollectedFiles) -> tuple[int, int, int, int]:
     return collected.new, collected.grown, collected.same, collected.beside
 
 
@@ -67,7 +67,7 @@ def test_a_file_that_has_grown_is_continued(
 
 def test_a_server_may_go_on_writing(tmp_path: Path) -> None:
     serving = loaded(tmp_path / "server")
-    with TrialRun(serving, tmp_path / "log", rotate_mb=0.02) as trial:
+    with SyntheticTraffic(serving, tmp_path / "log", rotate_mb=0.02) as trial:
         for _ in range(4):
             trial.play(range(10), 20)
             (collected,) = collect([str(tmp_path / "log")], tmp_path / "cache")
@@ -180,15 +180,15 @@ def test_a_copy_that_breaks_off_leaves_the_file_as_it_was(
     (collected,) = collect([str(server)], tmp_path / "cache")
     kept = files(tmp_path / "cache")
     (server / "events-a.jsonl").write_bytes(LINE * 50)
-    whole = Found.pieces
+    whole = RemoteFile.pieces
 
-    def torn(found: Found, start: int, end: int):
+    def torn(found: RemoteFile, start: int, end: int):
         for piece in whole(found, start, end):
             yield piece[: len(piece) // 2]
             if start:
                 raise OSError("the line went dead")
 
-    monkeypatch.setattr(Found, "pieces", torn)
+    monkeypatch.setattr(RemoteFile, "pieces", torn)
     with pytest.raises(InputError, match=r"cannot be collected: the line went dead"):
         collect([str(server)], tmp_path / "cache")
     assert files(tmp_path / "cache") == kept
@@ -198,9 +198,9 @@ def test_a_copy_that_breaks_off_leaves_the_file_as_it_was(
 def test_a_count_that_differs_is_an_error_and_nothing_is_kept(
     server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = Found.pieces
+    whole = RemoteFile.pieces
     monkeypatch.setattr(
-        Found, "pieces", lambda found, start, end: list(whole(found, start, end))[:-1]
+        RemoteFile, "pieces", lambda found, start, end: list(whole(found, start, end))[:-1]
     )
     with pytest.raises(SegueError, match=r"0 lines were read of 60 bytes at the origin"):
         collect([str(server)], tmp_path / "cache")

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import InputError
 from events.compaction import compact
-from events.reader import Log, open_log
+from events.reader import EventLog, open_log
 from tests.logs import DAY_MS, START_MS, Plan, listening, text, write_botify, write_ours
 
 
@@ -16,7 +16,7 @@ def events() -> list[dict[str, Any]]:
     return listening(Plan(listeners=50, days=3, before_days=1, labels={"colour": ["blue", "red"]}))
 
 
-def tables(log: Log) -> dict[str, list[Any]]:
+def tables(log: EventLog) -> dict[str, list[Any]]:
     return {
         table: log.query(f"SELECT {columns} FROM {table} ORDER BY ALL")
         for table, columns in {

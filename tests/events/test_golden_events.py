@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.allocation import NOBODY, Assignment
+from core.allocation import UNASSIGNED, Assignment
 from core.decision import Decision, Feedback
 from events.reader import open_log
 from events.schema import SCHEMA, line
@@ -20,7 +20,7 @@ FIRST_VISIT = Decision(
     at_ms=1_700_000_000_000,
     session="0123456789ab-1",
     number=1,
-    assignment=NOBODY,
+    assignment=UNASSIGNED,
     config="a1b2c3d4e5f6",
     latency_s=0.000_031,
     tracks=[1000],
@@ -62,7 +62,7 @@ HEARD = Feedback(
     at_ms=1_700_000_060_000,
     session="0123456789ab-1",
     number=2,
-    assignment=NOBODY,
+    assignment=UNASSIGNED,
     config="a1b2c3d4e5f6",
     latency_s=0.000_011,
 )

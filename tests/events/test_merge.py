@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as some
 
-from events.event_files import find
-from events.merge import in_order
+from events.event_files import find_event_files
+from events.merge import merge_events
 
 
 def line(at_ms: int, **fields: Any) -> bytes:
@@ -21,8 +21,8 @@ def merged(folder: Path, **options: Any) -> tuple[list[tuple[int, str]], Counter
     lost: Counter[str] = Counter()
     read = [
         (event["timestamp"], where.rpartition("/")[2])
-        for event, where in in_order(
-            find([folder]), lambda reason, where: lost.update([reason]), **options
+        for event, where in merge_events(
+            find_event_files([folder]), lambda reason, where: lost.update([reason]), **options
         )
     ]
     return read, lost

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from core.allocation import NOBODY
+from core.allocation import UNASSIGNED
 from core.decision import Feedback
-from core.errors import LogUnwritable
+from core.errors import EventLogError
 from events import writer
 from events.writer import EventWriter
 
 
 def turn(number: int) -> Feedback:
-    return Feedback(f"id-{number}", 7, 1000, 0.5, 1_700_000_000_000, "s", number, NOBODY, "c")
+    return Feedback(f"id-{number}", 7, 1000, 0.5, 1_700_000_000_000, "s", number, UNASSIGNED, "c")
 
 
 def opened(folder: Path, rotate_bytes: int = 1_000_000) -> EventWriter:
@@ -69,7 +69,7 @@ def test_a_line_that_went_in_by_half_is_cut_off_and_refused(
     log.append(turn(1))
     whole = os.write
     monkeypatch.setattr(writer.os, "write", lambda descriptor, data: whole(descriptor, data[:20]))
-    with pytest.raises(LogUnwritable, match="only 20 of"):
+    with pytest.raises(EventLogError, match="only 20 of"):
         log.append(turn(2))
     monkeypatch.undo()
     log.append(turn(3))
@@ -86,7 +86,7 @@ def test_a_full_disk_is_said_and_the_next_line_goes_in_when_there_is_room(
 
     log = opened(tmp_path)
     monkeypatch.setattr(writer.os, "write", full)
-    with pytest.raises(LogUnwritable, match="No space left on device"):
+    with pytest.raises(EventLogError, match="No space left on device"):
         log.append(turn(1))
     monkeypatch.undo()
     log.append(turn(2))
@@ -105,7 +105,7 @@ def test_a_line_that_went_in_by_half_and_cannot_be_cut_off_is_its_files_last(
 
     monkeypatch.setattr(writer.os, "write", lambda descriptor, data: whole(descriptor, data[:20]))
     monkeypatch.setattr(writer.os, "ftruncate", failing)
-    with pytest.raises(LogUnwritable, match="only 20 of"):
+    with pytest.raises(EventLogError, match="only 20 of"):
         log.append(turn(2))
     monkeypatch.undo()
     log.append(turn(3))
@@ -147,12 +147,12 @@ def test_a_writer_without_a_file_never_writes_into_what_has_its_old_number(
     monkeypatch.setattr(writer.os, "ftruncate", failing)
     monkeypatch.setattr(writer.os, "write", lambda descriptor, data: half_of(descriptor, data))
     monkeypatch.setattr(writer.os, "open", failing)
-    with pytest.raises(LogUnwritable):
+    with pytest.raises(EventLogError):
         log.append(turn(1))
     log.sync()
     monkeypatch.undo()
     with (tmp_path / "a connection").open("wb") as other:  # takes the lowest free number
-        with pytest.raises(LogUnwritable):
+        with pytest.raises(EventLogError):
             log.append(turn(2))
         log.append(turn(3))
         other.flush()

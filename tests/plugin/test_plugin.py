@@ -9,8 +9,8 @@ import pytest
 
 from core.errors import InputError, SegueError
 from core.listener import Listener
-from engine.config_snapshots import keep, restore
-from engine.runtime import load
+from engine.config_snapshots import load_snapshot, save_snapshot
+from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
 from strategies import registry
 from strategies.base import Params
@@ -63,13 +63,13 @@ def proposed(serving):
 
 
 def test_aninstalled_plugin_needs_no_mention_in_config(installed, tmp_path):
-    assert proposed(load(load_settings(config(tmp_path / "world")))) == [1, 2, 3, 4, 5]
+    assert proposed(load_runtime(load_settings(config(tmp_path / "world")))) == [1, 2, 3, 4, 5]
 
 
 def test_a_module_on_the_path_is_named_in_config(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(HERE)
     path = config(tmp_path, modules=["segue_comeback"])
-    assert proposed(load(load_settings(path))) == [1, 2, 3, 4, 5]
+    assert proposed(load_runtime(load_settings(path))) == [1, 2, 3, 4, 5]
 
 
 def test_a_file_beside_the_config_is_named_in_config(tmp_path):
@@ -77,7 +77,7 @@ def test_a_file_beside_the_config_is_named_in_config(tmp_path):
     source = (HERE / "segue_comeback" / "__init__.py").read_text()
     (tmp_path / "my_comeback.py").write_text(source)
     on_path = list(sys.path)
-    assert proposed(load(load_settings(path))) == [1, 2, 3, 4, 5]
+    assert proposed(load_runtime(load_settings(path))) == [1, 2, 3, 4, 5]
     assert sys.path == on_path
 
 
@@ -85,14 +85,14 @@ def test_a_kept_copy_of_the_config_finds_that_file_again(tmp_path):
     path = config(tmp_path, modules=["my_comeback"])
     lying = tmp_path / "my_comeback.py"
     lying.write_text((HERE / "segue_comeback" / "__init__.py").read_text())
-    served = load(load_settings(path))
-    kept = keep(served, tmp_path / "log")
+    served = load_runtime(load_settings(path))
+    kept = save_snapshot(served, tmp_path / "log")
     del sys.modules["my_comeback"]
-    assert restore(kept).digest == served.digest
+    assert load_snapshot(kept).digest == served.digest
     del sys.modules["my_comeback"]
     lying.unlink()
     with pytest.raises(InputError, match=r"modules: module 'my_comeback' .* cannot be imported"):
-        restore(kept)
+        load_snapshot(kept)
 
 
 def test_without_it_the_type_is_unknown(tmp_path):

@@ -10,13 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli.world_warmup import rehearse
+from cli.world_warmup import warm_up
 from core.progress import SILENT
-from simulator.listeners.botify import Classic
-from simulator.play.in_process_runner import InProcess
-from simulator.recommenders.baselines import Random
+from simulator.listeners.botify import BotifyListeners
+from simulator.play.in_process_runner import InProcessRunner
+from simulator.recommenders.baselines import RandomTracks
 from simulator.world.files import write_world
-from simulator.world.generator import create
+from simulator.world.generator import generate_world
 from simulator.world.neighbours import neighbourhoods
 
 ROOT = Path(__file__).parents[2]
@@ -33,10 +33,10 @@ PLAIN = {
 
 def made(folder: Path) -> dict[str, str]:
     """Checksums of a world's files, and of the times of 2,000 sessions in it."""
-    world = create(300, 60, 7).world
-    files = [*write_world(folder, world), *rehearse(folder, world, 7, SILENT)]
-    listeners = Classic(world, neighbourhoods(world), 7)
-    played = InProcess(listeners, Random()).play(listeners.visits(0, 2000)).played
+    world = generate_world(300, 60, 7).world
+    files = [*write_world(folder, world), *warm_up(folder, world, 7, SILENT)]
+    listeners = BotifyListeners(world, neighbourhoods(world), 7)
+    played = InProcessRunner(listeners, RandomTracks()).play(listeners.visits(0, 2000)).played
     times = hashlib.sha256(played.time.tobytes()).hexdigest()
     sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     return sums | {"times": times}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.rng import choices, fractions, further, integers, keys, uniforms
-from simulator.play.session_batch import Stage
+from simulator.play.session_batch import SessionBatch
 from simulator.random_keys import Purpose, at_step, once, session_keys, who_comes
 from tests.simulator.tiny import classic, some_world
 
@@ -75,12 +75,12 @@ def test_sessions_are_the_same_whatever_is_played_beside_them() -> None:
     order = np.arange(40)
 
     def alone(index: int) -> tuple[float, ...]:
-        stage = Stage(model, 1)
+        stage = SessionBatch(model, 1)
         stage.begin(np.array([0]), visits.rows(np.array([index])))
         first = [float(stage.track[0])]
         return tuple(first + [stage.hear(np.array([0]), np.array([t])).time[0] for t in (3, 40, 3)])
 
-    together = Stage(model, 40)
+    together = SessionBatch(model, 40)
     together.begin(order, visits)
     columns = [together.track.astype(float)]
     columns += [together.hear(order, np.full(40, t)).time for t in (3, 40, 3)]

@@ -12,7 +12,7 @@ from engine.settings.loading import load_settings
 from tests.service import write_config
 
 ROOT = Path(__file__).parents[2]
-HONEST = ("core", "strategies", "events", "app", "analysis", "training")
+HONEST = ("core", "strategies", "events", "engine", "app", "analysis", "training")
 SECRET = ("embeddings.npy", "users.jsonl", "users.json")
 
 
@@ -51,9 +51,10 @@ def test_the_only_meeting_places_are_in_cli() -> None:
     both = {
         path.name
         for path in modules("cli")
-        if "simulator" in (found := imported_by(path)) and found & {"app", "training", "analysis"}
+        if "simulator" in (found := imported_by(path))
+        and found & {"app", "engine", "training", "analysis"}
     }
-    assert both <= {"local.py", "rehearsal.py", "world.py", "doctor.py"}
+    assert both <= {"world_warmup.py", "world.py", "doctor.py"}
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "tests"])
@@ -73,11 +74,11 @@ WATCHED = """
 import sys
 opened = []
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
-from engine.runtime import load
+from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
 from core.listener import Listener
 from pathlib import Path
-serving = load(load_settings(Path(sys.argv[1])))
+serving = load_runtime(load_settings(Path(sys.argv[1])))
 for chain in serving.chains.values():
     for _, propose in chain.members:
         propose(Listener.of("1", [(0, 1.0)], turn=2))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from core.catalog import Catalog
-from simulator.listeners.botify import Classic, ClassicSettings
+from simulator.listeners.botify import BotifyListeners, BotifySettings
 from simulator.world.world import World
 
 
@@ -63,6 +63,6 @@ def nearest_by_sorting(world: World, neighbours: int) -> Any:
     return order[world.interests]
 
 
-def classic(world: World, seed: int = 1, **settings: Any) -> Classic:
-    made = ClassicSettings(**{"interest_neighbours": 2, **settings})
-    return Classic(world, nearest_by_sorting(world, made.interest_neighbours), seed, made)
+def classic(world: World, seed: int = 1, **settings: Any) -> BotifyListeners:
+    made = BotifySettings(**{"interest_neighbours": 2, **settings})
+    return BotifyListeners(world, nearest_by_sorting(world, made.interest_neighbours), seed, made)

@@ -10,7 +10,7 @@ import training.models  # noqa: F401  (importing it registers the models)
 from core.catalog import Catalog
 from tests import needs
 from tests.training.listening import TRACKS, listening
-from training.epochs import Plan, learn
+from training.epochs import Schedule, learn
 from training.interactions import Interactions, assemble
 from training.learning_curve import draw
 from training.model import Curve, Fitted, Run, build
@@ -43,7 +43,7 @@ def learnt(later: list[float], patience: int, steps: int = 100) -> tuple[float, 
         after_batch()
         return 0.5
 
-    plan = Plan("test", "loss", len(later), patience, 1)
+    plan = Schedule("test", "loss", len(later), patience, 1)
     run = Run(listening(3), progress=Impatient(steps))
     curve, interrupted = learn(plan, module, one_epoch, lambda: next(losses), run)
     return float(module.weight.item()), curve, interrupted

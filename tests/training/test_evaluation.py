@@ -8,7 +8,7 @@ import pytest
 
 from core.catalog import Catalog
 from tests.training.listening import TRACKS, listening
-from training.evaluation import beyond, judge, questions_of
+from training.evaluation import beyond, evaluate, held_out_pairs
 from training.interactions import Interactions, assemble
 from training.model import Fitted
 from training.progress import SILENT, Progress
@@ -48,7 +48,7 @@ LATE = log([
 
 
 def test_a_question_is_a_liked_listen_after_the_one_liked_before() -> None:
-    asked = questions_of(LATE, liked=0.5)
+    asked = held_out_pairs(LATE, liked=0.5)
     assert asked.before.tolist() == [0, 1, 0]
     assert asked.track.tolist() == [1, 3, 5]
     assert asked.user.tolist() == [0, 0, 1]
@@ -56,7 +56,7 @@ def test_a_question_is_a_liked_listen_after_the_one_liked_before() -> None:
 
 def test_figures_are_means_over_listeners_of_means_over_their_questions() -> None:
     lists = {0: [9, 1, 8], 1: [7]}  # 1 stands second after 0; 3 not at all after 1; 5 nowhere
-    verdict = judge(fitted_of(lists, 0.5), "track", LATE, LATE, questions_of(LATE, 0.5))
+    verdict = evaluate(fitted_of(lists, 0.5), "track", LATE, LATE, held_out_pairs(LATE, 0.5))
     second = 1 / math.log2(3)
     assert verdict.accuracy["ndcg10"].value == pytest.approx((second / 2 + 0) / 2)
     assert verdict.accuracy["recall10"].value == pytest.approx((1 / 2 + 0) / 2)
@@ -71,7 +71,9 @@ def test_the_interval_holds_the_value_and_shrinks_with_listeners() -> None:
     some = table.where(table.user < 12)
     lists = {track: [(track + 1) % TRACKS, (track + 2) % TRACKS] for track in range(TRACKS)}
     wide, narrow = (
-        judge(fitted_of(lists), "track", part, part, questions_of(part, 0.5)).accuracy["ndcg100"]
+        evaluate(fitted_of(lists), "track", part, part, held_out_pairs(part, 0.5)).accuracy[
+            "ndcg100"
+        ]
         for part in (some, table)
     )
     assert wide.low < wide.value < wide.high
@@ -81,7 +83,7 @@ def test_the_interval_holds_the_value_and_shrinks_with_listeners() -> None:
 def test_inverse_chances_weigh_questions() -> None:
     weighted = replace(LATE, weight=np.where(LATE.track == 1, 3, 1).astype(np.float32))
     lists = {0: [1], 1: [8]}
-    verdict = judge(fitted_of(lists), "track", weighted, weighted, questions_of(weighted, 0.5))
+    verdict = evaluate(fitted_of(lists), "track", weighted, weighted, held_out_pairs(weighted, 0.5))
     assert verdict.accuracy["recall10"].value == pytest.approx(3 / 5)
 
 

@@ -12,21 +12,21 @@ import numpy as np
 import pytest
 import yaml
 
-from cli.world_warmup import rehearse
+from cli.world_warmup import warm_up
 from core.lists import Key
 from core.progress import SILENT
-from engine.runtime import load as serve
+from engine.runtime import load_runtime as serve
 from engine.settings.loading import load_settings
 from simulator.listeners.lifelong import make_listeners
 from simulator.listeners.settings import ListenerSettings
-from simulator.play.in_process_runner import InProcess
+from simulator.play.in_process_runner import InProcessRunner
 from simulator.random_keys import Indices
-from simulator.recommenders.in_process import Local
+from simulator.recommenders.in_process import DispatcherRecommender
 from simulator.world.files import write_world
-from simulator.world.generator import create
+from simulator.world.generator import generate_world
 from simulator.world.neighbours import neighbourhoods
 from tests import needs
-from training.comparison import Bench, Trial
+from training.comparison import EvaluationSplit, ModelTrial
 from training.listen_sources import Selection, load
 from training.model import build
 
@@ -39,16 +39,16 @@ class Gate:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.world = create(1200, 500, SEED).world
+        self.world = generate_world(1200, 500, SEED).world
         write_world(folder, self.world)
-        rehearse(folder, self.world, SEED, SILENT, folder / "days")
+        warm_up(folder, self.world, SEED, SILENT, folder / "days")
         log = load([folder / "days" / "log"], self.world.catalog, Selection())
         log = replace(log, sources={})  # file names and checksums of logs are never the same twice
-        self.bench = Bench.of(log, late=0.1, liked=0.5, seed=1, threads=1)
-        self._trials: dict[str, Trial] = {}
+        self.bench = EvaluationSplit.of(log, late=0.1, liked=0.5, seed=1, threads=1)
+        self._trials: dict[str, ModelTrial] = {}
         self._earned: dict[tuple[str, Key], tuple[Indices, np.ndarray]] = {}
 
-    def trial(self, name: str) -> Trial:
+    def trial(self, name: str) -> ModelTrial:
         """The model, fitted and judged."""
         if name not in self._trials:
             self._trials[name] = self.bench.try_(name, *build(name), SILENT)
@@ -89,8 +89,8 @@ class Gate:
         settings = ListenerSettings()
         near = neighbourhoods(self.world, settings.interest_neighbours)
         listeners = make_listeners(settings, self.world, near, SEED + 1)
-        player = Local(serve(load_settings(path)), self.world, SEED + 1, 256)
-        played = InProcess(listeners, player, 256).play(listeners.visits(0, SESSIONS)).played
+        player = DispatcherRecommender(serve(load_settings(path)), self.world, SEED + 1, 256)
+        played = InProcessRunner(listeners, player, 256).play(listeners.visits(0, SESSIONS)).played
         return played.listener, played.time
 
 

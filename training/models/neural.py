@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from training.epochs import Plan, drawn, learn, reproducible
+from training.epochs import Schedule, drawn, learn, reproducible
 from training.interactions import Interactions
 from training.model import Fitted, Params, Run, model
 from training.progress import SILENT, Progress
@@ -131,7 +131,9 @@ class Neural:
                 losses = loss_of(later.anchor[some], later.target[some], fixed).numpy()
             return float(np.average(losses, weights=later.weight[some]))
 
-        plan = Plan("neural", "cross entropy of the pair", params.epochs, params.patience, batches)
+        plan = Schedule(
+            "neural", "cross entropy of the pair", params.epochs, params.patience, batches
+        )
         curve, interrupted = learn(plan, tower, one_epoch, validate, run)
         vectors = vectors_of(torch, tower, len(train.catalog))
         known = known_to(train, pairs.anchor)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from training.epochs import Plan, learn, reproducible
+from training.epochs import Schedule, learn, reproducible
 from training.interactions import Interactions
 from training.model import Fitted, Params, Run, model
 from training.progress import SILENT, Progress
@@ -146,7 +146,7 @@ class Personal:
                 losses = loss_of(later.user[some], later.track[some], fixed, lots).numpy()
             return float(np.average(losses, weights=later.time[some]))
 
-        plan = Plan(
+        plan = Schedule(
             "personal", "cross entropy of the liked track", params.epochs, params.patience, batches
         )
         curve, interrupted = learn(plan, towers, one_epoch, validate, run)

@@ -9,7 +9,7 @@ from training.top_k import Ints, Ranked
 
 
 @model("random")
-class Random:
+class RandomLists:
     """Draws every list by lot; the floor of a comparison."""
 
     def __init__(self, params: Params) -> None:

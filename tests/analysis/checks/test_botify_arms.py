@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.checks.archived_configs import Definitions, botify_experiment
-from analysis.checks.result import Certificate, Verdict
-from analysis.checks.suite import check
+from analysis.checks.archived_configs import ArchivedConfigs, botify_experiment
+from analysis.checks.result import Status, ValidityReport
+from analysis.checks.suite import run_checks
 from core.allocation import Allocation
 from core.rng import Stream
 from events.reader import open_log
@@ -47,11 +47,11 @@ def judged(
     events: Sequence[Mapping[str, Any]],
     folder: Path,
     botify: Mapping[str, Sequence[str]] | None = None,
-) -> Certificate:
+) -> ValidityReport:
     for server in range(2):
         (folder / f"recommender-{server}.json").write_bytes(text(events[server::2]))
     with open_log([folder], threads=1) as log:
-        return check(log, Definitions(botify=botify), NAME)
+        return run_checks(log, ArchivedConfigs(botify=botify), NAME)
 
 
 def test_arms_named_as_the_predecessor_numbers_them_are_found_out(tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_arms_named_as_the_predecessor_numbers_them_are_found_out(tmp_path: Path
 
     gate = certificate.gate("assignment")
     assert certificate.valid
-    assert gate.verdict is Verdict.PASSED
+    assert gate.verdict is Status.PASSED
     assert gate.figure == "600 of 600 lines agree"
     assert "one listener in 4 would agree, here all 120 do" in gate.says
 
@@ -70,14 +70,14 @@ def test_an_arm_that_nobody_was_logged_in_is_counted_by_its_number(tmp_path: Pat
     certificate = judged(events, tmp_path)
 
     assert "taken to be C, T1, T2" in certificate.gate("assignment").says
-    assert certificate.gate("assignment").verdict is Verdict.PASSED
-    assert certificate.gate("sample-ratio").verdict is Verdict.FAILED
+    assert certificate.gate("assignment").verdict is Status.PASSED
+    assert certificate.gate("sample-ratio").verdict is Status.FAILED
 
 
 def test_arms_in_another_order_are_read_off_and_that_is_said(tmp_path: Path) -> None:
     gate = judged(sessions(["T1", "C"]), tmp_path).gate("assignment")
 
-    assert gate.verdict is Verdict.PASSED
+    assert gate.verdict is Status.PASSED
     assert "stand in the order T1, C" in gate.says
     assert "arms with swapped names would not be noticed" in gate.says
 
@@ -85,7 +85,7 @@ def test_arms_in_another_order_are_read_off_and_that_is_said(tmp_path: Path) -> 
 def test_arms_that_are_given_are_taken_at_their_word(tmp_path: Path) -> None:
     gate = judged(sessions(["T1", "C"]), tmp_path, {NAME: ["C", "T1"]}).gate("assignment")
 
-    assert gate.verdict is Verdict.FAILED
+    assert gate.verdict is Status.FAILED
     assert gate.figure == "0 of 600 lines agree"
 
 
@@ -96,10 +96,10 @@ def test_arms_by_the_hash_of_another_experiment_are_told_so(tmp_path: Path) -> N
     certificate = judged(events, tmp_path)
 
     gate = certificate.gate("assignment")
-    assert gate.verdict is Verdict.FAILED
+    assert gate.verdict is Status.FAILED
     assert "No order of 2 to 16 arms" in gate.says
     assert "is what two unrelated hashes would give" in gate.says
-    assert certificate.gate("sample-ratio").verdict is Verdict.PASSED  # which is why nobody saw it
+    assert certificate.gate("sample-ratio").verdict is Status.PASSED  # which is why nobody saw it
 
 
 def test_half_the_servers_are_missing(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_half_the_servers_are_missing(tmp_path: Path) -> None:
 
     gate = judged(events, tmp_path).gate("played")
 
-    assert gate.verdict is Verdict.FAILED
+    assert gate.verdict is Status.FAILED
     assert "of all lines are not in these files" in gate.says
     assert gate.numbers["misplaced"] < gate.numbers["broken"] / 2
     assert gate.examples[0].what.startswith("listener ")
@@ -128,7 +128,7 @@ def test_two_simulators_that_play_the_same_listener_at_once_are_told_apart_from_
 
     gate = judged(both, tmp_path).gate("played")
 
-    assert gate.verdict is Verdict.FAILED
+    assert gate.verdict is Status.FAILED
     assert "two simulators play the same listener at once" in gate.says
 
 
@@ -138,5 +138,5 @@ def test_a_whole_file_that_is_there_twice_is_a_warning(tmp_path: Path) -> None:
 
     gate = judged(events, tmp_path).gate("duplicates")
 
-    assert gate.verdict is Verdict.WARNING
+    assert gate.verdict is Status.WARNING
     assert gate.numbers["in_copied_files"] == 300

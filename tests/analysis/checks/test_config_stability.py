@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from analysis.checks.archived_configs import Definitions
-from analysis.checks.result import Gate, Verdict
-from analysis.checks.suite import check
-from audit.synthetic_traffic import TrialRun
-from events.config_snapshots import kept_beside
+from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.checks.result import CheckResult, Status
+from analysis.checks.suite import run_checks
+from audit.synthetic_traffic import SyntheticTraffic
+from events.config_snapshots import snapshots_beside
 from events.reader import open_log
 from tests.service import loaded
 
@@ -41,10 +41,10 @@ def half(config: dict[str, Any]) -> None:
     config["experiments"][0]["traffic"] = 0.5
 
 
-def judged(folder: Path, change: Change, forget: bool = False) -> Gate:
+def judged(folder: Path, change: Change, forget: bool = False) -> CheckResult:
     """What the gate says of a log in whose middle the config was changed."""
     serving = loaded(folder, half)
-    with TrialRun(serving, folder / "log", plain=True) as trial:
+    with SyntheticTraffic(serving, folder / "log", plain=True) as trial:
         trial.play(range(60), 60)
 
         def both(config: dict[str, Any]) -> None:
@@ -53,23 +53,23 @@ def judged(folder: Path, change: Change, forget: bool = False) -> Gate:
 
         trial.swap(loaded(folder, both))
         trial.play(range(60), 60)
-    kept = kept_beside([folder / "log"])
+    kept = snapshots_beside([folder / "log"])
     if forget:
         del kept[serving.digest]
     with open_log([folder / "log"], threads=1) as log:
-        return check(log, Definitions.read(kept), "fallback").gate("config")
+        return run_checks(log, ArchivedConfigs.read(kept), "fallback").gate("config")
 
 
 @pytest.mark.parametrize(
     ("change", "verdict", "figure", "says"),
     [
-        (ramped, Verdict.PASSED, "2 configs, one treatment", "Traffic went 0.5 -> 1; whoever"),
-        (another_default, Verdict.PASSED, "2 configs, one treatment", "did not touch this"),
-        (another_strategy, Verdict.FAILED, "2 different treatments", ": strategy popular. Before"),
-        (another_salt, Verdict.FAILED, "2 different treatments", ": salt (2026-11 -> another). B"),
+        (ramped, Status.PASSED, "2 configs, one treatment", "Traffic went 0.5 -> 1; whoever"),
+        (another_default, Status.PASSED, "2 configs, one treatment", "did not touch this"),
+        (another_strategy, Status.FAILED, "2 different treatments", ": strategy popular. Before"),
+        (another_salt, Status.FAILED, "2 different treatments", ": salt (2026-11 -> another). B"),
         (
             another_history,
-            Verdict.FAILED,
+            Status.FAILED,
             "2 different treatments",
             ": state.history (100 -> 3). B",
         ),
@@ -77,7 +77,7 @@ def judged(folder: Path, change: Change, forget: bool = False) -> Gate:
     ids=["ramped", "another-default", "another-strategy", "another-salt", "shorter-memory"],
 )
 def test_a_change_in_mid_run_is_judged_by_what_it_changes(
-    change: Change, verdict: Verdict, figure: str, says: str, tmp_path: Path
+    change: Change, verdict: Status, figure: str, says: str, tmp_path: Path
 ) -> None:
     gate = judged(tmp_path, change)
 
@@ -88,7 +88,7 @@ def test_a_change_in_mid_run_is_judged_by_what_it_changes(
 def test_a_config_of_which_there_is_no_copy_proves_nothing(tmp_path: Path) -> None:
     gate = judged(tmp_path, another_default, forget=True)
 
-    assert gate.verdict is Verdict.FAILED
+    assert gate.verdict is Status.FAILED
     assert gate.figure == "1 of 2 configs unknown"
     assert "put it beside these logs" in gate.says
     assert len(gate.examples) == 2

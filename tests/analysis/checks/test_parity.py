@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as some
 from scipy import stats
 
-from analysis.checks.archived_configs import Definitions
+from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.parity import Clustered, heterogeneity
-from analysis.checks.result import Verdict
-from analysis.statistics.sample_moments import Sample
-from audit.log_faults import Sound
+from analysis.checks.result import Status
+from analysis.statistics.sample_moments import SampleMoments
+from audit.log_faults import CleanLog
 from core.rng import Stream
 from tests.analysis.trial_log import judged, trial_log
 
-Base = tuple[Sound, Definitions]
+Base = tuple[CleanLog, ArchivedConfigs]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_the_variance_is_that_of_a_ratio_of_totals() -> None:
 
     group = clustered("C", x, y)
 
-    sample = Sample.of_ratio(x, y)
+    sample = SampleMoments.of_ratio(x, y)
     assert group.ratio == pytest.approx(sample.mean)
     assert group.variance == pytest.approx(sample.error**2)
 
@@ -110,7 +110,7 @@ def test_listeners_who_tell_nothing_in_one_arm_are_an_alarm(base: Base, tmp_path
 
     gate = changed(base, tmp_path, mute).gate("outcomes")
 
-    assert gate.verdict is Verdict.FAILED
+    assert gate.verdict is Status.FAILED
     assert gate.numbers["T1"] > 0.2
     assert gate.numbers["C"] == 0
 
@@ -121,7 +121,7 @@ def test_an_arm_with_more_events_is_only_a_warning(base: Base, tmp_path: Path) -
 
     certificate = changed(base, tmp_path, short)
 
-    assert certificate.gate("events-per-listener").verdict is Verdict.WARNING
+    assert certificate.gate("events-per-listener").verdict is Status.WARNING
     assert "may be the effect itself" in certificate.gate("events-per-listener").says
 
 
@@ -131,7 +131,7 @@ def test_a_slow_arm_is_a_warning(base: Base, tmp_path: Path) -> None:
 
     gate = changed(base, tmp_path, slow).gate("latency")
 
-    assert gate.verdict is Verdict.WARNING
+    assert gate.verdict is Status.WARNING
     assert gate.figure == "p99 C 1.00 ms, T1 20.00 ms"
 
 
@@ -143,8 +143,8 @@ def test_many_forced_events_are_a_warning_and_count_nowhere(base: Base, tmp_path
 
     certificate = changed(base, tmp_path, forced)
 
-    assert certificate.gate("forced").verdict is Verdict.WARNING
-    assert certificate.gate("assignment").verdict is Verdict.PASSED
-    assert certificate.gate("one-arm").verdict is Verdict.PASSED
+    assert certificate.gate("forced").verdict is Status.WARNING
+    assert certificate.gate("assignment").verdict is Status.PASSED
+    assert certificate.gate("one-arm").verdict is Status.PASSED
     listeners = certificate.gate("sample-ratio").numbers["listeners"]
     assert sum(listeners.values()) < 170

@@ -2,24 +2,26 @@
 
 import pytest
 
-from analysis.checks.result import Certificate, Example, Gate, Verdict
+from analysis.checks.result import CheckResult, Example, Status, ValidityReport
 
 
-def gate(verdict: Verdict, name: str = "lines") -> Gate:
-    return Gate(name, "Can every line be read?", verdict, "3 torn", examples=(Example("a:1", "x"),))
+def gate(verdict: Status, name: str = "lines") -> CheckResult:
+    return CheckResult(
+        name, "Can every line be read?", verdict, "3 torn", examples=(Example("a:1", "x"),)
+    )
 
 
 @pytest.mark.parametrize(
     ("verdict", "valid"),
     [
-        (Verdict.PASSED, True),
-        (Verdict.WARNING, True),
-        (Verdict.UNKNOWN, True),
-        (Verdict.FAILED, False),
+        (Status.PASSED, True),
+        (Status.WARNING, True),
+        (Status.UNKNOWN, True),
+        (Status.FAILED, False),
     ],
 )
-def test_only_a_failed_gate_makes_an_experiment_invalid(verdict: Verdict, valid: bool) -> None:
-    certificate = Certificate("demo", (gate(Verdict.PASSED), gate(verdict, "turns")))
+def test_only_a_failed_gate_makes_an_experiment_invalid(verdict: Status, valid: bool) -> None:
+    certificate = ValidityReport("demo", (gate(Status.PASSED), gate(verdict, "turns")))
 
     assert certificate.valid is valid
     assert [each.name for each in certificate.failed] == ([] if valid else ["turns"])
@@ -27,7 +29,7 @@ def test_only_a_failed_gate_makes_an_experiment_invalid(verdict: Verdict, valid:
 
 
 def test_a_certificate_is_plain_json() -> None:
-    described = Certificate("demo", (gate(Verdict.FAILED),)).to_dict()
+    described = ValidityReport("demo", (gate(Status.FAILED),)).to_dict()
 
     assert described["gates"][0]["verdict"] == "failed"
     assert described["gates"][0]["examples"] == [{"where": "a:1", "what": "x"}]

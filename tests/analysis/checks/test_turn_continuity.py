@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from analysis.checks.archived_configs import Definitions
-from analysis.checks.result import Verdict
-from audit.log_faults import Sound, Written
+from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.checks.result import Status
+from audit.log_faults import CleanLog, LogLines
 from tests.analysis.trial_log import judged, trial_log
 
-Base = tuple[Sound, Definitions]
+Base = tuple[CleanLog, ArchivedConfigs]
 
 
 @pytest.fixture(scope="module")
@@ -19,12 +19,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     return trial_log(tmp_path_factory.mktemp("trial"), sessions=300, listeners=60)
 
 
-def restarted(sound: Sound) -> Written:
+def restarted(sound: CleanLog) -> LogLines:
     """The process is replaced in the middle, and its successor knows nobody."""
     middle = len(sound.events) // 2
     turns: dict[str, int] = {}
     sessions: dict[str, str] = {}
-    written: Written = [("events-1.jsonl", {**event}) for event in sound.events[:middle]]
+    written: LogLines = [("events-1.jsonl", {**event}) for event in sound.events[:middle]]
     for event in sound.events[middle:]:
         user = str(event["user"])
         turns[user] = turns.get(user, 0) + 1
@@ -35,7 +35,7 @@ def restarted(sound: Sound) -> Written:
     return written
 
 
-def reset(sound: Sound) -> Written:
+def reset(sound: CleanLog) -> LogLines:
     """The same, but the server started every listener afresh on purpose, and says so."""
     return [
         ("events-1.jsonl", {**event, **({"reset": True} if event["turn"] == 1 else {})})
@@ -44,12 +44,12 @@ def reset(sound: Sound) -> Written:
     ]
 
 
-def tail(sound: Sound) -> Written:
+def tail(sound: CleanLog) -> LogLines:
     """Only the second half was copied."""
     return [("events-1.jsonl", {**event}) for event in sound.events[len(sound.events) // 2 :]]
 
 
-def backwards(sound: Sound) -> Written:
+def backwards(sound: CleanLog) -> LogLines:
     """The clock is put back by a minute in the middle."""
     middle = len(sound.events) // 2
     return [
@@ -58,7 +58,7 @@ def backwards(sound: Sound) -> Written:
     ]
 
 
-def same_millisecond(sound: Sound) -> Written:
+def same_millisecond(sound: CleanLog) -> LogLines:
     """All in the same second: turns order them all the same."""
     return [
         ("events-1.jsonl", {**event, "timestamp": event["timestamp"] // 1000 * 1000})
@@ -77,7 +77,7 @@ def same_millisecond(sound: Sound) -> Written:
     ],
 )
 def test_what_only_looks_like_a_loss_does_not_fail(
-    change: Callable[[Sound], Written], warnings: dict[str, str], base: Base, tmp_path: Path
+    change: Callable[[CleanLog], LogLines], warnings: dict[str, str], base: Base, tmp_path: Path
 ) -> None:
     sound, definitions = base
 
@@ -85,7 +85,7 @@ def test_what_only_looks_like_a_loss_does_not_fail(
 
     for name in ("turns", "state", "clock"):
         gate = certificate.gate(name)
-        assert gate.verdict is (Verdict.WARNING if name in warnings else Verdict.PASSED)
+        assert gate.verdict is (Status.WARNING if name in warnings else Status.PASSED)
         assert warnings.get(name, "") in gate.says
 
 
@@ -104,7 +104,7 @@ def test_missing_turns_are_counted_and_shown(base: Base, tmp_path: Path) -> None
 
     gate = judged(written, tmp_path, definitions).gate("turns")
 
-    assert gate.verdict is Verdict.FAILED
+    assert gate.verdict is Status.FAILED
     assert gate.figure == f"at least 1 events missing beside {len(written):,}"
     (example,) = gate.examples
     assert example.where == f"{tmp_path}/events-1.jsonl:{after[0] + 1}"

@@ -10,36 +10,42 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from analysis.checks.result import Certificate, Gate, Verdict
+from analysis.checks.result import CheckResult, Status, ValidityReport
 from analysis.effects.arm_summary import coverages
-from analysis.effects.experiments import find
-from analysis.effects.listener_table import Listeners
+from analysis.effects.experiments import analyse_experiment
+from analysis.effects.listener_table import ListenerTable
 from analysis.effects.metrics import STANDARD, chosen
-from analysis.effects.report_options import Asked
-from analysis.effects.results import Effect, Findings, Origin, Report
+from analysis.effects.report_options import ReportOptions
+from analysis.effects.results import Effect, ExperimentResult, Report, ReportProvenance
 from analysis.rendering.json_report import to_json
 from analysis.rendering.terminal import show
 from analysis.statistics.corrections import benjamini_hochberg, holm
 from core.allocation import Arm, Experiment
 from core.catalog import Catalog
 from core.errors import Faults, InputError
-from events.reader import Log, open_log
+from events.reader import EventLog, open_log
 from tests import logs
 
-SOUND = Certificate("fallback", (Gate("assignment", "Is it so?", Verdict.PASSED, "all agree"),))
-BROKEN = Certificate(
+SOUND = ValidityReport(
+    "fallback", (CheckResult("assignment", "Is it so?", Status.PASSED, "all agree"),)
+)
+BROKEN = ValidityReport(
     "fallback",
-    (Gate("sample-ratio", "Is it even?", Verdict.FAILED, "p = 1e-9", "Listeners are missing."),),
+    (
+        CheckResult(
+            "sample-ratio", "Is it even?", Status.FAILED, "p = 1e-9", "Listeners are missing."
+        ),
+    ),
 )
 DEFINITION = Experiment("fallback", (Arm("C", 50.0, "plain"), Arm("T1", 50.0, "improved")))
 
 
-def asked(**changes: Any) -> Asked:
-    return replace(Asked(STANDARD[0], STANDARD[1:]), **changes)
+def asked(**changes: Any) -> ReportOptions:
+    return replace(ReportOptions(STANDARD[0], STANDARD[1:]), **changes)
 
 
 @pytest.fixture(scope="module")
-def better(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
+def better(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventLog]:
     """T1 raises each listen's time by 40 %, and never falls back; C does so in 10 %."""
     folder = tmp_path_factory.mktemp("better")
     plan = logs.Plan(
@@ -56,7 +62,7 @@ def better(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventLog]:
     """Three arms that do the same."""
     folder = tmp_path_factory.mktemp("three")
     arms = {name: logs.Effect() for name in ("C", "T1", "T2")}
@@ -65,15 +71,15 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Log]:
         yield log
 
 
-def found(log: Log, certificate: Certificate = SOUND, **changes: Any) -> Findings:
-    return find(log, "fallback", certificate, None, asked(**changes))
+def found(log: EventLog, certificate: ValidityReport = SOUND, **changes: Any) -> ExperimentResult:
+    return analyse_experiment(log, "fallback", certificate, None, asked(**changes))
 
 
 def row(effects: Sequence[Effect], metric: str) -> Effect:
     return next(effect for effect in effects if effect.metric.name == metric)
 
 
-def by_hand(log: Log) -> Mapping[str, list[float]]:
+def by_hand(log: EventLog) -> Mapping[str, list[float]]:
     """Each listener's mean session time, by arm, made of raw lines without the listener table."""
     sessions: dict[tuple[str, str], float] = {}
     arm_of: dict[str, str] = {}
@@ -93,7 +99,7 @@ def by_hand(log: Log) -> Mapping[str, list[float]]:
     return means
 
 
-def test_a_real_effect_is_found_and_said_in_one_sentence(better: Log) -> None:
+def test_a_real_effect_is_found_and_said_in_one_sentence(better: EventLog) -> None:
     findings = found(better, planned=700)
     effect = findings.primary[0]
     assert effect.claim == "up"
@@ -107,7 +113,7 @@ def test_a_real_effect_is_found_and_said_in_one_sentence(better: Log) -> None:
     )
 
 
-def test_the_primary_metric_is_the_mean_of_listeners_session_means(better: Log) -> None:
+def test_the_primary_metric_is_the_mean_of_listeners_session_means(better: EventLog) -> None:
     means = by_hand(better)
     plain = found(better).beside[0]
     assert plain.control_mean == pytest.approx(np.mean(means["C"]), rel=1e-9)
@@ -116,7 +122,7 @@ def test_the_primary_metric_is_the_mean_of_listeners_session_means(better: Log) 
 
 
 def test_before_the_planned_size_the_interval_is_always_valid_and_nothing_is_significant(
-    better: Log,
+    better: EventLog,
 ) -> None:
     early, late = found(better, planned=100_000), found(better, planned=700)
     assert (early.rule, late.rule) == ("always-valid", "fixed")
@@ -131,7 +137,7 @@ def test_before_the_planned_size_the_interval_is_always_valid_and_nothing_is_sig
     assert "no planned size" in unplanned.verdicts[0]
 
 
-def test_a_failed_gate_withholds_every_effect_unless_told_otherwise(better: Log) -> None:
+def test_a_failed_gate_withholds_every_effect_unless_told_otherwise(better: EventLog) -> None:
     withheld = found(better, BROKEN)
     assert withheld.withheld
     assert withheld.verdicts == ("INVALID, effects withheld: failed sample-ratio",)
@@ -143,7 +149,9 @@ def test_a_failed_gate_withholds_every_effect_unless_told_otherwise(better: Log)
     assert "; INVALID; " in shown.verdicts[0]
 
 
-def test_the_past_adjusts_the_primary_metric_and_the_plain_one_stands_beside(better: Log) -> None:
+def test_the_past_adjusts_the_primary_metric_and_the_plain_one_stands_beside(
+    better: EventLog,
+) -> None:
     findings = found(better)
     assert "CUPED" in findings.primary[0].method
     plain = findings.beside[0]
@@ -155,13 +163,15 @@ def test_the_past_adjusts_the_primary_metric_and_the_plain_one_stands_beside(bet
     assert adjusted.estimate == pytest.approx(plain.difference.estimate, rel=0.2)
 
 
-def test_the_catalogs_share_is_told_by_the_logs_own_catalog(better: Log, three: Log) -> None:
+def test_the_catalogs_share_is_told_by_the_logs_own_catalog(
+    better: EventLog, three: EventLog
+) -> None:
     for arm in found(better).arms:
         assert arm.catalog_share == pytest.approx(arm.coverage / 500)
     assert [arm.catalog_share for arm in found(three).arms] == [None, None, None]
 
 
-def test_guardrails_see_fallbacks_and_are_not_corrected(better: Log) -> None:
+def test_guardrails_see_fallbacks_and_are_not_corrected(better: EventLog) -> None:
     effect = row(found(better).guardrails, "fallbacks")
     assert effect.control_mean == pytest.approx(0.1, abs=0.02)
     assert effect.treatment_mean == 0.0
@@ -169,7 +179,7 @@ def test_guardrails_see_fallbacks_and_are_not_corrected(better: Log) -> None:
     assert effect.p == effect.corrected
 
 
-def test_secondary_metrics_are_corrected_and_intervals_agree_with_it(better: Log) -> None:
+def test_secondary_metrics_are_corrected_and_intervals_agree_with_it(better: EventLog) -> None:
     effects = found(better, planned=700).secondary
     assert {"time_per_session", "total_time", "tracks", "skips", "distinct_tracks",
             "distinct_artists", "chosen_time"} == {e.metric.name for e in effects}  # fmt: skip
@@ -181,7 +191,7 @@ def test_secondary_metrics_are_corrected_and_intervals_agree_with_it(better: Log
         assert effect.lift.excludes_zero == (effect.corrected <= 0.05)
 
 
-def test_each_table_is_corrected_over_all_its_questions(three: Log) -> None:
+def test_each_table_is_corrected_over_all_its_questions(three: EventLog) -> None:
     findings = found(three, planned=300)
     for effects, correct in ((findings.primary, holm), (findings.secondary, benjamini_hochberg)):
         raw = [effect.p for effect in effects if effect.p is not None]
@@ -192,7 +202,7 @@ def test_each_table_is_corrected_over_all_its_questions(three: Log) -> None:
     assert len(findings.secondary) == 2 * 6
 
 
-def test_a_segment_is_what_the_first_request_said(better: Log) -> None:
+def test_a_segment_is_what_the_first_request_said(better: EventLog) -> None:
     (by_country,) = found(better, segments=("country",)).segments
     assert [segment.value for segment in by_country.segments] == ["nl", "be"]
     everybody = sum(s.effect.control_n + s.effect.treatment_n for s in by_country.segments)
@@ -201,7 +211,7 @@ def test_a_segment_is_what_the_first_request_said(better: Log) -> None:
     assert by_country.p > 0.05
 
 
-def test_new_and_returning_listeners_are_told_apart_by_the_log(better: Log) -> None:
+def test_new_and_returning_listeners_are_told_apart_by_the_log(better: EventLog) -> None:
     (by_past,) = found(better, segments=("listener",)).segments
     with_past = better.one(
         'SELECT count(*) FROM (SELECT min(turn) AS turn FROM exposures GROUP BY "user") '
@@ -211,7 +221,7 @@ def test_new_and_returning_listeners_are_told_apart_by_the_log(better: Log) -> N
     assert returning.control_n + returning.treatment_n == with_past > 0
 
 
-def test_the_course_ends_where_the_whole_log_does(better: Log) -> None:
+def test_the_course_ends_where_the_whole_log_does(better: EventLog) -> None:
     findings = found(better)
     (course,) = findings.courses
     last = course.moments[-1].so_far
@@ -224,7 +234,7 @@ def test_the_course_ends_where_the_whole_log_does(better: Log) -> None:
     assert [m.from_ms for m in course.moments] == sorted({m.from_ms for m in course.moments})
 
 
-def test_charts_count_every_listener_and_every_session_once(better: Log) -> None:
+def test_charts_count_every_listener_and_every_session_once(better: EventLog) -> None:
     findings = found(better)
     pictures = findings.pictures
     assert pictures is not None
@@ -235,7 +245,7 @@ def test_charts_count_every_listener_and_every_session_once(better: Log) -> None
         assert len(shares) == len(pictures.edges)
 
 
-def test_three_equal_arms_make_no_claim_and_all_pairs_are_three(three: Log) -> None:
+def test_three_equal_arms_make_no_claim_and_all_pairs_are_three(three: EventLog) -> None:
     findings = found(three)
     assert [(e.control, e.treatment) for e in findings.primary] == [("C", "T1"), ("C", "T2")]
     assert all("shows no sure change" in sentence for sentence in findings.verdicts)
@@ -244,7 +254,7 @@ def test_three_equal_arms_make_no_claim_and_all_pairs_are_three(three: Log) -> N
     assert [(e.control, e.treatment) for e in pairs] == [("T2", "C"), ("T2", "T1"), ("C", "T1")]
 
 
-def test_a_small_arm_gets_a_bootstrap_t_row(three: Log) -> None:
+def test_a_small_arm_gets_a_bootstrap_t_row(three: EventLog) -> None:
     small = [effect for effect in found(three).beside if effect.method == "bootstrap-t"]
     assert [effect.treatment for effect in small] == ["T1", "T2"]
     for effect in small:
@@ -252,41 +262,41 @@ def test_a_small_arm_gets_a_bootstrap_t_row(three: Log) -> None:
         assert effect.claim is None
 
 
-def test_an_unknown_control_is_refused_with_the_known_names(three: Log) -> None:
+def test_an_unknown_control_is_refused_with_the_known_names(three: EventLog) -> None:
     with pytest.raises(InputError, match=r"--control: unknown arm 'T3'. Known: C, T1, T2"):
         found(three, control="T3")
 
 
-def test_weights_of_config_stand_in_the_allocation_table(better: Log) -> None:
-    arms = find(better, "fallback", SOUND, DEFINITION, asked()).arms
+def test_weights_of_config_stand_in_the_allocation_table(better: EventLog) -> None:
+    arms = analyse_experiment(better, "fallback", SOUND, DEFINITION, asked()).arms
     assert [(arm.name, arm.weight, arm.strategy) for arm in arms] == [
         ("C", 0.5, "plain"),
         ("T1", 0.5, "improved"),
     ]
 
 
-def test_a_metric_of_ones_own_is_sql_over_the_listener_table(better: Log) -> None:
+def test_a_metric_of_ones_own_is_sql_over_the_listener_table(better: EventLog) -> None:
     faults = Faults()
     extra = {"long": "CAST(mean_time_all > 3 AS INT)", "skips_a_session": {
         "value": "skips", "per": "sessions", "better": "less", "role": "guardrail",
         "label": "skips per session"}}  # fmt: skip
     primary, others = chosen(extra, None, faults, "metric")
     faults.raise_if_any()
-    findings = find(better, "fallback", SOUND, None, Asked(primary, others))
+    findings = analyse_experiment(better, "fallback", SOUND, None, ReportOptions(primary, others))
     means = by_hand(better)
     long = row(findings.secondary, "long")
     assert long.control_mean == pytest.approx(np.mean([mean > 3 for mean in means["C"]]))
     assert row(findings.guardrails, "skips_a_session").metric.label == "skips per session"
     primary, others = chosen(extra, "long", faults, "metric")
-    again = find(better, "fallback", SOUND, None, Asked(primary, others))
+    again = analyse_experiment(better, "fallback", SOUND, None, ReportOptions(primary, others))
     assert again.primary[0].metric.name == "long"
     assert row(again.secondary, "session_time").control_mean is not None
 
 
-def test_a_faulty_metric_names_the_columns_that_there_are(better: Log) -> None:
+def test_a_faulty_metric_names_the_columns_that_there_are(better: EventLog) -> None:
     primary, others = chosen({"bad": "no_such_column + 1"}, None, Faults(), "metric")
     with pytest.raises(InputError, match=r"metric bad: .*no_such_column.*Its columns: .*time_all"):
-        find(better, "fallback", SOUND, None, Asked(primary, others))
+        analyse_experiment(better, "fallback", SOUND, None, ReportOptions(primary, others))
 
 
 @pytest.mark.parametrize(
@@ -318,8 +328,8 @@ def test_coverage_is_compared_at_equally_many_answers(tmp_path: Path) -> None:
     arms = {"C": logs.Effect(weight=2.0), "T1": logs.Effect()}
     logs.write_ours(tmp_path, logs.listening(logs.Plan(arms=arms, listeners=300, tracks=900)))
     with open_log([tmp_path]) as log:
-        findings = find(log, "fallback", SOUND, None, asked())
-        reached = coverages(Listeners(log, "fallback", ["C", "T1"]))
+        findings = analyse_experiment(log, "fallback", SOUND, None, asked())
+        reached = coverages(ListenerTable(log, "fallback", ["C", "T1"]))
         distinct = log.query("SELECT arm, count(DISTINCT recommendation) FROM answers GROUP BY arm")
     assert dict(distinct)["T1"] == pytest.approx(reached["T1"])
     assert reached["C"] == pytest.approx(reached["T1"], rel=0.08)
@@ -330,17 +340,19 @@ def test_coverage_is_compared_at_equally_many_answers(tmp_path: Path) -> None:
 def test_the_predecessors_log_has_no_fallbacks_to_speak_of(tmp_path: Path) -> None:
     logs.write_botify(tmp_path, logs.listening(logs.Plan(listeners=120)))
     with open_log([tmp_path]) as log:
-        findings = find(log, "fallback", SOUND, None, asked())
+        findings = analyse_experiment(log, "fallback", SOUND, None, asked())
     assert "fallbacks" not in {effect.metric.name for effect in findings.guardrails}
     assert findings.arms[0].fallbacks is None
 
 
-def report_of(*experiments: Findings) -> Report:
-    origin = Origin("0", "segue report log/", [("log/a", "ours", 9, "ab")], {"0123": 9}, [])
+def report_of(*experiments: ExperimentResult) -> Report:
+    origin = ReportProvenance(
+        "0", "segue report log/", [("log/a", "ours", 9, "ab")], {"0123": 9}, []
+    )
     return Report(origin, experiments)
 
 
-def printed(findings: Findings, width: int = 110) -> str:
+def printed(findings: ExperimentResult, width: int = 110) -> str:
     console = Console(width=width, force_terminal=False)
     with console.capture() as capture:
         show(report_of(findings), console)
@@ -348,7 +360,7 @@ def printed(findings: Findings, width: int = 110) -> str:
 
 
 def test_the_terminal_shows_validity_before_effects_and_no_effect_when_withheld(
-    better: Log,
+    better: EventLog,
 ) -> None:
     shown = printed(found(better, segments=("listener",)))
     places = [shown.index(word) for word in ("Validity: valid", "T1 raises", "primary", "others",
@@ -372,19 +384,19 @@ def test_the_same_log_gives_the_same_json_whatever_the_order_of_its_lines(tmp_pa
     assert texts[0] == texts[1]
 
 
-def test_no_effect_of_an_invalid_experiment_is_called_significant(better: Log) -> None:
+def test_no_effect_of_an_invalid_experiment_is_called_significant(better: EventLog) -> None:
     (sentence,) = found(better, BROKEN, even_if_invalid=True, planned=700).verdicts
     assert "raises" in sentence
     assert "significant" not in sentence
 
 
-def test_a_table_of_several_arms_names_each_arm_even_in_80_columns(three: Log) -> None:
+def test_a_table_of_several_arms_names_each_arm_even_in_80_columns(three: EventLog) -> None:
     lines = printed(found(three, all_pairs=True), width=80).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("mean session time"))
     assert [line[20:60].split()[0] for line in lines[start : start + 3]] == ["C", "T1", "T2"]
     assert lines[start + 3].split()[:3] == ["T2", ":", "T1"]
 
 
-def test_a_wide_interval_cuts_no_other_cell_off(better: Log) -> None:
+def test_a_wide_interval_cuts_no_other_cell_off(better: EventLog) -> None:
     """Where the columns do not fit, the interval folds, and every p and value stays whole."""
     assert "…" not in printed(found(better), width=72)

@@ -11,7 +11,7 @@ from analysis.off_policy.estimators import (
     Estimate,
     Evaluation,
     RewardModel,
-    Weighed,
+    WeightedDecisions,
     evaluate,
     numbered,
 )
@@ -33,7 +33,7 @@ def bandit(
     seed: int,
     logged: Any = LOGGED,
     target: Any = TARGET,
-) -> Weighed:
+) -> WeightedDecisions:
     """Decisions of listeners who differ in how long they listen to anything; LIKED on average."""
     random = np.random.default_rng(seed)
     mood = random.normal(0, 0.15, listeners)
@@ -43,13 +43,15 @@ def bandit(
     rewards = LIKED[tracks] + mood[who] + random.normal(0, 0.1, len(who))
     model = RewardModel(tracks, rewards, who, TRACKS)
     values = np.array([model.of(int(each)) @ target for each in who])
-    return Weighed(who, rewards, logged[tracks], target[tracks], model.guesses(tracks, who), values)
+    return WeightedDecisions(
+        who, rewards, logged[tracks], target[tracks], model.guesses(tracks, who), values
+    )
 
 
 def test_the_formulae_by_hand() -> None:
     found = by_name(
         evaluate(
-            Weighed(
+            WeightedDecisions(
                 listeners=np.array([0, 0, 1]),
                 rewards=np.array([1.0, 0.5, 0.2]),
                 logged=np.array([0.5, 0.25, 0.5]),
@@ -69,7 +71,7 @@ def test_the_formulae_by_hand() -> None:
 
 def test_diagnostics_by_hand() -> None:
     found = evaluate(
-        Weighed(
+        WeightedDecisions(
             np.array([0, 1, 2]),
             np.ones(3),
             np.array([0.5, 0.5, 0.5]),
@@ -113,7 +115,7 @@ def test_the_intervals_cover_the_truth_as_often_as_they_say() -> None:
 
 def test_an_interval_by_decision_would_be_too_narrow() -> None:
     together = bandit(150, 20, seed=4)
-    alone = Weighed(
+    alone = WeightedDecisions(
         np.arange(len(together.rewards)),
         together.rewards,
         together.logged,
@@ -160,7 +162,7 @@ def test_one_heavy_listener_is_named() -> None:
     weighed = bandit(300, 2, seed=1, target=LOGGED)
     target = weighed.target.copy()
     target[weighed.listeners == 7] *= 400
-    heavy = Weighed(
+    heavy = WeightedDecisions(
         weighed.listeners, weighed.rewards, weighed.logged, target, weighed.guesses, weighed.values
     )
     assert any("One listener carries" in warning for warning in evaluate(heavy).warnings)
@@ -216,4 +218,4 @@ def test_what_cannot_be_weighed_is_refused(change: dict[str, Any], message: str)
         **dict.fromkeys(("rewards", "logged", "target", "guesses", "values"), np.full(3, 0.5)),
     }
     with pytest.raises(InputError, match=message):
-        evaluate(Weighed(**(given | change)))
+        evaluate(WeightedDecisions(**(given | change)))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from analysis.effects.metrics import STANDARD, Metric
-from analysis.planning.pilot_data import DAY_MS, Past, past_of
-from analysis.planning.salts import entering, splits
-from analysis.statistics.sample_moments import Sample
+from analysis.planning.pilot_data import DAY_MS, PilotData, pilot_data_of
+from analysis.planning.salts import entering, salt_splits
+from analysis.statistics.sample_moments import SampleMoments
 from core.allocation import Allocation, Arm, Experiment
 from core.errors import InputError
 from events.reader import open_log
@@ -19,19 +19,21 @@ METRICS = {metric.name: metric for metric in STANDARD}
 TWO = Experiment("next", (Arm("C", 50), Arm("T1", 50)), salt="next")
 
 
-def past(listeners: int = 400, seed: int = 5) -> Past:
+def past(listeners: int = 400, seed: int = 5) -> PilotData:
     random = np.random.default_rng(seed)
     values = random.gamma(2, 2, listeners)
     first_ms = np.sort(random.integers(0, 10 * DAY_MS, listeners))
     users = [str(1000 + user) for user in range(listeners)]
-    return Past(users, {"time": values}, {"time": Sample.of(values)}, first_ms, 10 * DAY_MS)
+    return PilotData(
+        users, {"time": values}, {"time": SampleMoments.of(values)}, first_ms, 10 * DAY_MS
+    )
 
 
 def test_past_listeners_have_the_values_that_the_report_would_give_them(tmp_path: Path) -> None:
     write_ours(tmp_path, listening(Plan(listeners=80, sessions=3)))
     wanted = [METRICS["session_time"], METRICS["sessions"], METRICS["skips"]]
     with open_log([tmp_path]) as log:
-        found = past_of(log, wanted, "session_time")
+        found = pilot_data_of(log, wanted, "session_time")
         rows = log.query(
             "SELECT mean_time_all, sessions, skips, listens_chosen FROM listeners "
             "WHERE experiment = 'fallback' ORDER BY \"user\""
@@ -39,7 +41,7 @@ def test_past_listeners_have_the_values_that_the_report_would_give_them(tmp_path
     times, sessions, skips, listens = np.array(rows, dtype=np.float64).T
     assert found.values["session_time"] == pytest.approx(times)
     assert found.values["sessions"] == pytest.approx(sessions)
-    ratio = Sample.of_ratio(skips, listens)
+    ratio = SampleMoments.of_ratio(skips, listens)
     assert found.samples["skips"].mean == pytest.approx(ratio.mean)
     assert found.samples["skips"].variance == pytest.approx(ratio.variance)
     assert found.values["skips"].mean() == pytest.approx(ratio.mean)
@@ -49,13 +51,13 @@ def test_past_listeners_have_the_values_that_the_report_would_give_them(tmp_path
 def test_a_metric_that_is_no_sql_is_refused(tmp_path: Path) -> None:
     write_ours(tmp_path, listening(Plan(listeners=10)))
     with open_log([tmp_path]) as log, pytest.raises(InputError, match=r"--metric odd: is no SQL"):
-        past_of(log, [Metric("odd", "odd", "nonsense")], "odd")
+        pilot_data_of(log, [Metric("odd", "odd", "nonsense")], "odd")
 
 
 def test_a_metric_that_is_alike_for_all_plans_nothing(tmp_path: Path) -> None:
     write_ours(tmp_path, listening(Plan(listeners=10)))
     with open_log([tmp_path]) as log, pytest.raises(InputError, match=r"--metric one: must differ"):
-        past_of(log, [Metric("one", "one", "1")], "one")
+        pilot_data_of(log, [Metric("one", "one", "1")], "one")
 
 
 def test_the_duration_is_that_in_which_so_many_came() -> None:
@@ -78,7 +80,7 @@ def test_when_nobody_new_comes_it_takes_for_ever() -> None:
 
 def test_the_chosen_salt_splits_more_evenly_than_others() -> None:
     known = past()
-    found = splits(TWO, known, [f"next-{number}" for number in range(40)])
+    found = salt_splits(TWO, known, [f"next-{number}" for number in range(40)])
     assert [split.unevenness for split in found] == sorted(split.unevenness for split in found)
     assert found[0].unevenness < 0.2 < found[20].unevenness
     # About one in twenty is uneven beyond two standard errors.
@@ -87,7 +89,7 @@ def test_the_chosen_salt_splits_more_evenly_than_others() -> None:
 
 def test_a_split_says_what_the_salt_will_do() -> None:
     known = past()
-    (split,) = splits(TWO, known, ["a"])
+    (split,) = salt_splits(TWO, known, ["a"])
     allocation = Allocation([replace(TWO, salt="a")])
     arms = np.array([allocation.assign(user).arms["next"] for user in known.users])
     values = known.values["time"]
@@ -102,7 +104,7 @@ def test_a_split_says_what_the_salt_will_do() -> None:
 def test_arms_without_past_listeners_are_refused() -> None:
     tiny = replace(TWO, arms=(Arm("C", 9999), Arm("T1", 1)))
     with pytest.raises(InputError, match=r"too few listeners for these arms"):
-        splits(tiny, past(listeners=20), ["a"])
+        salt_splits(tiny, past(listeners=20), ["a"])
 
 
 def test_only_the_experiments_part_of_the_listeners_enters() -> None:

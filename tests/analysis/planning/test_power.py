@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.planning.power import Wanted, effect_for, listeners_for, power_of
+from analysis.planning.power import PowerDesign, effect_for, listeners_for, power_of
 from core.errors import InputError
 
 HALVES = {"C": 50.0, "T1": 50.0}
@@ -18,7 +18,7 @@ def test_the_power_of_rs_own_example() -> None:
 def test_the_size_of_rs_own_example() -> None:
     # R, ?power.t.test: power.t.test(power = .90, delta = 1) gives n = 22.02110, so 23
     assert power_of(22.02110, 22.02110, 1, 1, 0.05) == pytest.approx(0.9, abs=1e-6)
-    assert listeners_for(1, Wanted(0, 1, HALVES, power=0.9)) == {"C": 23, "T1": 23}
+    assert listeners_for(1, PowerDesign(0, 1, HALVES, power=0.9)) == {"C": 23, "T1": 23}
 
 
 @pytest.mark.parametrize(
@@ -28,25 +28,25 @@ def test_the_size_of_rs_own_example() -> None:
 def test_the_sizes_of_cohens_primer(effect: float, alpha: float, listeners: int) -> None:
     # Cohen, "A Power Primer" (Psychological Bulletin 112, 1992), table 2: per group, power .80.
     # Its numbers are rounded to the nearest, ours upwards.
-    found = listeners_for(effect, Wanted(0, 1, HALVES, alpha=alpha))["C"]
+    found = listeners_for(effect, PowerDesign(0, 1, HALVES, alpha=alpha))["C"]
     assert found - listeners in (0, 1)
 
 
 def test_effect_and_listeners_are_each_others_inverse() -> None:
-    wanted = Wanted(10, 4, {"C": 80, "T1": 20})
+    wanted = PowerDesign(10, 4, {"C": 80, "T1": 20})
     total = sum(listeners_for(0.3, wanted).values())
     assert effect_for(total, wanted) == pytest.approx(0.3, rel=1e-3)
 
 
 def test_more_arms_need_more_listeners_in_each() -> None:
-    two = listeners_for(0.2, Wanted(0, 1, HALVES))
-    four = listeners_for(0.2, Wanted(0, 1, dict.fromkeys(("C", "T1", "T2", "T3"), 25.0)))
+    two = listeners_for(0.2, PowerDesign(0, 1, HALVES))
+    four = listeners_for(0.2, PowerDesign(0, 1, dict.fromkeys(("C", "T1", "T2", "T3"), 25.0)))
     assert set(four) == {"C", "T1", "T2", "T3"}
     assert min(four.values()) > max(two.values())
 
 
 def test_a_played_experiment_finds_the_effect_as_often_as_said() -> None:
-    wanted = Wanted(5, 2, {"C": 70, "T1": 30}, power=0.8)
+    wanted = PowerDesign(5, 2, {"C": 70, "T1": 30}, power=0.8)
     each = listeners_for(0.5, wanted)
     random = np.random.default_rng(3)
     rounds = 4000
@@ -71,7 +71,7 @@ def test_a_played_experiment_finds_the_effect_as_often_as_said() -> None:
 def test_what_cannot_be_planned_is_refused(change: dict, message: str) -> None:
     given = {"mean": 1.0, "sd": 1.0, "weights": HALVES} | change
     with pytest.raises(InputError, match=message):
-        Wanted(**given)
+        PowerDesign(**given)
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_what_cannot_be_planned_is_refused(change: dict, message: str) -> None:
 )
 def test_an_effect_that_nobody_can_find_is_refused(effect: float, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        listeners_for(effect, Wanted(0, 1, HALVES))
+        listeners_for(effect, PowerDesign(0, 1, HALVES))
 
 
 def test_so_few_listeners_show_nothing() -> None:
     with pytest.raises(InputError, match=r"--listeners: must be at least 2 in each arm"):
-        effect_for(3, Wanted(0, 1, HALVES))
+        effect_for(3, PowerDesign(0, 1, HALVES))

@@ -11,11 +11,11 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from analysis.checks.result import Certificate, Example, Gate, Verdict
-from analysis.effects.experiments import find
+from analysis.checks.result import CheckResult, Example, Status, ValidityReport
+from analysis.effects.experiments import analyse_experiment
 from analysis.effects.metrics import STANDARD
-from analysis.effects.report_options import Asked
-from analysis.effects.results import Findings, Report
+from analysis.effects.report_options import ReportOptions
+from analysis.effects.results import ExperimentResult, Report
 from analysis.rendering.json_report import to_json
 from analysis.rendering.page import page
 from analysis.rendering.terminal import show
@@ -24,24 +24,26 @@ from core.allocation import Arm, Experiment
 from events.reader import open_log
 from tests import logs
 
-PASSED = Gate("assignment", "Is it so?", Verdict.PASSED, "all agree")
-FAILED = Gate(
-    "sample-ratio", "Even?", Verdict.FAILED, "p = 1e-9", "Listeners <b> are missing.",
+PASSED = CheckResult("assignment", "Is it so?", Status.PASSED, "all agree")
+FAILED = CheckResult(
+    "sample-ratio", "Even?", Status.FAILED, "p = 1e-9", "Listeners <b> are missing.",
     examples=(Example("log/a.jsonl:7", "listener 3 is & is not"),),
 )  # fmt: skip
 SCHEMA = json.loads(
-    (resources.files("analysis") / "showing" / "report.schema.json").read_text(encoding="utf-8")
+    (resources.files("analysis") / "rendering" / "report.schema.json").read_text(encoding="utf-8")
 )
 
 
-def made(folder: Path, gates: tuple[Gate, ...], forced: bool = False) -> Report:
+def made(folder: Path, gates: tuple[CheckResult, ...], forced: bool = False) -> Report:
     """A report of three arms; the same arguments give the same log."""
     arms = {"C": logs.Effect(fallback=0.1), "T1": logs.Effect(lift=0.5), "T2": logs.Effect()}
     plan = logs.Plan(arms=arms, listeners=450, sessions=2, days=3, before_days=1)
     logs.write_ours(folder, logs.listening(plan), servers=2)
-    asked = Asked(STANDARD[0], STANDARD[1:], segments=("listener",), even_if_invalid=forced)
+    asked = ReportOptions(STANDARD[0], STANDARD[1:], segments=("listener",), even_if_invalid=forced)
     with open_log([folder]) as log:
-        findings = find(log, "fallback", Certificate("fallback", gates), None, asked)
+        findings = analyse_experiment(
+            log, "fallback", ValidityReport("fallback", gates), None, asked
+        )
         return Report(origin_of(log, "0.1.0", "segue report <log>"), (findings,))
 
 
@@ -175,8 +177,10 @@ def test_the_json_keeps_its_schema(kind: str, request: pytest.FixtureRequest) ->
 def test_an_experiment_of_one_arm_has_nothing_to_compare(tmp_path: Path) -> None:
     logs.write_ours(tmp_path, logs.listening(logs.Plan(arms={"C": logs.Effect()}, listeners=60)))
     with open_log([tmp_path]) as log:
-        asked = Asked(STANDARD[0], STANDARD[1:])
-        findings: Findings = find(log, "fallback", Certificate("fallback", ()), None, asked)
+        asked = ReportOptions(STANDARD[0], STANDARD[1:])
+        findings: ExperimentResult = analyse_experiment(
+            log, "fallback", ValidityReport("fallback", ()), None, asked
+        )
         report = Report(origin_of(log, "0", "segue report"), (findings,))
     assert findings.verdicts == ("only arm C was seen: there is nothing to compare",)
     assert "nothing to compare" in page(report)
@@ -192,8 +196,10 @@ def test_a_report_can_be_made_of_arms_without_listeners(kind: str, tmp_path: Pat
     logs.write_ours(tmp_path, events)
     definition = Experiment("fallback", tuple(Arm(name, 1.0) for name in ("C", "T1", "T9")))
     with open_log([tmp_path]) as log:
-        asked = Asked(STANDARD[0], STANDARD[1:], all_pairs=True, segments=("day",))
-        findings = find(log, "fallback", Certificate("fallback", ()), definition, asked)
+        asked = ReportOptions(STANDARD[0], STANDARD[1:], all_pairs=True, segments=("day",))
+        findings = analyse_experiment(
+            log, "fallback", ValidityReport("fallback", ()), definition, asked
+        )
         report = Report(origin_of(log, "0", "segue report"), (findings,))
     assert [arm.name for arm in findings.arms] == ["C", "T1", "T9"]
     assert findings.arms[2].listeners == 0

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from scipy import special
 
 from analysis.statistics.contrast import Contrast
-from analysis.statistics.inference import AlwaysValid, Fixed
-from analysis.statistics.sample_moments import Sample, linearised
+from analysis.statistics.inference import ConfidenceSequence, FixedHorizonTest
+from analysis.statistics.sample_moments import SampleMoments, delta_method_terms
 
 # R, datasets::sleep, t.test(extra ~ group).
 SLEEP_X = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])
 SLEEP_Y = np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
 
 
-def moments(n: int, total: float, squares: float) -> Sample:
-    return Sample(n, total / n, (squares - total**2 / n) / (n - 1))
+def moments(n: int, total: float, squares: float) -> SampleMoments:
+    return SampleMoments(n, total / n, (squares - total**2 / n) / (n - 1))
 
 
 # growthbook/growthbook, packages/stats/tests/frequentist/test_tests.py, commit 8f1db44 (MIT).
@@ -28,22 +28,22 @@ GB_A3000 = moments(3_000, 1_396.87, 52_377.9767)
 
 
 def test_welch_agrees_with_r_on_the_sleep_data() -> None:
-    contrast = Contrast(Sample.of(SLEEP_Y), Sample.of(SLEEP_X))
+    contrast = Contrast(SampleMoments.of(SLEEP_Y), SampleMoments.of(SLEEP_X))
     assert contrast.difference / contrast.error == pytest.approx(-1.8608, abs=5e-5)
     assert contrast.freedom == pytest.approx(17.776, abs=5e-4)
-    assert Fixed().p_value(contrast) == pytest.approx(0.07939, abs=5e-6)
-    found = contrast.difference_within(Fixed().critical(contrast, 0.05))
+    assert FixedHorizonTest().p_value(contrast) == pytest.approx(0.07939, abs=5e-6)
+    found = contrast.difference_within(FixedHorizonTest().critical(contrast, 0.05))
     assert (found.low, found.high) == pytest.approx((-3.3654832, 0.2054832), abs=5e-8)
 
 
 def test_welch_agrees_with_gbstats() -> None:
     contrast = Contrast(GB_A, GB_B)
-    found = contrast.difference_within(Fixed().critical(contrast, 0.05))
+    found = contrast.difference_within(FixedHorizonTest().critical(contrast, 0.05))
     assert (found.estimate, found.low, found.high) == pytest.approx(
         (0.29, 0.04538, 0.53462), abs=5e-6
     )
     assert contrast.error == pytest.approx(0.12478, abs=5e-6)
-    assert Fixed().p_value(contrast) == pytest.approx(0.02016, abs=5e-6)
+    assert FixedHorizonTest().p_value(contrast) == pytest.approx(0.02016, abs=5e-6)
 
 
 def test_a_ratio_of_totals_agrees_with_gbstats() -> None:
@@ -52,8 +52,10 @@ def test_a_ratio_of_totals_agrees_with_gbstats() -> None:
     Their p-value stands at the delta method's error of the relative difference, made here of ours.
     """
 
-    def arm(n: int, top: float, top2: float, bottom: float, bottom2: float, both: float) -> Sample:
-        return Sample.of_ratio_moments(
+    def arm(
+        n: int, top: float, top2: float, bottom: float, bottom2: float, both: float
+    ) -> SampleMoments:
+        return SampleMoments.of_ratio_moments(
             n,
             top / n,
             bottom / n,
@@ -89,7 +91,7 @@ def test_a_lift_has_the_sign_of_the_difference(
     control: float, treatment: float, lift: float
 ) -> None:
     """gbstats' case `negative_baseline`."""
-    contrast = Contrast(Sample(100, control, 1.0), Sample(100, treatment, 1.0))
+    contrast = Contrast(SampleMoments(100, control, 1.0), SampleMoments(100, treatment, 1.0))
     found = contrast.lift_within(2.0)
     assert found is not None
     assert found.estimate == pytest.approx(lift)
@@ -98,21 +100,30 @@ def test_a_lift_has_the_sign_of_the_difference(
 
 
 def test_a_lift_over_a_control_near_zero_is_undefined() -> None:
-    assert Contrast(Sample(50, 0.1, 1.0), Sample(50, 3.0, 1.0)).lift_within(1.98) is None
-    assert Contrast(Sample(50, 0.0, 1.0), Sample(50, 3.0, 1.0)).lift_within(1.98) is None
+    assert (
+        Contrast(SampleMoments(50, 0.1, 1.0), SampleMoments(50, 3.0, 1.0)).lift_within(1.98) is None
+    )
+    assert (
+        Contrast(SampleMoments(50, 0.0, 1.0), SampleMoments(50, 3.0, 1.0)).lift_within(1.98) is None
+    )
 
 
 @pytest.mark.parametrize(
     ("control", "treatment"),
     [
-        (Sample(3, 20 / 3, 100.0), Sample.of(np.array([1.0]))),
-        (Sample.of(np.array([])), Sample.of(np.array([1.0, 2.0]))),
-        (Sample.of(np.ones(9)), Sample.of(np.ones(9))),
-        (Sample.of_ratio(np.ones(5), np.zeros(5)), Sample.of_ratio(np.ones(5), np.ones(5))),
+        (SampleMoments(3, 20 / 3, 100.0), SampleMoments.of(np.array([1.0]))),
+        (SampleMoments.of(np.array([])), SampleMoments.of(np.array([1.0, 2.0]))),
+        (SampleMoments.of(np.ones(9)), SampleMoments.of(np.ones(9))),
+        (
+            SampleMoments.of_ratio(np.ones(5), np.zeros(5)),
+            SampleMoments.of_ratio(np.ones(5), np.ones(5)),
+        ),
     ],
     ids=["one-listener", "nobody", "all-alike", "no-denominator"],
 )
-def test_what_cannot_be_known_is_said_to_be_unknown(control: Sample, treatment: Sample) -> None:
+def test_what_cannot_be_known_is_said_to_be_unknown(
+    control: SampleMoments, treatment: SampleMoments
+) -> None:
     assert not Contrast(control, treatment).known
 
 
@@ -125,8 +136,8 @@ size = st.integers(2, 3_000)
 def test_a_lift_excludes_zero_exactly_when_the_test_rejects(
     n: int, mean: float, var: float, n2: int, mean2: float, var2: float, alpha: float
 ) -> None:
-    contrast = Contrast(Sample(n, mean, var), Sample(n2, mean2, var2))
-    for rule in (Fixed(), AlwaysValid(2_000)):
+    contrast = Contrast(SampleMoments(n, mean, var), SampleMoments(n2, mean2, var2))
+    for rule in (FixedHorizonTest(), ConfidenceSequence(2_000)):
         critical, p = rule.critical(contrast, alpha), rule.p_value(contrast)
         if math.isclose(p, alpha, rel_tol=1e-9):
             continue
@@ -142,13 +153,13 @@ def test_a_ratio_by_arrays_is_the_ratio_by_moments() -> None:
     bottoms = random.poisson(4, 500) + 1.0
     tops = bottoms * random.gamma(2, 1, 500)
     cov = np.cov(tops, bottoms)
-    by_moments = Sample.of_ratio_moments(
+    by_moments = SampleMoments.of_ratio_moments(
         500, tops.mean(), bottoms.mean(), cov[0, 0], cov[1, 1], cov[0, 1]
     )
-    by_arrays = Sample.of_ratio(tops, bottoms)
+    by_arrays = SampleMoments.of_ratio(tops, bottoms)
     assert by_arrays.mean == pytest.approx(by_moments.mean, rel=1e-12)
     assert by_arrays.variance == pytest.approx(by_moments.variance, rel=1e-12)
-    assert linearised(tops, bottoms).mean() == pytest.approx(by_arrays.mean, rel=1e-12)
+    assert delta_method_terms(tops, bottoms).mean() == pytest.approx(by_arrays.mean, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +168,7 @@ def test_a_ratio_by_arrays_is_the_ratio_by_moments() -> None:
 def test_the_always_valid_reach_agrees_with_gbstats(planned: int, low: float, high: float) -> None:
     """Their interval around a relative lift whose standard error they print as 0.3334122146."""
     contrast = Contrast(GB_A3000, GB_B)
-    reach = AlwaysValid(planned).critical(contrast, 0.05)
+    reach = ConfidenceSequence(planned).critical(contrast, 0.05)
     assert reach == pytest.approx((high - low) / 2 / 0.3334122146, abs=5e-5)
 
 
@@ -166,13 +177,15 @@ def test_the_always_valid_p_value_agrees_with_gbstats() -> None:
     a, b = moments(100, 270, 848.79), moments(120, 300, 869)
     error = math.sqrt(b.variance / b.n / a.mean**2 + b.mean**2 * a.variance / a.n / a.mean**4)
     lift = (b.mean - a.mean) / a.mean
-    relative = Contrast(Sample(100, 0.0, 0.0), Sample(120, lift, 120 * error**2))
-    rule = AlwaysValid(600)
+    relative = Contrast(SampleMoments(100, 0.0, 0.0), SampleMoments(120, lift, 120 * error**2))
+    rule = ConfidenceSequence(600)
     assert lift - rule.critical(relative, 0.05) * error == pytest.approx(-0.233322085, abs=5e-9)
     assert rule.p_value(relative) == pytest.approx(0.892332229, abs=5e-9)
 
 
 def test_the_price_of_always_valid_at_the_planned_size_is_half_as_wide_again() -> None:
-    contrast = Contrast(Sample(5_000, 1.0, 1.0), Sample(5_000, 1.0, 1.0))
-    price = AlwaysValid(10_000).critical(contrast, 0.05) / Fixed().critical(contrast, 0.05)
+    contrast = Contrast(SampleMoments(5_000, 1.0, 1.0), SampleMoments(5_000, 1.0, 1.0))
+    price = ConfidenceSequence(10_000).critical(contrast, 0.05) / FixedHorizonTest().critical(
+        contrast, 0.05
+    )
     assert price == pytest.approx(1.55, abs=0.01)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from analysis.statistics.contrast import Contrast
 from analysis.statistics.corrections import benjamini_hochberg, bonferroni, holm
 from analysis.statistics.heterogeneity import interaction_p
-from analysis.statistics.inference import Fixed
-from analysis.statistics.sample_moments import Sample
+from analysis.statistics.inference import FixedHorizonTest
+from analysis.statistics.sample_moments import SampleMoments
 
 # Example of Benjamini and Hochberg (1995), section 3.2, thrombolysis: 15 hypotheses.
 THROMBOLYSIS = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240,
@@ -37,10 +37,13 @@ def test_an_interval_excludes_zero_exactly_when_its_claim_holds(
     correct: object, differences: list[float]
 ) -> None:
     assert callable(correct)
-    contrasts = [Contrast(Sample(60, 9.0, 60.0), Sample(60, 9.0 + d, 60.0)) for d in differences]
-    corrected = correct([Fixed().p_value(contrast) for contrast in contrasts])
+    contrasts = [
+        Contrast(SampleMoments(60, 9.0, 60.0), SampleMoments(60, 9.0 + d, 60.0))
+        for d in differences
+    ]
+    corrected = correct([FixedHorizonTest().p_value(contrast) for contrast in contrasts])
     for contrast, found in zip(contrasts, corrected, strict=True):
-        lift = contrast.lift_within(Fixed().critical(contrast, found.alpha))
+        lift = contrast.lift_within(FixedHorizonTest().critical(contrast, found.alpha))
         assert lift is not None
         assert lift.excludes_zero == (found.p <= 0.05)
 
@@ -51,7 +54,7 @@ def test_no_questions_need_no_correction() -> None:
 
 def test_equal_effects_are_no_interaction_and_opposite_ones_are() -> None:
     def segment(effect: float) -> Contrast:
-        return Contrast(Sample(400, 5.0, 4.0), Sample(400, 5.0 + effect, 4.0))
+        return Contrast(SampleMoments(400, 5.0, 4.0), SampleMoments(400, 5.0 + effect, 4.0))
 
     assert interaction_p([segment(0.3), segment(0.3), segment(0.3)]) == pytest.approx(1.0)
     # Two segments: Q = (d1 - d2)^2 / (2 error^2), error^2 = 0.02: 0.5^2 / 0.04 = 6.25.

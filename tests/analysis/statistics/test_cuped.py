@@ -8,7 +8,7 @@ from scipy import special
 
 from analysis.statistics.contrast import Contrast
 from analysis.statistics.cuped import adjust
-from analysis.statistics.sample_moments import Sample, Values, linearised
+from analysis.statistics.sample_moments import SampleMoments, Values, delta_method_terms
 
 
 def data_with(n: int, sums: list[float], products: list[list[float]]) -> Values:
@@ -38,7 +38,7 @@ def test_a_mean_adjusted_by_the_past_agrees_with_gbstats() -> None:
     a = data_with(3_001, [300, 210], [[600, -20], [-20, 415]])
     b = data_with(3_000, [222, 120], [[555, -10], [-10, 405]])
     adjusted = adjust([a[:, 0], b[:, 0]], [a[:, 1], b[:, 1]])
-    contrast = Contrast(*(Sample.of(arm) for arm in adjusted))
+    contrast = Contrast(*(SampleMoments.of(arm) for arm in adjusted))
     before, after = float(a[:, 0].mean()), float(b[:, 0].mean())
     lift = contrast.difference / before
     assert lift == pytest.approx(-0.281707154, abs=5e-9)
@@ -70,9 +70,9 @@ def test_a_ratio_adjusted_by_the_past_agrees_with_gbstats() -> None:
         ],
     )
     assert a[:, 0].sum() / a[:, 1].sum() == pytest.approx(0.713495487, abs=5e-10)
-    after = [linearised(arm[:, 0], arm[:, 1]) for arm in (a, b)]
-    before = [linearised(arm[:, 2], arm[:, 3]) for arm in (a, b)]
-    contrast = Contrast(*(Sample.of(arm) for arm in adjust(after, before)))
+    after = [delta_method_terms(arm[:, 0], arm[:, 1]) for arm in (a, b)]
+    before = [delta_method_terms(arm[:, 2], arm[:, 3]) for arm in (a, b)]
+    contrast = Contrast(*(SampleMoments.of(arm) for arm in adjust(after, before)))
     assert contrast.difference / 0.713495487 == pytest.approx(-0.000701483, abs=6e-4)
     assert contrast.error / 0.713495487 == pytest.approx(0.00391, abs=2e-4)
 
@@ -83,9 +83,9 @@ def test_the_past_narrows_the_interval_and_moves_no_mean() -> None:
     value = past + random.normal(0, 1, 4_000)
     value[2_000:] += 0.2
     past[::5] = np.nan
-    raw = Contrast(Sample.of(value[:2_000]), Sample.of(value[2_000:]))
+    raw = Contrast(SampleMoments.of(value[:2_000]), SampleMoments.of(value[2_000:]))
     arms = adjust([value[:2_000], value[2_000:]], [past[:2_000], past[2_000:]])
-    adjusted = Contrast(*(Sample.of(arm) for arm in arms))
+    adjusted = Contrast(*(SampleMoments.of(arm) for arm in arms))
     assert adjusted.error < 0.62 * raw.error
     assert adjusted.difference == pytest.approx(0.2, abs=3 * adjusted.error)
 

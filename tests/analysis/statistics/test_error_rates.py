@@ -18,8 +18,8 @@ from analysis.statistics.contrast import Contrast
 from analysis.statistics.corrections import benjamini_hochberg, holm
 from analysis.statistics.cuped import adjust
 from analysis.statistics.heterogeneity import interaction_p
-from analysis.statistics.inference import AlwaysValid, Fixed
-from analysis.statistics.sample_moments import Sample, Values
+from analysis.statistics.inference import ConfidenceSequence, FixedHorizonTest
+from analysis.statistics.sample_moments import SampleMoments, Values
 
 SIGMA = math.sqrt(math.log1p(0.9**2))
 
@@ -29,11 +29,11 @@ def listeners(random: np.random.Generator, shape: tuple[int, ...], mean: float =
     return random.lognormal(math.log(mean) - SIGMA**2 / 2, SIGMA, shape)
 
 
-def samples(values: Values) -> list[Sample]:
+def samples(values: Values) -> list[SampleMoments]:
     """One sample a row."""
     n = values.shape[1]
     moments = zip(values.mean(axis=1).tolist(), values.var(axis=1, ddof=1).tolist(), strict=True)
-    return [Sample(n, mean, variance) for mean, variance in moments]
+    return [SampleMoments(n, mean, variance) for mean, variance in moments]
 
 
 def allowed(rate: float, runs: int) -> float:
@@ -42,7 +42,7 @@ def allowed(rate: float, runs: int) -> float:
 
 @pytest.mark.parametrize("sizes", [(450, 450), (200, 800)], ids=["even", "one-to-four"])
 def test_equal_arms_differ_five_times_in_a_hundred(sizes: tuple[int, int]) -> None:
-    random, runs, rule = np.random.default_rng(11), 4_000, Fixed()
+    random, runs, rule = np.random.default_rng(11), 4_000, FixedHorizonTest()
     arms = [samples(listeners(random, (runs, n))) for n in sizes]
     false = np.mean([rule.p_value(Contrast(a, b)) <= 0.05 for a, b in zip(*arms, strict=True)])
     assert false == pytest.approx(0.05, abs=allowed(0.05, runs) + (sizes[0] != sizes[1]) * 0.01)
@@ -50,7 +50,7 @@ def test_equal_arms_differ_five_times_in_a_hundred(sizes: tuple[int, int]) -> No
 
 @pytest.mark.parametrize("lift", [0.0, 0.26, 1.0], ids=["none", "26-percent", "double"])
 def test_the_lifts_interval_covers_the_truth_as_often_as_it_says(lift: float) -> None:
-    random, runs, rule = np.random.default_rng(12), 4_000, Fixed()
+    random, runs, rule = np.random.default_rng(12), 4_000, FixedHorizonTest()
     control = samples(listeners(random, (runs, 450)))
     treatment = samples(listeners(random, (runs, 450), 3.0 * (1 + lift)))
     covered = divided = 0
@@ -68,16 +68,16 @@ def test_the_lifts_interval_covers_the_truth_as_often_as_it_says(lift: float) ->
 
 def test_a_ratio_of_totals_covers_its_truth_though_sessions_are_alike() -> None:
     """Heavy listeners like more: their sessions are longer. Sessions as a sample would be wrong."""
-    random, runs, n, rule = np.random.default_rng(13), 1_500, 400, Fixed()
+    random, runs, n, rule = np.random.default_rng(13), 1_500, 400, FixedHorizonTest()
     taste = random.gamma(2.0, 1.0, (2, runs, n))
     sessions = 1.0 + random.poisson(taste * 2)
     tops = sessions * taste * random.lognormal(0, 0.5, (2, runs, n))
     false = naive = 0
     for run in range(runs):
-        arms = [Sample.of_ratio(tops[arm, run], sessions[arm, run]) for arm in (0, 1)]
+        arms = [SampleMoments.of_ratio(tops[arm, run], sessions[arm, run]) for arm in (0, 1)]
         false += rule.p_value(Contrast(*arms)) <= 0.05
         pooled = [
-            Sample.of(
+            SampleMoments.of(
                 np.repeat(tops[arm, run] / sessions[arm, run], sessions[arm, run].astype(int))
             )
             for arm in (0, 1)
@@ -88,14 +88,14 @@ def test_a_ratio_of_totals_covers_its_truth_though_sessions_are_alike() -> None:
 
 
 def test_the_past_leaves_the_error_rate_at_five_in_a_hundred() -> None:
-    random, runs, n, rule = np.random.default_rng(14), 2_000, 250, Fixed()
+    random, runs, n, rule = np.random.default_rng(14), 2_000, 250, FixedHorizonTest()
     false = 0
     for _ in range(runs):
         past = listeners(random, (2, n))
         value = past + listeners(random, (2, n))
         past[random.random((2, n)) < 0.3] = np.nan
         arms = adjust(list(value), list(past))
-        false += rule.p_value(Contrast(*(Sample.of(arm) for arm in arms))) <= 0.05
+        false += rule.p_value(Contrast(*(SampleMoments.of(arm) for arm in arms))) <= 0.05
     assert false / runs == pytest.approx(0.05, abs=allowed(0.05, runs))
 
 
@@ -109,12 +109,12 @@ def test_looking_a_hundred_times_breaks_the_fixed_test_and_not_the_always_valid_
     squares = (batches**2).sum(axis=3).cumsum(axis=2)
     mean = total / sizes
     variance = (squares - total * mean) / (sizes - 1)
-    always, fixed = AlwaysValid(planned=2 * step * looks), Fixed()
+    always, fixed = ConfidenceSequence(planned=2 * step * looks), FixedHorizonTest()
     fooled = {"always": 0, "fixed": 0, "lift": 0}
     for run in range(runs):
         found = {"always": False, "fixed": False, "lift": False}
         for look, n in enumerate(sizes.tolist()):
-            arms = [Sample(n, float(mean[a, run, look]), float(variance[a, run, look]))
+            arms = [SampleMoments(n, float(mean[a, run, look]), float(variance[a, run, look]))
                     for a in (0, 1)]  # fmt: skip
             contrast = Contrast(*arms)
             found["fixed"] |= fixed.p_value(contrast) <= 0.05

@@ -9,8 +9,8 @@ from gymnasium.vector import AutoresetMode
 
 from simulator.gym.env import ListenerEnv
 from simulator.gym.vector import ListenersEnv
-from simulator.play.in_process_runner import InProcess
-from simulator.recommenders.baselines import Random
+from simulator.play.in_process_runner import InProcessRunner
+from simulator.recommenders.baselines import RandomTracks
 from tests.simulator.tiny import classic, some_world
 
 
@@ -23,7 +23,7 @@ def test_gymnasiums_own_checks_pass() -> None:
 
 def test_an_episode_is_a_session_of_segue_simulate() -> None:
     listeners = classic(some_world(), 6)
-    played = InProcess(listeners, Random(), 8).play(listeners.visits(0, 5)).played
+    played = InProcessRunner(listeners, RandomTracks(), 8).play(listeners.visits(0, 5)).played
     env = ListenerEnv(classic(some_world(), 0))
     for number in range(5):
         shown, _ = env.reset(seed=6) if number == 0 else env.reset()
@@ -31,7 +31,7 @@ def test_an_episode_is_a_session_of_segue_simulate() -> None:
         assert shown["time"] == 1.0
         rewards, over = [], False
         while not over:
-            action = Random().recommend(env.stage, np.array([0]))[0]
+            action = RandomTracks().recommend(env.stage, np.array([0]))[0]
             shown, reward, over, cut, _ = env.step(action)
             assert not cut
             assert env.observation_space.contains(shown)

@@ -10,47 +10,49 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.rng import uniforms
-from simulator.listeners.botify import Classic, ClassicSettings
-from simulator.listeners.model import Openings, Visits
-from simulator.play.session_batch import Stage
+from simulator.listeners.botify import BotifyListeners, BotifySettings
+from simulator.listeners.model import SessionPlan, SessionStarts
+from simulator.play.session_batch import SessionBatch
 from simulator.random_keys import Purpose
 from tests.simulator.tiny import by_hand, classic, nearest_by_sorting, some_world, world_of
 
 
-def visits_of(listeners: list[int], numbers: list[int] | None = None) -> Visits:
+def visits_of(listeners: list[int], numbers: list[int] | None = None) -> SessionPlan:
     count = len(listeners)
-    return Visits(
+    return SessionPlan(
         np.array(listeners),
         np.arange(count) if numbers is None else np.array(numbers),
         np.zeros(count, dtype=np.int64),
     )
 
 
-def begun(model: Classic, listeners: list[int], numbers: list[int] | None = None) -> Stage:
-    stage = Stage(model, len(listeners))
+def begun(
+    model: BotifyListeners, listeners: list[int], numbers: list[int] | None = None
+) -> SessionBatch:
+    stage = SessionBatch(model, len(listeners))
     stage.begin(np.arange(len(listeners)), visits_of(listeners, numbers))
     return stage
 
 
-def times(stage: Stage, *tracks: int) -> list[float]:
+def times(stage: SessionBatch, *tracks: int) -> list[float]:
     slot = np.array([0])
     return [float(stage.hear(slot, np.array([track])).time[0]) for track in tracks]
 
 
-class Starting(Classic):
+class Starting(BotifyListeners):
     """Sessions that begin with a track of the test's choice."""
 
     first: int
 
-    def open(self, visits: Visits) -> Openings:
+    def open(self, visits: SessionPlan) -> SessionStarts:
         opened = super().open(visits)
         return replace(opened, first=np.full(len(visits), self.first))
 
 
-def starting_with(first: int) -> Stage:
+def starting_with(first: int) -> SessionBatch:
     """A session of listener 7, whose taste is track 0 = (2, 0), that began with `first`."""
     world = by_hand()
-    model = Starting(world, nearest_by_sorting(world, 2), 1, ClassicSettings(2, 100))
+    model = Starting(world, nearest_by_sorting(world, 2), 1, BotifySettings(2, 100))
     model.first = first
     return begun(model, [0])
 
@@ -106,7 +108,7 @@ def test_the_session_ends_when_the_budget_is_spent() -> None:
 def test_a_session_that_cannot_end_is_truncated() -> None:
     # 400 tracks, all with inner product 100: time 1.00, budget never spent.
     world = world_of([[10.0]] * 400, "".join(chr(500 + n) for n in range(400)), [[0]], [1], [1])
-    stage = Stage(classic(world), 1, max_steps=300)
+    stage = SessionBatch(classic(world), 1, max_steps=300)
     stage.begin(np.array([0]), visits_of([0]))
     unheard = [track for track in range(400) if track != stage.track[0]]
     steps = [stage.hear(np.array([0]), np.array([track])) for track in unheard[:300]]
@@ -157,7 +159,9 @@ def test_sessions_are_as_long_as_wald_says(liking: float) -> None:
     assert abs(stage.total.mean() - expected * liking) <= 4 * error + 1e-9
 
 
-def of_the_predecessor(model: Classic, listener: int, number: int, tracks: list[int]) -> list[str]:
+def of_the_predecessor(
+    model: BotifyListeners, listener: int, number: int, tracks: list[int]
+) -> list[str]:
     """A session as its scalar code plays it: plain Python, one float at a time."""
     world = model.world
     opened = model.open(visits_of([listener], [number]))

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulator.listeners.botify import Classic
-from simulator.listeners.drift import Hyped, SkipPoints
-from simulator.listeners.fatigue import Plays
-from simulator.listeners.lifelong import Lifelong, make_listeners
-from simulator.listeners.model import Hearings, Listeners, Visits
+from simulator.listeners.botify import BotifyListeners
+from simulator.listeners.drift import HypedArtists, SkipPoints
+from simulator.listeners.fatigue import RecentPlays
+from simulator.listeners.lifelong import LifelongListeners, make_listeners
+from simulator.listeners.model import ListenBatch, ListenerModel, SessionPlan
 from simulator.listeners.settings import EFFECTS, Hype, ListenerSettings, Weariness
-from simulator.play.in_process_runner import SLOTS, InProcess
-from simulator.play.session_table import Played
-from simulator.play.workers import dealt
+from simulator.play.in_process_runner import SLOTS, InProcessRunner
+from simulator.play.session_table import SessionTable
+from simulator.play.workers import shard
 from simulator.random_keys import session_keys
-from simulator.recommenders.baselines import Random
-from simulator.recommenders.oracle import Best
-from simulator.world.generator import create
+from simulator.recommenders.baselines import RandomTracks
+from simulator.recommenders.oracle import Oracle
+from simulator.world.generator import generate_world
 from simulator.world.neighbours import neighbourhoods
 from simulator.world.world import World
 
@@ -28,7 +28,7 @@ SEED = 31337
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return create(400, 300, 11).world
+    return generate_world(400, 300, 11).world
 
 
 @pytest.fixture(scope="module")
@@ -36,43 +36,45 @@ def near(world: World) -> np.ndarray:
     return neighbourhoods(world)
 
 
-Make = Callable[..., Lifelong]
+Make = Callable[..., LifelongListeners]
 
 
 @pytest.fixture
 def make(world: World, near: np.ndarray) -> Make:
     """Makes lifelong listeners with these effects, all others off."""
 
-    def made(**effects: Any) -> Lifelong:
+    def made(**effects: Any) -> LifelongListeners:
         settings = ListenerSettings.model_validate(
             {"listener": "lifelong"} | dict.fromkeys(EFFECTS, False) | effects
         )
         listeners = make_listeners(settings, world, near, SEED)
-        assert isinstance(listeners, Lifelong)
+        assert isinstance(listeners, LifelongListeners)
         return listeners
 
     return made
 
 
-def lived(listeners: Listeners, days: int, episodes: int = 300, slots: int = 64) -> list[Played]:
+def lived(
+    listeners: ListenerModel, days: int, episodes: int = 300, slots: int = 64
+) -> list[SessionTable]:
     """Days against a recommender of random tracks."""
-    player = InProcess(listeners, Random(), slots=slots)
+    player = InProcessRunner(listeners, RandomTracks(), slots=slots)
     return [player.play(listeners.visits(day, episodes)).played for day in range(days)]
 
 
 def hearings(
-    listeners: Listeners,
+    listeners: ListenerModel,
     listener: int,
     tracks: list[int],
     number: int = 0,
     day: int = 0,
     step: int = 1,
-) -> Hearings:
+) -> ListenBatch:
     """One listener's own taste and several tracks, as if each were the next of a session."""
     n = len(tracks)
     who, numbers = np.full(n, listener), np.full(n, number)
     interest = listeners.world.interests[listener, 0]
-    return Hearings(
+    return ListenBatch(
         who,
         np.full(n, day),
         session_keys(listeners.seed, who, numbers),
@@ -84,12 +86,12 @@ def hearings(
     )
 
 
-def hear_alone(listeners: Listeners, listener: int, track: int, **at: int) -> float:
+def hear_alone(listeners: ListenerModel, listener: int, track: int, **at: int) -> float:
     """Time that one listener hears of one track."""
     return float(listeners.hear(hearings(listeners, listener, [track], **at))[0])
 
 
-def assert_same(one: list[Played], other: list[Played]) -> None:
+def assert_same(one: list[SessionTable], other: list[SessionTable]) -> None:
     for mine, theirs in zip(one, other, strict=True):
         for field in fields(mine):
             assert np.array_equal(getattr(mine, field.name), getattr(theirs, field.name)), field
@@ -98,7 +100,7 @@ def assert_same(one: list[Played], other: list[Played]) -> None:
 def test_all_off_is_the_classic_listener_bit_for_bit(
     world: World, near: np.ndarray, make: Make
 ) -> None:
-    assert_same(lived(make(), 3), lived(Classic(world, near, SEED), 3))
+    assert_same(lived(make(), 3), lived(BotifyListeners(world, near, SEED), 3))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_an_effect_of_no_strength_is_no_effect(
     world: World, near: np.ndarray, make: Make, effects: dict[str, Any]
 ) -> None:
     """Unlike `all off`, this goes through the effect's own arithmetic."""
-    assert_same(lived(make(**effects), 3), lived(Classic(world, near, SEED), 3))
+    assert_same(lived(make(**effects), 3), lived(BotifyListeners(world, near, SEED), 3))
 
 
 def test_the_defaults_switch_all_effects_on() -> None:
@@ -143,9 +145,9 @@ def test_with_everything_on_processes_change_nothing(world: World, near: np.ndar
     whole = lived(make_listeners(settings, world, near, SEED), 4)
     for number in range(3):
         listeners = make_listeners(settings, world, near, SEED)
-        player = InProcess(listeners, Random())
+        player = InProcessRunner(listeners, RandomTracks())
         for day, everybody in enumerate(whole):
-            mine = player.play(dealt(listeners.visits(day, 300), number, 3)).played
+            mine = player.play(shard(listeners.visits(day, 300), number, 3)).played
             its = everybody.listener % 3 == number
             assert its.any()
             assert np.array_equal(mine.number, everybody.number[its])
@@ -181,11 +183,11 @@ def test_tastes_drift_slowly_keep_their_length_and_stay_near(world: World, make:
     def tastes(day: int) -> np.ndarray:
         listeners.visits(day, 300)
         who = np.arange(300)
-        return listeners.open(Visits(who, who, np.full(300, day))).taste
+        return listeners.open(SessionPlan(who, who, np.full(300, day))).taste
 
     first = tastes(0)
     assert np.array_equal(
-        first, make().open(Visits(*[np.arange(300)] * 2, np.zeros(300, int))).taste
+        first, make().open(SessionPlan(*[np.arange(300)] * 2, np.zeros(300, int))).taste
     )
     after = {day: tastes(day) for day in (1, 30, 60)}
 
@@ -204,7 +206,7 @@ def test_tastes_drift_slowly_keep_their_length_and_stay_near(world: World, make:
 def test_a_track_tires_and_recovers_and_its_artist_tires_less() -> None:
     """Tracks 0 and 1 are by one artist, 2 by another; track 0 was heard in full on day 0."""
     settings = Weariness(track=0.6, track_days=7, artist=0.2, artist_days=2)
-    plays = Plays(1, np.array([0, 0, 1]), settings)
+    plays = RecentPlays(1, np.array([0, 0, 1]), settings)
     zero, full = np.array([0]), np.array([1.0])
     plays.remember(zero, np.array([8], dtype=np.uint64), zero, zero, full)
 
@@ -234,7 +236,7 @@ def test_a_weary_listener_hears_less(make: Make) -> None:
 
 def test_weariness_does_not_count_the_present_session(make: Make) -> None:
     listeners, classic = make(weariness={"track": 1}), make()
-    visits = Visits(np.array([5]), np.array([3]), np.array([0]))
+    visits = SessionPlan(np.array([5]), np.array([3]), np.array([0]))
     first = int(listeners.open(visits).first[0])
     assert hear_alone(listeners, 5, first, number=3) == hear_alone(classic, 5, first, number=3)
     assert hear_alone(listeners, 5, first, number=4) == 0
@@ -251,10 +253,10 @@ def test_only_so_many_plays_are_remembered(make: Make) -> None:
     assert hear_alone(listeners, fan, 9, number=9) == fresh
 
 
-def came(listeners: Lifelong, mean_time: np.ndarray, day: int) -> np.ndarray:
+def came(listeners: LifelongListeners, mean_time: np.ndarray, day: int) -> np.ndarray:
     """Everybody has one session of this mean time; who is present on the next day."""
     who = np.arange(len(listeners.world))
-    listeners.close(Visits(who, who, np.full(len(who), day)), mean_time)
+    listeners.close(SessionPlan(who, who, np.full(len(who), day)), mean_time)
     listeners.visits(day + 1, 1)
     return listeners.present
 
@@ -303,9 +305,9 @@ def test_a_better_recommender_keeps_more_listeners(world: World, make: Make) -> 
     """Retention can be measured: the same listeners, the same luck, another recommender."""
 
     kept = []
-    for recommender in (Random(), Best(neighbourhoods(world, 100), SLOTS)):
+    for recommender in (RandomTracks(), Oracle(neighbourhoods(world, 100), SLOTS)):
         listeners = make(activity={"sessions_a_day": 1}, returning={})
-        player = InProcess(listeners, recommender, max_steps=12)
+        player = InProcessRunner(listeners, recommender, max_steps=12)
         for day in range(12):
             player.play(listeners.visits(day, 1))
         kept.append(float(np.mean(~listeners.gone)))
@@ -313,7 +315,7 @@ def test_a_better_recommender_keeps_more_listeners(world: World, make: Make) -> 
 
 
 def test_hyped_tracks_are_liked_better_for_some_days(world: World, make: Make) -> None:
-    hyped = Hyped(Hype(tracks=5, lift=6, days=3), world, SEED)
+    hyped = HypedArtists(Hype(tracks=5, lift=6, days=3), world, SEED)
     everything = np.arange(400)
     lifts = np.array([hyped.lift(np.full(400, day), everything) for day in range(40)])
     first = np.flatnonzero(lifts[0])
@@ -345,7 +347,7 @@ def test_with_skips_a_track_is_finished_as_often_as_it_is_liked(make: Make) -> N
     classic, skipping = make(), make(skips={})
     n = 4000
     one = hearings(classic, 3, [0] * n)
-    several = Hearings(
+    several = ListenBatch(
         one.listener, one.day, session_keys(SEED, one.listener, np.arange(n)), one.step, one.taste,
         np.arange(n) % 400, one.repeated, one.artist_plays,
     )  # fmt: skip
@@ -359,7 +361,7 @@ def test_the_floor_of_leaving_ends_sessions_that_would_go_on(make: Make) -> None
     listeners = make(leaving={"floor": 0.25})
     n = 4000
     one = hearings(listeners, 3, [0] * n)
-    several = Hearings(
+    several = ListenBatch(
         one.listener, one.day, session_keys(SEED, one.listener, np.arange(n)), one.step, one.taste,
         one.track, one.repeated, one.artist_plays,
     )  # fmt: skip
@@ -374,7 +376,7 @@ def test_what_is_expected_is_what_is_heard_on_average(world: World, near: np.nda
     listeners = make_listeners(settings, world, near, SEED)
     lived(listeners, 3)
     who = np.arange(300)
-    visits = Visits(who, 10**9 + who, np.full(300, 3))
+    visits = SessionPlan(who, 10**9 + who, np.full(300, 3))
     opened = listeners.open(visits)
     tracks = np.tile(np.arange(40), (300, 1))
     expected = listeners.expected(visits, opened.taste, tracks)
@@ -385,10 +387,12 @@ def test_what_is_expected_is_what_is_heard_on_average(world: World, near: np.nda
     assert np.corrcoef(heard.ravel(), expected.ravel())[0, 1] > 0.3
 
 
-def heard_once(listeners: Listeners, visits: Visits, opened: Any, tracks: np.ndarray) -> np.ndarray:
+def heard_once(
+    listeners: ListenerModel, visits: SessionPlan, opened: Any, tracks: np.ndarray
+) -> np.ndarray:
     n = len(visits)
     return listeners.hear(
-        Hearings(
+        ListenBatch(
             visits.listener, visits.day, opened.key, 1 + tracks, opened.taste, tracks,
             np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64),
         )

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from core.errors import InputError, SegueError
-from simulator.listeners.botify import Classic
+from simulator.listeners.botify import BotifyListeners
 from simulator.play import http_runner
-from simulator.play.http_runner import Remote
-from simulator.play.in_process_runner import InProcess
+from simulator.play.http_runner import HttpRunner
+from simulator.play.in_process_runner import InProcessRunner
 from simulator.play.workers import Outcome
-from simulator.recommenders.in_process import Local, load_local
+from simulator.recommenders.in_process import DispatcherRecommender, load_in_process
 from simulator.world.world import World
 from tests.service import events_in, write_config
 from tests.simulator.servers import HANG_UP, SILENCE, Asked, answer, made, serving
@@ -37,13 +37,13 @@ def small_world() -> World:
     )
 
 
-def model() -> Classic:
+def model() -> BotifyListeners:
     return classic(small_world(), SEED)
 
 
 def over_http(url: str, connections: int = 4, sessions: int = 60, **options: Any) -> Outcome:
     listeners = model()
-    player = Remote(listeners, url, SEED, connections, keep_truth=True, **options)
+    player = HttpRunner(listeners, url, SEED, connections, keep_truth=True, **options)
     try:
         return player.play(listeners.visits(0, sessions))
     finally:
@@ -71,9 +71,9 @@ def test_a_fresh_server_answers_as_the_dispatcher_in_process(
         outcome = over_http(url, connections)
     assert not outcome.errors
     listeners = model()
-    serving_here = load_local(write_config(tmp_path))
-    local = Local(serving_here, listeners.world, SEED, 16)
-    here = InProcess(listeners, local, 16, keep_truth=True).play(listeners.visits(0, 60))
+    serving_here = load_in_process(write_config(tmp_path))
+    local = DispatcherRecommender(serving_here, listeners.world, SEED, 16)
+    here = InProcessRunner(listeners, local, 16, keep_truth=True).play(listeners.visits(0, 60))
     assert outcome.truth == here.truth
     assert {json.loads(line)["experiments"] for line in here.truth.values()} == {
         "fallback=C",
@@ -212,7 +212,7 @@ def test_playing_ends_when_nobody_answers_any_more(monkeypatch: pytest.MonkeyPat
 def test_stopping_keeps_what_was_played() -> None:
     listeners = model()
     with made(lambda asked, number: next_by_number(asked)) as server:
-        player = Remote(listeners, server.url, SEED, 2)
+        player = HttpRunner(listeners, server.url, SEED, 2)
         ended: list[int] = []
         outcome = player.play(listeners.visits(0, 5000), ended.append, lambda: sum(ended) > 5)
         player.close()
@@ -223,18 +223,18 @@ def test_stopping_keeps_what_was_played() -> None:
 def test_what_was_stopped_does_not_go_on_behind_the_next_visits() -> None:
     listeners = model()
     with made(lambda asked, number: next_by_number(asked)) as server:
-        player = Remote(listeners, server.url, SEED, 4)
+        player = HttpRunner(listeners, server.url, SEED, 4)
         ended: list[int] = []
         player.play(listeners.visits(0, 5000), ended.append, lambda: sum(ended) > 5)
         stopped_at = len(server.asked)
-        outcome = player.play(listeners.visits(1, 30))
+        outcome = player.play(listeners.visits(1, 5000).rows(np.arange(30)))
         player.close()
-    assert outcome.played.number.tolist() == list(range(30, 60))
-    # Sessions from 30 on are the second visits'; few of the first ones had begun.
+    assert outcome.played.number.tolist() == list(range(5000, 5030))
+    # A session's number says whose it is, however many of the first visits had begun.
     numbers = [int(asked.headers["idempotency-key"].split("-")[1]) for asked in server.asked]
-    assert sum(number >= 30 for number in numbers) == outcome.asked
+    assert sum(number >= 5000 for number in numbers) == outcome.asked
     # One request a connection may still have been on its way to the server when it was stopped.
-    behind = sum(number < 30 for number in numbers[stopped_at:])
+    behind = sum(number < 5000 for number in numbers[stopped_at:])
     assert behind <= 4
 
 

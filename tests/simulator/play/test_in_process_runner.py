@@ -8,47 +8,47 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.listeners.botify import Classic
-from simulator.listeners.model import Visits
-from simulator.play.in_process_runner import InProcess, Queue, Recommender
-from simulator.play.session_batch import Stage
-from simulator.play.session_table import Arm, Played
-from simulator.play.workers import Alone, Outcome, Part, Together, dealt
+from simulator.listeners.botify import BotifyListeners
+from simulator.listeners.model import SessionPlan
+from simulator.play.in_process_runner import InProcessRunner, Recommender, SessionQueue
+from simulator.play.session_batch import SessionBatch
+from simulator.play.session_table import Arm, SessionTable
+from simulator.play.workers import Outcome, ProcessPool, Shard, SingleProcess, shard
 from simulator.random_keys import Indices
-from simulator.recommenders.baselines import Popular, Random
-from simulator.recommenders.oracle import Best
+from simulator.recommenders.baselines import PopularTracks, RandomTracks
+from simulator.recommenders.oracle import Oracle
 from tests.simulator.tiny import classic, nearest_by_sorting, some_world
 
 
-class ByNumber(Random):
+class ByNumber(RandomTracks):
     """Plays at random, under two arms by listener."""
 
-    def end(self, stage: Stage, slots: Indices) -> list[Arm]:
+    def end(self, stage: SessionBatch, slots: Indices) -> list[Arm]:
         arms = [Arm.of({"e": "T" if odd else "C"}, "s") for odd in stage.listener[slots] % 2]
         return list(arms)
 
 
-def model(seed: int = 4) -> Classic:
+def model(seed: int = 4) -> BotifyListeners:
     return classic(some_world(), seed)
 
 
 def made(name: str, slots: int) -> Recommender:
     world = some_world()
     return {
-        "random": Random(),
+        "random": RandomTracks(),
         "by-number": ByNumber(),
-        "popular": Popular(np.arange(60)[::-1].copy(), 10),
-        "best": Best(nearest_by_sorting(world, 60), slots),
+        "popular": PopularTracks(np.arange(60)[::-1].copy(), 10),
+        "best": Oracle(nearest_by_sorting(world, 60), slots),
     }[name]
 
 
 def sessions(name: str = "random", slots: int = 32, count: int = 300) -> Outcome:
     listeners = model()
-    player = InProcess(listeners, made(name, slots), slots, keep_truth=True)
+    player = InProcessRunner(listeners, made(name, slots), slots, keep_truth=True)
     return player.play(listeners.visits(0, count))
 
 
-def rows_of(played: Played) -> list[tuple[object, ...]]:
+def rows_of(played: SessionTable) -> list[tuple[object, ...]]:
     columns = (played.number, played.listener, played.steps, played.time, played.truncated)
     named = [str(played.arms[arm]) for arm in played.arm]
     return list(zip(named, *(column.tolist() for column in columns), strict=True))
@@ -63,15 +63,15 @@ def test_the_number_of_slots_changes_nothing(name: str, slots: int) -> None:
     assert len(one.played) == 300
 
 
-def make_part(process: int) -> Part:
+def make_part(process: int) -> Shard:
     listeners = model()
-    return Part(listeners, InProcess(listeners, ByNumber(), 16, keep_truth=True))
+    return Shard(listeners, InProcessRunner(listeners, ByNumber(), 16, keep_truth=True))
 
 
 def test_the_number_of_processes_changes_nothing() -> None:
     told: Counter[str] = Counter()
 
-    def play(crew: Alone | Together) -> Outcome:
+    def play(crew: SingleProcess | ProcessPool) -> Outcome:
         try:
             days = [
                 crew.play(
@@ -87,7 +87,7 @@ def test_the_number_of_processes_changes_nothing() -> None:
             crew.close()
         return Outcome.of(days)
 
-    alone, together = play(Alone(make_part)), play(Together(make_part, 2))
+    alone, together = play(SingleProcess(make_part)), play(ProcessPool(make_part, 2))
     assert rows_of(alone.played) == rows_of(together.played)
     assert alone.truth == together.truth
     assert alone.played.day.tolist() == [0] * 150 + [1] * 150
@@ -99,7 +99,9 @@ def test_a_listener_is_in_one_session_at_a_time_and_in_order(
     listeners: list[int], slots: int, random: object
 ) -> None:
     none = np.zeros(len(listeners), dtype=np.int64)
-    queue = Queue(Visits(np.array(listeners, dtype=np.int64), np.arange(len(listeners)), none))
+    queue = SessionQueue(
+        SessionPlan(np.array(listeners, dtype=np.int64), np.arange(len(listeners)), none)
+    )
     under_way: list[int] = []
     finished: list[int] = []
     while len(finished) < len(listeners):
@@ -120,7 +122,7 @@ def test_a_listener_is_in_one_session_at_a_time_and_in_order(
 @pytest.mark.parametrize("processes", [1, 2, 5])
 def test_every_visit_is_dealt_to_one_process_and_listeners_are_not_split(processes: int) -> None:
     visits = model().visits(0, 200)
-    hands = [dealt(visits, number, processes) for number in range(processes)]
+    hands = [shard(visits, number, processes) for number in range(processes)]
     assert sorted(np.concatenate([hand.number for hand in hands]).tolist()) == list(range(200))
     owners = [set(hand.listener.tolist()) for hand in hands]
     assert sum(map(len, owners)) == len(set.union(*owners))
@@ -129,7 +131,7 @@ def test_every_visit_is_dealt_to_one_process_and_listeners_are_not_split(process
 def test_stopping_keeps_what_was_played() -> None:
     listeners = model()
     asked = iter([False] * 8 + [True])
-    player = InProcess(listeners, Random(), 16)
+    player = InProcessRunner(listeners, RandomTracks(), 16)
     outcome = player.play(listeners.visits(0, 300), stopped=lambda: next(asked))
     whole = sessions()
     assert 0 < len(outcome.played) < 300
@@ -141,16 +143,16 @@ def test_popular_plays_only_the_head_of_its_list() -> None:
     assert set(map(int, made("popular", 8).recommend(begun(8), np.arange(8)))) <= set(range(50, 60))
 
 
-def begun(slots: int) -> Stage:
+def begun(slots: int) -> SessionBatch:
     listeners = model()
-    stage = Stage(listeners, slots)
+    stage = SessionBatch(listeners, slots)
     stage.begin(np.arange(slots), listeners.visits(0, slots))
     return stage
 
 
 def test_random_plays_everything_alike() -> None:
     stage = begun(6000)
-    counts = np.bincount(Random().recommend(stage, np.arange(6000)), minlength=60)
+    counts = np.bincount(RandomTracks().recommend(stage, np.arange(6000)), minlength=60)
     # sd of a count is sqrt(6000 * 1/60 * 59/60) = 10
     assert (abs(counts - 100) < 4 * 10).all()
 
@@ -183,7 +185,7 @@ def test_the_floor_is_below_the_ceiling() -> None:
 
 def test_errors_take_a_listener_as_one_observation() -> None:
     """By hand: listeners with 2, 1 and 1 sessions."""
-    played = Played(
+    played = SessionTable(
         number=np.arange(4),
         listener=np.array([0, 0, 1, 2]),
         day=np.zeros(4, dtype=np.int64),

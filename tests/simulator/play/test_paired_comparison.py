@@ -5,17 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from simulator.play.in_process_runner import InProcess
+from simulator.play.in_process_runner import InProcessRunner
 from simulator.play.paired_comparison import compare
-from simulator.play.session_table import Arm, Played
-from simulator.recommenders.baselines import Popular, Random
-from simulator.recommenders.oracle import Best
+from simulator.play.session_table import Arm, SessionTable
+from simulator.recommenders.baselines import PopularTracks, RandomTracks
+from simulator.recommenders.oracle import Oracle
 from tests.simulator.tiny import classic, nearest_by_sorting, some_world
 
 
-def played(time: list[float], number: list[int], listener: list[int]) -> Played:
+def played(time: list[float], number: list[int], listener: list[int]) -> SessionTable:
     count = len(time)
-    return Played(
+    return SessionTable(
         number=np.array(number),
         listener=np.array(listener),
         day=np.zeros(count, dtype=np.int64),
@@ -43,7 +43,9 @@ def test_a_difference_by_hand() -> None:
 def test_an_arm_against_itself_differs_nowhere() -> None:
     listeners = classic(some_world(), 8)
     visits = listeners.visits(0, 400)
-    one, two = (InProcess(listeners, Random(), slots).play(visits).played for slots in (9, 60))
+    one, two = (
+        InProcessRunner(listeners, RandomTracks(), slots).play(visits).played for slots in (9, 60)
+    )
     found = compare(one, two)
     assert (found.time.paired.mean, found.time.paired.error) == (0.0, 0.0)
     assert found.time.interval == (0.0, 0.0)
@@ -56,8 +58,12 @@ def test_both_sides_begin_alike_and_pairing_finds_what_is_there() -> None:
     visits = listeners.visits(0, 1500)
     top = np.arange(60)
     sides = [
-        InProcess(listeners, policy, 100, keep_truth=True).play(visits)
-        for policy in (Popular(top, 30), Popular(top, 40), Best(nearest_by_sorting(world, 60), 100))
+        InProcessRunner(listeners, policy, 100, keep_truth=True).play(visits)
+        for policy in (
+            PopularTracks(top, 30),
+            PopularTracks(top, 40),
+            Oracle(nearest_by_sorting(world, 60), 100),
+        )
     ]
     firsts = [
         [line.split(b'"tracks":[')[1].split(b",")[0] for line in side.truth.values()]

@@ -1,6 +1,6 @@
 """A person as the recommender."""
 
-from simulator.play.in_process_runner import InProcess
+from simulator.play.in_process_runner import InProcessRunner
 from simulator.recommenders.console import Console
 from tests.simulator.tiny import classic, some_world
 
@@ -17,7 +17,7 @@ def session(*typed: str) -> tuple[list[str], int, list[int]]:
             raise EOFError from None
 
     listeners = classic(some_world(), 3)
-    player = InProcess(listeners, Console(said.append, ask), 1)
+    player = InProcessRunner(listeners, Console(said.append, ask), 1)
     outcome = player.play(listeners.visits(0, 2))
     return said, len(outcome.played), outcome.played.steps.tolist()
 

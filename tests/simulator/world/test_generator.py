@@ -12,10 +12,10 @@ from cli.world_warmup import LISTS
 from core.catalog import load_catalog, load_top
 from core.lists import load_lists
 from simulator.world.files import write_world
-from simulator.world.generator import STEP, Creation, artist_sizes, create
+from simulator.world.generator import STEP, GeneratedWorld, artist_sizes, generate_world
 from simulator.world.world import World, load_world
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DATA = ROOT / "data"
 
 GOLDEN = {
@@ -28,13 +28,13 @@ changes what every seed means: make `data/` anew, then, and say so in the change
 
 
 @pytest.fixture(scope="module")
-def made() -> Creation:
-    return create(10_000, 1000, 31337)
+def made() -> GeneratedWorld:
+    return generate_world(10_000, 1000, 31337)
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, list[Path]]:
-    world = create(200, 60, 7).world
+    world = generate_world(200, 60, 7).world
     return world, write_world(tmp_path_factory.mktemp("world"), world)
 
 
@@ -45,14 +45,14 @@ def test_a_seed_is_one_world_everywhere(small: tuple[World, list[Path]]) -> None
 
 
 def test_another_seed_is_another_world() -> None:
-    one, other = create(200, 60, 7).world, create(200, 60, 8).world
+    one, other = generate_world(200, 60, 7).world, generate_world(200, 60, 8).world
     assert one.catalog.titles != other.catalog.titles
     assert not np.array_equal(one.embeddings, other.embeddings)
     assert not np.array_equal(one.interests, other.interests)
 
 
 def test_more_listeners_leave_the_first_ones_as_they_were() -> None:
-    few, many = create(200, 10, 7).world, create(200, 60, 7).world
+    few, many = generate_world(200, 10, 7).world, generate_world(200, 60, 7).world
     assert np.array_equal(few.interests, many.interests[:10])
     assert np.array_equal(few.consume_bias, many.consume_bias[:10])
 
@@ -66,7 +66,7 @@ def test_more_than_half_of_the_artists_have_one_track(tracks: int) -> None:
     assert sizes[0] <= 80
 
 
-def test_tracks_are_as_near_to_each_other_as_the_predecessors(made: Creation) -> None:
+def test_tracks_are_as_near_to_each_other_as_the_predecessors(made: GeneratedWorld) -> None:
     world = made.world
     vectors = world.embeddings[:2000].astype(np.float64)  # tracks are in no order
     dots = vectors @ vectors.T
@@ -79,7 +79,7 @@ def test_tracks_are_as_near_to_each_other_as_the_predecessors(made: Creation) ->
     assert dots[apart].mean() == pytest.approx(0, abs=0.3)
 
 
-def test_taste_vectors_are_exact_as_float16_and_in_products(made: Creation) -> None:
+def test_taste_vectors_are_exact_as_float16_and_in_products(made: GeneratedWorld) -> None:
     vectors = made.world.embeddings
     assert np.array_equal(vectors.astype(np.float16).astype(np.float32), vectors)
     assert np.array_equal(np.rint(vectors / STEP) * STEP, vectors)
@@ -87,27 +87,29 @@ def test_taste_vectors_are_exact_as_float16_and_in_products(made: Creation) -> N
     assert np.array_equal(vectors[:200] @ vectors[:200].T, wide @ wide.T)
 
 
-def test_interests_are_three_different_tracks_and_popular_ones_sooner(made: Creation) -> None:
+def test_interests_are_three_different_tracks_and_popular_ones_sooner(made: GeneratedWorld) -> None:
     interests = made.world.interests
     assert interests.shape == (1000, 3)
     assert all(len(set(row)) == 3 for row in interests.tolist())
     assert np.median(made.rank[interests]) < 3000  # of 10,000, where chance would give 5000
 
 
-def test_interests_of_a_listener_are_mostly_of_one_genre(made: Creation) -> None:
+def test_interests_of_a_listener_are_mostly_of_one_genre(made: GeneratedWorld) -> None:
     genre = made.genre_of[made.world.interests]
     assert np.mean(genre[:, 0] == genre[:, 1]) > 0.45
     assert np.mean(genre[:, 0] == np.roll(genre[:, 1], 1)) < 0.2
 
 
-def test_no_artist_has_two_tracks_of_one_title_and_no_two_artists_one_name(made: Creation) -> None:
+def test_no_artist_has_two_tracks_of_one_title_and_no_two_artists_one_name(
+    made: GeneratedWorld,
+) -> None:
     catalog = made.world.catalog
     pairs = zip(catalog.artist_of.tolist(), catalog.titles, strict=True)
     assert max(Counter(pairs).values()) == 1
     assert len(set(catalog.artists)) == len(catalog.artists)
 
 
-def test_names_can_be_pronounced(made: Creation) -> None:
+def test_names_can_be_pronounced(made: GeneratedWorld) -> None:
     names = made.world.catalog.artists + made.world.catalog.titles
     assert not [name for name in names if re.search(r"(.)\1\1", name)]
     assert not [name for name in names if name != name.strip() or not name]
@@ -136,7 +138,7 @@ def test_the_embedded_data_is_what_its_readme_says() -> None:
 
 def test_the_embedded_catalog_is_what_its_command_makes() -> None:
     """Catalog, vectors and listeners; the lists would take minutes, see `test_rehearsal`."""
-    world, committed = create(10_000, 10_000, 31337).world, load_world(DATA)
+    world, committed = generate_world(10_000, 10_000, 31337).world, load_world(DATA)
     assert committed.catalog.checksum == world.catalog.checksum
     assert np.array_equal(committed.embeddings, world.embeddings)
     assert np.array_equal(committed.interests, world.interests)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.world.generator import create
+from simulator.world.generator import generate_world
 from simulator.world.neighbours import nearest, neighbourhoods
 from simulator.world.world import World
 
@@ -53,14 +53,14 @@ def test_it_finds_what_sorting_everything_finds(
 
 
 def test_it_finds_what_sorting_finds_where_groups_of_columns_are_used() -> None:
-    vectors = create(3001, 5, 1).world.embeddings
+    vectors = generate_world(3001, 5, 1).world.embeddings
     of = np.arange(0, 3001, 7)
     assert nearest(vectors, of, 10).tolist() == by_sorting(vectors, of, 10)
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return create(500, 80, 3).world
+    return generate_world(500, 80, 3).world
 
 
 def test_each_interest_is_nearest_to_itself_and_has_its_listeners_row(world: World) -> None:
@@ -104,7 +104,7 @@ def test_a_damaged_cache_file_is_said_and_made_anew(
 def test_another_world_or_another_k_has_another_cache_file(world: World, tmp_path: Path) -> None:
     neighbourhoods(world, 10, tmp_path)
     neighbourhoods(world, 5, tmp_path)
-    neighbourhoods(create(500, 80, 4).world, 10, tmp_path)
+    neighbourhoods(generate_world(500, 80, 4).world, 10, tmp_path)
     assert len(list(tmp_path.iterdir())) == 3
 
 
