@@ -1,1 +1,1 @@
-"""Decide, without HTTP: settings, runtime, dispatcher, listener state, metrics, snapshots, ledger."""
+"""Decide, without HTTP: settings, runtime, dispatcher, listener state, metrics, snapshots."""

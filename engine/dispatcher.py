@@ -25,8 +25,8 @@ from engine.state import StateStore
 from events.writer import EventWriter
 
 TurnBefore = tuple[int, str, int, int, bool, int | None]
-"""What `rollback_turn` needs: session_start, session, turn and seen_ms as they were, whether a listen came
-in, and the listen that went out for it."""
+"""What `rollback_turn` needs: session_start, session, turn and seen_ms as they were, whether a
+listen came in, and the listen that went out for it."""
 
 
 def start_turn(

@@ -1,4 +1,4 @@
-"""Reading the event log: files in, a `EventLog` with tables of events, sessions and listeners out."""
+"""Reading the event log: files in, an `EventLog` of events, sessions and listeners out."""
 
 import tempfile
 from collections.abc import Iterable, Sequence

@@ -1,1 +1,1 @@
-"""Check whether a log can be believed: each check finds one way in which an experiment goes wrong."""
+"""Check whether a log can be believed: each check finds one way in which a test goes wrong."""

@@ -1,1 +1,1 @@
-"""Plan an experiment from a past log: its size, how long it takes, and a salt that splits evenly."""
+"""Plan an experiment from a past log: its size, its length, and a salt that splits evenly."""

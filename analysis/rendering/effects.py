@@ -14,7 +14,8 @@ def effects_card(findings: ExperimentResult, key: str) -> str:
     if not findings.primary:
         return ""
     alt = "Lift of every metric with its interval. " + "; ".join(
-        f"{effect.metric.label} {effect.treatment} {formatting.lift(effect)} {formatting.bounds(effect)}"
+        f"{effect.metric.label} {effect.treatment} "
+        f"{formatting.lift(effect)} {formatting.bounds(effect)}"
         for effect in findings.primary
     )
     drawn = any(

@@ -1,4 +1,4 @@
-"""Loading config.yaml: read it, validate it whole, and gather every fault with its path in the file."""
+"""Loading config.yaml: read it, validate it whole, gather every fault with its path."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Pydantic's validation errors as faults of ours: the path in the file, and the nearest known key."""
+"""Pydantic's validation errors as faults of ours: path in the file, nearest known key."""
 
 from collections.abc import Iterator
 from typing import Any

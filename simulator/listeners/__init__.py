@@ -1,1 +1,1 @@
-"""Models of listeners: what they like, when they come, how they tire, and calibration to real logs."""
+"""Models of listeners: tastes, activity, fatigue, drift, and calibration to real logs."""

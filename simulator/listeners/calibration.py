@@ -63,7 +63,7 @@ def listens_of_log(log: EventLog) -> Listens:
 
 
 def listens_of_truth(lines: Mapping[int, bytes]) -> Listens:
-    """The sessions of a truth log (see `simulator.play.ground_truth`), by number; cut-off ones left out."""
+    """The sessions of a truth log (`simulator.play.ground_truth`), without those cut off."""
     kept = [orjson.loads(lines[number]) for number in sorted(lines)]
     kept = [line for line in kept if not line["truncated"]]
     lengths = np.array([len(line["times"]) for line in kept], dtype=np.int64)

@@ -1,9 +1,9 @@
 """Listeners who live on between sessions: they grow weary, drift, come back or leave for good.
 
-The classic listener, and on top of it the effects of `simulator.listeners.settings`, each of which can be
-switched off; with all of them off, it is the classic listener bit for bit. Every draw is keyed by
-the listener, the day, the session or the step that it belongs to, so under two arms a listener is
-as heavy, drifts alike and has the same luck, and what differs is what the arms did.
+The classic listener, and on top of it the effects of `simulator.listeners.settings`, each of
+which can be switched off; with all of them off, it is the classic listener bit for bit.
+Every draw is keyed by the listener, the day, the session or the step that it belongs to, so under
+two arms a listener is as heavy, drifts alike and has the same luck: only the arms differ.
 """
 
 import numpy as np

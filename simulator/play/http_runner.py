@@ -128,7 +128,7 @@ class _Greeting:
 
 
 class _HttpRun:
-    """One call of `HttpRunner.play`. Each slot asks until its session ends, tells the last, goes on.
+    """One call of `HttpRunner.play`. Each slot asks until its session ends, then goes on.
 
     Answers that arrive together are heard in one step of the stage.
     """

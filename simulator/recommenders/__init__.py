@@ -1,1 +1,1 @@
-"""Recommenders that need no server: baselines, the oracle, the console, the dispatcher in process."""
+"""Recommenders without a server: baselines, the oracle, the console, the dispatcher."""
