@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol, TypeVar
 
-from core.errors import SegueError, unknown_name
+from core.errors import SegueError
+from core.registry import Registry, path_of
 from strategies.base import Artifacts, Params, Strategy
 
 ENTRY_POINTS = "segue.strategies"
@@ -47,7 +47,8 @@ class Registered:
     about: str
 
 
-_types: dict[str, Registered] = {}
+TYPES: Registry[Registered] = Registry("strategy type")
+"""All strategy types. A test that registers one works on a copy (`TYPES.copy()`)."""
 
 
 def strategy(name: str, params: type[Params] = Params) -> Callable[[C], C]:
@@ -59,31 +60,22 @@ def strategy(name: str, params: type[Params] = Params) -> Callable[[C], C]:
         SegueError: The name is taken by another class, or a param has a name that config needs.
     """
 
-    def register(made: C) -> C:
-        module, by = made.__module__, _path(made)
-        taken = _types.get(name)
-        if taken is not None and (before := _path(taken.make)) != by:
-            raise SegueError(f"{by}: strategy type '{name}' is taken by {before}. Choose another")
+    def entry_for(made: C) -> Registered:
         reserved = RESERVED.intersection(params.model_fields)
         if reserved:
             raise SegueError(
-                f"{by}: a param may not be called '{min(reserved)}', which every entry of config "
-                "has for itself. Choose another name"
+                f"{path_of(made)}: a param may not be called '{min(reserved)}', which every entry "
+                "of config has for itself. Choose another name"
             )
         about = (made.__doc__ or "").strip().partition("\n")[0]
-        _types[name] = Registered(name, params, made, module, about)
-        return made
+        return Registered(name, params, made, made.__module__, about)
 
-    return register
-
-
-def _path(made: Callable[..., Strategy]) -> str:
-    return f"{made.__module__}.{getattr(made, '__qualname__', '')}"
+    return TYPES.register(name, entry_for)
 
 
 def known() -> Mapping[str, Registered]:
     """All registered types by name, read-only."""
-    return MappingProxyType(dict(sorted(_types.items())))
+    return TYPES.known()
 
 
 def find(name: str) -> Registered:
@@ -92,10 +84,7 @@ def find(name: str) -> Registered:
     Raises:
         SegueError: No such type; names the nearest one.
     """
-    found = _types.get(name)
-    if found is None:
-        raise SegueError(unknown_name("strategy type", name, _types))
-    return found
+    return TYPES.find(name)
 
 
 def load(modules: tuple[str, ...] = (), beside: Path | None = None) -> None:

@@ -7,15 +7,15 @@ work without it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import Fault, InputError, unknown_name
+from core.errors import Fault, InputError, SegueError, unknown_name
 from core.lists import Key
+from core.registry import Registry
 from training.interactions import Interactions
 from training.progress import SILENT, Progress
 from training.top_k import Ints, Ranked
@@ -132,7 +132,8 @@ class Registered:
     stops_early: bool
 
 
-_known: dict[str, Registered] = {}
+MODELS: Registry[Registered] = Registry("model")
+"""All models. A test that registers one works on a copy (`MODELS.copy()`)."""
 
 
 def model(
@@ -143,32 +144,35 @@ def model(
     needs: str = "",
     stops_early: bool = False,
 ) -> Callable[[M], M]:
-    """Register the decorated class as model `name`; the rest is told by `Registered`."""
+    """Register the decorated class as model `name`; `Registered` describes the arguments.
 
-    def register(made: M) -> M:
+    Raises:
+        SegueError: The name is taken by another class.
+    """
+
+    def entry_for(made: M) -> Registered:
         about = (made.__doc__ or "").strip().partition("\n")[0]
-        variants_ = variants or {"": {}}
-        _known[name] = Registered(name, params, made, about, variants_, needs, stops_early)
-        return made
+        return Registered(name, params, made, about, variants or {"": {}}, needs, stops_early)
 
-    return register
+    return MODELS.register(name, entry_for)
 
 
 def known() -> Mapping[str, Registered]:
     """All models by name, read-only."""
-    return MappingProxyType(dict(sorted(_known.items())))
+    return MODELS.known()
 
 
 def build(spec: str, settings: Mapping[str, Any] | None = None) -> tuple[Model, Params]:
-    """A model out of `name` or `name:variant`, with settings on top.
+    """Build a model from `name` or `name:variant`, with settings on top.
 
     Raises:
         InputError: No such model, variant or setting, or a value that it cannot have.
     """
     name, _, variant = spec.partition(":")
-    found = _known.get(name)
-    if found is None:
-        raise InputError.one(spec, unknown_name("model", name, _known))
+    try:
+        found = MODELS.find(name)
+    except SegueError as error:
+        raise InputError.one(spec, str(error)) from error
     if variant and variant not in found.variants:
         raise InputError.one(spec, unknown_name("variant", variant, filter(None, found.variants)))
     merged = {**found.variants.get(variant, {}), **(settings or {})}
@@ -176,13 +180,13 @@ def build(spec: str, settings: Mapping[str, Any] | None = None) -> tuple[Model, 
         params = found.params.model_validate(merged)
     except ValidationError as error:
         raise InputError(
-            Fault(f"{name}.{'.'.join(map(str, fault['loc']))}", _said(fault, found.params))
+            Fault(f"{name}.{'.'.join(map(str, fault['loc']))}", _problem(fault, found.params))
             for fault in error.errors()
         ) from error
     return found.make(params), params
 
 
-def _said(fault: Any, params: type[Params]) -> str:
+def _problem(fault: Any, params: type[Params]) -> str:
     if fault["type"] == "extra_forbidden":
         return unknown_name("setting", fault["loc"][-1], params.model_fields)
     return f"{fault['msg']}, got {fault['input']!r}"

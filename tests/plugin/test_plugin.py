@@ -25,7 +25,7 @@ BACK_TO_A = Listener.of("1", [(0, 0.95), (9, 0.02), (12, 0.1)])
 @pytest.fixture(autouse=True)
 def _forgotten_afterwards(monkeypatch):
     """What a test registers and imports is gone when it ends."""
-    monkeypatch.setattr(registry, "_types", dict(registry._types))
+    monkeypatch.setattr(registry, "TYPES", registry.TYPES.copy())
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import training.models  # noqa: F401  (importing it registers the models)
-from core.errors import InputError
+from core.errors import InputError, SegueError
 from tests import needs
 from tests.training.listening import GROUPS, SIZE, TRACKS, USERS, group_of, listening
 from training.comparison import FLOORS, everything
-from training.model import Fitted, Run, build
+from training.model import MODELS, Fitted, Run, build, known, model
 from training.top_k import NONE
 
 SPECS = [
@@ -98,3 +98,15 @@ def test_what_is_unknown_is_named_with_the_nearest(
 ) -> None:
     with pytest.raises(InputError, match=said):
         build(spec, settings)
+
+
+def test_a_model_cannot_take_the_name_of_another_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.model.MODELS", MODELS.copy())
+    rival = type("Rival", (), {"__module__": "elsewhere"})
+    with pytest.raises(SegueError) as error:
+        model("popular")(rival)
+    assert str(error.value) == (
+        "elsewhere.Rival: model 'popular' is taken by training.models.popular.Popular. "
+        "Choose another name"
+    )
+    assert known()["popular"].make.__module__ == "training.models.popular"
