@@ -6,7 +6,8 @@ from typing import Any
 
 from audit.replay import Event, assignment_of, differences, request_of
 from core.candidates import Candidates
-from core.listener import UNKNOWN, History, Listener, unpack
+from core.catalog import UNKNOWN
+from core.listener import History, Listener, unpack
 from engine.dispatcher import decide, seed_of, start_turn
 from engine.runtime import Runtime
 

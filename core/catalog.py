@@ -12,9 +12,11 @@ import orjson
 from core.candidates import Candidates
 from core.errors import Faults, InputError
 from core.jsonl import BOM, read_records
-from core.listener import UNKNOWN
 
 TrackId = int | str
+
+UNKNOWN = -1
+"""Catalog index of a track that the catalog does not have."""
 
 
 class Catalog:

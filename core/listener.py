@@ -5,12 +5,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from core.catalog import UNKNOWN, Catalog
+
 if TYPE_CHECKING:
     from core.allocation import Allocation, Assignment
-    from core.catalog import Catalog
-
-UNKNOWN = -1
-"""Catalog index of a track that the catalog does not have."""
 
 _TIME_UNITS = 1_000_000_000
 _TIME_MASK = (1 << 32) - 1
@@ -73,9 +71,7 @@ class History:
         "turn",
     )
 
-    def __init__(
-        self, catalog: "Catalog", exposed_experiments: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, catalog: Catalog, exposed_experiments: frozenset[str] = frozenset()) -> None:
         self.listens = array("Q")
         self.session_start = 0
         self.session = ""
@@ -99,7 +95,7 @@ class History:
             del self.listens[:surplus]
             self.session_start = max(0, self.session_start - surplus)
 
-    def move_to(self, catalog: "Catalog") -> None:
+    def move_to(self, catalog: Catalog) -> None:
         """Translate the indices to another catalog, by track id."""
         if catalog is not self.catalog:
             ids = self.catalog.ids
@@ -236,7 +232,7 @@ class Listener:
                 best, most = word, time
         return unpack(best) if best and most / _TIME_UNITS >= at_least else None
 
-    def artist_counts(self, catalog: "Catalog", in_session: bool = False) -> Counter[int]:
+    def artist_counts(self, catalog: Catalog, in_session: bool = False) -> Counter[int]:
         """How often each artist (by its index) was played."""
         words = self.packed[self.session_start :] if in_session else self.packed
         artists = catalog.artist_of

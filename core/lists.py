@@ -18,10 +18,9 @@ import numpy.lib.format as npy
 import numpy.typing as npt
 
 from core.candidates import Candidates
-from core.catalog import Catalog, is_id, known_tracks
+from core.catalog import UNKNOWN, Catalog, is_id, known_tracks
 from core.errors import Faults, InputError
 from core.jsonl import read_records
-from core.listener import UNKNOWN
 
 FORMAT = 1
 Key = Literal["track", "user"]

@@ -1,8 +1,9 @@
 """Constant: always one track, the canary of an experiment."""
 
 from core.candidates import Candidates
+from core.catalog import UNKNOWN
 from core.errors import SegueError
-from core.listener import UNKNOWN, Listener
+from core.listener import Listener
 from strategies.base import Artifacts, CatalogTrack, Params
 from strategies.registry import strategy
 

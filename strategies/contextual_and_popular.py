@@ -5,7 +5,8 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from core.candidates import Candidates
-from core.listener import UNKNOWN, Listener
+from core.catalog import UNKNOWN
+from core.listener import Listener
 from strategies.base import Artifacts, ListParams, StrategyName, TrackLists, from_list, unheard_of
 from strategies.registry import strategy
 

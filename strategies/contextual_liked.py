@@ -5,7 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from core.candidates import Candidates
-from core.listener import UNKNOWN, Listen, Listener
+from core.catalog import UNKNOWN
+from core.listener import Listen, Listener
 from core.mixture import Mixture
 from strategies.base import Artifacts, ListParams, TrackLists, UserLists, from_list
 from strategies.registry import strategy

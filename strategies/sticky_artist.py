@@ -1,7 +1,8 @@
 """Sticky artist: more by whom the listener just heard."""
 
 from core.candidates import Candidates
-from core.listener import UNKNOWN, Listener
+from core.catalog import UNKNOWN
+from core.listener import Listener
 from strategies.base import Artifacts, UnheardParams, unheard_of
 from strategies.registry import strategy
 

@@ -11,8 +11,8 @@ import numpy as np
 
 import strategies  # noqa: F401  (importing it registers the built-in types)
 from core.candidates import Candidates
-from core.catalog import Catalog
-from core.listener import UNKNOWN, Listener
+from core.catalog import UNKNOWN, Catalog
+from core.listener import Listener
 from core.lists import Key, Lists
 from strategies import registry
 from strategies.base import Artifacts, Named, Params, marks_of

@@ -9,9 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from core.catalog import Catalog
+from core.catalog import UNKNOWN, Catalog
 from core.errors import Faults, InputError, unknown_name
-from core.listener import UNKNOWN
 from training.interactions import Interactions, assemble, load_table
 from training.progress import SILENT, Progress
 

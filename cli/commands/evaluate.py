@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.progress import bars
+from core.catalog import UNKNOWN
 from core.errors import InputError
-from core.listener import UNKNOWN, History
+from core.listener import History
 
 if TYPE_CHECKING:
     from analysis.off_policy.estimators import Evaluation, WeightedDecisions

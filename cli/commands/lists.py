@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.progress import bars
-from core.catalog import Catalog, TrackId, load_catalog
+from core.catalog import UNKNOWN, Catalog, TrackId, load_catalog
 from core.errors import InputError
-from core.listener import UNKNOWN
 from core.lists import Lists, load_lists, read_lists, save_lists
 
 CatalogOption = Annotated[Path, typer.Option("--catalog", help="The catalog, JSON lines.")]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import orjson
 
+from core.catalog import UNKNOWN
 from core.errors import SegueError
-from core.listener import UNKNOWN
 from simulator.listeners.model import ListenerModel, SessionPlan
 from simulator.play.ground_truth import TruthLog
 from simulator.play.http_api import UNKNOWN_ARM, BadAnswer, BotifyApi, RecommenderApi, SegueApi

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from core.listener import UNKNOWN
+from core.catalog import UNKNOWN
 from simulator.play.in_process_runner import Stopped
 from simulator.play.session_batch import SessionBatch
 from simulator.play.session_table import Arm

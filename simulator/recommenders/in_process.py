@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from app.requests import RecommendRequest
 from core.allocation import UNASSIGNED, Allocation, Assignment
+from core.catalog import UNKNOWN
 from core.decision import Feedback
 from core.errors import InputError, unknown_name
-from core.listener import UNKNOWN, History
+from core.listener import History
 from engine.config_snapshots import save_snapshot
 from engine.dispatcher import assign, decide, start_turn
 from engine.runtime import Runtime, load_runtime

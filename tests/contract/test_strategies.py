@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.listener import UNKNOWN, Listener
+from core.catalog import UNKNOWN
+from core.listener import Listener
 from strategies import registry
 from tests.contract import rules
 from tests.worlds import TRACKS, some_listeners

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.catalog import Catalog, is_id, known_tracks, load_catalog, load_top
+from core.catalog import UNKNOWN, Catalog, is_id, known_tracks, load_catalog, load_top
 from core.errors import InputError
-from core.listener import UNKNOWN
 
 FIRST = {"track": 7, "artist": "Quern", "title": "Ember"}
 

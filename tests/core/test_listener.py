@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.catalog import Catalog
-from core.listener import UNKNOWN, History, Listen, Listener, pack, unpack
+from core.catalog import UNKNOWN, Catalog
+from core.listener import History, Listen, Listener, pack, unpack
 
 ARTISTS = "aabbcd"
 CATALOG = Catalog([10 * i for i in range(6)], list(ARTISTS), [""] * 6)

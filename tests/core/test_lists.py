@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.catalog import Catalog
+from core.catalog import UNKNOWN, Catalog
 from core.errors import InputError
-from core.listener import UNKNOWN
 from core.lists import load_lists, save_lists
 
 TRACKS = 9

@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.listener import UNKNOWN, Listener
+from core.catalog import UNKNOWN
+from core.listener import Listener
 from tests.worlds import TOP, build, list_of, lists_of, small_artifacts, why
 
 

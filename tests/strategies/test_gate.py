@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.listener import UNKNOWN, Listener
+from core.catalog import UNKNOWN
+from core.listener import Listener
 from strategies.base import named_in
 from strategies.registry import find
 from tests.worlds import build, why

@@ -2,7 +2,8 @@
 
 import pytest
 
-from core.listener import UNKNOWN, Listener
+from core.catalog import UNKNOWN
+from core.listener import Listener
 from tests.worlds import build, why
 
 
