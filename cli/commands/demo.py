@@ -55,7 +55,7 @@ LEARNT: dict[str, Any] = {
     "default": "contextual",
     "experiments": [
         {
-            "name": "fallback",
+            "name": "toppop_after_skip",
             "slots": [0, 5000],
             "arms": {
                 "C": {"strategy": "contextual", "weight": 50},
@@ -63,7 +63,7 @@ LEARNT: dict[str, Any] = {
             },
         },
         {
-            "name": "taste",
+            "name": "liked_track_vs_personal",
             "slots": [5000, 10000],
             "arms": {
                 "C": {"strategy": "personal", "weight": 50},

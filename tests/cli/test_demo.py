@@ -38,8 +38,8 @@ def test_the_circle_ends_in_a_report_of_both_experiments(
     said = capfd.readouterr()
     assert result.exit_code == 0, f"{result.output}\n{result.exception}\n{said.out}\n{said.err}"
     page = (to / "report.html").read_text()
-    assert "fallback" in page
-    assert "taste" in page
+    assert "toppop_after_skip" in page
+    assert "liked_track_vs_personal" in page
     events = [
         json.loads(line)
         for file in to.glob("log/*.jsonl")
@@ -50,7 +50,8 @@ def test_the_circle_ends_in_a_report_of_both_experiments(
     answered = {e["answered_by"] for e in events if e["message"] == "next"}
     assert {"random", "contextual", "popular", "personal"} <= answered
     arms = {(name, arm) for e in events for name, arm in e["experiments"].items()}
-    assert arms == {("fallback", "C"), ("fallback", "T1"), ("taste", "C"), ("taste", "T1")}
+    experiments = ("toppop_after_skip", "liked_track_vs_personal")
+    assert arms == {(name, arm) for name in experiments for arm in ("C", "T1")}
     for name in ("neighbours_bm25_by_track", "factors_by_track", "factors_by_listener"):
         assert (to / "lists" / f"{name}.npz").is_file()
 
