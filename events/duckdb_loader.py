@@ -5,7 +5,6 @@ A line that lacks something keeps its text, so that it can be said what is wrong
 """
 
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +69,6 @@ _SOUND = f"""
          OR t.decision IS NOT NULL AND t.session IS NOT NULL AND t.turn IS NOT NULL
          AND (t.message <> 'next' OR t.recommendation IS NOT NULL))
 """
-
-
-def sql(name: str) -> str:
-    """A query of the folder `sql/`."""
-    return (resources.files("events") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def database(path: Path, memory_mb: int, threads: int | None) -> duckdb.DuckDBPyConnection:

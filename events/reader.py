@@ -11,8 +11,9 @@ import duckdb
 from core.catalog import Catalog
 from core.errors import InputError
 from core.progress import SILENT, Progress
-from events.duckdb_loader import database, load, sql
+from events.duckdb_loader import database, load
 from events.event_files import find_event_files
+from events.queries import read_query
 
 GAP_S = 1800.0
 SKIP_BELOW = 0.1
@@ -144,14 +145,14 @@ def open_log(
         if catalog is not None:
             _add_catalog(con, catalog)
         values = {"gap_ms": round(gap_s * 1000), "skip_below": repr(float(skip_below))}
-        con.execute(sql("events").format(**values))
+        con.execute(read_query("events", "events").format(**values))
         _keep_window(con, since_ms, until_ms)
-        con.execute(sql("dropped"))
+        con.execute(read_query("events", "dropped"))
         _check_some(log, sources[0].path)
         progress.start("sessions")
-        con.execute(sql("sessions").format(**values))
+        con.execute(read_query("events", "sessions").format(**values))
         progress.start("listeners")
-        con.execute(sql("listeners"))
+        con.execute(read_query("events", "listeners"))
     except BaseException:
         log.close()
         raise
