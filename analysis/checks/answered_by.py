@@ -24,7 +24,7 @@ def served(view: CheckContext, experiment: str) -> CheckResult:
     wrong: list[tuple[str, ...]] = []
     table: Counter[tuple[str, str]] = Counter()
     lines = faulty = 0
-    for config, text, strategy, answered_by, depth, forced, count in view.log.query(
+    for config, text, strategy, answered_by, depth, forced, count in view.query(
         """SELECT config, experiments, strategy, answered_by, depth, forced, count(*) FROM events
         WHERE "schema" > 0 AND message = 'next' GROUP BY ALL ORDER BY ALL"""
     ):
@@ -34,7 +34,7 @@ def served(view: CheckContext, experiment: str) -> CheckResult:
         lines += count
         if not forced:
             table[arms[experiment], answered_by] += count
-        deciding = view.definitions.deciding.get(config or "")
+        deciding = view.configs.deciding.get(config or "")
         if deciding is None or not _may_answer(deciding, arms, strategy, answered_by, depth):
             faulty += count
             wrong.append((config, text, strategy, answered_by, depth))
@@ -50,7 +50,7 @@ def served(view: CheckContext, experiment: str) -> CheckResult:
         return CheckResult("served", asks, Status.PASSED, f"{lines:,} answers", numbers=numbers)
     rows: list[tuple[Any, ...]] = []
     for config, text, strategy, answered_by, depth in wrong[:EXAMPLES]:
-        rows += view.log.query(
+        rows += view.query(
             """SELECT file_id, line, experiments, strategy, answered_by, depth FROM events
             WHERE message = 'next' AND config IS NOT DISTINCT FROM ?
                 AND experiments IS NOT DISTINCT FROM ? AND strategy IS NOT DISTINCT FROM ?
@@ -86,7 +86,7 @@ def fallback(view: CheckContext, experiment: str) -> CheckResult:
         return CheckResult("fallback", asks, Status.UNKNOWN, "not in the log", "See `served`.")
     shares = {
         arm: (answers, fallbacks / answers)
-        for arm, answers, fallbacks in view.log.query(
+        for arm, answers, fallbacks in view.query(
             """SELECT a.arm, count(*), count(*) FILTER (WHERE e.depth > 0)
             FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
             WHERE a.experiment = ? AND e.message = 'next' AND NOT e.forced AND e."schema" > 0
@@ -96,7 +96,7 @@ def fallback(view: CheckContext, experiment: str) -> CheckResult:
     }
     numbers: dict[str, Any] = {arm: share for arm, (_, share) in shares.items()}
     figure = ", ".join(f"{arm} {share:.1%}" for arm, (_, share) in shares.items()) or "no answers"
-    limits = view.limits
+    limits = view.thresholds
     dead = [arm for arm, (n, share) in shares.items() if n and share > 1 - limits.dead_share]
     if dead:
         return CheckResult(
@@ -128,7 +128,7 @@ def _uneven(view: CheckContext, experiment: str, arm: str) -> bool:
     """Whether the share of fallbacks differs between processes beyond chance, and by much."""
     groups = [
         Clustered(*sums)
-        for sums in view.log.query(
+        for sums in view.query(
             f"""WITH own AS (
                 SELECT p.process, e."user", count(*) FILTER (WHERE e.depth > 0) AS x, count(*) AS y
                 FROM events AS e
@@ -145,4 +145,4 @@ def _uneven(view: CheckContext, experiment: str, arm: str) -> bool:
     if len(groups) < 2:
         return False
     ratios = [group.ratio for group in groups]
-    return max(ratios) - min(ratios) > 0.2 and heterogeneity(groups) < view.limits.alarm_p
+    return max(ratios) - min(ratios) > 0.2 and heterogeneity(groups) < view.thresholds.alarm_p

@@ -26,7 +26,7 @@ def assignment(view: CheckContext, experiment: str) -> CheckResult:
         arms, how = inferred
         allocations[""] = Allocation([botify_experiment(experiment, arms)])
         said.append(how)
-    for digest, deciding in view.definitions.deciding.items():
+    for digest, deciding in view.configs.deciding.items():
         allocations[digest] = deciding.allocation
     parsed: dict[str | None, dict[str, str]] = {}
     for user, config, text, attributes, count, file_id, line in _assigned_lines(view):
@@ -96,7 +96,7 @@ def _verdict(
 
 def _assigned_lines(view: CheckContext) -> Iterator[tuple[Any, ...]]:
     """(user, config, experiments, attributes, lines, file, line) of lines that are not forced."""
-    targeted = any(deciding.targeted for deciding in view.definitions.deciding.values())
+    targeted = any(deciding.targeted for deciding in view.configs.deciding.values())
     attributes = "attributes" if targeted else "NULL"
     cursor = view.log.con.cursor()
     cursor.execute(f"""
@@ -111,14 +111,14 @@ def _assigned_lines(view: CheckContext) -> Iterator[tuple[Any, ...]]:
 def one_arm(view: CheckContext, experiment: str) -> CheckResult:
     """No listener is in two arms of an experiment."""
     asks = "Is every listener in one arm only?"
-    total, several = view.log.query(
+    total, several = view.query(
         "SELECT count(*), count(*) FILTER (WHERE arms > 1) FROM first_seen WHERE experiment = ?",
         [experiment],
     )[0]
     numbers = {"listeners": total, "in_several_arms": several}
     if not several:
         return CheckResult("one-arm", asks, Status.PASSED, f"{total:,} listeners", numbers=numbers)
-    rows = view.log.query(
+    rows = view.query(
         """SELECT arg_min(e.file_id, (e.at_ms, e.turn)), arg_min(e.line, (e.at_ms, e.turn)),
                e."user", string_agg(DISTINCT a.arm, ', ' ORDER BY a.arm)
         FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments

@@ -26,10 +26,10 @@ def numbered_arms(view: CheckContext, experiment: str) -> tuple[tuple[str, ...],
 
 
 def _found_out(view: CheckContext, experiment: str) -> tuple[tuple[str, ...], str] | None:
-    given = view.definitions.botify.get(experiment)
+    given = view.configs.botify.get(experiment)
     if given is not None:
         return given, f"Arms in the order given: {', '.join(given)}."
-    rows = view.log.query(
+    rows = view.query(
         """SELECT DISTINCT e."user", a.arm FROM events AS e
         INNER JOIN assignments AS a ON e.experiments = a.experiments
         WHERE e."schema" = 0 AND a.experiment = ?""",

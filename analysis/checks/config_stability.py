@@ -15,14 +15,14 @@ def config(view: CheckContext, experiment: str) -> CheckResult:
     asks = "Was it the same experiment all the time?"
     if not view.ours:
         return CheckResult("config", asks, Status.UNKNOWN, "not in the log", UNTOLD)
-    rows = view.log.query(
+    rows = view.query(
         """SELECT e.config, count(*), min(e.at_ms), max(e.at_ms)
         FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
         WHERE a.experiment = ? AND e."schema" > 0
         GROUP BY e.config ORDER BY min(e.at_ms), e.config""",
         [experiment],
     )
-    deciding = view.definitions.deciding
+    deciding = view.configs.deciding
     treatments: list[tuple[dict[str, Any], list[str]]] = []
     unknown = []
     for digest, *_ in rows:

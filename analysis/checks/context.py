@@ -1,11 +1,12 @@
 """What every gate looks at: a log that was read, what should be in it, and where alarms begin."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.result import EXAMPLES, Example
+from analysis.workspace import Workspace
 from events.reader import EventLog
 
 
@@ -36,75 +37,40 @@ class Thresholds:
     forgotten_share: float = 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class CheckContext:
-    """A log and what is known of it.
+class CheckContext(Workspace):
+    """A log, what is known of it, and what several checks ask of it. Close it, or use `with`.
+
+    Its temporary tables are `first_seen` (listeners, by experiment) and `processes`.
+
+    Args:
+        log: The log that was read.
+        configs: What should have happened.
+        thresholds: Where alarms begin.
 
     Attributes:
-        log: The log that was read.
-        definitions: What should have happened.
-        limits: Where alarms begin.
-        ours: Whether there are events of ours in the log.
-        botify: Whether there are events of the predecessor in it.
-        numbered: Experiment of the predecessor -> its arms in order and how that is known, once
-            somebody asked.
+        ours: Whether the log has events of ours.
+        botify: Whether the log has events of botify's.
+        numbered: Experiment of botify's -> its arms in order, and how that is known; filled when
+            a check first needs it.
     """
 
-    log: EventLog
-    definitions: ArchivedConfigs
-    limits: Thresholds = field(default_factory=Thresholds)
-    ours: bool = True
-    botify: bool = False
-    numbered: dict[str, tuple[tuple[str, ...], str] | None] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls, log: EventLog, definitions: ArchivedConfigs, limits: Thresholds | None = None
-    ) -> "CheckContext":
-        """A view, after a look at what formats there are; prepares what several gates ask for."""
-        ours, botify = log.query(
+    def __init__(
+        self, log: EventLog, configs: ArchivedConfigs, thresholds: Thresholds | None = None
+    ) -> None:
+        super().__init__(log, ("first_seen", "processes"))
+        self.log = log
+        self.configs = configs
+        self.thresholds = thresholds or Thresholds()
+        self.ours, self.botify = self.query(
             'SELECT coalesce(bool_or("schema" > 0), FALSE), coalesce(bool_or("schema" = 0), FALSE) '
             "FROM events"
         )[0]
-        log.con.execute(_FIRST_SEEN)
-        log.con.execute(_PROCESSES)
-        return cls(log, definitions, limits or Thresholds(), bool(ours), bool(botify))
+        self.numbered: dict[str, tuple[tuple[str, ...], str] | None] = {}
 
     def examples(self, rows: Sequence[tuple[Any, ...]], what: str) -> tuple[Example, ...]:
         """Examples from rows that begin with file and line; `what` is filled with the rest."""
-        places = dict(self.log.query("SELECT file_id, path FROM files"))
+        places = dict(self.query("SELECT file_id, path FROM files"))
         return tuple(
             Example(f"{places[file_id]}:{line}", what.format(*rest))
             for file_id, line, *rest in rows[:EXAMPLES]
         )
-
-
-_PROCESSES = r"""
-CREATE OR REPLACE TEMP TABLE processes AS
-SELECT
-    file_id,
-    regexp_replace(
-        regexp_extract(path, '[^/\\]*$'),
-        '(-[0-9]{4,})?\.(jsonl|json|log)(\.[0-9]+)?(\.gz|\.zst)?$',
-        ''
-    ) AS process
-FROM files
-"""
-
-_FIRST_SEEN = """
-CREATE OR REPLACE TEMP TABLE first_seen AS
-SELECT
-    a.experiment,
-    e."user",
-    arg_min(a.arm, (e.at_ms, e.turn)) AS arm,
-    count(DISTINCT a.arm) AS arms,
-    min(e.at_ms) AS first_ms,
-    arg_min(e.file_id, (e.at_ms, e.turn)) AS file_id,
-    arg_min(e.config, (e.at_ms, e.turn)) AS config,
-    count(*) AS events,
-    count(*) FILTER (WHERE e.message = 'next') AS answers
-FROM events AS e
-INNER JOIN assignments AS a ON e.experiments = a.experiments
-WHERE NOT e.forced
-GROUP BY a.experiment, e."user"
-"""

@@ -13,7 +13,7 @@ HARMLESS = (*REPEATED, COPIED, "blank line")
 def readable(view: CheckContext) -> CheckResult:
     """Every line is an event."""
     asks = "Can every line be read?"
-    total = view.log.one("SELECT coalesce(sum(lines), 0) FROM files")
+    total = view.one("SELECT coalesce(sum(lines), 0) FROM files")
     found = _dropped(view, [])
     lost = sum(lines for _, lines, _ in found)
     numbers = {"lines": int(total), "lost": {reason: lines for reason, lines, _ in found}}
@@ -60,14 +60,14 @@ def duplicates(view: CheckContext) -> CheckResult:
 def forced(view: CheckContext, experiment: str) -> CheckResult:
     """Forced arms are for testing; no analysis counts them."""
     asks = "Are arms that testers forced few?"
-    total, by_testers = view.log.query(
+    total, by_testers = view.query(
         "SELECT count(*), count(*) FILTER (WHERE forced) FROM exposures WHERE experiment = ?",
         [experiment],
     )[0]
     share = by_testers / total if total else 0.0
     numbers = {"events": total, "forced": by_testers}
     figure = f"{by_testers:,} of {total:,} events ({share:.2%})"
-    if share > view.limits.forced_share:
+    if share > view.thresholds.forced_share:
         return CheckResult(
             "forced", asks, Status.WARNING, figure,
             "They are left out of every analysis, with the listeners they belong to. So many "
@@ -86,7 +86,7 @@ def clock(view: CheckContext) -> CheckResult:
     examples: tuple[Example, ...] = ()
     figure = "ordered by turn"
     if view.ours:
-        backwards = view.log.query(
+        backwards = view.query(
             """SELECT file_id, line, "user", turn, before_ms - at_ms AS by_ms FROM (
                 SELECT *, lag(at_ms) OVER (PARTITION BY "user", session ORDER BY turn) AS before_ms
                 FROM events WHERE "schema" > 0)
@@ -131,7 +131,7 @@ def played(view: CheckContext) -> CheckResult:
     asks = "Was each track that was heard the one recommended before?"
     if not view.botify:
         return CheckResult("played", asks, Status.PASSED, "not asked: turns tell more")
-    total, broken, misplaced = view.log.query(
+    total, broken, misplaced = view.query(
         f"""SELECT count(*), count(*) FILTER (WHERE broken),
             count(*) FILTER (WHERE broken AND ("user", track) IN (
                 SELECT "user", recommendation FROM events WHERE "schema" = 0))
@@ -141,7 +141,7 @@ def played(view: CheckContext) -> CheckResult:
     numbers = {"followed": total, "broken": broken, "misplaced": misplaced}
     if not broken:
         return CheckResult("played", asks, Status.PASSED, f"{total:,} listens", numbers=numbers)
-    rows = view.log.query(
+    rows = view.query(
         f"""SELECT file_id, line, "user", told, track FROM ({_FOLLOWED})
         WHERE broken ORDER BY file_id, line LIMIT 10"""  # noqa: S608
     )
@@ -161,7 +161,7 @@ def played(view: CheckContext) -> CheckResult:
             "looks like when servers or workers are left out in collecting, or when two workers "
             "of one server rotate one file. Listening added up from this log is too short."
         )
-    bad = share > view.limits.broken_share
+    bad = share > view.thresholds.broken_share
     verdict = Status.FAILED if bad else Status.WARNING
     return CheckResult("played", asks, verdict, figure, says, numbers, examples)
 
@@ -180,12 +180,12 @@ WHERE before = 'next'
 
 def _ties(view: CheckContext) -> tuple[int, int, list[tuple[Any, ...]]]:
     """Events in a shared millisecond, those of them whose order is unclear, and examples."""
-    ties = view.log.one(
+    ties = view.one(
         """SELECT coalesce(sum(events), 0) FROM (
             SELECT count(*) AS events FROM events WHERE "schema" = 0
             GROUP BY "user", at_ms HAVING count(*) > 1)"""
     )
-    rows = view.log.query(
+    rows = view.query(
         f"""WITH tied AS (
             SELECT "user", at_ms, count(*) AS events FROM events WHERE "schema" = 0
             GROUP BY "user", at_ms HAVING count(*) > 1)
@@ -203,7 +203,7 @@ def _dropped(view: CheckContext, kinds: list[str]) -> list[tuple[str, int, list[
     wanted = "reason IN (SELECT unnest($1))" if kinds else "reason NOT IN (SELECT unnest($1))"
     return [
         (reason, lines, list(places))
-        for reason, lines, places in view.log.query(
+        for reason, lines, places in view.query(
             f"SELECT reason, lines, examples FROM dropped WHERE {wanted} ORDER BY reason",  # noqa: S608
             [kinds or list(HARMLESS)],
         )

@@ -133,7 +133,7 @@ def events_per_listener(view: CheckContext, experiment: str) -> CheckResult:
     p = heterogeneity(groups)
     figure = ", ".join(f"{group.name} {group.ratio:.2f}" for group in groups)
     numbers = {"p": p, **{group.name: group.ratio for group in groups}}
-    if p < view.limits.alarm_p:
+    if p < view.thresholds.alarm_p:
         return CheckResult(
             "events-per-listener", asks, Status.WARNING, figure,
             "A treatment that is liked makes more events, so this may be the effect itself; lines "
@@ -146,7 +146,7 @@ def events_per_listener(view: CheckContext, experiment: str) -> CheckResult:
 def latency(view: CheckContext, experiment: str) -> CheckResult:
     """A guardrail: an arm that answers late is judged for its lateness too."""
     asks = "Do all arms answer as quickly?"
-    rows = view.log.query(
+    rows = view.query(
         """SELECT a.arm, avg(e.latency_s), quantile_cont(e.latency_s, 0.99)
         FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
         WHERE a.experiment = ? AND e.message = 'next' AND NOT e.forced AND e.latency_s IS NOT NULL
@@ -157,7 +157,7 @@ def latency(view: CheckContext, experiment: str) -> CheckResult:
     figure = "p99 " + ", ".join(f"{arm} {p99 * 1000:.2f} ms" for arm, _, p99 in rows)
     slowest = max((p99 for *_, p99 in rows), default=0.0)
     quickest = min((p99 for *_, p99 in rows), default=0.0)
-    if slowest > 0.005 and slowest > view.limits.latency_ratio * quickest:
+    if slowest > 0.005 and slowest > view.thresholds.latency_ratio * quickest:
         return CheckResult(
             "latency", asks, Status.WARNING, figure,
             "One arm is much slower than another; listeners may dislike that, not its tracks.",
@@ -172,7 +172,7 @@ def _groups(view: CheckContext, listeners: str, params: list[Any]) -> list[Clust
     """Sums by arm of a query that gives arm, user, x, y."""
     return [
         Clustered(*row)
-        for row in view.log.query(
+        for row in view.query(
             f"SELECT arm, {SUMS} FROM ({listeners}) GROUP BY arm ORDER BY arm",  # noqa: S608
             params,
         )
@@ -186,9 +186,9 @@ def _parity(
     ratios = [group.ratio for group in groups] or [0.0]
     figure = ", ".join(f"{group.name} {form.format(group.ratio)}" for group in groups)
     numbers = {"p": p, **{group.name: group.ratio for group in groups}}
-    if p < view.limits.alarm_p and max(ratios) - min(ratios) > view.limits.parity_gap:
+    if p < view.thresholds.alarm_p and max(ratios) - min(ratios) > view.thresholds.parity_gap:
         return CheckResult(name, asks, Status.FAILED, figure, says, numbers)
-    if max(ratios) > view.limits.fallback_share:
+    if max(ratios) > view.thresholds.fallback_share:
         return CheckResult(
             name, asks, Status.WARNING, figure,
             "Alike in all arms, but so many that what is left may not stand for the rest.", numbers,
@@ -201,7 +201,7 @@ def _given_up_before(view: CheckContext) -> int:
 
     From the log's own pauses, as a gap of half an hour says nothing of a log of five minutes.
     """
-    pause, end = view.log.query(
+    pause, end = view.query(
         """WITH pauses AS (
             SELECT at_ms - lag(at_ms) OVER (PARTITION BY "user", session ORDER BY turn) AS pause
             FROM events)

@@ -32,7 +32,7 @@ def sample_ratio(view: CheckContext, experiment: str) -> CheckResult:
     arms, weights = _promised(view, experiment)
     seen = Counter(
         dict(
-            view.log.query(
+            view.query(
                 "SELECT arm, count(*) FROM first_seen WHERE experiment = ? GROUP BY arm",
                 [experiment],
             )
@@ -52,7 +52,7 @@ def sample_ratio(view: CheckContext, experiment: str) -> CheckResult:
         "detectable_loss": loss,
     }
     figure = f"{_listed(dict(zip(arms, counts, strict=True)))}; p = {p:.3g}"
-    if p < view.limits.alarm_p:
+    if p < view.thresholds.alarm_p:
         return CheckResult("sample-ratio", asks, Status.FAILED, figure, ADVICE, numbers)
     says = (
         f"An arm that lost less than {loss:.0%} of its listeners would not be noticed."
@@ -69,9 +69,9 @@ def watched_ratio(view: CheckContext, experiment: str) -> CheckResult:
     arms_, weights_ = _with_share(arms, weights)
     if len(arms_) < 2:
         return CheckResult("sample-ratio-watched", asks, Status.UNKNOWN, "", _UNTOLD)
-    listeners = view.log.one("SELECT count(*) FROM first_seen WHERE experiment = ?", [experiment])
+    listeners = view.one("SELECT count(*) FROM first_seen WHERE experiment = ?", [experiment])
     size = max(1, listeners // LOOKS)
-    rows = view.log.query(
+    rows = view.query(
         """SELECT look, arm, count(*) FROM (
             SELECT arm, (row_number() OVER (ORDER BY first_ms, "user") - 1) // $2 AS look
             FROM first_seen WHERE experiment = $1)
@@ -90,7 +90,7 @@ def watched_ratio(view: CheckContext, experiment: str) -> CheckResult:
     )
     figure = f"smallest p at any time {p:.3g}"
     numbers = {"p": p, "looks": -(-listeners // size) if listeners else 0}
-    if p < view.limits.alarm_p:
+    if p < view.thresholds.alarm_p:
         return CheckResult("sample-ratio-watched", asks, Status.FAILED, figure, ADVICE, numbers)
     return CheckResult("sample-ratio-watched", asks, Status.PASSED, figure, numbers=numbers)
 
@@ -102,7 +102,7 @@ def ratio_by_part(view: CheckContext, experiment: str) -> CheckResult:
     if len(arms) < 2:
         return CheckResult("sample-ratio-by-part", asks, Status.UNKNOWN, "", _UNTOLD)
     parts: dict[str, Counter[str]] = {}
-    for part, arm, count in view.log.query(
+    for part, arm, count in view.query(
         """SELECT 'day ' || strftime(make_timestamp(first_ms * 1000), '%Y-%m-%d') AS part, arm,
             count(*) FROM first_seen WHERE experiment = $1 GROUP BY part, arm
         UNION ALL
@@ -118,7 +118,7 @@ def ratio_by_part(view: CheckContext, experiment: str) -> CheckResult:
         for part, seen in parts.items()
         if seen.total() * smallest >= 5  # below that the chi-square is no chi-square
     }
-    alarms = {part: p for part, p in tested.items() if p * len(tested) < view.limits.alarm_p}
+    alarms = {part: p for part, p in tested.items() if p * len(tested) < view.thresholds.alarm_p}
     numbers = {"parts": len(parts), "tested": len(tested), "alarms": alarms}
     if alarms:
         worst = sorted(alarms, key=lambda part: alarms[part])[:EXAMPLES]
@@ -151,7 +151,7 @@ def population(view: CheckContext, experiment: str, listeners: Iterable[str]) ->
             expected[arm] += 1
     came = Counter(
         dict(
-            view.log.query(
+            view.query(
                 "SELECT arm, count(*) FROM first_seen WHERE experiment = ? GROUP BY arm",
                 [experiment],
             )
@@ -161,7 +161,7 @@ def population(view: CheckContext, experiment: str, listeners: Iterable[str]) ->
     p = _lost_alike([came[arm] for arm in names], [expected[arm] for arm in names])
     numbers = {"expected": dict(expected), "came": dict(came), "p": p}
     figure = ", ".join(f"{arm} {came[arm]:,} of {expected[arm]:,}" for arm in names)
-    if p < view.limits.alarm_p:
+    if p < view.thresholds.alarm_p:
         return CheckResult(
             "population", asks, Status.FAILED, f"{figure}; p = {p:.3g}", ADVICE, numbers
         )
@@ -173,7 +173,7 @@ _UNTOLD = "Nothing is known of the weights: there is no copy of the config that 
 
 def _definition(view: CheckContext, experiment: str) -> Experiment | None:
     """The definition under which most listeners came; for the predecessor, equal shares."""
-    rows = view.log.query(
+    rows = view.query(
         "SELECT config, count(*) FROM first_seen WHERE experiment = ? GROUP BY config "
         "ORDER BY 2 DESC, 1",
         [experiment],
@@ -181,7 +181,7 @@ def _definition(view: CheckContext, experiment: str) -> Experiment | None:
     for digest, _ in rows:
         if digest is None and (numbered := numbered_arms(view, experiment)) is not None:
             return botify_experiment(experiment, numbered[0])
-        found = view.definitions.experiment(experiment, digest)
+        found = view.configs.experiment(experiment, digest)
         if found is not None:
             return found
     return None

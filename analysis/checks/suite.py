@@ -80,7 +80,6 @@ def run_all_checks(
     names = list(log.experiments() if experiments is None else experiments)
     progress = progress or SILENT
     progress.start("checking", len(LOG_CHECKS) + len(names) * len(EXPERIMENT_CHECKS))
-    view = CheckContext.of(log, definitions, limits)
 
     def done(gate: CheckResult) -> CheckResult:
         progress.advance()
@@ -92,13 +91,14 @@ def run_all_checks(
             )
         return gate
 
-    whole = [done(gate(view)) for gate in LOG_CHECKS.values()]
-    if not names:
-        return [ValidityReport(None, tuple(whole))]
-    certificates = []
-    for name in names:
-        own = [done(gate(view, name)) for gate in EXPERIMENT_CHECKS.values()]
-        if listeners is not None:
-            own.append(done(population(view, name, listeners)))
-        certificates.append(ValidityReport(name, (*whole, *own)))
-    return certificates
+    with CheckContext(log, definitions, limits) as context:
+        whole = [done(gate(context)) for gate in LOG_CHECKS.values()]
+        if not names:
+            return [ValidityReport(None, tuple(whole))]
+        certificates = []
+        for name in names:
+            own = [done(gate(context, name)) for gate in EXPERIMENT_CHECKS.values()]
+            if listeners is not None:
+                own.append(done(population(context, name, listeners)))
+            certificates.append(ValidityReport(name, (*whole, *own)))
+        return certificates

@@ -11,7 +11,7 @@ def turns(view: CheckContext) -> CheckResult:
     asks = "Are all turns of every listener there?"
     if not view.ours:
         return CheckResult("turns", asks, Status.UNKNOWN, "not in the log", UNNUMBERED)
-    events, inside, between, late, listeners = view.log.query(
+    events, inside, between, late, listeners = view.query(
         f"""SELECT
             sum(events),
             sum(turn_to - turn_from + 1 - events),
@@ -23,7 +23,7 @@ def turns(view: CheckContext) -> CheckResult:
     missing = int(inside + between)
     numbers = {"events": int(events), "missing": missing, "begin_late": late}
     if missing:
-        rows = view.log.query(
+        rows = view.query(
             f"""SELECT file_id, line, "user", turn, before FROM (
                 SELECT file_id, line, "user", turn,
                     lag(turn) OVER (PARTITION BY "user", session ORDER BY turn) AS before
@@ -59,7 +59,7 @@ def state(view: CheckContext) -> CheckResult:
     if not view.ours:
         return CheckResult("state", asks, Status.UNKNOWN, "not in the log", "See `turns`.")
     gap_ms = view.log.gap_s * 1000
-    forgotten, restarted, split = view.log.query(
+    forgotten, restarted, split = view.query(
         f"""SELECT
             count(*) FILTER (WHERE again AND process = before_process),
             count(*) FILTER (WHERE again AND process <> before_process),
@@ -67,12 +67,12 @@ def state(view: CheckContext) -> CheckResult:
         FROM ({_STORIES}) WHERE started_ms - before_ms < $1""",  # noqa: S608
         [gap_ms],
     )[0]
-    events = view.log.one('SELECT count(*) FROM events WHERE "schema" > 0')
+    events = view.one('SELECT count(*) FROM events WHERE "schema" > 0')
     numbers = {
         "events": int(events), "forgotten": forgotten, "restarted": restarted, "split": split,
     }  # fmt: skip
-    if max(forgotten, split) > view.limits.forgotten_share * events:
-        rows = view.log.query(
+    if max(forgotten, split) > view.thresholds.forgotten_share * events:
+        rows = view.query(
             f"""SELECT file_id, line, "user", turn_from, before_to FROM ({_STORIES})
             WHERE (again OR crossed) AND started_ms - before_ms < $1
             ORDER BY file_id, line LIMIT 10""",  # noqa: S608

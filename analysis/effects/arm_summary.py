@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
-from analysis.effects.listener_table import ListenerTable, sql
+from analysis.effects.listener_table import ListenerTable
 from analysis.effects.metrics import LATENCY_P99
 from analysis.effects.results import ArmSummary, Effect
 from analysis.statistics.bootstrap import lift_of_replicates, quantile_interval
@@ -30,23 +30,21 @@ def in_order(seen: Sequence[str], definition: Experiment | None) -> list[str]:
 def summaries(
     listeners: ListenerTable, definition: Experiment | None, answers_known: bool
 ) -> tuple[ArmSummary, ...]:
-    """The allocation table; leaves the temporary table `answers` for whoever measures answers."""
-    log = listeners.log
-    log.con.execute(sql("answers"), {"experiment": listeners.experiment})
+    """The allocation table."""
     quantiles = dict(
-        log.query(
+        listeners.query(
             f"SELECT arm, quantile_cont(latency_ms, {list(QUANTILES.values())}) "  # noqa: S608
             "FROM answers WHERE latency_ms IS NOT NULL GROUP BY arm"
         )
     )
     rows = {
         arm: counts
-        for arm, *counts in log.query(
+        for arm, *counts in listeners.query(
             "SELECT arm, sum(sessions), sum(open_sessions), sum(recommendations), sum(fallbacks) "
             "FROM listener_table GROUP BY arm"
         )
     }
-    answers = dict(log.query("SELECT arm, count(*) FROM answers GROUP BY arm"))
+    answers = dict(listeners.query("SELECT arm, count(*) FROM answers GROUP BY arm"))
     covered = coverages(listeners)
     tracks = catalog_size(listeners)
     weights = {arm.name: arm.weight for arm in definition.arms} if definition else {}
@@ -75,13 +73,13 @@ def summaries(
 
 
 def catalog_size(listeners: ListenerTable) -> int:
-    """Tracks of the catalog; 0 where there is none, or it is another log's; needs `answers`."""
-    known = listeners.log.one(
+    """Tracks of the catalog; 0 where there is none, or it is another log's."""
+    known = listeners.one(
         "SELECT coalesce(avg(CASE WHEN c.track IS NULL THEN 0 ELSE 1 END), 0) FROM "
         "(SELECT DISTINCT recommendation FROM answers) AS a "
         "LEFT JOIN catalog AS c ON a.recommendation = c.track"
     )
-    return int(listeners.log.one("SELECT count(*) FROM catalog")) if known >= KNOWN_TRACKS else 0
+    return int(listeners.one("SELECT count(*) FROM catalog")) if known >= KNOWN_TRACKS else 0
 
 
 def coverages(listeners: ListenerTable) -> Mapping[str, float]:
@@ -92,10 +90,10 @@ def coverages(listeners: ListenerTable) -> Mapping[str, float]:
     """
     counts: dict[str, Values] = {}
     for arm in listeners.arms:
-        found = listeners.log.con.execute(
+        found = listeners.arrays(
             "SELECT count(*) AS it FROM answers WHERE arm = ? GROUP BY recommendation ORDER BY it",
             [arm],
-        ).fetchnumpy()["it"]
+        )["it"]
         if len(found):
             counts[arm] = np.asarray(found, dtype=np.float64)
     if not counts:
@@ -122,14 +120,14 @@ def coverages(listeners: ListenerTable) -> Mapping[str, float]:
 def latency_p99(
     listeners: ListenerTable, pairs: Sequence[tuple[str, str]], seed: int
 ) -> tuple[Effect, ...]:
-    """The p99 latency of each pair of arms, with a bootstrap over listeners; needs `answers`."""
+    """The p99 latency of each pair of arms, with a bootstrap over listeners."""
     drawn: dict[str, tuple[Interval, Values] | None] = {}
     sizes: dict[str, int] = {}
     for place, arm in enumerate(listeners.arms):
-        found = listeners.log.con.execute(
+        found = listeners.arrays(
             "SELECT listener, latency_ms FROM answers WHERE arm = ? AND latency_ms IS NOT NULL",
             [arm],
-        ).fetchnumpy()
+        )
         whose = np.asarray(found["listener"], dtype=np.int64)
         sizes[arm] = len(np.unique(whose))
         values = np.asarray(found["latency_ms"], dtype=np.float64)

@@ -69,7 +69,7 @@ def of_other_ways(
 
 def of_first_tracks(listeners: ListenerTable) -> list[str]:
     """How much of a session's time no arm had a hand in."""
-    whole, recommended = listeners.log.query(
+    whole, recommended = listeners.query(
         "SELECT sum(time_all), sum(time_chosen) FROM listener_table"
     )[0]
     if not whole or recommended is None or recommended >= whole:

@@ -2,23 +2,23 @@
 
 import math
 
-from analysis.effects.listener_table import ListenerTable, sql
+from analysis.effects.listener_table import ListenerTable
 from analysis.effects.over_time import stretches_of
 from analysis.effects.results import ChartData
+from events.queries import read_query
 
 CLASSES = 30
 
 
 def chart_data(listeners: ListenerTable, window: tuple[int, int]) -> ChartData:
     """Arrivals over time, and session times in classes up to the 99th percentile of all."""
-    log = listeners.log
     start, step = stretches_of(window)
     arrivals: dict[int, dict[str, int]] = {}
-    for stretch, arm, count in log.query(
-        sql("arrivals").replace("$from_ms", "?").replace("$step_ms", "?"), [start, step]
+    for stretch, arm, count in listeners.query(
+        read_query("analysis", "arrivals"), {"from_ms": start, "step_ms": step}
     ):
         arrivals.setdefault(start + stretch * step, {})[arm] = count
-    longest = log.one(
+    longest = listeners.one(
         "SELECT coalesce(quantile_disc(round(time_all, 6), 0.99), 0) FROM arm_sessions "
         "WHERE experiment = ? AND ended",
         [listeners.experiment],
@@ -26,10 +26,10 @@ def chart_data(listeners: ListenerTable, window: tuple[int, int]) -> ChartData:
     width = _round_up(max(float(longest), 0.01) / (CLASSES - 1))
     last = math.ceil(float(longest) / width)
     counts = {arm: [0] * (last + 1) for arm in listeners.arms}
-    for arm, place, count in log.con.execute(
-        sql("session_times"),
+    for arm, place, count in listeners.query(
+        read_query("analysis", "session_times"),
         {"width": width, "last": last, "experiment": listeners.experiment},
-    ).fetchall():
+    ):
         counts[arm][place] = count
     return ChartData(
         step,

@@ -38,19 +38,30 @@ def analyse_experiment(
     control = asked.control or arms[0]
     if control not in arms:
         raise InputError.one("--control", unknown_name("arm", control, arms))
-    listeners = ListenerTable(log, experiment, arms)
-    window = log.query(
+    with ListenerTable(log, experiment, arms) as listeners:
+        return _analyse(listeners, control, certificate, definition, asked)
+
+
+def _analyse(
+    listeners: ListenerTable,
+    control: str,
+    certificate: ValidityReport,
+    definition: Experiment | None,
+    asked: ReportOptions,
+) -> ExperimentResult:
+    experiment = listeners.experiment
+    window = listeners.query(
         "SELECT min(at_ms), max(at_ms) FROM exposures WHERE experiment = ?", [experiment]
     )[0]
     answers_known = bool(
-        log.one(
+        listeners.one(
             'SELECT coalesce(bool_and("schema" > 0), FALSE) FROM arm_sessions WHERE experiment = ?',
             [experiment],
         )
     )
     plan = PlannedSize(asked.planned, asked.planned_by, listeners.count)
     excluded = dict(
-        log.query(
+        listeners.query(
             "SELECT reason, count(*) FROM excluded WHERE experiment = ? GROUP BY reason "
             "ORDER BY reason",
             [experiment],
@@ -65,7 +76,7 @@ def analyse_experiment(
     )  # fmt: skip
     if kept_back:
         return base
-    if len(arms) < 2:
+    if len(listeners.arms) < 2:
         alone = f"only arm {control} was seen: there is nothing to compare"
         return replace(base, verdicts=(alone,))
     return ExperimentAnalysis(base, listeners, asked, answers_known).findings()

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 
 import duckdb
 import numpy as np
@@ -10,13 +9,9 @@ import numpy.typing as npt
 
 from analysis.effects.metrics import Metric
 from analysis.statistics.sample_moments import SampleMoments, Values
+from analysis.workspace import Workspace
 from core.errors import InputError
 from events.reader import EventLog
-
-
-def sql(name: str) -> str:
-    """A query of the folder `sql/`."""
-    return (resources.files("analysis") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +36,10 @@ class Column:
         return SampleMoments.of_ratio(self.values[arm][keep], self.per[arm][keep])
 
 
-class ListenerTable:
-    """The listener table of one experiment.
+class ListenerTable(Workspace):
+    """The listener table of one experiment. Close it, or use `with`.
+
+    Its temporary tables are `listener_table` and `answers` (every answer that a listener got).
 
     Args:
         log: The log that was read.
@@ -51,10 +48,9 @@ class ListenerTable:
     """
 
     def __init__(self, log: EventLog, experiment: str, arms: Sequence[str]) -> None:
-        self.log = log
+        super().__init__(log, ("listener_table", "answers"), {"experiment": experiment})
         self.experiment = experiment
         self.arms = tuple(arms)
-        log.con.execute(sql("listener_table"), {"experiment": experiment})
         names = self._fetch("arm")
         self.arm_of = {arm: np.flatnonzero(names == arm) for arm in self.arms}
         self.count = len(names)
@@ -86,7 +82,7 @@ class ListenerTable:
         except duckdb.Error as error:
             said = str(error).splitlines()[0]
             columns = ", ".join(
-                row[0] for row in self.log.query("DESCRIBE listener_table") if row[0] != "arm"
+                row[0] for row in self.query("DESCRIBE listener_table") if row[0] != "arm"
             )
             raise InputError.one(
                 f"metric {name}",
@@ -102,7 +98,5 @@ class ListenerTable:
         return np.asarray(found, dtype=object)
 
     def _fetch(self, expression: str) -> npt.NDArray[np.generic]:
-        found: npt.NDArray[np.generic] = self.log.con.execute(
-            f'SELECT {expression} AS it FROM listener_table ORDER BY "user"'  # noqa: S608
-        ).fetchnumpy()["it"]
-        return found
+        query = f'SELECT {expression} AS it FROM listener_table ORDER BY "user"'  # noqa: S608
+        return self.arrays(query)["it"]

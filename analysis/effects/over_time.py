@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.effects.listener_table import ListenerTable, sql
+from analysis.effects.listener_table import ListenerTable
 from analysis.effects.results import EffectOverTime, StretchEffect
 from analysis.statistics.contrast import Contrast, Interval
 from analysis.statistics.inference import ALPHA, FixedHorizonTest, InferenceMethod
 from analysis.statistics.sample_moments import SampleMoments, Values
+from events.queries import read_query
 
 STEPS_MS = tuple(1000 * seconds for seconds in (1, 10, 60, 600, 3_600, 86_400, 7 * 86_400))
 MOST_STRETCHES = 48
@@ -40,10 +41,10 @@ def effects_over_time(
         window: First and last event, Unix time in ms.
     """
     start, step = stretches_of(window)
-    table = listeners.log.con.execute(
-        sql("course"),
+    table = listeners.arrays(
+        read_query("analysis", "effect_over_time"),
         {"from_ms": start, "step_ms": step, "experiment": listeners.experiment},
-    ).fetchnumpy()
+    )
     places = {name: place for place, name in enumerate(listeners.labels('"user"').tolist())}
     whose = np.fromiter((places[name] for name in table["listener"]), np.int64)
     stretches = np.asarray(table["stretch"])

@@ -14,6 +14,7 @@ from analysis.statistics.contrast import Contrast
 from analysis.statistics.corrections import bonferroni, holm
 from analysis.statistics.heterogeneity import interaction_p
 from analysis.statistics.inference import InferenceMethod
+from events.queries import read_query
 
 MOST_SEGMENTS = 12
 BUILT_IN = {
@@ -79,16 +80,10 @@ def by_segment(
 def _labels(listeners: ListenerTable, attribute: str) -> npt.NDArray[np.object_]:
     if attribute in BUILT_IN:
         return listeners.labels(BUILT_IN[attribute])
-    rows = listeners.log.con.execute(
-        """
-        SELECT x."user", arg_min(json_extract_string(e.attributes, [$path])[1], x.turn)
-        FROM exposures AS x
-        INNER JOIN events AS e ON x.file_id = e.file_id AND x.line = e.line
-        WHERE x.experiment = $experiment
-        GROUP BY x."user"
-        """,
+    rows = listeners.query(
+        read_query("analysis", "first_attributes"),
         {"path": '$."' + attribute.replace('"', "") + '"', "experiment": listeners.experiment},
-    ).fetchall()
+    )
     of = {user: "(none)" if value is None else str(value) for user, value in rows}
     users = listeners.labels('"user"').tolist()
     return np.asarray([of.get(user, "(none)") for user in users], dtype=object)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.effects.listener_table import sql
 from analysis.off_policy.estimators import Ints, numbered
 from analysis.statistics.sample_moments import Values
+from analysis.workspace import Workspace
 from core.errors import InputError
 from events.reader import EventLog
 
@@ -45,7 +45,6 @@ def logged_rewards(
     Raises:
         InputError: There is none.
     """
-    log.con.execute(sql("rewards"))
     where = ["TRUE"]
     params: list[str] = []
     if first:
@@ -56,18 +55,20 @@ def logged_rewards(
             "(SELECT experiments FROM assignments WHERE experiment = ? AND arm = ?)"
         )
         params = list(arm)
-    chosen = f"FROM rewards AS r WHERE {' AND '.join(where)}"
-    left_out = dict(
-        log.query(
-            f"SELECT why_not, count(*) {chosen} AND why_not IS NOT NULL GROUP BY 1 ORDER BY 2 DESC",
+    chosen = f"FROM logged_rewards AS r WHERE {' AND '.join(where)}"
+    with Workspace(log, ("logged_rewards",)) as tables:
+        left_out = dict(
+            tables.query(
+                f"SELECT why_not, count(*) {chosen} AND why_not IS NOT NULL "
+                "GROUP BY 1 ORDER BY 2 DESC",
+                params,
+            )
+        )
+        rows = tables.query(
+            'SELECT decision, "user", recommendation, propensity, reward '
+            f"{chosen} AND why_not IS NULL ORDER BY decision",
             params,
         )
-    )
-    rows = log.query(
-        'SELECT decision, "user", recommendation, propensity, reward '
-        f"{chosen} AND why_not IS NULL ORDER BY decision",
-        params,
-    )
     if not rows:
         said = ", ".join(f"{count} x {reason}" for reason, count in left_out.items())
         raise InputError.one(

@@ -6,9 +6,9 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from analysis.effects.listener_table import sql
 from analysis.effects.metrics import Metric
 from analysis.statistics.sample_moments import SampleMoments, Values
+from analysis.workspace import Workspace
 from core.errors import InputError
 from events.reader import EventLog
 
@@ -71,20 +71,23 @@ def pilot_data_of(log: EventLog, metrics: list[Metric], needed: str) -> PilotDat
     Raises:
         InputError: A metric is no expression over the listeners; or nobody ended a session.
     """
-    log.con.execute(sql("past_listeners"))
-    cursor = log.con.execute('SELECT "user", first_ms FROM past_listeners ORDER BY "user"')
-    rows = cursor.fetchall()
+    with Workspace(log, ("pilot_listeners",)) as tables:
+        return _pilot_data(tables, metrics, needed)
+
+
+def _pilot_data(tables: Workspace, metrics: list[Metric], needed: str) -> PilotData:
+    rows = tables.query('SELECT "user", first_ms FROM pilot_listeners ORDER BY "user"')
     if len(rows) < 2:
         raise InputError.one("LOG", f"must have 2 listeners with an ended session, has {len(rows)}")
     values: dict[str, Values] = {}
     samples = {}
     for metric in metrics:
-        top = _numbers(log, metric.value, metric.name)
+        top = _numbers(tables, metric.value, metric.name)
         if metric.per is None:
             known = top[~np.isnan(top)]
             values[metric.name], samples[metric.name] = top, SampleMoments.of(known)
             continue
-        bottom = _numbers(log, metric.per, metric.name)
+        bottom = _numbers(tables, metric.per, metric.name)
         there = ~np.isnan(top) & ~np.isnan(bottom)
         sample = SampleMoments.of_ratio(top[there], bottom[there])
         samples[metric.name] = sample
@@ -102,14 +105,14 @@ def pilot_data_of(log: EventLog, metrics: list[Metric], needed: str) -> PilotDat
         values,
         samples,
         np.array([first for _, first in rows], dtype=np.int64),
-        log.one("SELECT max(ended_ms) FROM sessions"),
+        tables.one("SELECT max(ended_ms) FROM sessions"),
     )
 
 
-def _numbers(log: EventLog, expression: str, name: str) -> Values:
-    query = f'SELECT CAST(({expression}) AS DOUBLE) FROM past_listeners ORDER BY "user"'  # noqa: S608
+def _numbers(tables: Workspace, expression: str, name: str) -> Values:
+    query = f'SELECT CAST(({expression}) AS DOUBLE) FROM pilot_listeners ORDER BY "user"'  # noqa: S608
     try:
-        found = log.con.execute(query).fetchnumpy()
+        found = tables.arrays(query)
     except duckdb.Error as error:
         said = str(error).splitlines()[0]
         raise InputError.one(f"--metric {name}", f"is no SQL over the listeners: {said}") from error

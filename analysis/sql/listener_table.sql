@@ -7,7 +7,7 @@
 -- Sums of fractions come out of parallel threads in any order: they are rounded, so that the same
 -- log gives the same bytes.
 
-CREATE OR REPLACE TEMP TABLE listener_table AS
+CREATE TEMP TABLE listener_table AS
 WITH varied AS (
     SELECT
         s."user",

@@ -329,8 +329,11 @@ def test_coverage_is_compared_at_equally_many_answers(tmp_path: Path) -> None:
     logs.write_ours(tmp_path, logs.listening(logs.Plan(arms=arms, listeners=300, tracks=900)))
     with open_log([tmp_path]) as log:
         findings = analyse_experiment(log, "fallback", SOUND, None, asked())
-        reached = coverages(ListenerTable(log, "fallback", ["C", "T1"]))
-        distinct = log.query("SELECT arm, count(DISTINCT recommendation) FROM answers GROUP BY arm")
+        with ListenerTable(log, "fallback", ["C", "T1"]) as listeners:
+            reached = coverages(listeners)
+            distinct = listeners.query(
+                "SELECT arm, count(DISTINCT recommendation) FROM answers GROUP BY arm"
+            )
     assert dict(distinct)["T1"] == pytest.approx(reached["T1"])
     assert reached["C"] == pytest.approx(reached["T1"], rel=0.08)
     assert dict(distinct)["C"] > 1.15 * reached["C"]

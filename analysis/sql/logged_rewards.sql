@@ -1,7 +1,7 @@
 -- Decisions of ours and what each earned: the time that its track was heard, which the listener's
 -- next event of the session tells. `why_not` says why a decision has no reward.
 
-CREATE OR REPLACE TEMP TABLE rewards AS
+CREATE TEMP TABLE logged_rewards AS
 WITH opened AS (
     SELECT "user", session, min(turn) AS turn FROM events WHERE "schema" > 0 GROUP BY ALL
 )

@@ -1,0 +1,17 @@
+-- Each listener of each experiment: the arm of the first event, when and where that was, and how much
+-- came of it. Events that a tester forced are left out.
+CREATE TEMP TABLE first_seen AS
+SELECT
+    a.experiment,
+    e."user",
+    arg_min(a.arm, (e.at_ms, e.turn)) AS arm,
+    count(DISTINCT a.arm) AS arms,
+    min(e.at_ms) AS first_ms,
+    arg_min(e.file_id, (e.at_ms, e.turn)) AS file_id,
+    arg_min(e.config, (e.at_ms, e.turn)) AS config,
+    count(*) AS events,
+    count(*) FILTER (WHERE e.message = 'next') AS answers
+FROM events AS e
+INNER JOIN assignments AS a ON e.experiments = a.experiments
+WHERE NOT e.forced
+GROUP BY a.experiment, e."user";
