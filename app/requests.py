@@ -14,6 +14,8 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
+from core.request import ListenReport, Request
+
 MAX_BODY = 64 * 1024
 MAX_N = 100
 
@@ -47,7 +49,7 @@ Facts = Annotated[
 
 
 @dataclass(slots=True, config=_BODY)
-class RecommendRequest:
+class RecommendRequest(Request):
     """Body of `POST /recommend`.
 
     Attributes:
@@ -76,7 +78,7 @@ class RecommendRequest:
 
 
 @dataclass(slots=True, config=_BODY)
-class FeedbackRequest:
+class FeedbackRequest(ListenReport):
     """Body of `POST /feedback`.
 
     Attributes:

@@ -8,8 +8,8 @@ from audit.replay import Event, assignment_of, differences, request_of
 from core.candidates import Candidates
 from core.catalog import UNKNOWN
 from core.listener import History, Listener, unpack
-from engine.dispatcher import decide, seed_of, start_turn
 from engine.runtime import Runtime
+from engine.turn import seed_of, take_turn
 
 SHOWN = 10
 
@@ -54,15 +54,13 @@ def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
         runtime: The config that decided.
     """
     catalog = runtime.catalog
-    at_ms, id = event["timestamp"], event["decision"]  # noqa: A001
-    start_turn(runtime, history, event["track"], event["time"], at_ms, id)
-    ask = request_of(event, explain=True)
-    unit = str(event["user"])
-    assignment = assignment_of(runtime, ask, event)
-    key = event.get("key")
-    made = decide(runtime, history, ask, assignment, id, at_ms, key)
+    at_ms, decision_id, key = event["timestamp"], event["decision"], event.get("key")
+    request = request_of(event, explain=True)
+    user = str(event["user"])
+    assignment = assignment_of(runtime, request, event)
+    made, _ = take_turn(runtime, history, request, assignment, decision_id, at_ms, key)
     chain = [name for name, _ in runtime.chains[made.strategy].members]
-    candidates = _candidates(runtime, history, unit, made.strategy, made.depth, ask.exclude)
+    candidates = _candidates(runtime, history, user, made.strategy, made.depth, request.exclude)
     listens = [unpack(word) for word in history.listens]
     return Explanation(
         heard=[
@@ -77,13 +75,13 @@ def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
         heard_in_all=len(listens),
         arms=[
             *(["arms were forced by a tester"] if event["forced"] else []),
-            *runtime.allocation.trace(unit, ask.attributes),
+            *runtime.allocation.trace(user, request.attributes),
         ],
         chain=chain,
         why=made.why or (),
         candidates=made.candidates,
         likeliest=_likeliest(candidates, runtime),
-        stream=seed_of(id, unit, key),
+        stream=seed_of(decision_id, user, key),
         tracks=[(each, _described(runtime, catalog.index_of(each))) for each in made.tracks],
         propensity=made.propensity,
         differing=differences(event, made),
@@ -93,14 +91,14 @@ def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
 def _candidates(
     runtime: Runtime,
     history: History,
-    unit: str,
+    user: str,
     strategy: str,
     depth: int,
     exclude: Sequence[Any],
 ) -> Candidates:
     """What was drawn from, proposed once more."""
     _, propose = runtime.chains[strategy].members[depth]
-    listener = Listener(unit, history.listens, history.session_start, history.turn)
+    listener = Listener(user, history.listens, history.session_start, history.turn)
     candidates = propose(listener)
     if candidates is not None and exclude:
         candidates = candidates.without({runtime.catalog.index_of(track) for track in exclude})

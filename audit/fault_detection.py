@@ -58,6 +58,6 @@ class FaultDetector:
         folder = self._folder / name
         write(written, folder)
         replayer = Replayer(lambda _: self._serving)
-        for event, where in merge_events(find_event_files([folder]), replayer.tally.skip):
+        for event, where in merge_events(find_event_files([folder]), replayer.result.skip):
             replayer.take(event, where)
         return replayer.finish().sound

@@ -7,20 +7,23 @@ decision is made by the config that its event names.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from app.requests import FeedbackRequest, RecommendRequest
 from core.allocation import Assignment
-from core.catalog import TrackId
-from core.decision import Decision
+from core.decision import Decision, Feedback
 from core.errors import SegueError
 from core.listener import History
-from engine.dispatcher import assign, decide, newly_exposed, start_turn
+from core.request import ListenReport, Request, TurnInput
+from engine.exposure import assign, exposed_after, newly_exposed, starts_afresh
 from engine.runtime import Runtime
+from engine.state import ListenerRecord
+from engine.turn import start_turn, take_turn
 
 Event = Mapping[str, Any]
-STORIES = 4
-"""Histories kept of one listener: more than one when processes that share nothing served it."""
+Difference = tuple[str, Any, Any]
+"""A field of an event: its name, what was logged, what came out."""
+RECORDS = 4
+"""Records kept of one listener: more than one when processes that share nothing served it."""
 HELD = 100
 """Events of one listener that are held back until the turn before them comes."""
 SKEW_MS = 5000
@@ -32,7 +35,7 @@ COMPARED = ("experiments", "forced", "strategy", "answered_by", "depth", "candid
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """A field of an event that came out otherwise.
+    """A field of an event that came out differently.
 
     Attributes:
         where: `file:line`.
@@ -56,7 +59,7 @@ class ReplayResult:
     Attributes:
         events: Events taken.
         decisions: Those that were decisions and could be made again.
-        mismatched: Events of which something came out otherwise.
+        mismatched: Events of which a field came out differently.
         mismatches: The first of them, field by field.
         skipped: Reason -> events that could not be made again.
         examples: Reason -> where the first was.
@@ -91,24 +94,24 @@ class Replayer:
     lines of several processes are only ordered by their clocks.
 
     Args:
-        serving_of: The config that a digest names, with its data.
+        runtime_of: Gives the config that a digest names, with its data.
         shown: How many mismatches are kept.
-        watch: Told of every decision that came out the same, with the listener's history as it
-            was when the track was chosen; must not change it.
+        watch: Called with every decision that came out the same, and with the listener's history
+            as it was when the track was chosen; must not change it.
     """
 
     def __init__(
         self,
-        serving_of: Callable[[str], Runtime],
+        runtime_of: Callable[[str], Runtime],
         shown: int = 10,
         watch: Callable[[Event, History], None] | None = None,
     ) -> None:
-        self.tally = ReplayResult()
-        self._serving_of = serving_of
-        self._servings: dict[str, Runtime] = {}
+        self.result = ReplayResult()
+        self._runtime_of = runtime_of
+        self._runtimes: dict[str, Runtime] = {}
         self._shown = shown
         self._watch = watch
-        self._stories: dict[str, list[tuple[History, str]]] = {}
+        self._records: dict[str, list[tuple[ListenerRecord, str]]] = {}
         self._held: dict[str, list[tuple[Event, str]]] = {}
 
     def take(self, event: Event, where: str) -> None:
@@ -121,162 +124,144 @@ class Replayer:
         Raises:
             InputError: The config that decided cannot be built again.
         """
-        self.tally.events += 1
-        unit = str(event["user"])
-        history = self._story(unit, event)
-        if history is not None:
-            self._again(event, where, unit, history)
-            if unit in self._held:
-                self._release(unit)
+        self.result.events += 1
+        user = str(event["user"])
+        record = self._record_before(user, event)
+        if record is not None:
+            self._replay(event, where, record)
+            if user in self._held:
+                self._release(user)
             return
-        held = self._held.setdefault(unit, [])
+        held = self._held.setdefault(user, [])
         held.append((event, where))
         if len(held) > HELD:
-            self.tally.skip(NO_TURN_BEFORE, held.pop(0)[1])
+            self.result.skip(NO_TURN_BEFORE, held.pop(0)[1])
 
     def finish(self) -> ReplayResult:
-        """Count what was still held back: its earlier turns are not in the log."""
+        """Count what is still held back: the log lacks its earlier turns."""
         for held in self._held.values():
             for _, where in held:
-                self.tally.skip(NO_TURN_BEFORE, where)
+                self.result.skip(NO_TURN_BEFORE, where)
         self._held.clear()
-        return self.tally
+        return self.result
 
     def history_before(self, event: Event) -> History | None:
         """The listener's history as it stands before this event; None if a turn is missing."""
-        return self._story(str(event["user"]), event)
+        record = self._record_before(str(event["user"]), event)
+        return None if record is None else record.history
 
     def runtime(self, digest: str) -> Runtime:
         """The config that a digest names."""
-        runtime = self._servings.get(digest)
+        runtime = self._runtimes.get(digest)
         if runtime is None:
-            runtime = self._servings[digest] = self._serving_of(digest)
+            runtime = self._runtimes[digest] = self._runtime_of(digest)
         return runtime
 
-    def _story(self, unit: str, event: Event) -> History | None:
-        """The history that this event is the next turn of; a fresh one for a first turn.
+    def _record_before(self, user: str, event: Event) -> ListenerRecord | None:
+        """The record that this event is the next turn of; a fresh one for a first turn.
 
-        Of several that fit, the one that the same process told; then the newest.
+        Of several that fit: the one that the same process wrote; if none, the newest.
         """
-        turn, session, id = event["turn"], event["session"], event["decision"]  # noqa: A001
-        stories = self._stories.get(unit)
-        if turn == 1:
-            process = id.partition("-")[0]
-            fresh = History(self.runtime(event["config"]).catalog)
-            if stories is None or event.get("reset"):
-                self._stories[unit] = [(fresh, process)]
+        process = event["decision"].partition("-")[0]
+        known = self._records.get(user)
+        if event["turn"] == 1:
+            fresh = ListenerRecord(History(self.runtime(event["config"]).catalog))
+            if known is None or event.get("reset"):
+                self._records[user] = [(fresh, process)]
             else:
-                stories.append((fresh, process))
-                del stories[:-STORIES]
+                known.append((fresh, process))
+                del known[:-RECORDS]
             return fresh
-        if stories is None:
+        if known is None:
             return None
-        if len(stories) == 1:
-            story = stories[0][0]
-            fits = story.turn + 1 == turn and (session == id or story.session == session)
-            return story if fits else None
-        process = id.partition("-")[0]
-        fitting = None
-        for story, told_by in reversed(stories):
-            if story.turn + 1 == turn and (session == id or story.session == session):
-                if told_by == process:
-                    return story
-                fitting = fitting or story
-        return fitting
+        if len(known) == 1:
+            record = known[0][0]
+            return record if _precedes(record.history, event) else None
+        fitting = [(record, by) for record, by in known if _precedes(record.history, event)]
+        own = [record for record, by in fitting if by == process]
+        return own[-1] if own else fitting[-1][0] if fitting else None
 
-    def _release(self, unit: str) -> None:
-        """Take what was held back of a listener and is its turn now."""
-        held = self._held.pop(unit)
+    def _release(self, user: str) -> None:
+        """Replay the events of a listener that were held back and whose turn it is now."""
+        held = self._held.pop(user)
         going = True
         while going:
             going = False
             for position, (event, where) in enumerate(held):
-                history = self._story(unit, event)
-                # Not long after: or it belongs to a story whose beginning is lost.
-                if history is not None and event["timestamp"] >= history.seen_ms - SKEW_MS:
+                record = self._record_before(user, event)
+                # Not long after: or it belongs to a history whose beginning is lost.
+                if record is not None and (event["timestamp"] >= record.history.seen_ms - SKEW_MS):
                     del held[position]
-                    self._again(event, where, unit, history)
+                    self._replay(event, where, record)
                     going = True
                     break
         if held:
-            self._held[unit] = held
+            self._held[user] = held
 
-    def _again(self, event: Event, where: str, unit: str, history: History) -> None:
+    def _replay(self, event: Event, where: str, record: ListenerRecord) -> None:
         digest = event["config"]
-        runtime = self._servings.get(digest) or self.runtime(digest)
-        self.tally.configs[digest] += 1
+        runtime = self._runtimes.get(digest) or self.runtime(digest)
+        self.result.configs[digest] += 1
         try:
-            made = self._next(event, unit, history, runtime)
+            turn, differing = _take_again(event, record, runtime)
         except SegueError as error:
             self._differ(where, event, [("decision", event.get("recommendation"), str(error))])
             return
-        decision, found = made
-        if decision is not None:
-            self.tally.decisions += 1
-            self.tally.by_strategy[decision.answered_by] += 1
-            if self._watch is not None and not found:
-                self._watch(event, history)
-        if found:
-            self._differ(where, event, found)
+        if isinstance(turn, Decision):
+            self.result.decisions += 1
+            self.result.by_strategy[turn.answered_by] += 1
+            if self._watch is not None and not differing:
+                self._watch(event, record.history)
+        if differing:
+            self._differ(where, event, differing)
 
-    def _next(
-        self, event: Event, unit: str, history: History, runtime: Runtime
-    ) -> tuple[Decision | None, list[tuple[str, Any, Any]]]:
-        """The decision made again, if it was one, and what came out otherwise."""
-        id = event["decision"]  # noqa: A001
-        at_ms = event["timestamp"]
-        asked = event["message"] == "next"
-        ask: Any = _asked(event) if asked else _Told(event["user"], event.get("attributes"))
-        assignment = assignment_of(runtime, ask, event)
-        found = _entered(runtime, history, assignment, event)
-        start_turn(runtime, history, event["track"], event["time"], at_ms, id)
-        if asked:
-            made = decide(runtime, history, ask, assignment, id, at_ms, event.get("key"))
-            differing = differences(event, made)
-            return made, found + differing if found else differing
-        if event["session"] != history.session:
-            found.append(("session", event["session"], history.session))
-        if event["message"] == "last":
-            history.end_session()
-        return None, found + _arms_differ(event, assignment)
-
-    def _differ(self, where: str, event: Event, fields: Sequence[tuple[str, Any, Any]]) -> None:
-        self.tally.mismatched += 1
+    def _differ(self, where: str, event: Event, fields: Sequence[Difference]) -> None:
+        self.result.mismatched += 1
         for name, logged, replayed in fields:
-            if len(self.tally.mismatches) < self._shown:
+            if len(self.result.mismatches) < self._shown:
                 found = Mismatch(where, event["decision"], name, logged, replayed)
-                self.tally.mismatches.append(found)
+                self.result.mismatches.append(found)
 
 
-@dataclass(slots=True)
-class _Asked:
-    """A request as `decide` reads one; making a pydantic model would cost a quarter of a replay."""
-
-    user: TrackId
-    track: TrackId | None
-    time: float | None
-    attributes: Mapping[str, Any] | None
-    n: int
-    exclude: Sequence[TrackId]
-    explain: bool
+def _precedes(history: History, event: Event) -> bool:
+    """Whether the event is the turn after the last one of this history, in its session."""
+    turn: int = event["turn"]
+    session: str = event["session"]
+    return history.turn + 1 == turn and (session == event["decision"] or history.session == session)
 
 
-@dataclass(slots=True)
-class _Told:
-    """Feedback as `assign` reads it."""
+def _take_again(
+    event: Event, record: ListenerRecord, runtime: Runtime
+) -> tuple[Decision | Feedback, list[Difference]]:
+    """Take the event's turn again, and compare it with what was logged.
 
-    user: TrackId
-    attributes: Mapping[str, Any] | None
+    Raises:
+        SegueError: No decision comes out. The record has still heard what the log says was heard,
+            so that the listener's later turns can be replayed.
+    """
+    sent = _input_of(event)
+    decision_id, at_ms, history = event["decision"], event["timestamp"], record.history
+    assignment = assignment_of(runtime, sent, event)
+    found = _exposure_differences(runtime, record, assignment, event)
+    try:
+        turn, _ = take_turn(
+            runtime, history, sent, assignment, decision_id, at_ms, event.get("key")
+        )
+    except SegueError:
+        start_turn(runtime, history, sent.track, sent.time, at_ms, decision_id)
+        raise
+    if isinstance(turn, Decision):
+        differing = differences(event, turn)
+        return turn, found + differing if found else differing
+    if event["session"] != turn.session:
+        found.append(("session", event["session"], turn.session))
+    return turn, found + _arms_differ(event, assignment)
 
 
-def request_of(event: Event, explain: bool = False) -> RecommendRequest:
+def request_of(event: Event, explain: bool = False) -> Request:
     """The request that a decision answered; it was validated before it was logged."""
-    return cast("RecommendRequest", _asked(event, explain))
-
-
-def _asked(event: Event, explain: bool = False) -> _Asked:
     get = event.get
-    return _Asked(
+    return Request(
         event["user"],
         event["track"],
         event["time"],
@@ -287,15 +272,23 @@ def _asked(event: Event, explain: bool = False) -> _Asked:
     )
 
 
-def assignment_of(
-    runtime: Runtime, ask: RecommendRequest | FeedbackRequest, event: Event
-) -> Assignment:
-    """The arms of a request; those that a tester asked for are asked for again."""
-    return assign(runtime, ask, event.get("asked"))
+def _input_of(event: Event) -> Request | ListenReport:
+    """What the client sent for a turn of the log."""
+    if event["message"] == "next":
+        return request_of(event)
+    final = event["message"] == "last"
+    return ListenReport(
+        event["user"], event["track"], event["time"], event.get("attributes"), final
+    )
 
 
-def differences(event: Event, made: Decision) -> list[tuple[str, Any, Any]]:
-    """(field, logged, replayed) of all that came out otherwise."""
+def assignment_of(runtime: Runtime, sent: TurnInput, event: Event) -> Assignment:
+    """Compute the arms of a turn; arms that a tester asked for are asked for again."""
+    return assign(runtime, sent, event.get("asked"))
+
+
+def differences(event: Event, made: Decision) -> list[Difference]:
+    """Every field of a decision that came out differently."""
     assignment = made.assignment
     logged = event["recommendations"] if made.n > 1 else [event["recommendation"]]
     if (
@@ -319,7 +312,7 @@ def differences(event: Event, made: Decision) -> list[tuple[str, Any, Any]]:
         "candidates": made.candidates,
         "propensity": made.propensity,
     }
-    found: list[tuple[str, Any, Any]] = []
+    found: list[Difference] = []
     if logged != made.tracks:
         found.append(("tracks", logged, list(made.tracks)))
     if event["session"] != made.session:
@@ -330,24 +323,22 @@ def differences(event: Event, made: Decision) -> list[tuple[str, Any, Any]]:
     return found
 
 
-def _entered(
-    runtime: Runtime, history: History, assignment: Assignment, event: Event
-) -> list[tuple[str, Any, Any]]:
-    """Let the history grow under the arms; whether it was rightly started afresh, or not."""
+def _exposure_differences(
+    runtime: Runtime, record: ListenerRecord, assignment: Assignment, event: Event
+) -> list[Difference]:
+    """Let the record grow under the arms; compare whether its history was started afresh."""
     afresh = event.get("reset", False)
-    if not newly_exposed(runtime, history, assignment):
+    if not newly_exposed(runtime, record, assignment):
         return [("reset", True, False)] if afresh else []
+    # A history without a turn was started afresh, or is a first visit: only the log knows which.
     resets = runtime.settings.state.reset_state_on_new_experiment
-    history.exposed_experiments = history.exposed_experiments.union(
-        runtime.fingerprints[name] for name in assignment.arms
-    )
-    # A first turn was made afresh, or is one: which of the two, only the log knows.
-    expected = resets and (afresh if history.turn == 0 else True)
+    expected = starts_afresh(runtime, record) or (resets and afresh)
+    record.exposed_experiments = exposed_after(runtime, record, assignment)
     return [] if afresh == expected else [("reset", afresh, expected)]
 
 
-def _arms_differ(event: Event, assignment: Assignment) -> list[tuple[str, Any, Any]]:
-    found: list[tuple[str, Any, Any]] = []
+def _arms_differ(event: Event, assignment: Assignment) -> list[Difference]:
+    found: list[Difference] = []
     if event["experiments"] != assignment.arms:
         found.append(("experiments", event["experiments"], assignment.arms))
     if event["forced"] != assignment.forced:

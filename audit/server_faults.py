@@ -1,13 +1,12 @@
 """Known faults to plant into a running server, so that the canary is seen to find them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from core.allocation import SERVING, Allocation
 from core.decision import Decision, Feedback
-from engine.dispatcher import Dispatcher
-from events.writer import EventWriter
+from engine.dispatcher import Dispatcher, EventSink
 
 
 class ServerFault(NamedTuple):
@@ -27,16 +26,16 @@ class ServerFault(NamedTuple):
 class _Recomputing:
     """An event log that computes the arm once more, with a salt of its own."""
 
-    def __init__(self, log: EventWriter, allocation: Allocation) -> None:
+    def __init__(self, log: EventSink, allocation: Allocation) -> None:
         self._log = log
         self._allocation = allocation
 
-    def append(self, turn: Decision | Feedback) -> None:
-        again = self._allocation.assign(str(turn.user), turn.attributes)
-        self._log.append(replace(turn, assignment=again))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._log, name)
+    def append_all(self, turns: Sequence[Decision | Feedback]) -> None:
+        """Append each turn under the arms that the logger computes."""
+        assign = self._allocation.assign
+        self._log.append_all(
+            [replace(turn, assignment=assign(str(turn.user), turn.attributes)) for turn in turns]
+        )
 
 
 def log_recomputes(dispatcher: Dispatcher) -> None:
@@ -45,7 +44,7 @@ def log_recomputes(dispatcher: Dispatcher) -> None:
         replace(experiment, salt=f"{experiment.salt} of the logger")
         for experiment in dispatcher.runtime.allocation.experiments
     ]
-    dispatcher.log = cast("EventWriter", _Recomputing(dispatcher.log, Allocation(elsewhere)))
+    dispatcher.log = _Recomputing(dispatcher.log, Allocation(elsewhere))
 
 
 def branches_swapped(dispatcher: Dispatcher) -> None:

@@ -11,10 +11,10 @@ from time import perf_counter
 from types import TracebackType
 from typing import Self
 
-from app.requests import FeedbackRequest, RecommendRequest
 from core.allocation import SERVING, SLOTS, Arm, Experiment
 from core.catalog import TrackId
 from core.errors import NoCandidatesLeft
+from core.request import ListenReport, Request
 from core.rng import Stream
 from engine.config_snapshots import save_snapshot
 from engine.dispatcher import Dispatcher
@@ -123,18 +123,18 @@ class SyntheticTraffic:
         if played is not None:
             track, time = played
             if luck < 0.15:
-                heard = FeedbackRequest(
+                heard = ListenReport(
                     user=user, track=track, time=time, final=True, attributes=attributes
                 )
                 self.dispatcher.feedback(heard, perf_counter())
                 return True
             if luck < 0.20 and not self._plain:
-                heard = FeedbackRequest(user=user, track=track, time=time, attributes=attributes)
+                heard = ListenReport(user=user, track=track, time=time, attributes=attributes)
                 self.dispatcher.feedback(heard, perf_counter())
                 return False
             if luck < 0.205 and not self._plain:
                 self.clock.at_ms += 60_000  # a silence, for all of them
-        ask = RecommendRequest(
+        ask = Request(
             user=user,
             track=played[0] if played else None,
             time=played[1] if played else None,

@@ -17,8 +17,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from app.requests import RecommendRequest
 from benchmarks.worlds import STRATEGIES, make_world, write_config
+from core.request import Request
 from engine.dispatcher import Dispatcher
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime, load_runtime
@@ -84,8 +84,8 @@ def yardstick_us() -> float:
 def listener_bytes(runtime: Runtime, listeners: int = 2_000, listens: int = 100) -> float:
     """Memory that a listener with a full history takes in the state, in bytes."""
     dispatcher = _dispatcher(runtime)
-    asks = [RecommendRequest(user=user, track=1, time=0.5) for user in range(listeners)]
-    dispatcher.recommend(RecommendRequest(user="another"), 0.0)
+    asks = [Request(user=user, track=1, time=0.5) for user in range(listeners)]
+    dispatcher.recommend(Request(user="another"), 0.0)
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
@@ -124,10 +124,10 @@ def _dispatcher(runtime: Runtime) -> Dispatcher:
     )
 
 
-def _asks(runtime: Runtime, listeners: int) -> list[RecommendRequest]:
+def _asks(runtime: Runtime, listeners: int) -> list[Request]:
     rng = random.Random(1)
     return [
-        RecommendRequest(
+        Request(
             user=rng.randrange(listeners),
             track=rng.choice(runtime.catalog.ids),
             time=round(rng.random(), 2),

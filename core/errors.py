@@ -56,7 +56,15 @@ class UndeclaredAnswer(SegueError):
 
 
 class EventLogError(SegueError):
-    """The event log did not take a line, so nothing may be acknowledged."""
+    """The event log did not take every line; turns without a line must not be acknowledged.
+
+    Attributes:
+        written: How many lines of the batch are on file, from its beginning.
+    """
+
+    def __init__(self, message: str, written: int = 0) -> None:
+        super().__init__(message)
+        self.written = written
 
 
 class Faults:

@@ -3,12 +3,9 @@
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from core.catalog import UNKNOWN, Catalog
-
-if TYPE_CHECKING:
-    from core.allocation import Allocation, Assignment
 
 _TIME_UNITS = 1_000_000_000
 _TIME_MASK = (1 << 32) - 1
@@ -43,7 +40,7 @@ def unpack(word: int) -> Listen:
 
 
 class History:
-    """What is kept of one listener between turns; about 1 KB at 100 listens.
+    """What one listener heard, and where their session stands; about 1 KB at 100 listens.
 
     Attributes:
         listens: Packed listens (see `pack`), newest last.
@@ -52,36 +49,24 @@ class History:
         turn: Requests that this history has seen.
         seen_ms: When the last of them came, Unix time in ms.
         catalog: The catalog that the indices in `listens` belong to.
-        exposed_experiments: Lineages of the experiments that the listener was in while it grew.
-        renewed_s: When its time to live was last renewed, on the state store's clock.
-        assignment: The listener's arms when nothing but their id decides, by `allocation`.
-        allocation: What computed `assignment`; None before anything did.
     """
 
     __slots__ = (
-        "allocation",
-        "assignment",
         "catalog",
-        "exposed_experiments",
         "listens",
-        "renewed_s",
         "seen_ms",
         "session",
         "session_start",
         "turn",
     )
 
-    def __init__(self, catalog: Catalog, exposed_experiments: frozenset[str] = frozenset()) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self.listens = array("Q")
         self.session_start = 0
         self.session = ""
         self.turn = 0
         self.seen_ms = 0
         self.catalog = catalog
-        self.exposed_experiments = exposed_experiments
-        self.renewed_s = 0.0
-        self.assignment: Assignment | None = None
-        self.allocation: Allocation | None = None
 
     def end_session(self) -> None:
         """Close the session; what was heard stays known."""

@@ -1,219 +1,87 @@
-"""The request's way: what was heard -> the arm -> candidates -> a track -> the event -> the answer.
+"""The server's turns: what clients sent -> turns -> one write to the event log -> answers.
 
-`decide` is the whole of it, and pure but for the history that it is given: the server, `replay`
-and the simulator's in-process mode all call this one function. `Dispatcher` adds what lives: the
-histories, the event log, the ids and the clock. Nothing in here awaits, so two requests of one
-listener never mingle.
+`Dispatcher` adds to `engine.turn` what lives: the listeners' records, the event log, the ids and
+the clock. Turns come in batches: they are decided in their order of arrival, their lines are
+appended with one write, and only then are they answered (group commit). One turn is a batch of
+one. Nothing in here awaits, so two turns of one listener never mingle.
 """
 
 import secrets
-from collections.abc import Callable, Mapping
-from itertools import count
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
+from typing import Protocol
 
-from app.requests import FeedbackRequest, RecommendRequest
 from core.allocation import Assignment
-from core.catalog import TrackId
 from core.decision import Decision, Feedback
-from core.draw import draw
-from core.errors import NoCandidatesLeft, UndeclaredAnswer
-from core.listener import History, Listener, pack
-from core.rng import Stream
+from core.errors import EventLogError
+from core.listener import History
+from core.request import ListenReport, Request
+from engine.exposure import assign, exposed_after, newly_exposed, starts_afresh
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
-from engine.state import StateStore
-from events.writer import EventWriter
+from engine.state import ListenerRecord, StateStore
+from engine.turn import Before, rollback_turn, take_turn
 
-TurnBefore = tuple[int, str, int, int, bool, int | None]
-"""What `rollback_turn` needs: session_start, session, turn and seen_ms as they were, whether a
-listen came in, and the listen that went out for it."""
+Outcome = Decision | Feedback | Exception
+"""What became of a turn: its value, or why it changed nothing."""
 
 
-def start_turn(
-    runtime: Runtime,
-    history: History,
-    track: TrackId | None,
-    time: float | None,
-    at_ms: int,
-    id: str,  # noqa: A002
-) -> TurnBefore:
-    """Begin a turn: close a session that fell silent, take in what was heard, open one if none is.
+class EventSink(Protocol):
+    """Takes the events of turns; `events.writer.EventWriter` is the one that servers have."""
 
-    Args:
-        runtime: What decides.
-        history: The listener's; it is changed.
-        track: What they heard; None on a first visit.
-        time: Share of it that was heard.
-        at_ms: Unix time in ms.
-        id: Of the turn.
+    def append_all(self, turns: Sequence[Decision | Feedback]) -> None:
+        """Append one line a turn, in order.
 
-    Returns:
-        What takes the turn back, by `rollback_turn`.
+        Raises:
+            EventLogError: Only the first `written` lines are on file.
+        """
+
+
+@dataclass(slots=True)
+class Arrival:
+    """What a client sent, on its way into a batch.
+
+    Attributes:
+        sent: The request or the report.
+        arrived_s: When it arrived, on `perf_counter`'s clock.
+        key: Its idempotency key.
+        forced: Experiment -> arm that an authorised tester asks for.
     """
-    if history.catalog is not runtime.catalog:
-        history.move_to(runtime.catalog)
-    start = history.session_start
-    session, turn, seen_ms = history.session, history.turn, history.seen_ms
-    if session and at_ms - seen_ms > runtime.session_gap_ms:
-        history.end_session()
-    heard = False
-    dropped: int | None = None
-    if track is not None and time is not None:
-        listens = history.listens
-        if len(listens) >= runtime.history:
-            # One out before one in; more only after a reload with a shorter history.
-            history.trim(runtime.history)
-            dropped = listens.pop(0)
-            history.session_start = max(0, history.session_start - 1)
-        listens.append(pack(runtime.catalog.index_of(track), time))
-        heard = True
-    if not history.session:
-        history.session = id
-    history.turn = turn + 1
-    history.seen_ms = at_ms
-    return start, session, turn, seen_ms, heard, dropped
+
+    sent: Request | ListenReport
+    arrived_s: float
+    key: str | None = None
+    forced: Mapping[str, str] | None = None
 
 
-def rollback_turn(history: History, before: TurnBefore) -> None:
-    """Take a turn back: the request was not answered, so it must have changed nothing."""
-    start, session, turn, seen_ms, heard, dropped = before
-    if heard:
-        history.listens.pop()
-        if dropped is not None:
-            history.listens.insert(0, dropped)
-    history.session_start, history.session, history.turn, history.seen_ms = (
-        start,
-        session,
-        turn,
-        seen_ms,
-    )
+@dataclass(slots=True)
+class _Staged:
+    """A turn that was decided and is not on file yet.
 
-
-def assign(
-    runtime: Runtime,
-    ask: RecommendRequest | FeedbackRequest,
-    forced: Mapping[str, str] | None,
-    history: History | None = None,
-) -> Assignment:
-    """The one place where a request's arms are computed.
-
-    Where neither attributes nor a tester have a say they are a function of the listener's id, so
-    the listener's `history` keeps them, until another allocation serves.
+    Attributes:
+        place: Its place in the batch.
+        user: The listener's id.
+        record: The listener's record, with the turn in it.
+        turn: The turn.
+        before: What takes the turn back.
+        exposed: The record's exposed experiments before the turn, if they changed.
     """
-    keeper = history if forced is None and ask.attributes is None else None
-    if keeper is not None and keeper.allocation is runtime.allocation:
-        known = keeper.assignment
-        if known is not None:
-            return known
-    assignment = runtime.allocation.assign(str(ask.user), ask.attributes, forced)
-    if keeper is not None:
-        keeper.allocation, keeper.assignment = runtime.allocation, assignment
-    return assignment
 
-
-def newly_exposed(runtime: Runtime, history: History, assignment: Assignment) -> bool:
-    """Whether the listener is in an experiment that the history has not grown under.
-
-    A tester with a forced arm enters nothing.
-    """
-    fingerprints, grown = runtime.fingerprints, history.exposed_experiments
-    for name in assignment.arms:  # a loop and not any(): this is asked at every turn
-        if fingerprints[name] not in grown:
-            return not assignment.forced
-    return False
-
-
-def decide(
-    runtime: Runtime,
-    history: History,
-    ask: RecommendRequest,
-    assignment: Assignment,
-    id: str,  # noqa: A002
-    at_ms: int,
-    key: str | None = None,
-) -> Decision:
-    """Answer a turn of a history that has already taken in what was heard.
-
-    Args:
-        runtime: What decides.
-        history: The listener's, after `start_turn`.
-        ask: The request.
-        assignment: The listener's arms.
-        id: Of the decision.
-        at_ms: Unix time in ms.
-        key: The request's idempotency key.
-
-    Raises:
-        Exhausted: The request's exclusions leave nothing to play.
-        UndeclaredAnswer: A strategy named a source that the arm does not declare.
-    """
-    unit = str(ask.user)
-    strategy = assignment.strategy or runtime.default
-    chain = runtime.chains[strategy]
-    notes: list[str] | None = [] if ask.explain else None
-    listener = Listener(unit, history.listens, history.session_start, history.turn, notes)
-    excluded = {runtime.catalog.index_of(track) for track in ask.exclude} if ask.exclude else ()
-    why: list[str] | None = [] if ask.explain else None
-    for depth, (name, propose) in enumerate(chain.members):  # noqa: B007 (used after the loop)
-        candidates = propose(listener)
-        if candidates is not None and excluded:
-            candidates = candidates.without(excluded)
-        if why is not None and notes is not None:
-            outcome = [] if candidates is not None else ["abstained"]
-            why.extend(f"{name}: {reason}" for reason in [*notes, *outcome])
-            notes.clear()
-        if candidates is not None:
-            break
-    else:
-        raise NoCandidatesLeft(f"every strategy of '{strategy}' abstained or was excluded")
-    answered_by = candidates.source or name
-    if answered_by not in chain.declared:
-        raise UndeclaredAnswer(
-            f"strategy '{name}' says that '{answered_by}' answered, which '{strategy}' does not "
-            f"declare. Declared: {', '.join(sorted(chain.declared))}"
-        )
-    tracks, propensity = draw(candidates, Stream(seed_of(id, unit, key)), ask.n)
-    ids = runtime.catalog.ids
-    if why is not None:
-        why.append(f"drawn from {len(candidates)} candidates, chance {propensity:.4g}")
-    # By position: 22 names would cost three times as much, 1 us of the request.
-    return Decision(
-        id,
-        ask.user,
-        ask.track,
-        ask.time,
-        at_ms,
-        history.session,
-        history.turn,
-        assignment,
-        runtime.digest,
-        0.0,  # latency_s, known when the event is written
-        ask.attributes,
-        key,
-        False,  # reset
-        [ids[track] for track in tracks],
-        strategy,
-        answered_by,
-        depth,
-        candidates.size,
-        propensity,
-        ask.n,
-        ask.exclude,
-        why,
-    )
-
-
-def seed_of(id: str, unit: str, key: str | None) -> str:  # noqa: A002
-    """Name of the draw's stream: the decision's id, or what a retry of the request would share."""
-    return id if key is None else f"{unit}\0{key}"
+    place: int
+    user: str
+    record: ListenerRecord
+    turn: Decision | Feedback
+    before: Before
+    exposed: frozenset[str] | None
 
 
 class Dispatcher:
-    """Takes requests, keeps histories, writes the log.
+    """Takes turns, keeps listeners' records, writes the log.
 
     Args:
         runtime: What decides, until another is to `serve`.
-        state: The listeners' histories.
+        state: The listeners' records.
         log: The event log.
         metrics: What is counted.
         now_ms: Unix time in ms.
@@ -226,7 +94,7 @@ class Dispatcher:
         self,
         runtime: Runtime,
         state: StateStore,
-        log: EventWriter,
+        log: EventSink,
         metrics: ServerMetrics,
         now_ms: Callable[[], int],
     ) -> None:
@@ -236,114 +104,149 @@ class Dispatcher:
         self.since_ms = now_ms()
         self._now_ms = now_ms
         # Listeners of the same experiments share one set, so that it costs them a pointer each.
-        self._grown: dict[frozenset[str], frozenset[str]] = {}
+        self._exposed: dict[frozenset[str], frozenset[str]] = {}
         self.serve(runtime)
-        # Unique without a look-up: 48 random bits for this process, then a count.
+        # Unique without a look-up: 48 random bits for this process, then a count of written lines.
         self._id_stem = secrets.token_hex(6)
-        self._ids = count(1)
+        self._next_id = 1
 
     def serve(self, runtime: Runtime) -> None:
-        """Decide the next request by this."""
+        """Decide the next batch by this."""
         self.metrics.began(runtime)
         self.runtime = runtime
 
     def recommend(
         self,
-        ask: RecommendRequest,
+        request: Request,
         arrived_s: float,
         key: str | None = None,
         forced: Mapping[str, str] | None = None,
     ) -> Decision:
-        """Decide, log, remember; or raise, and nothing has changed.
+        """Decide, log and remember one request; or raise, and nothing has changed.
 
         Args:
-            ask: The request.
+            request: The request.
             arrived_s: When it arrived, on `perf_counter`'s clock.
             key: Its idempotency key.
             forced: Experiment -> arm that an authorised tester asks for.
         """
-        runtime = self.runtime
-        unit = str(ask.user)
-        at_ms = self._now_ms()
-        id = f"{self._id_stem}-{next(self._ids):x}"  # noqa: A001
-        history = self.state.get(unit) or History(runtime.catalog)
-        assignment = assign(runtime, ask, forced, history)
-        entering = newly_exposed(runtime, history, assignment)
-        reset = entering and _forgets(runtime, history)
-        if reset:
-            history = History(runtime.catalog)
-        before = start_turn(runtime, history, ask.track, ask.time, at_ms, id)
-        try:
-            decision = decide(runtime, history, ask, assignment, id, at_ms, key)
-            decision.reset = reset
-            decision.latency_s = perf_counter() - arrived_s
-            self.log.append(decision)
-        except BaseException:
-            rollback_turn(history, before)
-            raise
-        self.state.keep(unit, history)
-        if entering:
-            self._enter(runtime, history, assignment)
-        self.metrics.decided(decision)
-        return decision
+        (outcome,) = self.dispatch((Arrival(request, arrived_s, key, forced),))
+        if isinstance(outcome, Decision):
+            return outcome
+        assert isinstance(outcome, Exception), "a request is answered with a decision"
+        raise outcome
 
     def feedback(
         self,
-        heard: FeedbackRequest,
+        report: ListenReport,
         arrived_s: float,
         key: str | None = None,
         forced: Mapping[str, str] | None = None,
     ) -> Feedback:
-        """Take in what was heard, log, remember; or raise, and nothing has changed."""
-        runtime = self.runtime
-        unit = str(heard.user)
-        at_ms = self._now_ms()
-        id = f"{self._id_stem}-{next(self._ids):x}"  # noqa: A001
-        history = self.state.get(unit) or History(runtime.catalog)
-        assignment = assign(runtime, heard, forced, history)
-        entering = newly_exposed(runtime, history, assignment)
-        reset = entering and _forgets(runtime, history)
-        if reset:
-            history = History(runtime.catalog)
-        before = start_turn(runtime, history, heard.track, heard.time, at_ms, id)
+        """Log and remember one report of what was heard; or raise, and nothing has changed."""
+        (outcome,) = self.dispatch((Arrival(report, arrived_s, key, forced),))
+        if isinstance(outcome, Feedback):
+            return outcome
+        assert isinstance(outcome, Exception), "a report is answered with feedback"
+        raise outcome
+
+    def dispatch(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
+        """Take a batch of turns: decide each, append all their lines with one write.
+
+        A turn that cannot be decided, or whose line is not on file, changes nothing; the others of
+        the batch are not affected.
+
+        Args:
+            arrivals: In their order of arrival; a listener may come more than once.
+
+        Returns:
+            For each arrival its turn, or the error that it is to be answered with.
+        """
+        outcomes: list[Outcome] = []
+        staged: list[_Staged] = []
         try:
-            turn = Feedback(
-                id=id,
-                user=heard.user,
-                track=heard.track,
-                time=heard.time,
-                at_ms=at_ms,
-                session=history.session,
-                number=history.turn,
-                assignment=assignment,
-                config=runtime.digest,
-                latency_s=perf_counter() - arrived_s,
-                attributes=heard.attributes,
-                key=key,
-                reset=reset,
-                final=heard.final,
-            )
-            self.log.append(turn)
+            self._stage(arrivals, outcomes, staged)
+            if staged:
+                self.log.append_all([each.turn for each in staged])
+        except EventLogError as error:
+            self._take_back(staged, error.written)
+            for each in staged[error.written :]:
+                outcomes[each.place] = error
+            del staged[error.written :]
         except BaseException:
-            rollback_turn(history, before)
+            self._take_back(staged, 0)
             raise
-        if heard.final:
-            history.end_session()
-        self.state.keep(unit, history)
+        for each in staged:
+            self._commit(each)
+        return outcomes
+
+    def _stage(
+        self, arrivals: Sequence[Arrival], outcomes: list[Outcome], staged: list[_Staged]
+    ) -> None:
+        """Decide each turn; a later turn of a listener sees the earlier one's record."""
+        at_ms = self._now_ms()
+        records: dict[str, ListenerRecord] = {}
+        for place, arrival in enumerate(arrivals):
+            try:
+                each = self._decide(place, arrival, at_ms, records)
+            except Exception as error:
+                outcomes.append(error)
+            else:
+                self._next_id += 1
+                records[each.user] = each.record
+                staged.append(each)
+                outcomes.append(each.turn)
+                each.turn.latency_s = perf_counter() - arrival.arrived_s
+
+    def _decide(
+        self, place: int, arrival: Arrival, at_ms: int, records: Mapping[str, ListenerRecord]
+    ) -> _Staged:
+        """Take one turn on the listener's record, or on a fresh one."""
+        runtime, sent = self.runtime, arrival.sent
+        user = str(sent.user)
+        record = records.get(user) or self.state.get(user)
+        if record is None:
+            record = ListenerRecord(History(runtime.catalog))
+        assignment = assign(runtime, sent, arrival.forced, record)
+        entering = newly_exposed(runtime, record, assignment)
+        reset = entering and starts_afresh(runtime, record)
+        if reset:
+            record = ListenerRecord(History(runtime.catalog))
+        turn, before = take_turn(
+            runtime,
+            record.history,
+            sent,
+            assignment,
+            f"{self._id_stem}-{self._next_id:x}",
+            at_ms,
+            arrival.key,
+        )
+        turn.reset = reset
+        exposed = record.exposed_experiments if entering else None
         if entering:
-            self._enter(runtime, history, assignment)
-        return turn
+            grown = exposed_after(runtime, record, assignment)
+            record.exposed_experiments = self._exposed.setdefault(grown, grown)
+        return _Staged(place, user, record, turn, before, exposed)
 
-    def _enter(self, runtime: Runtime, history: History, assignment: Assignment) -> None:
-        """Count the listener in the arms entered; the history grows under them from now on."""
-        fingerprints = runtime.fingerprints
+    def _commit(self, each: _Staged) -> None:
+        """Keep and count a turn whose line is on file."""
+        self.state.keep(each.user, each.record)
+        if each.exposed is not None:
+            self._count_entry(each.exposed, each.turn.assignment)
+        if isinstance(each.turn, Decision):
+            self.metrics.decided(each.turn)
+
+    def _count_entry(self, exposed: frozenset[str], assignment: Assignment) -> None:
+        """Count the listener in the arms that the turn exposed them to."""
+        fingerprints = self.runtime.fingerprints
         for name, arm in assignment.arms.items():
-            if fingerprints[name] not in history.exposed_experiments:
+            if fingerprints[name] not in exposed:
                 self.metrics.entered(fingerprints[name], arm)
-        grown = history.exposed_experiments.union(fingerprints[name] for name in assignment.arms)
-        history.exposed_experiments = self._grown.setdefault(grown, grown)
 
-
-def _forgets(runtime: Runtime, history: History) -> bool:
-    """Whether a history that enters an experiment is to be started afresh, and is not fresh yet."""
-    return history.turn > 0 and runtime.settings.state.reset_state_on_new_experiment
+    def _take_back(self, staged: Sequence[_Staged], written: int) -> None:
+        """Take back the turns after the first `written`, last first, and their ids."""
+        for each in reversed(staged[written:]):
+            rollback_turn(each.record.history, each.before)
+            if each.exposed is not None:
+                each.record.exposed_experiments = each.exposed
+            self._next_id -= 1

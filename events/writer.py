@@ -3,7 +3,8 @@
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate, takewhile
 from pathlib import Path
 from threading import Lock
 
@@ -44,26 +45,39 @@ class EventWriter:
         self._descriptor = self._opened()
 
     def append(self, turn: Decision | Feedback) -> None:
-        """Write the turn's event.
+        """Append the event of one turn.
 
         Raises:
-            LogUnwritable: Nothing was written; the turn must not be acknowledged.
+            EventLogError: Nothing was written; the turn must not be acknowledged.
         """
-        content = line(turn)
+        self.append_all((turn,))
+
+    def append_all(self, turns: Sequence[Decision | Feedback]) -> None:
+        """Append one line a turn, in order, with one write.
+
+        Raises:
+            EventLogError: Only the lines of the first `written` turns are on file; the turns after
+                them must not be acknowledged.
+        """
+        lines = [line(turn) for turn in turns]
+        content = lines[0] if len(lines) == 1 else b"".join(lines)
         try:
-            written = os.write(self._descriptor, content)
-            if written != len(content):
-                self._cut_off()
-                raise OSError(f"only {written} of {len(content)} bytes went to the file")
+            went_in = os.write(self._descriptor, content)
         except OSError as error:
             if self._descriptor < 0:
-                self._begin()  # for the next line
-            raise EventLogError(f"{self.path}: cannot append an event: {error}") from error
-        self._size += written
-        self._unsynced = True
-        self.lines += 1
-        if self._size >= self._rotate_at:
-            self._rotate()
+                self._begin()  # for the next batch
+            raise EventLogError(f"{self.path}: cannot append an event: {error}", 0) from error
+        if went_in != len(content):
+            path = self.path
+            written = self._keep_whole_lines(lines, went_in)
+            if self._descriptor < 0:
+                self._begin()
+            raise EventLogError(
+                f"{path}: cannot append an event: only {went_in} of {len(content)} bytes went to "
+                f"the file, {written} of {len(lines)} lines are whole",
+                written,
+            )
+        self._count(len(lines), went_in)
 
     def sync(self) -> None:
         """Force what was written to the disk; cheap when nothing was. For any thread."""
@@ -110,8 +124,25 @@ class EventWriter:
         else:
             self._rotate_at = self._size + self._rotate_bytes
 
+    def _count(self, lines: int, size: int) -> None:
+        """Count what is on file, and begin the next file when this one is full."""
+        self._size += size
+        self._unsynced = True
+        self.lines += lines
+        if self._size >= self._rotate_at:
+            self._rotate()
+
+    def _keep_whole_lines(self, lines: Sequence[bytes], went_in: int) -> int:
+        """Cut off the part of a line that went in; return how many lines are on file."""
+        whole = list(takewhile(lambda end: end <= went_in, accumulate(map(len, lines))))
+        self._size += whole[-1] if whole else 0
+        self.lines += len(whole)
+        self._unsynced = True
+        self._cut_off()
+        return len(whole)
+
     def _cut_off(self) -> None:
-        """Take back the part of a line that went in, or leave it behind as the file's last."""
+        """Cut the file to its whole lines, or leave the part behind as the file's last."""
         try:
             os.ftruncate(self._descriptor, self._size)
         except OSError:

@@ -61,8 +61,10 @@ def test_nobody_else_makes_slots_or_assignments() -> None:
     may = {
         "core/experiment_changes.py": {"core.allocation.bounds"},  # compares two definitions
         "core/decision.py": {"core.allocation.Assignment"},  # carries it
-        "core/listener.py": {"core.allocation.Assignment"},  # keeps it, with what computed it
         "engine/dispatcher.py": {"core.allocation.Assignment"},  # hands it on
+        "engine/exposure.py": {"core.allocation.Assignment"},  # asks for it
+        "engine/turn.py": {"core.allocation.Assignment"},  # follows it
+        "engine/state.py": {"core.allocation.Assignment"},  # keeps it, with what computed it
         # Keeps a listener's between turns, as the dispatcher does.
         "simulator/recommenders/in_process.py": {"core.allocation.Assignment"},
     }
@@ -104,23 +106,8 @@ def test_the_import_graph_of_the_server_asks_an_allocation_in_one_place() -> Non
         "events/schema.py",
     } <= set(graph)
     found = {name: count for name, tree in graph.items() if (count := calls(tree, "assign"))}
-    # One use each in recommend and in feedback, and the one inside the function itself.
-    assert found == {"engine/dispatcher.py": 3}
-    (function,) = [
-        node
-        for node in graph["engine/dispatcher.py"].body
-        if isinstance(node, ast.FunctionDef) and node.name == "assign"
-    ]
-    assert calls(function, "assign") == 1
-
-
-@pytest.mark.parametrize("name", ["recommend", "feedback"])
-def test_a_request_is_assigned_once(name: str) -> None:
-    tree = dict(modules("engine"))["engine/dispatcher.py"]
-    (method,) = [
-        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == name
-    ]
-    assert calls(method, "assign") == 1
+    # The dispatcher asks once, for requests and reports alike; `exposure` asks the hash once.
+    assert found == {"engine/dispatcher.py": 1, "engine/exposure.py": 1}
 
 
 @pytest.mark.parametrize("function", [schema.line, schema.event, EventWriter.append])
@@ -141,7 +128,7 @@ def test_the_log_knows_no_allocation() -> None:
 def test_one_module_of_the_server_appends_to_the_log() -> None:
     """And it appends the very decision that the answer is made of."""
     writing = {
-        name for name, tree in reached("app/application.py").items() if "append" in logged(tree)
+        name for name, tree in reached("app/application.py").items() if "append_all" in logged(tree)
     }
     assert writing == {"engine/dispatcher.py"}
 

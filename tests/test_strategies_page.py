@@ -12,14 +12,14 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from app.requests import RecommendRequest
 from cli.main import build
 from core.allocation import Assignment
 from core.catalog import Catalog
-from core.listener import History, Listener, pack
-from engine.dispatcher import decide
+from core.listener import History, Listener
+from core.request import Request
 from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
+from engine.turn import take_turn
 from strategies import registry
 from strategies.base import Artifacts, Draw, Unheard
 from tests.contract import rules
@@ -138,9 +138,8 @@ def test_the_example_is_explained_as_the_page_says(tmp_path):
         experiments=[],
     )
     history = History(serving.catalog)
-    history.listens.append(pack(4, 0.08))
-    ask = RecommendRequest(user=1, track=1040, time=0.08, explain=True)
-    decision = decide(serving, history, ask, Assignment({}, None), "a decision", 0)
+    request = Request(user=1, track=1040, time=0.08, explain=True)
+    decision, _ = take_turn(serving, history, request, Assignment({}, None), "a decision", 0)
     shown = next(block for block in blocks("text") if "drawn from" in block)
     assert decision.why == shown.splitlines()
 

@@ -143,14 +143,14 @@ def _weighed(
     progress: "Progress",
 ) -> "tuple[dict[str, WeightedDecisions], ReplayResult]":
     from analysis.off_policy.estimators import WeightedDecisions, numbered
+    from audit.archived_runtimes import runtimes_by_digest
     from audit.replay import Replayer
-    from cli.commands.replay import servings
     from events.merge import merge_events
 
     asking = _Asking(targets, rewards)
-    replayer = Replayer(servings(kept, None), watch=asking.watch)
+    replayer = Replayer(runtimes_by_digest(kept, None), watch=asking.watch)
     progress.start("replaying", sum(source.size for source in sources))
-    for event, where in merge_events(sources, replayer.tally.skip, progress):
+    for event, where in merge_events(sources, replayer.result.skip, progress):
         replayer.take(event, where)
     tally = replayer.finish()
     unseen = int((~asking.seen).sum())

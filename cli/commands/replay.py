@@ -13,13 +13,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from audit.archived_runtimes import runtimes_by_digest
 from audit.explanation import Explanation, explain
 from audit.replay import Replayer, ReplayResult
 from cli.progress import bars
 from core.errors import InputError
-from engine.config_snapshots import load_snapshot
-from engine.runtime import Runtime, load_runtime
-from engine.settings.loading import load_settings
+from engine.runtime import Runtime
 from events.config_snapshots import snapshots_beside
 from events.event_files import EventFile, find_event_files
 from events.merge import merge_events
@@ -57,70 +56,47 @@ def replay(
                 str(source.path),
                 "is compacted, and keeps no exact lines. Replay the event files it was made of",
             )
-    serving_of = servings(snapshots_beside(logs, configs or ()), config)
+    runtime_of = runtimes_by_digest(snapshots_beside(logs, configs or ()), config)
     if decision is not None:
-        _explain(decision, sources, serving_of)
+        _explain(decision, sources, runtime_of)
         return
     started = perf_counter()
     # Nothing of what a replay makes is a cycle; looking for them would cost a tenth of it.
     gc.disable()
-    replayer = Replayer(serving_of)
+    replayer = Replayer(runtime_of)
     lost: Counter[str] = Counter()
     with bars() as progress:
         progress.start("replaying", sum(source.size for source in sources))
-        for event, where in merge_events(sources, _counting(lost, replayer.tally), progress):
+        for event, where in merge_events(sources, _counting(lost, replayer.result), progress):
             replayer.take(event, where)
-    tally = replayer.finish()
+    result = replayer.finish()
     seconds = perf_counter() - started
-    if not tally.events:
+    if not result.events:
         raise InputError.one(
             str(logs[0]), "has no event of ours: only our own logs can be replayed"
         )
     if as_json:
-        print(json.dumps(_described(tally, seconds), indent=2, default=str))  # noqa: T201
+        print(json.dumps(_described(result, seconds), indent=2, default=str))  # noqa: T201
     else:
-        _show(tally, seconds)
-    if not tally.sound:
+        _show(result, seconds)
+    if not result.sound:
         raise typer.Exit(1)
 
 
-def _counting(lost: Counter[str], tally: ReplayResult) -> Callable[[str, str], None]:
+def _counting(lost: Counter[str], result: ReplayResult) -> Callable[[str, str], None]:
     def count(reason: str, where: str) -> None:
         lost[reason] += 1
-        tally.skip(reason, where)
+        result.skip(reason, where)
 
     return count
 
 
-def servings(kept: Mapping[str, Path], configs: Sequence[Path] | None) -> Callable[[str], Runtime]:
-    """Configs by digest: those given first, then the copies that the server kept."""
-    given = {runtime.digest: runtime for path in configs or () for runtime in [_loaded(path)]}
-
-    def serving_of(digest: str) -> Runtime:
-        if digest in given:
-            return given[digest]
-        if digest not in kept:
-            known = ", ".join(sorted({*given, *kept})) or "none"
-            raise InputError.one(
-                f"config {digest}",
-                f"decided events of this log, and there is no copy of it. Known: {known}. The "
-                "server keeps them in the folder `configs` beside its log",
-            )
-        return load_snapshot(kept[digest])
-
-    return serving_of
-
-
-def _loaded(path: Path) -> Runtime:
-    return load_runtime(load_settings(path))
-
-
-def _described(tally: ReplayResult, seconds: float) -> dict[str, Any]:
+def _described(result: ReplayResult, seconds: float) -> dict[str, Any]:
     return {
-        "sound": tally.sound,
-        "events": tally.events,
-        "decisions": tally.decisions,
-        "mismatched": tally.mismatched,
+        "sound": result.sound,
+        "events": result.events,
+        "decisions": result.decisions,
+        "mismatched": result.mismatched,
         "mismatches": [
             {
                 "where": each.where,
@@ -129,50 +105,52 @@ def _described(tally: ReplayResult, seconds: float) -> dict[str, Any]:
                 "logged": each.logged,
                 "replayed": each.replayed,
             }
-            for each in tally.mismatches
+            for each in result.mismatches
         ],
-        "not_replayed": dict(tally.skipped),
-        "first_at": tally.examples,
-        "answered_by": dict(tally.by_strategy),
-        "configs": dict(tally.configs),
+        "not_replayed": dict(result.skipped),
+        "first_at": result.examples,
+        "answered_by": dict(result.by_strategy),
+        "configs": dict(result.configs),
         "seconds": round(seconds, 3),
     }
 
 
-def _show(tally: ReplayResult, seconds: float) -> None:
+def _show(result: ReplayResult, seconds: float) -> None:
     out = Console(highlight=False)
     table = Table(title="Replayed", title_justify="left", title_style="bold")
     table.add_column("answered by")
     table.add_column("decisions", justify="right")
-    for name, count in tally.by_strategy.most_common():
+    for name, count in result.by_strategy.most_common():
         table.add_row(name, f"{count:,}")
     out.print(table)
-    if tally.mismatches:
+    if result.mismatches:
         shown = Table(title="Came out otherwise", title_justify="left", title_style="bold red")
         for column in ("where", "decision", "field", "logged", "replayed"):
             shown.add_column(column, overflow="fold")
-        for each in tally.mismatches:
+        for each in result.mismatches:
             shown.add_row(
                 each.where, each.decision, each.field, str(each.logged), str(each.replayed)
             )
         out.print(shown)
-    for reason, count in tally.skipped.most_common():
-        out.print(f"[red]{count:,} not replayed[/red]: {reason}, first at {tally.examples[reason]}")
+    for reason, count in result.skipped.most_common():
+        out.print(
+            f"[red]{count:,} not replayed[/red]: {reason}, first at {result.examples[reason]}"
+        )
     out.print(
-        f"{tally.events:,} events, {tally.decisions:,} decisions, {len(tally.configs)} configs "
-        f"({', '.join(tally.configs)}); {tally.events / seconds:,.0f} events a second"
+        f"{result.events:,} events, {result.decisions:,} decisions, {len(result.configs)} configs "
+        f"({', '.join(result.configs)}); {result.events / seconds:,.0f} events a second"
     )
-    if tally.sound:
+    if result.sound:
         out.print("[green]Every decision came out the same.[/green]")
     else:
         out.print(
-            f"[red]{tally.mismatched:,} events came out otherwise[/red], "
-            f"{tally.skipped.total():,} could not be replayed."
+            f"[red]{result.mismatched:,} events came out otherwise[/red], "
+            f"{result.skipped.total():,} could not be replayed."
         )
 
 
 def _explain(
-    decision: str, sources: Sequence[EventFile], serving_of: Callable[[str], Runtime]
+    decision: str, sources: Sequence[EventFile], runtime_of: Callable[[str], Runtime]
 ) -> None:
     """Find the decision, replay its listener up to it, and say why it came out so."""
     marked = f'"decision":"{decision}"'.encode()
@@ -193,7 +171,7 @@ def _explain(
             raise InputError.one(where, "only told what was heard; there was nothing to decide")
         user = str(event["user"])
         named = [f'"user":{form},'.encode() for form in (user, json.dumps(user))]
-        replayer = Replayer(serving_of)
+        replayer = Replayer(runtime_of)
         progress.start("its listener", sum(source.size for source in sources))
         for earlier, place in merge_events(sources, lambda *_: None, progress, named):
             if earlier["decision"] == decision:

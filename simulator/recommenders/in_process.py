@@ -13,16 +13,16 @@ from time import perf_counter, time_ns
 import numpy as np
 import numpy.typing as npt
 
-from app.requests import RecommendRequest
 from core.allocation import UNASSIGNED, Allocation, Assignment
 from core.catalog import UNKNOWN
-from core.decision import Feedback
 from core.errors import InputError, unknown_name
 from core.listener import History
+from core.request import ListenReport, Request, TurnInput
 from engine.config_snapshots import save_snapshot
-from engine.dispatcher import assign, decide, start_turn
+from engine.exposure import assign
 from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
+from engine.turn import take_turn
 from events.writer import EventWriter
 from simulator.play.request_keys import request_key
 from simulator.play.session_batch import SessionBatch
@@ -79,7 +79,7 @@ class DispatcherRecommender:
         now_ms: Callable[[], int] | None = None,
         stem: str | None = None,
     ) -> None:
-        self._serving = runtime
+        self._runtime = runtime
         self._seed = seed
         self._log = log
         self._now_ms = now_ms or _now_ms
@@ -90,28 +90,31 @@ class DispatcherRecommender:
         self._assigned: list[Assignment] = [UNASSIGNED] * slots
         self._stem = stem or secrets.token_hex(6)
         self._count = count(1)
-        # One request, filled anew at each turn: what decides only reads it.
-        self._ask = RecommendRequest(user=0)
 
     def begin(self, stage: SessionBatch, slots: Indices) -> None:
         """Compute the arms of each session once: the config does not change under it."""
         for slot, listener in zip(slots.tolist(), stage.listener[slots].tolist(), strict=True):
-            ask = RecommendRequest(user=self._users[listener])
-            self._assigned[slot] = assign(self._serving, ask, None)
+            sent = TurnInput(self._users[listener])
+            self._assigned[slot] = assign(self._runtime, sent, None)
             if listener not in self._histories:
-                self._histories[listener] = History(self._serving.catalog)
+                self._histories[listener] = History(self._runtime.catalog)
 
     def recommend(self, stage: SessionBatch, slots: Indices) -> npt.NDArray[np.integer]:
         """Decide for each slot, one after the other."""
-        runtime, ask, log = self._serving, self._ask, self._log
+        runtime, log = self._runtime, self._log
         index_of = runtime.catalog.index_of
         answers = []
         for slot, user, history, track, time, at_ms, key in self._turns(stage, slots):
             began_s = perf_counter()
-            ask.user, ask.track, ask.time = user, track, time
-            id = f"{self._stem}-{next(self._count):x}"  # noqa: A001
-            start_turn(runtime, history, track, time, at_ms, id)
-            decision = decide(runtime, history, ask, self._assigned[slot], id, at_ms, key)
+            decision, _ = take_turn(
+                runtime,
+                history,
+                Request(user, track, time),
+                self._assigned[slot],
+                self._new_id(),
+                at_ms,
+                key,
+            )
             if log is not None:
                 decision.latency_s = perf_counter() - began_s
                 log.append(decision)
@@ -121,37 +124,32 @@ class DispatcherRecommender:
 
     def end(self, stage: SessionBatch, slots: Indices) -> list[Arm]:
         """Take in what was heard last, as `POST /feedback` with `final` does."""
-        runtime, log = self._serving, self._log
+        runtime, log = self._runtime, self._log
         arms = []
         for slot, user, history, track, time, at_ms, key in self._turns(stage, slots):
             assignment = self._assigned[slot]
-            id = f"{self._stem}-{next(self._count):x}"  # noqa: A001
-            start_turn(runtime, history, track, time, at_ms, id)
+            feedback, _ = take_turn(
+                runtime,
+                history,
+                ListenReport(user, track, time, final=True),
+                assignment,
+                self._new_id(),
+                at_ms,
+                key,
+            )
             if log is not None:
-                log.append(
-                    Feedback(
-                        id=id,
-                        user=user,
-                        track=track,
-                        time=time,
-                        at_ms=at_ms,
-                        session=history.session,
-                        number=history.turn,
-                        assignment=assignment,
-                        config=runtime.digest,
-                        key=key,
-                        final=True,
-                    )
-                )
-            history.end_session()
+                log.append(feedback)
             arms.append(Arm.of(assignment.arms, assignment.strategy or runtime.default))
         return arms
+
+    def _new_id(self) -> str:
+        return f"{self._stem}-{next(self._count):x}"
 
     def _turns(
         self, stage: SessionBatch, slots: Indices
     ) -> Iterator[tuple[int, int | str, History, int | str, float, int, str]]:
         """Slot, user, history, track heard last, its time, when, and key of each slot's turn."""
-        config, seed, now_ms = self._serving.digest, self._seed, self._now_ms()
+        config, seed, now_ms = self._runtime.digest, self._seed, self._now_ms()
         columns = (
             slots,
             stage.listener[slots],

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from starlette.testclient import TestClient
 
-from app.requests import RecommendRequest
+from core.request import Request
 from engine.dispatcher import Dispatcher
 from engine.metrics import BOUNDS_S, STEPS_S, ArmLatency, ServerMetrics
 from engine.state import MemoryState
@@ -159,7 +159,7 @@ def test_many_reloads_leave_no_more_kinds_of_answers_than_there_are(tmp_path: Pa
     for number in range(200):
         dispatcher.serve(dataclasses.replace(runtime, digest=f"config {number}"))
         for user in range(5):
-            dispatcher.recommend(RecommendRequest(user=user), 0.0)
+            dispatcher.recommend(Request(user=user), 0.0)
     log.close()
     assert len(meters.answers) == 2
     assert list(meters.fingerprints) == ["config 199"]

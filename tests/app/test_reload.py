@@ -13,7 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.reload import Reloader
-from app.requests import RecommendRequest
+from core.request import Request
 from engine.dispatcher import Dispatcher
 from engine.metrics import ServerMetrics
 from engine.state import MemoryState
@@ -235,7 +235,7 @@ def dispatcher(tmp_path: Path) -> Iterator[Dispatcher]:
 
 
 def test_what_served_before_is_let_go(dispatcher: Dispatcher, tmp_path: Path) -> None:
-    dispatcher.recommend(RecommendRequest(user=7, track=1000, time=1.0), 0.0)
+    dispatcher.recommend(Request(user=7, track=1000, time=1.0), 0.0)
     gone = weakref.ref(dispatcher.runtime.chains["contextual"].members[0][1].__self__)  # type: ignore[attr-defined]
     catalog = dispatcher.runtime.catalog
     write_config(tmp_path, with_label)

@@ -1,5 +1,6 @@
 """The canary, over real HTTP: what is played, told and logged agrees, or it is noticed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,14 @@ def test_a_line_that_is_not_logged_is_noticed(tmp_path: Path) -> None:
     runtime = loaded(tmp_path)
 
     def deafen(dispatcher: Dispatcher) -> None:
-        append, heard = dispatcher.log.append, []
+        append_all, seen = dispatcher.log.append_all, []
 
-        def every_other(turn: Any) -> None:
-            heard.append(turn)
-            if len(heard) % 2:
-                append(turn)
+        def every_other(turns: Sequence[Any]) -> None:
+            seen.extend(turns)
+            if len(seen) % 2:
+                append_all(turns)
 
-        dispatcher.log.append = every_other  # type: ignore[method-assign]
+        dispatcher.log.append_all = every_other  # type: ignore[method-assign]
 
     flight = run_canaries(runtime.settings, runtime.catalog, tmp_path / "canary", range(20), deafen)
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from app.requests import FeedbackRequest, RecommendRequest
 from audit.explanation import explain
 from audit.replay import NO_TURN_BEFORE, Replayer, ReplayResult
 from audit.synthetic_traffic import SyntheticTraffic
 from core.errors import InputError
+from core.request import ListenReport, Request
 from engine.config_snapshots import load_snapshot, save_snapshot
 from engine.dispatcher import Dispatcher
 from engine.metrics import ServerMetrics
@@ -77,7 +77,7 @@ def every_strategy(version: int) -> Change:
 def replayed(folder: Path, shown: int = 10) -> ReplayResult:
     kept = snapshots_beside([folder / "log"])
     replayer = Replayer(lambda digest: load_snapshot(kept[digest]), shown)
-    for event, where in merge_events(find_event_files([folder / "log"]), replayer.tally.skip):
+    for event, where in merge_events(find_event_files([folder / "log"]), replayer.result.skip):
         replayer.take(event, where)
     return replayer.finish()
 
@@ -252,10 +252,12 @@ def test_each_process_without_shared_state_tells_a_story_of_its_own(
 ) -> None:
     for turn in range(40):
         two.clock.at_ms += 10
-        ask = RecommendRequest(user=1 + turn % 3, track=1000 + 10 * (turn % 20), time=0.95)
+        ask = Request(user=1 + turn % 3, track=1000 + 10 * (turn % 20), time=0.95)
         two.dispatchers[(turn * turn) % 2].recommend(ask, 0.0)
         if turn % 7 == 0:
-            two.dispatchers[turn % 2].feedback(FeedbackRequest(1 + turn % 3, 1010, 0.5, True), 0.0)
+            two.dispatchers[turn % 2].feedback(
+                ListenReport(1 + turn % 3, 1010, 0.5, final=True), 0.0
+            )
 
     tally = replayed(tmp_path)
 
@@ -280,7 +282,7 @@ def test_data_that_changed_is_refused(played: Path, tmp_path: Path) -> None:
 def test_an_explanation_says_what_led_to_the_decision(played: Path) -> None:
     kept = snapshots_beside([played / "log"])
     replayer = Replayer(lambda digest: load_snapshot(kept[digest]))
-    for event, where in merge_events(find_event_files([played / "log"]), replayer.tally.skip):
+    for event, where in merge_events(find_event_files([played / "log"]), replayer.result.skip):
         chosen = (
             event["message"] == "next"
             and event["answered_by"] == "ranked"

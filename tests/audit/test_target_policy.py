@@ -35,10 +35,10 @@ def asked(log: Path, runtime: Runtime) -> list[tuple[float, float, int, int]]:
         found.append((event["propensity"], chance, event["candidates"], len(candidates)))
 
     replayer = Replayer(lambda digest: load_snapshot(kept[digest]), watch=watch)
-    for event, where in merge_events(find_event_files([log]), replayer.tally.skip):
+    for event, where in merge_events(find_event_files([log]), replayer.result.skip):
         replayer.take(event, where)
     assert replayer.finish().sound
-    assert len(found) == replayer.tally.decisions > 500
+    assert len(found) == replayer.result.decisions > 500
     return found
 
 

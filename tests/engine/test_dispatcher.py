@@ -5,6 +5,7 @@ import json
 import random
 import tracemalloc
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.requests import FeedbackRequest, RecommendRequest
 from core.decision import Decision, Feedback
 from core.errors import EventLogError
-from core.listener import Listener, unpack
+from core.listener import History, Listener, unpack
+from core.request import ListenReport, Request
 from engine.dispatcher import Dispatcher
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
-from engine.state import MemoryState
+from engine.state import ListenerRecord, MemoryState
 from tests import service, worlds
 from tests.service import CONFIG, events_in, loaded, running
 
@@ -45,10 +46,10 @@ class Log:
         self.turns: list[Decision | Feedback] = []
         self.full = False
 
-    def append(self, turn: Decision | Feedback) -> None:
+    def append_all(self, turns: Sequence[Decision | Feedback]) -> None:
         if self.full:
             raise EventLogError("no space left on device")
-        self.turns.append(turn)
+        self.turns += turns
 
 
 def dispatcher_of(runtime: Runtime, log: Log | None = None, history: int = 100) -> Dispatcher:
@@ -57,7 +58,7 @@ def dispatcher_of(runtime: Runtime, log: Log | None = None, history: int = 100) 
     kept = settings.state.model_copy(update={"history": history})
     runtime = dataclasses.replace(runtime, settings=dataclasses.replace(settings, state=kept))
     clock = service.Clock()
-    return Dispatcher(runtime, state, log or Log(), ServerMetrics(), clock)  # type: ignore[arg-type]
+    return Dispatcher(runtime, state, log or Log(), ServerMetrics(), clock)
 
 
 def test_over_10000_requests_the_arm_logged_is_the_arm_answered(tmp_path: Path) -> None:
@@ -95,9 +96,10 @@ def assert_explained(
     told = Log()
     again = dispatcher_of(runtime, told)
     for ask, event in zip(asks, events, strict=True):
-        again.recommend(RecommendRequest(**ask), 0.0)
-        history = again.state.get(str(ask["user"]))
-        assert history is not None
+        again.recommend(Request(**ask), 0.0)
+        record = again.state.get(str(ask["user"]))
+        assert record is not None
+        history = record.history
         listener = Listener(str(ask["user"]), history.listens, history.session_start, history.turn)
         chain = runtime.chains[event["strategy"]]
         name, propose = chain.members[event["depth"]]
@@ -145,7 +147,7 @@ def test_remembered_arms_are_what_the_allocation_says(tmp_path: Path) -> None:
         user = rng.randrange(10)
         attributes = rng.choice([None, None, {"country": "NL"}, {"country": "DE"}])
         forced = rng.choice([None, None, None, {"fallback": "T1"}])
-        ask = RecommendRequest(user=user, attributes=attributes)
+        ask = Request(user=user, attributes=attributes)
         decision = dispatcher.recommend(ask, 0.0, forced=forced)
         said = dispatcher.runtime.allocation.assign(str(user), attributes, forced)
         assert decision.assignment == said
@@ -154,7 +156,7 @@ def test_remembered_arms_are_what_the_allocation_says(tmp_path: Path) -> None:
 def test_the_meters_count_what_was_answered(tmp_path: Path) -> None:
     dispatcher = dispatcher_of(loaded(tmp_path))
     for user in range(50):
-        dispatcher.recommend(RecommendRequest(user=user), 0.0)
+        dispatcher.recommend(Request(user=user), 0.0)
     counted: Counter[str] = Counter()
     for kind, answers in dispatcher.metrics.answers.items():
         _, forced, arms, strategy, answered_by, _ = kind
@@ -189,25 +191,28 @@ def test_a_turn_that_could_not_be_logged_never_happened(
         if kind == "full":
             log.full = True
             with pytest.raises(EventLogError):
-                disturbed.recommend(RecommendRequest(user=7, track=track, time=time), 0.0)
+                disturbed.recommend(Request(user=7, track=track, time=time), 0.0)
             with pytest.raises(EventLogError):
-                disturbed.feedback(FeedbackRequest(user=7, track=track, time=time, final=True), 0.0)
+                disturbed.feedback(ListenReport(user=7, track=track, time=time, final=True), 0.0)
             log.full = False
             continue
         for dispatcher in (disturbed, quiet):
             if kind == "recommend":
-                dispatcher.recommend(RecommendRequest(user=7, track=track, time=time), 0.0)
+                dispatcher.recommend(Request(user=7, track=track, time=time), 0.0)
             else:
-                heard = FeedbackRequest(user=7, track=track, time=time, final=kind == "final")
+                heard = ListenReport(user=7, track=track, time=time, final=kind == "final")
                 dispatcher.feedback(heard, 0.0)
     mine, theirs = disturbed.state.get("7"), quiet.state.get("7")
     if theirs is None:
         assert mine is None
         return
     assert mine is not None
-    assert mine.listens == theirs.listens
-    assert (mine.session_start, mine.turn) == (theirs.session_start, theirs.turn)
-    assert len(mine.listens) <= 4
+    assert mine.history.listens == theirs.history.listens
+    assert (mine.history.session_start, mine.history.turn) == (
+        theirs.history.session_start,
+        theirs.history.turn,
+    )
+    assert len(mine.history.listens) <= 4
 
 
 _SERVING: list[Runtime] = []
@@ -223,19 +228,19 @@ def worlds_serving(factory: pytest.TempPathFactory) -> Runtime:
 def test_a_history_keeps_the_newest_listens(tmp_path: Path) -> None:
     dispatcher = dispatcher_of(loaded(tmp_path), history=3)
     for step in range(5):
-        dispatcher.recommend(RecommendRequest(user=7, track=1000 + 10 * step, time=step / 10), 0.0)
+        dispatcher.recommend(Request(user=7, track=1000 + 10 * step, time=step / 10), 0.0)
 
-    history = dispatcher.state.get("7")
-    assert history is not None
-    assert [unpack(word) for word in history.listens] == [(2, 0.2), (3, 0.3), (4, 0.4)]
+    record = dispatcher.state.get("7")
+    assert record is not None
+    assert [unpack(word) for word in record.history.listens] == [(2, 0.2), (3, 0.3), (4, 0.4)]
 
 
 def test_a_listener_with_100_listens_takes_less_than_1500_bytes(tmp_path: Path) -> None:
     """Exact and not a timing: the interpreter says what it allocated."""
     dispatcher = dispatcher_of(loaded(tmp_path))
-    dispatcher.log.append = lambda turn: None  # type: ignore[method-assign]
-    asks = [RecommendRequest(user=user, track=1000, time=0.5) for user in range(200)]
-    dispatcher.recommend(RecommendRequest(user="another"), 0.0)
+    dispatcher.log.append_all = lambda turns: None  # type: ignore[method-assign]
+    asks = [Request(user=user, track=1000, time=0.5) for user in range(200)]
+    dispatcher.recommend(Request(user="another"), 0.0)
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for _ in range(100):
@@ -248,28 +253,24 @@ def test_a_listener_with_100_listens_takes_less_than_1500_bytes(tmp_path: Path) 
 
 @pytest.mark.parametrize("max_listeners", [1, 3])
 def test_beyond_the_bound_the_least_recently_seen_are_forgotten(max_listeners: int) -> None:
-    from core.listener import History
-
     state = MemoryState(max_listeners, 60, lambda: 1.0)
     catalog = worlds.small_catalog()
     for user in range(5):
-        state.keep(str(user), History(catalog))
+        state.keep(str(user), ListenerRecord(History(catalog)))
         state.get("0")  # keeps 0 fresh for as long as it is there
 
     assert len(state) == max_listeners
 
 
 def test_a_listener_is_forgotten_after_silence_and_renewed_by_turns() -> None:
-    from core.listener import History
-
     now = [0.0]
     state = MemoryState(10, 60, lambda: now[0])
     catalog = worlds.small_catalog()
-    state.keep("7", History(catalog))
+    state.keep("7", ListenerRecord(History(catalog)))
     for at in (40.0, 80.0, 120.0):  # each turn within the time to live of the one before
         now[0] = at
-        history = state.get("7")
-        assert history is not None
-        state.keep("7", history)
+        record = state.get("7")
+        assert record is not None
+        state.keep("7", record)
     now[0] = 180.1
     assert state.get("7") is None

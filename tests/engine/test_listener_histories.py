@@ -6,6 +6,7 @@ looks for a story in which the dispatcher does anything else.
 
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from hypothesis import settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from app.requests import FeedbackRequest, RecommendRequest
 from audit.replay import Replayer
 from core.errors import EventLogError, NoCandidatesLeft
 from core.listener import unpack
+from core.request import ListenReport, Request
 from engine.dispatcher import Dispatcher
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
@@ -55,10 +56,10 @@ class Unwritable(EventWriter):
 
     full = False
 
-    def append(self, turn: Any) -> None:
+    def append_all(self, turns: Sequence[Any]) -> None:
         if self.full:
             raise EventLogError("the disk is full")
-        super().append(turn)
+        super().append_all(turns)
 
 
 @dataclass
@@ -143,7 +144,7 @@ class Story(RuleBasedStateMachine):
         greedy: bool,
         key: Any,
     ) -> None:
-        ask = RecommendRequest(
+        ask = Request(
             user=user,
             track=track,
             time=None if track is None else time,
@@ -169,9 +170,7 @@ class Story(RuleBasedStateMachine):
     def feedback(
         self, user: Any, track: Any, time: float, attributes: Any, forced: Any, final: bool
     ) -> None:
-        heard = FeedbackRequest(
-            user=user, track=track, time=time, final=final, attributes=attributes
-        )
+        heard = ListenReport(user=user, track=track, time=time, final=final, attributes=attributes)
         forced = self.possible(forced)
         if self.log.full:
             with pytest.raises(EventLogError):
@@ -246,8 +245,9 @@ class Story(RuleBasedStateMachine):
         assert len(self.events) == self.log.lines
         assert len(self.dispatcher.state) == len(self.known)
         for user, known in self.known.items():
-            history = self.dispatcher.state.get(user)
-            assert history is not None
+            record = self.dispatcher.state.get(user)
+            assert record is not None
+            history = record.history
             ids = history.catalog.ids
             found = [unpack(word) for word in history.listens]
             assert [

@@ -1,0 +1,64 @@
+"""Which arms a listener is in, and which experiments their history grew under.
+
+The one place where the arms of a turn are computed.
+"""
+
+from collections.abc import Mapping
+
+from core.allocation import Assignment
+from core.request import TurnInput
+from engine.runtime import Runtime
+from engine.state import ListenerRecord
+
+
+def assign(
+    runtime: Runtime,
+    sent: TurnInput,
+    forced: Mapping[str, str] | None,
+    record: ListenerRecord | None = None,
+) -> Assignment:
+    """Compute the arms of a turn.
+
+    Where neither attributes nor a tester decide, the arms are a function of the listener's id.
+    The listener's `record` keeps them until an allocation of another config serves.
+
+    Args:
+        runtime: What decides.
+        sent: What the client sent.
+        forced: Experiment -> arm that an authorised tester asks for.
+        record: What is kept of the listener.
+    """
+    keeper = record if forced is None and sent.attributes is None else None
+    if keeper is not None and keeper.allocation is runtime.allocation:
+        known = keeper.assignment
+        if known is not None:
+            return known
+    assignment = runtime.allocation.assign(str(sent.user), sent.attributes, forced)
+    if keeper is not None:
+        keeper.allocation, keeper.assignment = runtime.allocation, assignment
+    return assignment
+
+
+def newly_exposed(runtime: Runtime, record: ListenerRecord, assignment: Assignment) -> bool:
+    """Whether the listener is in an experiment that their history did not grow under yet.
+
+    A tester with a forced arm is exposed to nothing.
+    """
+    fingerprints, exposed = runtime.fingerprints, record.exposed_experiments
+    for name in assignment.arms:  # a loop and not any(): this is asked at every turn
+        if fingerprints[name] not in exposed:
+            return not assignment.forced
+    return False
+
+
+def exposed_after(
+    runtime: Runtime, record: ListenerRecord, assignment: Assignment
+) -> frozenset[str]:
+    """The experiments that the history grows under from now on, by fingerprint."""
+    fingerprints = runtime.fingerprints
+    return record.exposed_experiments.union(fingerprints[name] for name in assignment.arms)
+
+
+def starts_afresh(runtime: Runtime, record: ListenerRecord) -> bool:
+    """Whether a history that is newly exposed is forgotten first, and is not fresh already."""
+    return record.history.turn > 0 and runtime.settings.state.reset_state_on_new_experiment
