@@ -1,5 +1,5 @@
-# Two stages: the first builds the environment, the second holds it, the code and the data, and
-# nothing that compiles. Build: docker build -t segue .   Run: docker run -p 8000:8000 segue
+# Two stages: the first builds the environment; the second holds it, the config and the data, and
+# no compiler. Build: docker build -t segue .   Run: docker run -p 8000:8000 segue
 FROM python:3.11-slim AS build
 WORKDIR /build
 COPY pyproject.toml constraints.txt README.md LICENSE ./
@@ -13,6 +13,7 @@ COPY analysis ./analysis
 COPY training ./training
 COPY audit ./audit
 COPY cli ./cli
+COPY segue ./segue
 RUN python -m venv /venv && \
     /venv/bin/python -m pip install --no-cache-dir -c constraints.txt .
 

@@ -1,1 +1,1 @@
-"""Tests of Segue. What they share: `worlds.py`, a small catalog with lists, made by hand."""
+"""Tests of Segue. What they share: `service.py`, a server over the small world of segue.testing."""

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import settings
 
 from core.catalog import Catalog
+from segue.testing import small_world
 from strategies.base import Artifacts
-from tests import worlds
 
 # The same examples in every run, and no deadline: the machine may be busy.
 settings.register_profile("segue", deadline=None, derandomize=True)
@@ -14,9 +14,9 @@ settings.load_profile("segue")
 
 @pytest.fixture(scope="session")
 def small_catalog() -> Catalog:
-    return worlds.small_catalog()
+    return small_world.small_catalog()
 
 
 @pytest.fixture(scope="session")
 def small_artifacts() -> Artifacts:
-    return worlds.small_artifacts()
+    return small_world.small_artifacts()

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from engine.runtime import Runtime
+from segue.testing.small_world import small_catalog
 from simulator.play.in_process_runner import InProcessRunner
 from simulator.recommenders.in_process import DispatcherRecommender, open_log
 from simulator.world.world import World
 from tests.service import write_config
 from tests.simulator.tiny import classic
-from tests.worlds import small_catalog
 
 LISTENERS = 400
 

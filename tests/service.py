@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from app.application import create_app
 from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
-from tests import worlds
+from segue.testing import small_world
 
 START_MS = 1_700_000_000_000
 
@@ -64,21 +64,24 @@ class Clock:
 
 def write_world(folder: Path) -> None:
     """The small world as the files that a config names."""
-    catalog = worlds.small_catalog()
+    catalog = small_world.small_catalog()
     ids = catalog.ids
     _lines(folder / "tracks.jsonl", (catalog.describe(index) for index in range(len(catalog))))
-    (folder / "top_tracks.json").write_text(json.dumps([ids[index] for index in worlds.TOP]))
+    (folder / "top_tracks.json").write_text(json.dumps([ids[index] for index in small_world.TOP]))
     _lines(
         folder / "contextual.jsonl",
         (
-            {"track": ids[track], "recommendations": [ids[t] for t in worlds.list_of(track)]}
-            for track in range(worlds.TRACKS)
-            if track not in worlds.WITHOUT_LIST
+            {"track": ids[track], "recommendations": [ids[t] for t in small_world.list_of(track)]}
+            for track in range(small_world.TRACKS)
+            if track not in small_world.WITHOUT_LIST
         ),
     )
     _lines(
         folder / "personal.jsonl",
-        ({"user": user, "tracks": [ids[t] for t in worlds.list_for(user)]} for user in range(1, 7)),
+        (
+            {"user": user, "tracks": [ids[t] for t in small_world.list_for(user)]}
+            for user in range(1, 7)
+        ),
     )
 
 

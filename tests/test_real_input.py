@@ -17,10 +17,11 @@ from cli import main
 from core.rng import Stream
 from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
+from segue.testing.small_world import CONFIGURED, list_for, small_catalog
 from strategies import registry
 from tests import needs
 from tests.service import Clock, events_in, write_world
-from tests.worlds import CONFIGURED, every_type, list_for, small_catalog
+from tests.worlds import every_type
 
 REAL = [f"botify/{name}.json" for name in ("tracks", "top_tracks", "recommendations")]
 USERS = {"small": 60, "botify": 300}

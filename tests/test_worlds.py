@@ -5,10 +5,11 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
+from segue.testing.small_world import CONFIGURED, example_params
 from strategies import registry
 from strategies.base import Params, StrategyName, TrackLists
 from tests.service import loaded
-from tests.worlds import CONFIGURED, every_type, example_params
+from tests.worlds import every_type
 
 
 def test_every_registered_type_is_served_over_the_small_world(tmp_path):
@@ -18,7 +19,7 @@ def test_every_registered_type_is_served_over_the_small_world(tmp_path):
     assert serving.default == "merge"
 
 
-def test_who_may_abstain_has_a_fallback():
+def test_a_type_that_may_abstain_has_a_fallback():
     entries = every_type()
     assert entries["random"] == {"type": "random"}
     assert entries["constant"] == {"type": "constant", "track": 1000}
@@ -44,7 +45,7 @@ class Strange(Params):
     depth: int = 5
 
 
-def test_params_of_a_type_not_written_yet_are_found():
+def test_example_params_are_found_for_params_of_every_kind():
     found = example_params(Strange)
     assert found == {
         "list": "contextual",

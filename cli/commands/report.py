@@ -4,7 +4,6 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +14,7 @@ from rich.console import Console
 from cli.progress import bars
 from cli.time_window import Since, Until, window
 from core.errors import Faults, InputError, unknown_name
+from core.version import version
 
 if TYPE_CHECKING:
     from analysis.checks.archived_configs import ArchivedConfigs
@@ -219,7 +219,7 @@ def _made(
             certificates,
             lambda name: definitions.experiment(name, deciding_config(log, name)),
             asked_of,
-            origin_of(log, metadata.version("segue"), command),
+            origin_of(log, version(), command),
         )
 
 

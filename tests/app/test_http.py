@@ -14,7 +14,8 @@ from app.requests import MAX_BODY
 from core.candidates import Candidates
 from core.listener import Listener
 from engine.runtime import Chain, Propose
-from tests import service, worlds
+from segue.testing import small_world
+from tests import service
 from tests.service import events_in, running
 
 
@@ -34,7 +35,7 @@ def test_a_first_visit_gets_a_track_of_the_catalog(client: TestClient) -> None:
     }  # fmt: skip
     assert answer["user"] == 7
     assert answer["tracks"] == [answer["track"]]
-    assert answer["track"] in worlds.small_catalog().ids
+    assert answer["track"] in small_world.small_catalog().ids
     assert answer["answered_by"] == "random"
 
 
@@ -61,12 +62,12 @@ def test_n_tracks_are_all_different(client: TestClient, tmp_path: Path) -> None:
 def test_fewer_tracks_come_when_fewer_are_proposed(client: TestClient) -> None:
     body = {"user": 7, "track": 1000, "time": 0.5, "n": 100}
 
-    assert len(client.post("/recommend", json=body).json()["tracks"]) == len(worlds.list_of(0))
+    assert len(client.post("/recommend", json=body).json()["tracks"]) == len(small_world.list_of(0))
 
 
 def test_excluded_tracks_do_not_come(client: TestClient) -> None:
-    catalog = worlds.small_catalog()
-    keep, *drop = [catalog.ids[track] for track in worlds.list_of(0)]
+    catalog = small_world.small_catalog()
+    keep, *drop = [catalog.ids[track] for track in small_world.list_of(0)]
     body = {"user": 7, "track": 1000, "time": 0.5, "exclude": [*drop, "no such track"]}
 
     assert client.post("/recommend", json=body).json()["tracks"] == [keep]
@@ -75,7 +76,7 @@ def test_excluded_tracks_do_not_come(client: TestClient) -> None:
 def test_excluding_everything_is_refused_and_changes_nothing(
     client: TestClient, tmp_path: Path
 ) -> None:
-    everything = worlds.small_catalog().ids
+    everything = small_world.small_catalog().ids
 
     response = client.post("/recommend", json={"user": 7, "exclude": everything})
 
@@ -146,7 +147,7 @@ def test_feedback_is_remembered_and_logged(client: TestClient, tmp_path: Path) -
     first, heard, second = events_in(tmp_path)
     assert heard["message"] == "heard"
     assert heard["session"] == first["session"] == second["session"]
-    assert second["candidates"] == len(worlds.list_of(0))  # it acted on what feedback told
+    assert second["candidates"] == len(small_world.list_of(0))  # it acted on what feedback told
 
 
 def test_final_feedback_ends_the_session(client: TestClient, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from engine.dispatcher import Dispatcher
 from engine.metrics import ServerMetrics
 from engine.state import MemoryState
 from events.writer import EventWriter
-from tests import worlds
+from segue.testing import small_world
 from tests.service import START_MS, Clock, events_in, loaded, running, write_config
 
 TOKEN = {"Authorization": "Bearer token"}
@@ -192,10 +192,10 @@ def test_what_was_heard_is_known_in_a_new_catalog(client: TestClient, tmp_path: 
     write_config(tmp_path, unheard)
     assert reload(client).status_code == 200
 
-    ids = worlds.small_catalog().ids
+    ids = small_world.small_catalog().ids
     heard = {1000, 1010, 1020}
     answer = client.post("/recommend", json={"user": 7, "n": 10}).json()
-    assert set(answer["tracks"]) == {ids[index] for index in worlds.TOP} - heard
+    assert set(answer["tracks"]) == {ids[index] for index in small_world.TOP} - heard
 
 
 def test_a_config_that_cannot_be_kept_beside_the_log_is_not_served(
@@ -216,7 +216,7 @@ def test_a_config_that_cannot_be_kept_beside_the_log_is_not_served(
 def test_changed_lists_are_served_after_a_reload(client: TestClient, tmp_path: Path) -> None:
     rows = [
         {"track": track, "recommendations": [1000]}
-        for track in worlds.small_catalog().ids
+        for track in small_world.small_catalog().ids
         if track != 1000
     ]
     (tmp_path / "contextual.jsonl").write_text("\n".join(map(json.dumps, rows)))

@@ -9,8 +9,8 @@ from cli import main
 from core.catalog import load_catalog
 from core.errors import InputError
 from core.lists import load_lists
+from segue.testing.small_world import list_for, list_of
 from tests.service import write_world
-from tests.worlds import list_for, list_of
 
 
 @pytest.fixture

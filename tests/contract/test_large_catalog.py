@@ -1,6 +1,6 @@
-"""No strategy looks at the whole catalog in a request: what it costs does not grow with it.
+"""No strategy looks at the whole catalog in a request: its cost does not grow with the catalog.
 
-Not timed: listing 50,000 tracks takes 400 KB at least, and what a proposal takes can be counted.
+Memory is counted, and no time is measured: a list of 50,000 tracks takes 400 KB at least.
 """
 
 import tracemalloc
@@ -10,10 +10,10 @@ import pytest
 from core.candidates import Candidates
 from core.draw import draw
 from core.rng import Stream
+from segue.testing import rules
+from segue.testing.small_world import build, small_artifacts, some_listeners
 from strategies import registry
 from strategies.base import Named
-from tests.contract import rules
-from tests.worlds import build, small_artifacts, some_listeners
 
 MORE = 50_000
 MOST_BYTES = 100_000
@@ -28,7 +28,7 @@ def large():
 
 
 def peak_bytes(strategy):
-    """Most memory that a proposal, and the draw from it, ever took."""
+    """Measure the most memory that a proposal and the draw from it took for any listener."""
     highest = 0
     listeners = some_listeners()
     strategy.propose(listeners["liked"])
@@ -71,11 +71,11 @@ def test_no_type_lists_the_catalog(name, large):
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_neither_do_combinations_with_the_catalog_in_them(name, params, large):
+def test_no_combination_with_the_catalog_in_it_lists_the_catalog(name, params, large):
     assert peak_bytes(build(name, large, **params)) < MOST_BYTES
 
 
-def test_one_that_did_would_be_found(large):
+def test_a_strategy_that_lists_the_catalog_is_found(large):
     class Lists:
         def propose(self, listener):
             return Candidates([t for t in large.catalog.everything.listed() if t % 2])

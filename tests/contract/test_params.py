@@ -8,16 +8,17 @@ from pydantic import ValidationError
 
 from core.errors import InputError
 from engine.settings.loading import load_settings
+from segue.testing.small_world import CONFIGURED, example_params
 from strategies import registry
 from strategies.base import marks_of
 from tests.service import loaded
-from tests.worlds import CONFIGURED, every_type, example_params
+from tests.worlds import every_type
 
 NUMBERS = ("integer", "number")
 
 
 def faults(folder, entry):
-    """What `segue check` says of a config whose strategy `tried` is this entry."""
+    """List the faults that `segue check` finds where the strategy `tried` is this entry."""
     path = folder / "config.yaml"
     sections = {
         "catalog": {"tracks": "tracks.jsonl", "lists": {"contextual": "c", "personal": "p"}},
@@ -33,7 +34,7 @@ def faults(folder, entry):
 
 
 def fields(choose):
-    """(type, param) for every param of every type whose JSON schema fits."""
+    """List type, name and JSON schema of every param that `choose` accepts."""
     found = []
     for name, registered in registry.known().items():
         schema = registered.params.model_json_schema().get("properties", {})
@@ -83,7 +84,7 @@ def test_a_number_out_of_range_is_named(name, key, said, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "key", "said"), fields(lambda r, key, said: "enum" in said))
-def test_a_choice_that_is_none_is_named_with_the_choices(name, key, said, tmp_path):
+def test_an_unknown_choice_is_named_with_the_known_ones(name, key, said, tmp_path):
     (fault,) = faults(tmp_path, {**every_type()[name], key: "no-such-choice"})
     assert fault.startswith(f"strategies.tried.{key}: ")
     assert fault.endswith("got 'no-such-choice'")
@@ -106,7 +107,7 @@ def test_a_param_of_a_wrong_type_is_named(name, key, said, tmp_path):
         )
     ),
 )
-def test_a_param_that_names_what_is_not_there_is_named_with_the_nearest_known(
+def test_a_param_with_an_unknown_name_is_reported_with_the_nearest_known_name(
     name, key, said, tmp_path
 ):
     entry = json.loads(json.dumps(every_type()[name]).replace("contextual", "contextuall"))
@@ -127,7 +128,7 @@ def test_a_param_that_names_what_is_not_there_is_named_with_the_nearest_known(
         )
     ),
 )
-def test_lists_of_the_wrong_key_are_a_fault_that_names_both(name, key, said, tmp_path):
+def test_lists_of_the_wrong_key_are_a_fault_that_names_both_keys(name, key, said, tmp_path):
     entry = every_type()[name]
     kind, wrong, is_by = ("user", "contextual", "track")
     if entry[key] == "contextual":
@@ -145,8 +146,8 @@ def test_lists_of_the_wrong_key_are_a_fault_that_names_both(name, key, said, tmp
 
 
 @over_every_type
-def test_no_param_is_changed_in_silence(name):
-    """What a config says is what the strategy has: nothing is clipped or cast to another value."""
+def test_params_hold_what_the_config_says(name):
+    """No value is clipped, and none is cast to a different one."""
     given = example_params(registry.find(name).params)
     params = registry.find(name).params.model_validate(given)
     for key, value in given.items():
@@ -154,7 +155,7 @@ def test_no_param_is_changed_in_silence(name):
         assert has == value or not isinstance(value, str | int | float)
 
 
-def test_a_choice_in_the_wrong_place_says_where():
+def test_a_fault_inside_a_list_names_its_place():
     with pytest.raises(ValidationError, match=r"cases\.1\.below"):
         registry.find("gate").params.model_validate(
             {"cases": [{"below": 0.1, "use": "random"}, {"below": 2, "use": "random"}]}
@@ -163,6 +164,6 @@ def test_a_choice_in_the_wrong_place_says_where():
 
 @pytest.mark.parametrize("fallback", [["random"], 3, {"type": "random"}, True], ids=repr)
 @over_every_type
-def test_a_fallback_that_is_no_name_is_named(name, fallback, tmp_path):
+def test_a_fallback_that_is_no_name_is_a_fault(name, fallback, tmp_path):
     found = faults(tmp_path, {**every_type()[name], "fallback": fallback})
     assert found == [f"strategies.tried.fallback: must be the name of a strategy, got {fallback!r}"]

@@ -21,14 +21,16 @@ from engine.dispatcher import Dispatcher
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
 from engine.state import ListenerRecord, MemoryState
-from tests import service, worlds
+from segue.testing import small_world
+from tests import service
 from tests.service import CONFIG, events_in, loaded, running
+from tests.worlds import every_type
 
-TYPES = worlds.every_type()
+TYPES = every_type()
 
 
 EVERY_TYPE_IN_AN_ARM: dict[str, Any] = {
-    "strategies": {**worlds.CONFIGURED, **TYPES},
+    "strategies": {**small_world.CONFIGURED, **TYPES},
     "default": "random",
     "experiments": [
         {
@@ -254,7 +256,7 @@ def test_a_listener_with_100_listens_takes_less_than_1500_bytes(tmp_path: Path) 
 @pytest.mark.parametrize("max_listeners", [1, 3])
 def test_beyond_the_bound_the_least_recently_seen_are_forgotten(max_listeners: int) -> None:
     state = MemoryState(max_listeners, 60, lambda: 1.0)
-    catalog = worlds.small_catalog()
+    catalog = small_world.small_catalog()
     for user in range(5):
         state.keep(str(user), ListenerRecord(History(catalog)))
         state.get("0")  # keeps 0 fresh for as long as it is there
@@ -265,7 +267,7 @@ def test_beyond_the_bound_the_least_recently_seen_are_forgotten(max_listeners: i
 def test_a_listener_is_forgotten_after_silence_and_renewed_by_turns() -> None:
     now = [0.0]
     state = MemoryState(10, 60, lambda: now[0])
-    catalog = worlds.small_catalog()
+    catalog = small_world.small_catalog()
     state.keep("7", ListenerRecord(History(catalog)))
     for at in (40.0, 80.0, 120.0):  # each turn within the time to live of the one before
         now[0] = at

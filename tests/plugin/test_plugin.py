@@ -1,5 +1,8 @@
-"""A strategy from outside the tree: the package beside this file, used as its users would."""
+"""A strategy from outside the tree: the package beside this file, used as its users use it."""
 
+import os
+import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -8,23 +11,23 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError, SegueError
-from core.listener import Listener
 from engine.config_snapshots import load_snapshot, save_snapshot
 from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
+from segue import Listener, Params
+from segue.testing.rules import RULES
 from strategies import registry
-from strategies.base import Params
-from tests.contract import rules
 from tests.service import write_config
-from tests.worlds import build, every_type
+from tests.worlds import every_type
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 BACK_TO_A = Listener.of("1", [(0, 0.95), (9, 0.02), (12, 0.1)])
 
 
 @pytest.fixture(autouse=True)
 def _forgotten_afterwards(monkeypatch):
-    """What a test registers and imports is gone when it ends."""
+    """Forget what a test registers and imports when it ends."""
     monkeypatch.setattr(registry, "TYPES", registry.TYPES.copy())
     before = set(sys.modules)
     yield
@@ -34,7 +37,7 @@ def _forgotten_afterwards(monkeypatch):
 
 @pytest.fixture
 def installed(monkeypatch, tmp_path):
-    """The plugin as pip leaves it: its files and its metadata on the path."""
+    """Put the plugin's files and its metadata on the path, as pip does."""
     project = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]
     install(tmp_path, project["name"], project["entry-points"]["segue.strategies"])
     monkeypatch.syspath_prepend(tmp_path)
@@ -62,7 +65,7 @@ def proposed(serving):
     return propose(BACK_TO_A).listed()
 
 
-def test_aninstalled_plugin_needs_no_mention_in_config(installed, tmp_path):
+def test_an_installed_plugin_needs_no_mention_in_config(installed, tmp_path):
     assert proposed(load_runtime(load_settings(config(tmp_path / "world")))) == [1, 2, 3, 4, 5]
 
 
@@ -95,13 +98,13 @@ def test_a_kept_copy_of_the_config_finds_that_file_again(tmp_path):
         load_snapshot(kept)
 
 
-def test_without_it_the_type_is_unknown(tmp_path):
+def test_without_the_plugin_the_type_is_unknown(tmp_path):
     with pytest.raises(InputError, match=r"strategies\.back\.type: unknown strategy type 'comeb"):
         load_settings(config(tmp_path))
 
 
-def test_the_commands_know_it(tmp_path):
-    """As typed in a shell, in a process of its own."""
+def test_segue_check_knows_the_plugin(tmp_path):
+    """The command runs in a process of its own, as in a shell."""
     path = config(tmp_path, modules=["segue_comeback"])
     (tmp_path / "segue_comeback").symlink_to(HERE / "segue_comeback")
     check = [sys.executable, "-c", "from cli.main import main; main()", "check"]
@@ -118,36 +121,36 @@ def test_the_commands_know_it(tmp_path):
     ) in " ".join(ran.stderr.split())
 
 
-def test_the_plugin_keeps_the_contract(installed):
-    registry.load()
-    rules.hold_for(registry.find("comeback"))
+def test_the_plugins_own_tests_pass(tmp_path):
+    """They run in a process of their own, installed as pip leaves it, with every rule."""
+    shutil.copytree(HERE / "segue_comeback", tmp_path / "segue_comeback")
+    shutil.copy(HERE / "test_comeback.py", tmp_path)
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "test_comeback.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert f"{len(RULES) + 5} passed" in ran.stdout
 
 
-def test_every_type_includes_it_once_it_is_there(installed):
+def test_the_plugin_imports_the_public_face_alone():
+    for source in (HERE / "segue_comeback" / "__init__.py", HERE / "test_comeback.py"):
+        imported = re.findall(r"^(?:from|import) (\w+)", source.read_text(), re.MULTILINE)
+        assert set(imported) <= {"typing", "pydantic", "pytest", "segue", "segue_comeback"}
+
+
+def test_every_type_includes_the_plugins(installed):
     registry.load()
     assert every_type()["comeback"] == {"type": "comeback", "fallback": "random"}
 
 
-@pytest.mark.parametrize(
-    ("listens", "earlier"),
-    [
-        ([(0, 0.95), (9, 0.02)], []),
-        ([(0, 0.5), (9, 0.02), (12, 0.1)], []),
-        ([(9, 0.02), (12, 0.1)], [(22, 1.0)]),
-        ([], [(0, 1.0), (1, 0.0), (2, 0.0)]),
-    ],
-    ids=["one-skip", "nothing-finished", "artist-heard-out", "first-of-session"],
-)
-def test_it_abstains(installed, listens, earlier):
-    registry.load()
-    assert build("comeback").propose(Listener.of("1", listens, earlier)) is None
-
-
 def test_a_name_that_is_taken_is_an_error_that_names_both_modules(tmp_path):
     (tmp_path / "rival.py").write_text(
-        "from strategies.base import Params\n"
-        "from strategies.registry import strategy\n"
-        "@strategy('random', Params)\nclass Rival:\n    pass\n"
+        "from segue import Params, strategy\n@strategy('random', Params)\nclass Rival:\n    pass\n"
     )
     with pytest.raises(
         InputError,
@@ -158,7 +161,7 @@ def test_a_name_that_is_taken_is_an_error_that_names_both_modules(tmp_path):
     assert registry.find("random").module == "strategies.uniform"
 
 
-def test_twoinstalled_plugins_of_one_name_are_an_error_that_names_both(
+def test_two_installed_plugins_of_one_name_are_an_error_that_names_both(
     installed, monkeypatch, tmp_path
 ):
     (tmp_path / "other_comeback.py").write_text(
@@ -173,7 +176,7 @@ def test_twoinstalled_plugins_of_one_name_are_an_error_that_names_both(
         registry.load()
 
 
-def test_aninstalled_plugin_that_fails_is_named_with_its_package(monkeypatch, tmp_path):
+def test_an_installed_plugin_that_fails_is_named_with_its_package(monkeypatch, tmp_path):
     (tmp_path / "broken_one.py").write_text("1 / 0\n")
     install(tmp_path, "broken-plugin", {"broken": "broken_one"})
     monkeypatch.syspath_prepend(tmp_path)

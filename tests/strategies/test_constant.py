@@ -4,7 +4,7 @@ import pytest
 
 from core.errors import SegueError
 from core.listener import Listener
-from tests.worlds import build
+from segue.testing.small_world import build
 
 
 @pytest.mark.parametrize("track", [1040, "1040"])

@@ -4,7 +4,7 @@ import pytest
 
 from core.catalog import UNKNOWN
 from core.listener import Listener
-from tests.worlds import build, list_of
+from segue.testing.small_world import build, list_of
 
 
 def test_it_proposes_the_list_of_the_previous_track():

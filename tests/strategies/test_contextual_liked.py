@@ -4,7 +4,7 @@ import pytest
 
 from core.catalog import UNKNOWN
 from core.listener import Listener
-from tests.worlds import build, chances, list_for, list_of, why
+from segue.testing.small_world import build, chances, list_for, list_of, why
 
 
 def liked(**params):

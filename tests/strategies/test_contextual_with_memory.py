@@ -4,7 +4,7 @@ import pytest
 
 from core.catalog import UNKNOWN
 from core.listener import Listener
-from tests.worlds import TOP, build, list_of, why
+from segue.testing.small_world import TOP, build, list_of, why
 
 
 def memory(**params):

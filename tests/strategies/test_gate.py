@@ -4,9 +4,9 @@ import pytest
 
 from core.catalog import UNKNOWN
 from core.listener import Listener
+from segue.testing.small_world import build, why
 from strategies.base import named_in
 from strategies.registry import find
-from tests.worlds import build, why
 
 CASES = [
     {"below": 0.1, "use": "random"},

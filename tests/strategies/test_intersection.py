@@ -3,8 +3,8 @@
 import pytest
 
 from core.listener import Listener
+from segue.testing.small_world import build, list_for, list_of, small_artifacts, why
 from strategies.base import Named
-from tests.worlds import build, list_for, list_of, small_artifacts, why
 
 
 def both(first="contextual", second="popular", artifacts=None, **params):

@@ -3,9 +3,9 @@
 import pytest
 
 from core.listener import Listener
+from segue.testing.small_world import TOP, build, chances, list_for, list_of, why
 from strategies.base import named_in
 from strategies.registry import find
-from tests.worlds import TOP, build, chances, list_for, list_of, why
 
 AFTER_4 = Listener.of("4", [(4, 1.0)])
 

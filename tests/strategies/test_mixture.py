@@ -3,9 +3,17 @@
 import pytest
 
 from core.listener import Listener
+from segue.testing.small_world import (
+    TRACKS,
+    build,
+    chances,
+    list_for,
+    list_of,
+    small_artifacts,
+    why,
+)
 from strategies.base import Named, named_in
 from strategies.registry import find
-from tests.worlds import TRACKS, build, chances, list_for, list_of, small_artifacts, why
 
 
 def mixture(artifacts=None, **weights):

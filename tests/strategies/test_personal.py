@@ -1,7 +1,7 @@
 """Personal: the listener's own list."""
 
 from core.listener import Listener
-from tests.worlds import build, list_for, why
+from segue.testing.small_world import build, list_for, why
 
 
 def test_it_proposes_the_listeners_own_list():

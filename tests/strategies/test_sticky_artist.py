@@ -4,7 +4,7 @@ import pytest
 
 from core.catalog import UNKNOWN
 from core.listener import Listener
-from tests.worlds import build, why
+from segue.testing.small_world import build, why
 
 
 def test_it_proposes_all_tracks_of_the_previous_artist():

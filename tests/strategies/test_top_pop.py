@@ -4,8 +4,8 @@ import pytest
 
 from core.errors import SegueError
 from core.listener import Listener
+from segue.testing.small_world import TOP, build, small_catalog
 from strategies.base import Artifacts
-from tests.worlds import TOP, build, small_catalog
 
 
 def test_it_proposes_the_first_of_the_popularity_list():

@@ -1,7 +1,7 @@
 """Random: the whole catalog."""
 
 from core.listener import Listener
-from tests.worlds import TRACKS, build
+from segue.testing.small_world import TRACKS, build
 
 
 def test_it_proposes_the_whole_catalog_always():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.catalog import Catalog
-from tests.worlds import lists_of
+from segue.testing.small_world import lists_of
 from training import cooccurrence as module
 from training.cooccurrence import cooccurrence
 

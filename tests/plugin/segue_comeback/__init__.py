@@ -1,13 +1,10 @@
-"""Comeback: when the listener keeps skipping, return to an artist that held them."""
+"""Comeback: when the listener keeps skipping, return to an artist whose track they finished."""
 
 from typing import Self
 
 from pydantic import Field, model_validator
 
-from core.candidates import Candidates
-from core.listener import Listener
-from strategies.base import Artifacts, Params
-from strategies.registry import strategy
+from segue import Artifacts, Candidates, Listener, Params, strategy
 
 
 class ComebackParams(Params):

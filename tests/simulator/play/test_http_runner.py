@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import InputError, SegueError
+from segue.testing.small_world import small_catalog
 from simulator.listeners.botify import BotifyListeners
 from simulator.play import http_runner
 from simulator.play.http_runner import HttpRunner
@@ -19,7 +20,6 @@ from simulator.world.world import World
 from tests.service import events_in, write_config
 from tests.simulator.servers import HANG_UP, SILENCE, Asked, answer, made, serving
 from tests.simulator.tiny import classic
-from tests.worlds import small_catalog
 
 SEED = 12
 
