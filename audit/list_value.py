@@ -11,10 +11,10 @@ import numpy.typing as npt
 from core.lists import Key
 
 if TYPE_CHECKING:
-    from training.evaluation import Earned
+    from training.evaluation import OffPolicyEstimate
     from training.interactions import Interactions
-    from training.model import Fitted
-    from training.top_k import Ranked
+    from training.model import FittedModel
+    from training.top_k import Rankings
 
 _AT_ONCE = 1 << 14
 
@@ -57,10 +57,10 @@ class ListEstimator:
             "?: doubtful, comparison.json and manifests say why"
         )
 
-    def __call__(self, fitted: "Fitted", key: Key) -> "Earned":
+    def __call__(self, fitted: "FittedModel", key: Key) -> "OffPolicyEstimate":
         """Estimate one kind of list of a model, doubly robust."""
         from analysis.off_policy.estimators import WeightedDecisions, evaluate
-        from training.evaluation import Earned, Interval
+        from training.evaluation import Interval, OffPolicyEstimate
 
         asked = self._before if key == "track" else self._user
         keys, row = np.unique(asked, return_inverse=True)
@@ -72,10 +72,12 @@ class ListEstimator:
             )
         )
         best = next(each for each in found.estimates if each.name == "DR")
-        return Earned(Interval(best.mean, best.low, best.high), found.effective, found.warnings)
+        return OffPolicyEstimate(
+            Interval(best.mean, best.low, best.high), found.effective, found.warnings
+        )
 
     def _played(
-        self, ranked: "Ranked", row: npt.NDArray[np.integer]
+        self, ranked: "Rankings", row: npt.NDArray[np.integer]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Chance that the arm gives the logged track, and the guessed reward of what it plays."""
         from analysis.off_policy.estimators import FOLDS

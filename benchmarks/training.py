@@ -17,7 +17,7 @@ from rich.table import Table
 import training.models  # noqa: F401  (importing it registers the models)
 from core.catalog import Catalog
 from training.interactions import Interactions, assemble
-from training.model import Run, build
+from training.model import FitRun, build
 
 TRACKS, USERS, LISTENS, LENGTH, GENRES = 50_000, 20_000, 1_000_000, 10, 500
 MODELS = {"popular": "numpy", "neighbours": "scipy", "factors": "implicit", "neural": "torch"}
@@ -38,7 +38,7 @@ def main() -> None:
     keys = np.arange(TRACKS)
     for name in wanted or there:
         model, _ = build(name)
-        fitted, fit_s, fit_cpu_s = _timed(model.fit, early, Run(valid))
+        fitted, fit_s, fit_cpu_s = _timed(model.fit, early, FitRun(valid))
         _, lists_s, lists_cpu_s = _timed(fitted.rankers["track"], keys, 100)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         aim = AIMS.get(name.partition(":")[0], "")

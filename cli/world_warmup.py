@@ -175,27 +175,29 @@ def learn(
         What was written: the popularity list, its manifest, and the lists.
     """
     import training.models  # noqa: F401  (importing it registers the models)
-    from training.comparison import EvaluationSplit
+    from training.evaluation_split import EvaluationSplit
     from training.listen_sources import Selection, load
     from training.model import build
+    from training.training_options import TrainingOptions
 
     listens = load(logs, world.catalog, Selection(), progress)
     # Not the checksums of the log: it has latencies, which are never the same twice.
     listens = replace(listens, sources={"segue world create": f"seed {seed}"})
-    bench = EvaluationSplit.of(listens, late=_LATE, liked=_LIKED, seed=seed, threads=1)
-    options = {"late": _LATE}
-    popular = bench.try_("popular", *build("popular"), progress)
-    top, manifest = popular.write(top_folder, listens, seed, options, len(world.catalog))
+    options = TrainingOptions(test_share=_LATE, liked=_LIKED, seed=seed, threads=1)
+    split = EvaluationSplit.of(listens, options)
+    popular = split.evaluate_model("popular", *build("popular"), progress)
+    top, manifest = popular.write(top_folder, listens, options)
     written = [
         top.replace(top_folder / "top_tracks.json"),
         manifest.replace(top_folder / "top_tracks.manifest.json"),
     ]
     for name in dict.fromkeys(learnt.model for learnt in wanted):
-        trial = bench.try_(name, *build(name), progress)
+        trial = split.evaluate_model(name, *build(name), progress)
         for learnt in wanted:
             if learnt.model == name:
                 ranker = {learnt.key: trial.fitted.rankers[learnt.key]}
                 only = replace(trial, fitted=replace(trial.fitted, rankers=ranker))
-                [made] = only.write(lists_folder, listens, seed, options, learnt.top, progress)
+                of_length = replace(options, top=learnt.top)
+                [made] = only.write(lists_folder, listens, of_length, progress)
                 written.append(made.replace(lists_folder / learnt.file))
     return written

@@ -82,14 +82,14 @@ class Candidates:
         if isinstance(self.tracks, range):
             gap = bisect_left(self._gaps, track)
             return track in self.tracks and self._gaps[gap : gap + 1] != [track]
-        return track in self._uncopied()
+        return track in self._track_list()
 
     def chance_of(self, track: int) -> float:
         """Chance of one track, 0 where it is not among these."""
         if self.weights is None:
             return 1.0 / len(self) if track in self else 0.0
         try:
-            position = self._uncopied().index(track)
+            position = self._track_list().index(track)
         except ValueError:
             return 0.0
         return float(self.weights[position]) / float(self.cumulative()[-1])
@@ -133,61 +133,61 @@ class Candidates:
                 return None
             return Candidates(span, None, self.source, gaps)
         unwanted = tracks if isinstance(tracks, set | frozenset) else set(tracks)
-        mine = self._uncopied()
+        mine = self._track_list()
         if self.weights is None:
-            return self._only([track for track in mine if track not in unwanted])
-        return self._at_only([k for k, track in enumerate(mine) if track not in unwanted])
+            return self._keep_tracks([track for track in mine if track not in unwanted])
+        return self._keep_positions([k for k, track in enumerate(mine) if track not in unwanted])
 
-    def shared_with(self, other: "Candidates") -> "Candidates | None":
+    def intersection(self, other: "Candidates") -> "Candidates | None":
         """Only what `other` has too, as likely among each other as here; None when nothing is."""
-        lacking = other.lacking()
-        if lacking is not None:
-            return self.without(lacking)
+        complement = other.complement()
+        if complement is not None:
+            return self.without(complement)
         if isinstance(self.tracks, range):
             mine = [track for track in other.listed() if track in self]
             return Candidates(mine, None, self.source) if mine else None
-        mine, wanted = self._uncopied(), other.as_set()
+        mine, wanted = self._track_list(), other.as_set()
         if self.weights is None:
-            return self._only([track for track in mine if track in wanted])
-        return self._at_only([k for k, track in enumerate(mine) if track in wanted])
+            return self._keep_tracks([track for track in mine if track in wanted])
+        return self._keep_positions([k for k, track in enumerate(mine) if track in wanted])
 
-    def lacking(self) -> Collection[int] | None:
+    def complement(self) -> Collection[int] | None:
         """What the catalog has and these have not, if these are all the rest; None for a list."""
         return self._gaps if isinstance(self.tracks, range) else None
 
     def as_set(self) -> AbstractSet[int]:
         """All tracks, without their order."""
-        return set(self._uncopied())
+        return set(self._track_list())
 
-    def _only(self, kept: list[int]) -> "Candidates | None":
+    def _keep_tracks(self, kept: list[int]) -> "Candidates | None":
         """These of the tracks, which are alike; itself if that is all of them."""
         if len(kept) == len(self.tracks):
             return self
         return Candidates(kept, None, self.source) if kept else None
 
-    def _at_only(self, positions: list[int]) -> "Candidates | None":
+    def _keep_positions(self, positions: list[int]) -> "Candidates | None":
         """The tracks at these positions with their weights; itself if that is all of them."""
         assert self.weights is not None
         if len(positions) == len(self.tracks):
             return self
         if not positions:
             return None
-        mine = self._uncopied()
+        mine = self._track_list()
         return Candidates([mine[k] for k in positions], self.weights[positions], self.source)
 
-    def _uncopied(self) -> list[int]:
+    def _track_list(self) -> list[int]:
         """All tracks in order, to be looked at only."""
         return self.tracks if isinstance(self.tracks, list) else self.listed()
 
-    def named(self, source: str) -> "Candidates":
+    def with_source(self, source: str) -> "Candidates":
         """The same, marked as coming from `source` unless it already says whence it comes."""
-        return self if self.source is not None else self._twin(source)
+        return self if self.source is not None else self._with_source(source)
 
-    def unnamed(self) -> "Candidates":
+    def without_source(self) -> "Candidates":
         """The same, no longer said to come from another strategy."""
-        return self if self.source is None else self._twin(None)
+        return self if self.source is None else self._with_source(None)
 
-    def _twin(self, source: str | None) -> "Candidates":
+    def _with_source(self, source: str | None) -> "Candidates":
         twin = Candidates(self.tracks, self.weights, source, self._gaps)
         twin._cumulative = self._cumulative
         return twin

@@ -20,16 +20,16 @@ def draw(candidates: Candidates, stream: Stream, n: int = 1) -> tuple[list[int],
         Catalog indices in the order drawn, and the propensity of the first, in (0, 1].
     """
     if isinstance(candidates, Mixture):
-        return _mixed_without_replacement(candidates, stream, n)
+        return _draw_from_mixture(candidates, stream, n)
     size = candidates.size
     if candidates.weights is None:
         if n == 1:
             return [candidates.at(stream.below(size))], 1.0 / size
-        return _uniform_without_replacement(candidates, stream, min(n, size)), 1.0 / size
-    return _weighted_without_replacement(candidates, stream, min(n, size))
+        return _draw_uniformly(candidates, stream, min(n, size)), 1.0 / size
+    return _draw_by_weight(candidates, stream, min(n, size))
 
 
-def _uniform_without_replacement(candidates: Candidates, stream: Stream, n: int) -> list[int]:
+def _draw_uniformly(candidates: Candidates, stream: Stream, n: int) -> list[int]:
     """Fisher and Yates' shuffle, stopped after `n`, over positions that are kept only if moved."""
     moved: dict[int, int] = {}
     drawn = []
@@ -41,13 +41,11 @@ def _uniform_without_replacement(candidates: Candidates, stream: Stream, n: int)
     return drawn
 
 
-def _weighted_without_replacement(
-    candidates: Candidates, stream: Stream, n: int
-) -> tuple[list[int], float]:
+def _draw_by_weight(candidates: Candidates, stream: Stream, n: int) -> tuple[list[int], float]:
     """Draw by weight, take the drawn one out, draw again."""
     cumulative = candidates.cumulative()
     total = float(cumulative[-1])
-    position = _weighted(cumulative, stream.uniform() * total)
+    position = _locate(cumulative, stream.uniform() * total)
     assert candidates.weights is not None
     chance = float(candidates.weights[position]) / total
     drawn = [candidates.at(position)]
@@ -61,22 +59,22 @@ def _weighted_without_replacement(
             for weight in weights:
                 total += weight
                 running.append(total)
-            position = _weighted(running, stream.uniform() * total)
+            position = _locate(running, stream.uniform() * total)
             drawn.append(tracks[position])
     return drawn, chance
 
 
-def _mixed_without_replacement(mixture: Mixture, stream: Stream, n: int) -> tuple[list[int], float]:
+def _draw_from_mixture(mixture: Mixture, stream: Stream, n: int) -> tuple[list[int], float]:
     """Draw a part by its share, a track from the part, take that track out of all, draw again."""
     drawn: list[int] = []
     left: Candidates | None = mixture
     while isinstance(left, Mixture):
-        part = left.parts[_weighted(left.cumulative_shares, stream.uniform())]
+        part = left.parts[_locate(left.cumulative_shares, stream.uniform())]
         drawn += draw(part, stream)[0]
         left = left.without(drawn[-1:]) if len(drawn) < n else None
     return drawn, mixture.chance_of(drawn[0])
 
 
-def _weighted(cumulative: Sequence[float] | Weights, mark: float) -> int:
+def _locate(cumulative: Sequence[float] | Weights, mark: float) -> int:
     """First position whose running weight exceeds `mark`; never past the end by rounding."""
     return min(bisect.bisect_right(cumulative, mark), len(cumulative) - 1)

@@ -48,27 +48,27 @@ class Mixture(Candidates):
     def __getattr__(self, name: str) -> Any:
         # Reached only while the slots of these three are empty.
         if name == "size":
-            self.size = self._counted()
+            self.size = self._count()
         elif name in ("tracks", "weights"):
-            self._put_together()
+            self._materialize()
         else:
             raise AttributeError(name)
         return getattr(self, name)
 
-    def _counted(self) -> int:
+    def _count(self) -> int:
         for part in self.parts:
             if isinstance(part.tracks, range):
-                return len(part.tracks) - len(self.lacking() or ())
+                return len(part.tracks) - len(self.complement() or ())
         return len(self.as_set())
 
     def first(self, n: int) -> list[int]:
         """The `n` most likely tracks as catalog indices, or all there are."""
-        wholes = [part for part in self.parts if part.lacking() is not None]
+        wholes = [part for part in self.parts if part.complement() is not None]
         if not wholes:
             return self.listed()[:n]
         # What stands on no list and in no gap is all alike, so the first `n` of that are enough.
         special: set[int] = set().union(
-            *(part.lacking() or () if part in wholes else part.listed() for part in self.parts)
+            *(part.complement() or () if part in wholes else part.listed() for part in self.parts)
         )
         catalog = wholes[0].tracks
         alike = itertools.islice((track for track in catalog if track not in special), n)
@@ -77,7 +77,7 @@ class Mixture(Candidates):
             [track for track in enough if track in part] if part in wholes else part.listed()
             for part in self.parts
         ]
-        ranked: list[int] = self._ranked(listed)[0][:n].tolist()
+        ranked: list[int] = self._rank(listed)[0][:n].tolist()
         return ranked
 
     def __contains__(self, track: int) -> bool:
@@ -101,19 +101,19 @@ class Mixture(Candidates):
         """The same without `tracks`, the chances left as they were among each other."""
         return self._with_parts([part.without(tracks) for part in self.parts])
 
-    def shared_with(self, other: Candidates) -> Candidates | None:
+    def intersection(self, other: Candidates) -> Candidates | None:
         """Only what `other` has too, the chances left as they were among each other."""
-        return self._with_parts([part.shared_with(other) for part in self.parts])
+        return self._with_parts([part.intersection(other) for part in self.parts])
 
-    def lacking(self) -> Collection[int] | None:
+    def complement(self) -> Collection[int] | None:
         """What the catalog has and these have not, if the catalog is a part; None otherwise."""
-        gaps = [gap for part in self.parts if (gap := part.lacking()) is not None]
+        gaps = [gap for part in self.parts if (gap := part.complement()) is not None]
         if not gaps:
             return None
         if not all(gaps):
             return ()  # a part without gaps has all that the others lack
         # Only what stands in a gap of the catalog can be added by a list.
-        lists = [part.as_set() for part in self.parts if part.lacking() is None]
+        lists = [part.as_set() for part in self.parts if part.complement() is None]
         return set(gaps[0]).intersection(*gaps[1:]).difference(*lists)
 
     def as_set(self) -> AbstractSet[int]:
@@ -130,13 +130,13 @@ class Mixture(Candidates):
                 kept.append((left, share * _mass(left) / _mass(part)))
         return Mixture(kept, self.source) if kept else None
 
-    def _twin(self, source: str | None) -> Candidates:
+    def _with_source(self, source: str | None) -> Candidates:
         return Mixture(zip(self.parts, self._shares, strict=True), source)
 
-    def _put_together(self) -> None:
-        self.tracks, self.weights = self._ranked([part.listed() for part in self.parts])
+    def _materialize(self) -> None:
+        self.tracks, self.weights = self._rank([part.listed() for part in self.parts])
 
-    def _ranked(self, listed: list[list[int]]) -> tuple[npt.NDArray[np.int64], Weights]:
+    def _rank(self, listed: list[list[int]]) -> tuple[npt.NDArray[np.int64], Weights]:
         """Tracks by their chance, and these; of each part, the listed tracks count."""
         tracks = np.concatenate([np.asarray(part, dtype=np.int64) for part in listed])
         chances = np.concatenate(

@@ -57,11 +57,11 @@ def keys(seed: int, *coordinates: int | npt.NDArray[np.integer]) -> Words:
         seed: Any integer; its low 64 bits count.
         coordinates: What the draw belongs to, integers or integer arrays that broadcast.
     """
-    return further(np.asarray(mix((seed + _GAMMA) & _MASK), dtype=np.uint64), *coordinates)
+    return extend_keys(np.asarray(mix((seed + _GAMMA) & _MASK), dtype=np.uint64), *coordinates)
 
 
-def further(key: Words, *coordinates: int | npt.NDArray[np.integer]) -> Words:
-    """Keys of more coordinates: `keys(seed, a, b)` is `further(keys(seed, a), b)`.
+def extend_keys(key: Words, *coordinates: int | npt.NDArray[np.integer]) -> Words:
+    """Keys of more coordinates: `keys(seed, a, b)` is `extend_keys(keys(seed, a), b)`.
 
     So that what many draws have in common, a listener's session, is mixed once.
     """
@@ -70,21 +70,21 @@ def further(key: Words, *coordinates: int | npt.NDArray[np.integer]) -> Words:
             if isinstance(coordinate, int):
                 coordinate = np.uint64(coordinate & _MASK)  # type: ignore[assignment]
             word = np.asarray(coordinate).astype(np.uint64)
-            key = _mixed((key ^ _mixed(word + np.uint64(_GAMMA))) + np.uint64(_GAMMA))
+            key = _mix_words((key ^ _mix_words(word + np.uint64(_GAMMA))) + np.uint64(_GAMMA))
     return key
 
 
 def uniforms(seed: int, *coordinates: int | npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
     """A float64 in [0, 1) for each point; see `keys`."""
-    return fractions(keys(seed, *coordinates))
+    return to_uniforms(keys(seed, *coordinates))
 
 
-def fractions(key: Words) -> npt.NDArray[np.float64]:
+def to_uniforms(key: Words) -> npt.NDArray[np.float64]:
     """A float64 in [0, 1) for each key, a multiple of 2**-53."""
     return (key >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def choices(n: int | npt.NDArray[np.integer], key: Words) -> npt.NDArray[np.int64]:
+def to_integers(n: int | npt.NDArray[np.integer], key: Words) -> npt.NDArray[np.int64]:
     """An int64 in 0..n-1 for each key; `n` below 2**32 (bias below n / 2**32)."""
     high = key >> np.uint64(32)
     return ((high * np.asarray(n).astype(np.uint64)) >> np.uint64(32)).astype(np.int64)
@@ -94,10 +94,10 @@ def integers(
     n: int | npt.NDArray[np.integer], seed: int, *coordinates: int | npt.NDArray[np.integer]
 ) -> npt.NDArray[np.int64]:
     """An int64 in 0..n-1 for each point; `n` below 2**32 (bias below n / 2**32)."""
-    return choices(n, keys(seed, *coordinates))
+    return to_integers(n, keys(seed, *coordinates))
 
 
-def _mixed(word: Words) -> Words:
+def _mix_words(word: Words) -> Words:
     word = (word ^ (word >> np.uint64(30))) * np.uint64(_MIX1)
     word = (word ^ (word >> np.uint64(27))) * np.uint64(_MIX2)
     return word ^ (word >> np.uint64(31))

@@ -10,7 +10,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from core.rng import Words, choices, fractions, further, keys
+from core.rng import Words, extend_keys, keys, to_integers, to_uniforms
 
 Indices = npt.NDArray[np.int64]
 
@@ -50,7 +50,7 @@ class Purpose(IntEnum):
 
 def who_comes(seed: int, sessions: Indices, listeners: int) -> Indices:
     """Listener of each session, uniform: int64, the shape of `sessions`."""
-    return choices(listeners, keys(seed, Purpose.WHO, sessions))
+    return to_integers(listeners, keys(seed, Purpose.WHO, sessions))
 
 
 def session_keys(seed: int, listeners: Indices, sessions: Indices) -> Words:
@@ -60,9 +60,9 @@ def session_keys(seed: int, listeners: Indices, sessions: Indices) -> Words:
 
 def once(n: int, sessions: Words, purpose: Purpose) -> Indices:
     """An integer in 0..n-1 for each session key, for what happens once a session."""
-    return choices(n, further(sessions, int(purpose)))
+    return to_integers(n, extend_keys(sessions, int(purpose)))
 
 
 def at_step(sessions: Words, purpose: Purpose, steps: Indices) -> npt.NDArray[np.float64]:
     """A float64 in [0, 1) for each session key at its step."""
-    return fractions(further(sessions, int(purpose), steps))
+    return to_uniforms(extend_keys(sessions, int(purpose), steps))

@@ -100,7 +100,7 @@ class Named:
     def propose(self, listener: Listener) -> Candidates | None:
         """What the strategy proposes, marked with its name."""
         candidates = self._strategy.propose(listener)
-        return None if candidates is None else candidates.named(self.name)
+        return None if candidates is None else candidates.with_source(self.name)
 
 
 @dataclass(frozen=True, slots=True)

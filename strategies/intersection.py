@@ -54,10 +54,10 @@ class Intersection:
             )
             return None
         # Neither of the two answers alone, so neither is named as the source.
-        both = first.shared_with(second)
+        both = first.intersection(second)
         found = 0 if both is None else len(both)
         if both is None or found < self.params.at_least:
             listener.note("both propose {} tracks < {}", found, self.params.at_least)
             return None
         listener.note("both propose {} tracks >= {}", found, self.params.at_least)
-        return both.unnamed()
+        return both.without_source()

@@ -9,12 +9,12 @@ import numpy as np
 import orjson
 
 from core.lists import Key, save_lists
+from core.progress import SILENT, Progress
 from training.interactions import Interactions
-from training.model import Fitted, Params
-from training.progress import SILENT, Progress
-from training.top_k import NONE, Ranked
+from training.model import FittedModel, ModelParams
+from training.top_k import NONE, Rankings
 
-OWNER: Mapping[Key, str] = {"track": "track", "user": "listener"}
+KEY_NAMES: Mapping[Key, str] = {"track": "track", "user": "listener"}
 """What lists are keyed by, as file names and tables say it."""
 
 
@@ -30,7 +30,7 @@ class Provenance:
     """
 
     model: str
-    params: Params
+    params: ModelParams
     seed: int
     options: Mapping[str, Any]
 
@@ -38,9 +38,9 @@ class Provenance:
 def save(
     folder: Path,
     name: str,
-    fitted: Fitted,
+    fitted: FittedModel,
     log: Interactions,
-    maker: Provenance,
+    provenance: Provenance,
     metrics: Mapping[Key, Mapping[str, Any]],
     *,
     top: int,
@@ -53,10 +53,10 @@ def save(
     """
     folder.mkdir(parents=True, exist_ok=True)
     about: dict[str, Any] = {
-        "model": maker.model,
-        "params": maker.params.model_dump(),
-        "seed": maker.seed,
-        "options": dict(maker.options),
+        "model": provenance.model,
+        "params": provenance.params.model_dump(),
+        "seed": provenance.seed,
+        "options": dict(provenance.options),
         "logs": dict(log.sources),
         "interrupted": fitted.interrupted,
         **fitted.facts,
@@ -77,12 +77,12 @@ def save(
         return [path, beside]
     for key, ranker in fitted.rankers.items():
         count = len(log.catalog) if key == "track" else len(log.users)
-        progress.start(f"lists by {OWNER[key]}", count)
+        progress.start(f"lists by {KEY_NAMES[key]}", count)
         ranked = ranker(np.arange(count), top, progress)
         lengths = (ranked != NONE).sum(axis=1)
         if not lengths.any():
             continue
-        path = folder / f"{name}_by_{OWNER[key]}.npz"
+        path = folder / f"{name}_by_{KEY_NAMES[key]}.npz"
         sizes = {
             "lists": int(np.sum(lengths > 0)),
             "shortest": int(lengths[lengths > 0].min()),
@@ -95,7 +95,7 @@ def save(
     return written
 
 
-def _rows(ranked: Ranked, lengths: np.ndarray, key: Key, log: Interactions) -> Any:
+def _rows(ranked: Rankings, lengths: np.ndarray, key: Key, log: Interactions) -> Any:
     names: Any = range(len(ranked)) if key == "track" else log.users
     return {
         name: row[:length]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from training.model import Curve, Run
+from training.model import FitRun, LearningCurve
 from training.top_k import Floats, Ints
 
 
@@ -35,16 +35,16 @@ class Schedule:
 
 
 def learn(
-    plan: Schedule,
+    schedule: Schedule,
     module: Any,
     one_epoch: Callable[[int, Callable[[], None]], float],
     validate: Callable[[], float],
-    run: Run,
-) -> tuple[Curve, bool]:
+    run: FitRun,
+) -> tuple[LearningCurve, bool]:
     """Learn until it gets no better; leaves the best epoch's numbers in `module`.
 
     Args:
-        plan: How long.
+        schedule: How long.
         module: A torch module; its state is what is kept.
         one_epoch: Called with the epoch from 0 and a function to call after each batch; gives the
             mean loss.
@@ -61,18 +61,20 @@ def learn(
     valid: list[float] = []
     kept, state = 0, None
     interrupted = False
-    run.progress.start(f"{plan.name}: learn", plan.epochs * plan.batches)
+    run.progress.start(f"{schedule.name}: learn", schedule.epochs * schedule.batches)
     try:
-        for epoch in range(plan.epochs):
+        for epoch in range(schedule.epochs):
             loss = one_epoch(epoch, run.progress.advance)
             later = validate()
             train.append(loss)
             valid.append(later)
-            run.progress.say(f"{plan.name}: epoch {epoch + 1}, loss {loss:.4f}, later {later:.4f}")
+            run.progress.say(
+                f"{schedule.name}: epoch {epoch + 1}, loss {loss:.4f}, later {later:.4f}"
+            )
             if state is None or np.isnan(later) or later < valid[kept]:
                 kept = epoch
                 state = {name: value.clone() for name, value in module.state_dict().items()}
-            elif epoch - kept >= plan.patience:
+            elif epoch - kept >= schedule.patience:
                 break
     except KeyboardInterrupt:
         if state is None:
@@ -81,11 +83,11 @@ def learn(
     assert state is not None, "there is at least one epoch"
     module.load_state_dict(state)
     module.eval()
-    return Curve(plan.of, train, valid[: len(train)], kept), interrupted
+    return LearningCurve(schedule.of, train, valid[: len(train)], kept), interrupted
 
 
 @contextmanager
-def reproducible(run: Run) -> Iterator[Any]:
+def reproducible(run: FitRun) -> Iterator[Any]:
     """PyTorch with the run's seed and threads inside the block, as it was before after it."""
     import torch
 
@@ -99,7 +101,7 @@ def reproducible(run: Run) -> Iterator[Any]:
         torch.set_num_threads(threads)
 
 
-def drawn(weights: Floats, count: int, draws: np.random.Generator) -> Ints:
+def sample_indices(weights: Floats, count: int, draws: np.random.Generator) -> Ints:
     """Indices drawn with chances in proportion to `weights`: int64, (count,)."""
     sums = np.cumsum(weights, dtype=np.float64)
     places: Ints = np.searchsorted(sums, draws.random(count) * sums[-1], side="right")

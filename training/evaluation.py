@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from core.catalog import Catalog
 from core.lists import Key
+from core.progress import SILENT, Progress
 from training.interactions import Interactions
-from training.model import Fitted
-from training.progress import SILENT, Progress
-from training.top_k import NONE, Ints, Ranked
+from training.model import FittedModel
+from training.top_k import NONE, Ints, Rankings
 
 K = 100
 RESAMPLES = 1000
@@ -33,13 +33,13 @@ class HeldOutPairs:
         user: Listener index.
         before: Catalog index of the track liked last before, in the same session.
         track: Catalog index of the track that was liked.
-        worth: What the answer counts for: 1, or the inverse of the chance of the track.
+        weight: What the answer counts for: 1, or the inverse of the chance of the track.
     """
 
     user: npt.NDArray[np.int32]
     before: npt.NDArray[np.int32]
     track: npt.NDArray[np.int32]
-    worth: npt.NDArray[np.float32]
+    weight: npt.NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.track)
@@ -59,36 +59,36 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Earned:
+class OffPolicyEstimate:
     """What an arm that plays a model's lists would have earned, estimated from logged chances.
 
     Attributes:
         time: Mean share heard of a recommendation, with its interval.
-        effective: So many decisions of the arm's own would be as good.
-        doubts: Why not to believe it, in sentences.
+        effective_sample_size: So many decisions of the arm's own would be as good.
+        warnings: Why not to believe it, in sentences.
     """
 
     time: Interval
-    effective: float
-    doubts: tuple[str, ...]
+    effective_sample_size: float
+    warnings: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for a manifest."""
         return {
             "time": self.time.as_json(),
-            "effective": round(self.effective, 1),
-            "doubts": list(self.doubts),
+            "effective": round(self.effective_sample_size, 1),
+            "doubts": list(self.warnings),
         }
 
 
-class Estimator(Protocol):
+class OffPolicyEstimator(Protocol):
     """Estimates what the lists of a model would have earned."""
 
     @property
     def about(self) -> str:
         """A sentence for below a table: what was estimated, of what."""
 
-    def __call__(self, fitted: Fitted, key: Key) -> Earned:
+    def __call__(self, fitted: FittedModel, key: Key) -> OffPolicyEstimate:
         """Estimate the lists by track or by listener."""
 
 
@@ -99,61 +99,61 @@ class OfflineMetrics:
     Attributes:
         key: What the lists are keyed by.
         accuracy: NDCG@10 and @100, recall@10 and @100, MRR@100.
-        beyond: Coverage, Gini, novelty, artist diversity, share of questions with a list.
+        beyond_accuracy: Coverage, Gini, novelty, artist diversity, share of questions with a list.
         mse: Mean squared error of the time, where the model predicts it.
-        earned: Off-policy estimate, where the log has chances.
+        off_policy: Off-policy estimate, where the log has chances.
     """
 
     key: Key
     accuracy: Mapping[str, Interval]
-    beyond: Mapping[str, float]
+    beyond_accuracy: Mapping[str, float]
     mse: float | None
-    earned: Earned | None = None
+    off_policy: OffPolicyEstimate | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for a manifest."""
         return {
             "by": self.key,
             **{name: interval.as_json() for name, interval in self.accuracy.items()},
-            **{name: round(value, 6) for name, value in self.beyond.items()},
+            **{name: round(value, 6) for name, value in self.beyond_accuracy.items()},
             "mse": None if self.mse is None else round(self.mse, 6),
-            "off_policy": None if self.earned is None else self.earned.as_json(),
+            "off_policy": None if self.off_policy is None else self.off_policy.as_json(),
         }
 
 
-def held_out_pairs(late: Interactions, liked: float) -> HeldOutPairs:
+def held_out_pairs(test: Interactions, liked: float) -> HeldOutPairs:
     """The questions that later sessions ask."""
-    rows = np.flatnonzero(late.time >= np.float32(liked))
+    rows = np.flatnonzero(test.time >= np.float32(liked))
     before, asked = rows[:-1], rows[1:]
-    kept = (late.session[before] == late.session[asked]) & (late.track[before] != late.track[asked])
+    kept = (test.session[before] == test.session[asked]) & (test.track[before] != test.track[asked])
     before, asked = before[kept], asked[kept]
-    return HeldOutPairs(late.user[asked], late.track[before], late.track[asked], late.weight[asked])
+    return HeldOutPairs(test.user[asked], test.track[before], test.track[asked], test.weight[asked])
 
 
 def evaluate(
-    fitted: Fitted,
+    fitted: FittedModel,
     key: Key,
     train: Interactions,
-    late: Interactions,
-    questions: HeldOutPairs,
+    test: Interactions,
+    held_out: HeldOutPairs,
     *,
-    estimate: Estimator | None = None,
+    estimate: OffPolicyEstimator | None = None,
     progress: Progress = SILENT,
 ) -> OfflineMetrics:
     """Judge the lists that a model gives by track or by listener."""
-    asked = questions.before if key == "track" else questions.user
+    asked = held_out.before if key == "track" else held_out.user
     keys, row = np.unique(asked, return_inverse=True)
     ranked = fitted.rankers[key](keys, K, progress)
     return OfflineMetrics(
         key,
-        _accuracy(ranked, row, questions),
-        {**beyond(ranked, train), "answered": float(np.mean(ranked[row, 0] != NONE))},
-        _mse(fitted, late),
+        _accuracy(ranked, row, held_out),
+        {**beyond_accuracy(ranked, train), "answered": float(np.mean(ranked[row, 0] != NONE))},
+        _mse(fitted, test),
         None if estimate is None else estimate(fitted, key),
     )
 
 
-def beyond(ranked: Ranked, train: Interactions) -> dict[str, float]:
+def beyond_accuracy(ranked: Rankings, train: Interactions) -> dict[str, float]:
     """Figures of lists that need no answers.
 
     coverage: share of the catalog that stands in some list. gini: of how often tracks stand in
@@ -177,7 +177,7 @@ def beyond(ranked: Ranked, train: Interactions) -> dict[str, float]:
     }
 
 
-def _artist_diversity(ranked: Ranked, catalog: Catalog) -> float:
+def _artist_diversity(ranked: Rankings, catalog: Catalog) -> float:
     artist = np.where(ranked == NONE, -1, catalog.artist_of[ranked])
     artist = np.sort(artist, axis=1)
     fresh = (artist != NONE).astype(np.int64)
@@ -187,11 +187,11 @@ def _artist_diversity(ranked: Ranked, catalog: Catalog) -> float:
     return float(np.mean(fresh.sum(axis=1)[full] / length[full])) if full.any() else 0.0
 
 
-def _accuracy(ranked: Ranked, row: Ints, questions: HeldOutPairs) -> dict[str, Interval]:
-    place = np.full(len(questions), K, dtype=np.int64)
-    for start in range(0, len(questions), 1 << 14):
+def _accuracy(ranked: Rankings, row: Ints, held_out: HeldOutPairs) -> dict[str, Interval]:
+    place = np.full(len(held_out), K, dtype=np.int64)
+    for start in range(0, len(held_out), 1 << 14):
         part = slice(start, start + (1 << 14))
-        hit = ranked[row[part]] == questions.track[part, None]
+        hit = ranked[row[part]] == held_out.track[part, None]
         place[part] = np.where(hit.any(axis=1), hit.argmax(axis=1), K)
     gain = np.where(place < K, 1 / np.log2(place + 2), 0.0)
     figures = {
@@ -201,10 +201,10 @@ def _accuracy(ranked: Ranked, row: Ints, questions: HeldOutPairs) -> dict[str, I
         "recall100": (place < K).astype(float),
         "mrr": np.where(place < K, 1 / (place + 1), 0.0),
     }
-    _, listener = np.unique(questions.user, return_inverse=True)
-    worth = np.bincount(listener, weights=questions.worth)
+    _, listener = np.unique(held_out.user, return_inverse=True)
+    worth = np.bincount(listener, weights=held_out.weight)
     means = {
-        name: np.bincount(listener, weights=values * questions.worth) / worth
+        name: np.bincount(listener, weights=values * held_out.weight) / worth
         for name, values in figures.items()
     }
     draws = np.random.default_rng(0)
@@ -212,7 +212,7 @@ def _accuracy(ranked: Ranked, row: Ints, questions: HeldOutPairs) -> dict[str, I
     resampled = {name: np.empty(RESAMPLES) for name in means}
     # A listener stands in for as many questions as they are worth only where weights are inverse
     # chances; otherwise each listener counts once.
-    inverse = worth if np.ptp(questions.worth) > 0 else np.ones(count)
+    inverse = worth if np.ptp(held_out.weight) > 0 else np.ones(count)
     for sample in range(RESAMPLES):
         taken = np.bincount(draws.integers(0, count, count), minlength=count) * inverse
         for name, values in means.items():
@@ -227,9 +227,9 @@ def _accuracy(ranked: Ranked, row: Ints, questions: HeldOutPairs) -> dict[str, I
     }
 
 
-def _mse(fitted: Fitted, late: Interactions) -> float | None:
+def _mse(fitted: FittedModel, test: Interactions) -> float | None:
     if fitted.predict is None:
         return None
-    follows = np.flatnonzero(late.session[1:] == late.session[:-1]) + 1
-    expected = fitted.predict(late.user[follows], late.track[follows - 1], late.track[follows])
-    return float(np.mean((expected - late.time[follows]) ** 2))
+    follows = np.flatnonzero(test.session[1:] == test.session[:-1]) + 1
+    expected = fitted.predict(test.user[follows], test.track[follows - 1], test.track[follows])
+    return float(np.mean((expected - test.time[follows]) ** 2))

@@ -114,11 +114,11 @@ class Interactions:
         rows = is_late[self.session]
         return self.where(~rows), self.where(rows)
 
-    def unweighted(self) -> "Interactions":
+    def without_weights(self) -> "Interactions":
         """The same, each listen counting for 1."""
         return replace(self, weight=np.ones(len(self), dtype=np.float32))
 
-    def inversely_weighted(self, most: float) -> "Interactions":
+    def weight_by_inverse_propensity(self, most: float) -> "Interactions":
         """The same, each listen counting for the inverse of its chance.
 
         Weights have mean 1 over the listens that have a chance; the others keep weight 1.

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from training.model import Curve
+from training.model import LearningCurve
 
 
-def draw(curve: Curve, title: str, path: Path) -> None:
+def draw(curve: LearningCurve, title: str, path: Path) -> None:
     """Write the learning curve: both losses by epoch, the epoch kept marked."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -18,11 +18,11 @@ def draw(curve: Curve, title: str, path: Path) -> None:
         axes.plot(epochs, curve.train, color="#8a8a8a", label="earlier sessions (learnt from)")
         axes.plot(epochs, curve.valid, color="#1f5fa8", label="later sessions")
         if curve.valid:
-            best = curve.kept + 1
-            axes.plot([best], [curve.valid[curve.kept]], "o", color="#1f5fa8")
+            best = curve.best_epoch + 1
+            axes.plot([best], [curve.valid[curve.best_epoch]], "o", color="#1f5fa8")
             axes.annotate(
                 f"kept: epoch {best}",
-                (best, curve.valid[curve.kept]),
+                (best, curve.valid[curve.best_epoch]),
                 xytext=(0, 10),
                 textcoords="offset points",
                 ha="center",

@@ -1,4 +1,4 @@
-"""Listens out of files: event logs by the report's own reader, or a training table."""
+"""Listens from files: event logs, read by the same reader as the report, or a training table."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,75 +11,55 @@ import numpy as np
 
 from core.catalog import UNKNOWN, Catalog
 from core.errors import Faults, InputError, unknown_name
+from core.progress import SILENT, Progress
 from training.interactions import Interactions, assemble, load_table
-from training.progress import SILENT, Progress
 
 _NUMBERS = ("session", "turn", "time", "at_ms", "propensity")
 
 _FILES = "SELECT path, checksum FROM files ORDER BY file_id"
 
-# A listen is told in the event after the decision that led to it: the chance is the event's before.
-_LISTENS = """
-WITH told AS (
-    SELECT
-        e."user", e.session, e.turn, e.track, e."time", e.at_ms, e.experiments,
-        CASE WHEN lag(e.recommendation) OVER story = e.track
-             THEN lag(e.propensity) OVER story END AS propensity
-    FROM events AS e
-    WINDOW story AS (PARTITION BY e."user", e.session ORDER BY e.turn)
-)
-SELECT
-    "user", track, CAST("time" AS DOUBLE) AS "time", at_ms, turn,
-    dense_rank() OVER (ORDER BY "user", session) AS session,
-    coalesce(CAST(propensity AS DOUBLE), 'nan'::DOUBLE) AS propensity
-FROM told
-WHERE "time" IS NOT NULL AND ($2 OR experiments IN (
-    SELECT experiments FROM assignments WHERE list_contains($1, concat(experiment, '=', arm))
-))
-ORDER BY "user", session, turn
-"""
-
-
-Inverse = Literal["fit", "judge", "both"]
-"""Where a listen counts for the inverse of its chance: in the fit, in judging, or in both."""
+InverseIn = Literal["fit", "judge", "both"]
+"""Where a listen counts for the inverse of its propensity: the fit, the evaluation, or both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which listens count, and for how much.
+    """Decides which listens count, and for how much.
 
     Attributes:
         since_ms: Only sessions that began then or later, Unix time in ms.
         until_ms: Only sessions that began before.
         arms: Experiment -> arms; only listens of turns in one of them. Empty: all.
-        min_time: Only listens that heard this share or more.
-        inverse: Where each listen counts for the inverse of its chance; None: nowhere.
-        most: Inverse chances above this multiple of the smallest are cut to it.
+        min_time: Only listens with this share heard, or more.
+        inverse_in: Where each listen counts for the inverse of its propensity; None: nowhere.
+        cap: Inverse propensities above this multiple of the smallest are cut to it.
     """
 
     since_ms: int | None = None
     until_ms: int | None = None
     arms: Mapping[str, Sequence[str]] = field(default_factory=dict)
     min_time: float = 0.0
-    inverse: Inverse | None = None
-    most: float = 100.0
+    inverse_in: InverseIn | None = None
+    cap: float = 100.0
 
     def as_json(self) -> dict[str, Any]:
-        """For a manifest: what is not as always."""
+        """Options that differ from the default, for a manifest."""
         stated: dict[str, Any] = {
             "since": None if self.since_ms is None else _iso(self.since_ms),
             "until": None if self.until_ms is None else _iso(self.until_ms),
             "arms": {name: list(arms) for name, arms in self.arms.items()} or None,
             "min_time": self.min_time or None,
-            "inverse_propensity": {"in": self.inverse, "most": self.most} if self.inverse else None,
+            "inverse_propensity": {"in": self.inverse_in, "most": self.cap}
+            if self.inverse_in
+            else None,
         }
         return {name: value for name, value in stated.items() if value is not None}
 
-    def of(self, table: Interactions) -> Interactions:
-        """The listens that count; arms and times were told apart when the log was read."""
+    def apply(self, table: Interactions) -> Interactions:
+        """Keep the listens that count, and weight them; the reader has applied arms and dates."""
         if self.min_time > 0:
             table = table.where(table.time >= np.float32(self.min_time))
-        return table.inversely_weighted(self.most) if self.inverse else table
+        return table.weight_by_inverse_propensity(self.cap) if self.inverse_in else table
 
 
 def _iso(at_ms: int) -> str:
@@ -96,19 +76,22 @@ def load(
     """
     if len(paths) == 1 and paths[0].is_file() and _is_table(paths[0]):
         if selection.arms:
-            raise InputError.one(str(paths[0]), "is a training table, which knows of no arms")
+            raise InputError.one(
+                str(paths[0]),
+                "is a training table, which has no arms. Leave out --arms, or give the event log",
+            )
         progress.start("reading")
         listens = load_table(paths[0], catalog).between(selection.since_ms, selection.until_ms)
     else:
         listens = _from_events(paths, catalog, selection, progress)
-    kept = selection.of(listens)
+    kept = selection.apply(listens)
     if not len(kept):
         raise InputError.one(", ".join(map(str, paths)), "has no listen that counts")
     return kept
 
 
 def _is_table(path: Path) -> bool:
-    """Whether it is a training table, and not the Parquet of a compacted log."""
+    """Whether the file is a training table, and not the Parquet of a compacted log."""
     with path.open("rb") as file:
         if file.read(4) != b"PAR1":
             return False
@@ -120,7 +103,8 @@ def _is_table(path: Path) -> bool:
 def _from_events(
     paths: Sequence[Path], catalog: Catalog, selection: Selection, progress: Progress
 ) -> Interactions:
-    """Listens of event logs; the chance of a listen stands in the decision that led to it."""
+    """Read the listens of event logs."""
+    from events.queries import read_query
     from events.reader import open_log
 
     with open_log(
@@ -131,13 +115,15 @@ def _from_events(
         chosen = [
             f"{experiment}={arm}" for experiment, arms in selection.arms.items() for arm in arms
         ]
-        rows: Any = log.con.sql(_LISTENS, params=[chosen, not chosen]).to_arrow_table()
-        sources = _named(log.query(_FILES))
+        query = read_query("training", "listens")
+        rows: Any = log.con.sql(query, params=[chosen, not chosen]).to_arrow_table()
+        sources = _name_sources(log.query(_FILES))
     user = rows.column("user").combine_chunks().dictionary_encode()
     track = rows.column("track").combine_chunks().dictionary_encode()
     index = np.array([catalog.index_of(id_) for id_ in track.dictionary.to_pylist()] or [UNKNOWN])
     known = index[track.indices.to_numpy()] if len(rows) else np.zeros(0, dtype=np.int64)
     kept = known != UNKNOWN
+    # A retired track or two is normal; more than half means that this is the wrong catalog.
     if len(rows) and kept.sum() * 2 < len(rows):
         strange = track.dictionary[int(np.argmin(index))].as_py()
         raise InputError.one(
@@ -146,7 +132,9 @@ def _from_events(
             f"does not have, for instance {strange!r}. Give the catalog that was served",
         )
     if not kept.all():
-        progress.say(f"Left out {int((~kept).sum())} listens of tracks that the catalog lacks.")
+        progress.say(
+            f"Left out {int((~kept).sum())} listens of tracks that the catalog does not have."
+        )
     column = {name: rows.column(name).to_numpy()[kept] for name in _NUMBERS}
     return assemble(
         user.indices.to_numpy()[kept],
@@ -162,7 +150,7 @@ def _from_events(
     )
 
 
-def _named(files: Sequence[tuple[str, str]]) -> dict[str, str]:
+def _name_sources(files: Sequence[tuple[str, str]]) -> dict[str, str]:
     """Checksum by file name; by folder and name where two files have the same."""
     names = Counter(Path(path).name for path, _ in files)
     return {

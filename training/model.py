@@ -15,20 +15,20 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import Fault, InputError, SegueError, unknown_name
 from core.lists import Key
+from core.progress import SILENT, Progress
 from core.registry import Registry
 from training.interactions import Interactions
-from training.progress import SILENT, Progress
-from training.top_k import Ints, Ranked
+from training.top_k import Ints, Rankings
 
 
-class Params(BaseModel):
+class ModelParams(BaseModel):
     """Base of every model's settings: unknown keys are errors, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class FitRun:
     """What a fit is given besides the listens.
 
     Attributes:
@@ -47,29 +47,29 @@ class Run:
 class Ranker(Protocol):
     """Gives each key its list."""
 
-    def __call__(self, keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+    def __call__(self, keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
         """The `k` best tracks of each key (track or listener index); a track never of itself."""
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class LearningCurve:
     """How learning went.
 
     Attributes:
         of: What was measured, for the axis: `mean squared error of time`.
         train: Value after each epoch on what was learnt from.
         valid: Value after each epoch on the later listens.
-        kept: Index of the epoch that was kept.
+        best_epoch: Index of the epoch that was kept.
     """
 
     of: str
     train: Sequence[float]
     valid: Sequence[float]
-    kept: int
+    best_epoch: int
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedModel:
     """A model after its fit.
 
     Attributes:
@@ -84,7 +84,7 @@ class Fitted:
     rankers: Mapping[Key, Ranker]
     order: npt.NDArray[np.int32] | None = None
     predict: Callable[[Ints, Ints, Ints], npt.NDArray[np.float32]] | None = None
-    curve: Curve | None = None
+    curve: LearningCurve | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     interrupted: bool = False
 
@@ -92,11 +92,11 @@ class Fitted:
 class Model(Protocol):
     """Learns from listens."""
 
-    def fit(self, train: Interactions, run: Run) -> Fitted:
+    def fit(self, train: Interactions, run: FitRun) -> FittedModel:
         """Learn; on Ctrl-C give what is best so far, if there is anything yet."""
 
 
-P_contra = TypeVar("P_contra", bound=Params, contravariant=True)
+P_contra = TypeVar("P_contra", bound=ModelParams, contravariant=True)
 
 
 class ModelType(Protocol[P_contra]):
@@ -110,7 +110,7 @@ M = TypeVar("M", bound=Callable[..., Model])
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredModel:
     """A kind of model.
 
     Attributes:
@@ -124,7 +124,7 @@ class Registered:
     """
 
     name: str
-    params: type[Params]
+    params: type[ModelParams]
     make: Callable[..., Model]
     about: str
     variants: Mapping[str, Mapping[str, Any]]
@@ -132,37 +132,37 @@ class Registered:
     stops_early: bool
 
 
-MODELS: Registry[Registered] = Registry("model")
+MODELS: Registry[RegisteredModel] = Registry("model")
 """All models. A test that registers one works on a copy (`MODELS.copy()`)."""
 
 
 def model(
     name: str,
-    params: type[Params] = Params,
+    params: type[ModelParams] = ModelParams,
     variants: Mapping[str, Mapping[str, Any]] | None = None,
     *,
     needs: str = "",
     stops_early: bool = False,
 ) -> Callable[[M], M]:
-    """Register the decorated class as model `name`; `Registered` describes the arguments.
+    """Register the decorated class as model `name`; `RegisteredModel` describes the arguments.
 
     Raises:
         SegueError: The name is taken by another class.
     """
 
-    def entry_for(made: M) -> Registered:
+    def entry_for(made: M) -> RegisteredModel:
         about = (made.__doc__ or "").strip().partition("\n")[0]
-        return Registered(name, params, made, about, variants or {"": {}}, needs, stops_early)
+        return RegisteredModel(name, params, made, about, variants or {"": {}}, needs, stops_early)
 
     return MODELS.register(name, entry_for)
 
 
-def known() -> Mapping[str, Registered]:
+def known() -> Mapping[str, RegisteredModel]:
     """All models by name, read-only."""
     return MODELS.known()
 
 
-def build(spec: str, settings: Mapping[str, Any] | None = None) -> tuple[Model, Params]:
+def build(spec: str, settings: Mapping[str, Any] | None = None) -> tuple[Model, ModelParams]:
     """Build a model from `name` or `name:variant`, with settings on top.
 
     Raises:
@@ -186,7 +186,7 @@ def build(spec: str, settings: Mapping[str, Any] | None = None) -> tuple[Model, 
     return found.make(params), params
 
 
-def _problem(fault: Any, params: type[Params]) -> str:
+def _problem(fault: Any, params: type[ModelParams]) -> str:
     if fault["type"] == "extra_forbidden":
         return unknown_name("setting", fault["loc"][-1], params.model_fields)
     return f"{fault['msg']}, got {fault['input']!r}"

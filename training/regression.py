@@ -12,7 +12,7 @@ import numpy as np
 
 from training.epochs import Schedule, learn
 from training.interactions import Interactions
-from training.model import Curve, Run
+from training.model import FitRun, LearningCurve
 from training.top_k import Floats, Ints
 
 
@@ -29,11 +29,11 @@ class Regression:
         self._module = _module(torch, params, len(log.catalog))
         self.seen = np.zeros(len(log.catalog), dtype=bool)
 
-    def learn(self, train: Interactions, run: Run) -> tuple[Curve, bool]:
+    def learn(self, train: Interactions, run: FitRun) -> tuple[LearningCurve, bool]:
         """Learn with early stopping; see `training.epochs.learn`."""
         torch, params, module = self._torch, self._params, self._module
         given, offered, time, weight = _examples(train, params.context)
-        late_given, late_offered, late_time, _ = _examples(run.valid, params.context)
+        valid_given, valid_offered, valid_time, _ = _examples(run.valid, params.context)
         self.seen[given] = True
         tables = [module.given.weight, module.offered.weight]
         others = [each for each in module.parameters() if all(each is not t for t in tables)]
@@ -53,7 +53,7 @@ class Regression:
                     optimizer.param_groups[0]["lr"] = params.rate * (1 - share)
                     optimizer.zero_grad()
                 part = order[batch * params.batch : (batch + 1) * params.batch]
-                wrong = self._foretold(given[part], offered[part]) - torch.from_numpy(time[part])
+                wrong = self._predict(given[part], offered[part]) - torch.from_numpy(time[part])
                 loss = (torch.from_numpy(weight[part]) * wrong**2).mean()
                 loss.backward()
                 for optimizer in optimizers:
@@ -63,21 +63,21 @@ class Regression:
             return total / max(1, len(given))
 
         def validate() -> float:
-            if not len(late_given):
+            if not len(valid_given):
                 return float("nan")
             module.eval()
             with torch.no_grad():
-                foretold = self._foretold(late_given, late_offered).numpy()
-            return float(np.mean((foretold - late_time) ** 2))
+                predicted = self._predict(valid_given, valid_offered).numpy()
+            return float(np.mean((predicted - valid_time) ** 2))
 
-        plan = Schedule(
+        schedule = Schedule(
             f"neural ({params.kind})",
             "mean squared error of the time",
             params.epochs,
             params.patience,
             batches,
         )
-        return learn(plan, module, one_epoch, validate, run)
+        return learn(schedule, module, one_epoch, validate, run)
 
     def vectors(self) -> tuple[Floats, Floats]:
         """Vectors of tracks as given and as offered: float32, (tracks, d) each."""
@@ -94,7 +94,7 @@ class Regression:
             times: Floats = self._module.scaled(self._torch.from_numpy(products)).numpy()
         return times.clip(0, 1)
 
-    def _foretold(self, given: Ints, offered: Ints) -> Any:
+    def _predict(self, given: Ints, offered: Ints) -> Any:
         torch, module = self._torch, self._module
         left = module.side_given(torch.from_numpy(given.astype(np.int64)))
         right = module.side_offered(torch.from_numpy(offered.astype(np.int64)))

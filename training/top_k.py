@@ -9,11 +9,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from training.progress import SILENT, Progress
+from core.progress import SILENT, Progress
 
 Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float32]
-Ranked = npt.NDArray[np.int32]
+Rankings = npt.NDArray[np.int32]
 """int32, (keys, k): catalog indices, best first; -1 fills up where there are fewer."""
 
 Scores = Callable[[Ints], Floats]
@@ -22,7 +22,7 @@ Scores = Callable[[Ints], Floats]
 NONE = -1
 
 BLOCK = 256
-"""Keys scored at a time: at 50,000 tracks 51 MB of scores, and few enough for `best_of_entries`."""
+"""Keys scored at a time: 51 MB of scores at 50,000 tracks; `top_k_of_entries` takes no more."""
 
 _GROUP = 32
 
@@ -46,14 +46,14 @@ def dot_products(queries: Floats, tracks: Floats, bias: Floats | None = None) ->
     return scores
 
 
-def best(
+def top_k(
     scores: Scores,
     keys: Ints,
     k: int,
     *,
     without: Ints | None = None,
     progress: Progress = SILENT,
-) -> Ranked:
+) -> Rankings:
     """The `k` best tracks of each key.
 
     Args:
@@ -69,12 +69,12 @@ def best(
         block = scores(keys[rows])
         if without is not None:
             block[np.arange(len(block)), without[rows]] = -np.inf
-        ranked[rows] = _best_of_block(block, k)
+        ranked[rows] = _top_k_of_block(block, k)
         progress.advance(len(block))
     return ranked
 
 
-def best_of_entries(row: Ints, track: Ints, score: Floats, rows: int, k: int) -> Ranked:
+def top_k_of_entries(row: Ints, track: Ints, score: Floats, rows: int, k: int) -> Rankings:
     """The `k` best of each row out of scattered entries (row, track, score).
 
     Row, score and track are packed into one word each, which numpy sorts many times faster than
@@ -98,7 +98,7 @@ def best_of_entries(row: Ints, track: Ints, score: Floats, rows: int, k: int) ->
     return ranked
 
 
-def _best_of_block(block: Floats, k: int) -> Ranked:
+def _top_k_of_block(block: Floats, k: int) -> Rankings:
     """Of each row the k best, ties by index.
 
     The k-th best of the maxima of groups of tracks cannot exceed the k-th best score, so only
@@ -113,4 +113,4 @@ def _best_of_block(block: Floats, k: int) -> Ranked:
         floor = np.partition(maxima, groups - k, axis=1)[:, groups - k]
         chosen &= block >= floor[:, None]
     row, track = np.divmod(np.flatnonzero(chosen), tracks)
-    return best_of_entries(row, track, block[row, track], rows, k)
+    return top_k_of_entries(row, track, block[row, track], rows, k)

@@ -80,7 +80,7 @@ def vectors_of(torch: Any, tower: Any, tracks: int) -> Floats:
     return vectors
 
 
-def known_to(log: Interactions, heard: Ints) -> np.ndarray:
+def tracks_with_vectors(log: Interactions, heard: Ints) -> np.ndarray:
     """Tracks of which something was learnt, by themselves or by their artist: bool, (tracks,)."""
     artists = np.zeros(len(log.catalog.artists), dtype=bool)
     artists[log.catalog.artist_of[heard]] = True

@@ -77,7 +77,7 @@ def cooccurrence(
     Nearness is the cosine: how many lists have both, divided by the root of the product of how
     many have either. Exact, and the same on every machine.
     """
-    from training.cooccurrence import cooccurrence as near
+    from training.cooccurrence import rank_by_cooccurrence as near
     from training.top_k import NONE
 
     _check_target(to)

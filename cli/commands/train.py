@@ -1,9 +1,8 @@
-"""`segue train`: learn lists from a log, and judge models beside each other."""
+"""`segue train`: learn lists from a log, and compare models."""
 
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,13 +12,15 @@ from rich.console import Console
 from cli.progress import bars
 from cli.time_window import Since, Until, window
 from core.errors import InputError
-from training.listen_sources import Inverse
+from training.listen_sources import InverseIn
 
 if TYPE_CHECKING:
-    from audit.list_value import ListEstimator
+    from core.progress import Progress
+    from training.comparison import Comparison
+    from training.evaluation_split import EstimatorFactory
     from training.interactions import Interactions
     from training.listen_sources import Selection
-    from training.progress import Progress
+    from training.training_options import TrainingOptions
 
 Logs = Annotated[
     list[Path],
@@ -34,24 +35,35 @@ Arms = Annotated[str | None, typer.Option(help="Only turns of these arms: `fallb
 MinTime = Annotated[
     float, typer.Option(min=0, max=1, help="Leave out listens that heard a smaller share.")
 ]
-Late = Annotated[
+TestShare = Annotated[
     float,
-    typer.Option(min=0.01, max=0.9, help="Share of sessions, the latest, kept for judging."),
-]
-Liked = Annotated[
-    float, typer.Option(min=0, max=1, help="Share heard from which a listen was liked, in judging.")
-]
-InverseIn = Annotated[
-    Inverse | None,
     typer.Option(
-        "--inverse-propensity", help="Where each listen counts for the inverse of its chance."
+        "--late", min=0.01, max=0.9, help="Share of sessions, the latest, in the test split."
     ),
 ]
-Most = Annotated[
-    float, typer.Option(min=1, help="Cut inverse chances at this multiple of the smallest.")
+Liked = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="Share heard from which a listen of the test split was liked."),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Of every random number.")]
-Threads = Annotated[int, typer.Option(min=1, help="How many to use; another number, other digits.")]
+InverseOption = Annotated[
+    InverseIn | None,
+    typer.Option(
+        "--inverse-propensity",
+        help="Where each listen counts for the inverse of its propensity: in the `fit`, in the "
+        "evaluation (`judge`), or in `both`.",
+    ),
+]
+Cap = Annotated[
+    float,
+    typer.Option(
+        "--most", min=1, help="Cap on inverse propensities, in multiples of the smallest."
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed for all random numbers.")]
+Threads = Annotated[
+    int,
+    typer.Option(min=1, help="Threads to use. Results are reproducible only for the same number."),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="A setting of the model, as `kind=bm25`; repeatable."),
@@ -94,61 +106,36 @@ def _command(name: str) -> Callable[..., None]:
         until: Until = None,
         arms: Arms = None,
         min_time: MinTime = 0.0,
-        late: Late = 0.1,
+        test_share: TestShare = 0.1,
         liked: Liked = 0.5,
-        inverse_propensity: InverseIn = None,
-        most: Most = 100.0,
+        inverse_propensity: InverseOption = None,
+        cap: Cap = 100.0,
         seed: Seed = 1,
         threads: Threads = 2,
         json_: Json = False,
     ) -> None:
-        from training import model
-        from training.comparison import FLOORS, EvaluationSplit, report, table_of
+        from training.comparison import train_one
+        from training.model import build
+        from training.training_options import TrainingOptions
 
         spec = f"{name}:{variant}" if variant else name
-        chosen, params = model.build(spec, _settings(settings))
+        model = (spec, *build(spec, _parse_settings(settings)))
+        selection = _selection(since, until, arms, min_time, inverse_propensity, cap)
+        options = TrainingOptions(selection, test_share, liked, seed, threads, top)
         with bars() as progress:
-            options = _selection(since, until, arms, min_time, inverse_propensity, most)
-            log = _load(logs, catalog, options, progress)
-            bench = EvaluationSplit.of(
-                log, late=late, liked=liked, seed=seed, threads=threads,
-                weighed=options.inverse or "both", estimator=_estimator(options, top),
-            )  # fmt: skip
-            trial = bench.try_(spec, chosen, params, progress)
-            stated_options = {**options.as_json(), "late": late}
-            files = trial.write(to, log, seed, stated_options, top, progress)
-            floors = () if name in FLOORS else FLOORS
-            trials = [
-                *(bench.try_(floor, *model.build(floor), progress) for floor in floors),
-                trial,
-            ]
-        out = _out()
+            log = _load(logs, catalog, selection, progress)
+            done = train_one(log, model, to, options, _estimator(options), progress)
         if json_:
-            out.print_json(json.dumps(report(bench, trials) | {"files": [str(f) for f in files]}))
+            files = {"files": [str(file) for file in done.files]}
+            _out().print_json(json.dumps(done.report() | files))
             return
-        out.print(table_of(bench, trials, out.width))
-        if trial.fitted.interrupted:
-            out.print("Interrupted: the lists are of the best there was so far.")
-        for file in files:
-            out.print(f"Wrote {file}", soft_wrap=True)
+        _print_table(done)
+        if done.trials[-1].fitted.interrupted:
+            _out().print("Interrupted: the lists are of the best epoch or iteration so far.")
+        for file in done.files:
+            _out().print(f"Wrote {file}", soft_wrap=True)
 
     return train
-
-
-def _out() -> Console:
-    """Standard output; a file or a pipe is as wide as the table."""
-    out = Console(highlight=False, markup=False)
-    return out if out.is_terminal else Console(highlight=False, markup=False, width=200)
-
-
-def _settings(pairs: list[str] | None) -> dict[str, Any]:
-    settings = {}
-    for pair in pairs or ():
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise InputError.one("--set", f"must be NAME=VALUE, got {pair!r}")
-        settings[name.strip()] = value.strip()
-    return settings
 
 
 def _compare(
@@ -163,10 +150,10 @@ def _compare(
     until: Until = None,
     arms: Arms = None,
     min_time: MinTime = 0.0,
-    late: Late = 0.1,
+    test_share: TestShare = 0.1,
     liked: Liked = 0.5,
-    inverse_propensity: InverseIn = None,
-    most: Most = 100.0,
+    inverse_propensity: InverseOption = None,
+    cap: Cap = 100.0,
     seed: Seed = 1,
     threads: Threads = 2,
     top: Top = 100,
@@ -175,74 +162,72 @@ def _compare(
     ] = True,
     json_: Json = False,
 ) -> None:
-    """Judge models beside each other, `random` and `popular` always among them.
+    """Compare models on the same sessions; `random` and `popular` are always among them.
 
-    Prints a table, and writes it to the folder as comparison.json and comparison.md, beside the
-    lists of every model.
+    Prints a table, and writes it to the folder as comparison.json and comparison.md, together
+    with the lists of every model.
     """
-    from training.comparison import (
-        FLOORS,
-        EvaluationSplit,
-        compare,
-        everything,
-        markdown_of,
-        report,
-        table_of,
-    )
-    from training.model import build
+    from training.comparison import build_models, compare, missing_packages
+    from training.training_options import TrainingOptions
 
-    needed = everything()
-    missing = {package for package in needed.values() if package and find_spec(package) is None}
-    if models is None:
-        names = [name for name, package in needed.items() if package not in missing]
-    else:
-        names, missing = [name.strip() for name in models.split(",")], set()
-    names = [*(floor for floor in FLOORS if floor not in names), *names]
-    built = [(name, *build(name)) for name in names]
-    options = _selection(since, until, arms, min_time, inverse_propensity, most)
+    missing = missing_packages() if models is None else {}
+    names = None if models is None else [name.strip() for name in models.split(",")]
+    built = build_models(names, missing)
+    selection = _selection(since, until, arms, min_time, inverse_propensity, cap)
+    options = TrainingOptions(selection, test_share, liked, seed, threads, top)
     with bars() as progress:
-        log = _load(logs, catalog, options, progress)
-        bench = EvaluationSplit.of(
-            log, late=late, liked=liked, seed=seed, threads=threads,
-            weighed=options.inverse or "both", estimator=_estimator(options, top),
-        )  # fmt: skip
-        stated_options = {**options.as_json(), "late": late}
-        trials = []
-        for trial in compare(bench, built, progress):
-            trials.append(trial)
-            if lists and trial.name != "random":
-                trial.write(to, log, seed, stated_options, top, progress)
-    stated = report(bench, trials) | {"options": stated_options}
-    to.mkdir(parents=True, exist_ok=True)
-    (to / "comparison.json").write_text(json.dumps(stated, indent=2) + "\n")
-    (to / "comparison.md").write_text(markdown_of(bench, trials))
-    out = _out()
+        log = _load(logs, catalog, selection, progress)
+        estimator = _estimator(options)
+        done = compare(log, built, to if lists else None, options, estimator, progress)
+    content = done.save(to, options)
     if json_:
-        out.print_json(json.dumps(stated))
+        _out().print_json(json.dumps(content))
         return
-    out.print(table_of(bench, trials, out.width))
-    for package in sorted(missing):
-        left_out = ", ".join(name for name, needs in needed.items() if needs == package)
-        out.print(f"Not tried: {left_out}. They need {package} (pip install 'segue[train]').")
-    out.print(f"Wrote {to}/comparison.json and comparison.md", soft_wrap=True)
+    _print_table(done)
+    for package, left_out in missing.items():
+        _out().print(
+            f"Not tried: {', '.join(left_out)}. They need {package} (pip install 'segue[train]')."
+        )
+    _out().print(f"Wrote {to}/comparison.json and comparison.md", soft_wrap=True)
 
 
-def _estimator(
-    options: "Selection", top: int
-) -> "Callable[[Interactions], ListEstimator | None] | None":
-    """What estimates from logged chances; none where short listens, the failures, are left out."""
+def _out() -> Console:
+    """Standard output; a file or a pipe is as wide as the table."""
+    out = Console(highlight=False, markup=False)
+    return out if out.is_terminal else Console(highlight=False, markup=False, width=200)
+
+
+def _print_table(comparison: "Comparison") -> None:
+    from training.comparison_table import table_of
+
+    out = _out()
+    out.print(table_of(comparison.split, comparison.trials, out.width))
+
+
+def _parse_settings(pairs: list[str] | None) -> dict[str, Any]:
+    settings = {}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise InputError.one("--set", f"must be NAME=VALUE, got {pair!r}")
+        settings[name.strip()] = value.strip()
+    return settings
+
+
+def _estimator(options: "TrainingOptions") -> "EstimatorFactory | None":
+    """Estimates from logged propensities; None where short listens, the failures, are left out."""
     from audit.list_value import estimator
 
-    return None if options.min_time > 0 else partial(estimator, top=top)
+    return None if options.selection.min_time > 0 else partial(estimator, top=options.top)
 
 
 def _load(
-    logs: Sequence[Path], catalog: Path, options: "Selection", progress: "Progress"
+    logs: Sequence[Path], catalog: Path, selection: "Selection", progress: "Progress"
 ) -> "Interactions":
     from core.catalog import load_catalog
     from training.listen_sources import load
 
-    return load(logs, load_catalog(catalog), options, progress)
+    return load(logs, load_catalog(catalog), selection, progress)
 
 
 def _selection(
@@ -250,8 +235,8 @@ def _selection(
     until: str | None,
     arms: str | None,
     min_time: float,
-    inverse: Inverse | None,
-    most: float,
+    inverse_in: InverseIn | None,
+    cap: float,
 ) -> "Selection":
     from training.listen_sources import Selection
 
@@ -262,4 +247,4 @@ def _selection(
             raise InputError.one("--arms", f"must be EXPERIMENT=ARM,..., got {pair!r}")
         chosen.setdefault(experiment, []).append(arm)
     since_ms, until_ms = window(since, until)
-    return Selection(since_ms, until_ms, chosen, min_time, inverse, most)
+    return Selection(since_ms, until_ms, chosen, min_time, inverse_in, cap)

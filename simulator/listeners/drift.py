@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from core.rng import choices, further, keys
+from core.rng import extend_keys, keys, to_integers
 from simulator.listeners.model import Floats, SessionPlan, SessionStarts
 from simulator.listeners.settings import Drift, Hype, Skips
 from simulator.portable_math import normals
@@ -75,7 +75,7 @@ class HypedArtists:
             for past in range(first, day + 1):
                 drawn = keys(self._seed, Purpose.HYPE, past, np.arange(settings.tracks))
                 lift = settings.lift * np.exp(-(day - past) / settings.days)
-                np.add.at(lifts, choices(self._tracks, further(drawn, 0)), lift)
+                np.add.at(lifts, to_integers(self._tracks, extend_keys(drawn, 0)), lift)
             self._of_day = (day, lifts)
         return self._of_day[1]
 

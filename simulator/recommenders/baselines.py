@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from core.rng import choices, further
+from core.rng import extend_keys, to_integers
 from simulator.play.session_batch import SessionBatch
 from simulator.play.session_table import Arm
 from simulator.random_keys import Indices, Purpose
@@ -32,7 +32,7 @@ class RandomTracks(Policy):
     def recommend(self, stage: SessionBatch, slots: Indices) -> Tracks:
         """One track for each slot."""
         tracks = len(stage.listeners.world.catalog)
-        return choices(tracks, _keys(stage, slots))
+        return to_integers(tracks, _keys(stage, slots))
 
 
 class PopularTracks(Policy):
@@ -50,8 +50,8 @@ class PopularTracks(Policy):
 
     def recommend(self, stage: SessionBatch, slots: Indices) -> Tracks:
         """One track for each slot."""
-        return self._top[choices(len(self._top), _keys(stage, slots))]
+        return self._top[to_integers(len(self._top), _keys(stage, slots))]
 
 
 def _keys(stage: SessionBatch, slots: Indices) -> npt.NDArray[np.uint64]:
-    return further(stage.key[slots], int(Purpose.POLICY), stage.steps[slots] + 1)
+    return extend_keys(stage.key[slots], int(Purpose.POLICY), stage.steps[slots] + 1)

@@ -13,14 +13,14 @@ from audit.list_value import ListEstimator, estimator
 from cli.main import build as command
 from core.catalog import load_catalog
 from core.lists import Key
+from core.progress import SILENT, Progress
 from simulator.recommenders.in_process import load_in_process
 from tests.played import configured, play
 from training import artifacts
 from training.interactions import Interactions
 from training.listen_sources import Selection, load
-from training.model import Fitted, Params, Run, build
-from training.progress import SILENT, Progress
-from training.top_k import Ints, Ranked
+from training.model import FitRun, FittedModel, ModelParams, build
+from training.top_k import Ints, Rankings
 
 TOP = 6
 
@@ -46,8 +46,8 @@ def test_the_column_says_what_evaluate_says_of_an_arm_over_the_lists(
 ) -> None:
     folder, log = played
     half = log.where(log.user % 2 == 0)  # so that some listeners and tracks have no list
-    fitted = build("neighbours")[0].fit(half, Run(half))
-    maker = artifacts.Provenance("neighbours", Params(), 1, {})
+    fitted = build("neighbours")[0].fit(half, FitRun(half))
+    maker = artifacts.Provenance("neighbours", ModelParams(), 1, {})
     for path in artifacts.save(tmp_path, "near", fitted, log, maker, {}, top=TOP):
         path.rename(tmp_path / f"{path.stem.rpartition('_')[2]}.npz")
     config = yaml.safe_load((folder / "config.yaml").read_text())
@@ -69,8 +69,8 @@ def test_the_column_says_what_evaluate_says_of_an_arm_over_the_lists(
     assert found.time.value == pytest.approx(robust["mean"], rel=1e-5)
     assert found.time.low == pytest.approx(robust["low"], rel=1e-5)
     assert found.time.high == pytest.approx(robust["high"], rel=1e-5)
-    assert found.effective == pytest.approx(said["effective"], rel=1e-5)
-    assert list(found.doubts) == said["warnings"]
+    assert found.effective_sample_size == pytest.approx(said["effective"], rel=1e-5)
+    assert list(found.warnings) == said["warnings"]
 
 
 def test_lists_of_one_track_each_are_worth_what_that_track_was(
@@ -80,15 +80,15 @@ def test_lists_of_one_track_each_are_worth_what_that_track_was(
     _, log = played
     only = 3
 
-    def ranker(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+    def ranker(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
         ranked = np.full((len(keys), k), -1, dtype=np.int32)
         ranked[:, 0] = only
         return ranked
 
     follows = np.flatnonzero(np.isfinite(log.propensity))
     weight = (log.track[follows] == only) / log.propensity[follows]
-    found = ListEstimator(log, TOP)(Fitted({"user": ranker}), "user")
-    assert found.effective == pytest.approx(weight.sum() ** 2 / (weight**2).sum())
+    found = ListEstimator(log, TOP)(FittedModel({"user": ranker}), "user")
+    assert found.effective_sample_size == pytest.approx(weight.sum() ** 2 / (weight**2).sum())
     snips = weight @ log.time[follows] / weight.sum()
     assert found.time.low < snips < found.time.high
 

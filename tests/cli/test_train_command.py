@@ -12,6 +12,7 @@ from cli import main
 from core.catalog import Catalog, load_catalog, load_top
 from core.errors import InputError
 from core.lists import load_lists
+from tests import needs
 from tests.training.listening import TRACKS, group_of, listening, write_catalog
 from training.interactions import save_table
 
@@ -78,6 +79,7 @@ def test_lists_of_another_catalog_are_refused(table: Path, tmp_path: Path) -> No
         load_lists(tmp_path / "neighbours_by_track.npz", renamed)
 
 
+@needs.package("implicit")
 def test_the_same_command_writes_the_same_bytes(table: Path, tmp_path: Path) -> None:
     for folder in ("a", "b"):
         assert train("factors", table=table, to=tmp_path / folder).exit_code == 0
@@ -95,7 +97,8 @@ def test_popular_writes_a_popularity_list_with_its_manifest_beside(
     assert manifest["catalog"] == load_catalog(table / "tracks.jsonl").checksum
 
 
-def test_a_comparison_is_one_table_with_the_floors_in_it(table: Path, tmp_path: Path) -> None:
+@needs.package("implicit")
+def test_a_comparison_is_one_table_with_the_baselines_in_it(table: Path, tmp_path: Path) -> None:
     result = train("compare", "--models", "neighbours:time,factors", table=table, to=tmp_path)
     assert result.exit_code == 0, result.output
     written = json.loads((tmp_path / "comparison.json").read_text())
@@ -115,7 +118,7 @@ def test_a_comparison_is_one_table_with_the_floors_in_it(table: Path, tmp_path: 
 def test_a_comparison_leaves_out_what_is_not_installed_and_says_so(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cli.commands.train.find_spec", lambda package: None)
+    monkeypatch.setattr("training.comparison.find_spec", lambda package: None)
     result = train("compare", "--no-lists", table=table, to=tmp_path)
     assert result.exit_code == 0, result.output
     said = " ".join(result.stdout.split())
@@ -137,7 +140,7 @@ def test_a_comparison_leaves_out_what_is_not_installed_and_says_so(
         (["neighbours", "--since", "soon"], "--since: must be a time as 2026-11-01"),
         (["neighbours", "--since", "2030-01-01"], "has no listen that counts"),
         (["neighbours", "--arms", "T1"], "--arms: must be EXPERIMENT=ARM,..., got 'T1'"),
-        (["neighbours", "--arms", "x=T1"], "is a training table, which knows of no arms"),
+        (["neighbours", "--arms", "x=T1"], "is a training table, which has no arms"),
         (["popular", "--inverse-propensity", "fit"], "has no propensities to weight by"),
         (["compare", "--models", "nural"], "unknown model 'nural'"),
         (["neighbours", "--until", "1970-01-01T00:00:15"], "too few to learn from"),

@@ -77,7 +77,7 @@ def test_taking_out_what_is_not_there_changes_nothing(found):
 
 @given(candidates(), candidates())
 def test_shared_is_what_both_have_in_the_order_and_by_the_weights_of_the_first(found, other):
-    shared = found.shared_with(other)
+    shared = found.intersection(other)
     expected = [(track, weight) for track, weight in plain(found) if track in other.listed()]
     if isinstance(found.tracks, range):
         # The catalog has no order of its own, so the other's is kept.
@@ -89,12 +89,12 @@ def test_shared_is_what_both_have_in_the_order_and_by_the_weights_of_the_first(f
 @given(candidates(), some_tracks)
 def test_who_proposed_it_stays_known_when_tracks_are_taken_out(found, out):
     assert found.source is None
-    named = found.named("popular")
+    named = found.with_source("popular")
     assert (named.source, plain(named)) == ("popular", plain(found))
-    assert named.named("other") is named
-    assert plain(named.unnamed()) == plain(found)
-    assert named.unnamed().source is None
-    assert found.unnamed() is found
+    assert named.with_source("other") is named
+    assert plain(named.without_source()) == plain(found)
+    assert named.without_source().source is None
+    assert found.without_source() is found
     left = named.without(out)
     assert left is None or left.source == "popular"
 
@@ -102,7 +102,7 @@ def test_who_proposed_it_stays_known_when_tracks_are_taken_out(found, out):
 def test_a_running_sum_is_made_once_and_kept_by_a_named_twin():
     found = Candidates.of([3, 5, 7], [1, 2, 4])
     assert found.cumulative().tolist() == [1, 3, 7]
-    assert found.named("ranked").cumulative() is found.cumulative()
+    assert found.with_source("ranked").cumulative() is found.cumulative()
 
 
 def test_no_track_means_to_abstain():
@@ -121,8 +121,8 @@ def test_excluding_from_a_catalog_copies_nothing():
     assert 5 not in left
     assert 6 in left
     assert left.chance_of(6) == 1 / (10**9 - 3)
-    assert left.shared_with(Candidates([5, 6, 7])).listed() == [6, 7]
-    assert Candidates([5, 6, 7]).shared_with(left).listed() == [6, 7]
+    assert left.intersection(Candidates([5, 6, 7])).listed() == [6, 7]
+    assert Candidates([5, 6, 7]).intersection(left).listed() == [6, 7]
 
 
 @pytest.mark.parametrize(

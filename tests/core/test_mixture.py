@@ -70,7 +70,7 @@ def test_taking_tracks_out_leaves_the_other_chances_as_they_were_among_each_othe
 def test_shared_with_another_the_chances_are_as_they_were_among_each_other(members, others):
     other = Mixture(others) if len(others) > 1 else others[0][0]
     for found in (Mixture(members), members[0][0]):
-        shared = found.shared_with(other)
+        shared = found.intersection(other)
         by_hand = expected(members if isinstance(found, Mixture) else members[:1])
         kept = {track: chance for track, chance in by_hand.items() if track in other.listed()}
         if shared is None:
@@ -86,7 +86,7 @@ def test_shared_with_another_the_chances_are_as_they_were_among_each_other(membe
 def test_what_it_lacks_is_what_the_catalog_has_beside_it(members):
     mixture = Mixture(members)
     assert mixture.as_set() == set(mixture.listed())
-    lacking = mixture.lacking()
+    lacking = mixture.complement()
     if any(isinstance(part.tracks, range) for part, _ in members):
         assert set(lacking) == set(range(CATALOG)) - mixture.as_set()
     else:
@@ -143,9 +143,9 @@ def test_mixing_in_the_whole_catalog_puts_nothing_together():
     assert len(mixture) == 50_000
     assert left.first(4) == [3, 5, 0, 1]
     near = Candidates([7, 4, 5])
-    assert near.shared_with(left).listed() == [7, 5]
-    assert set(left.shared_with(near).listed()) == {5, 7}
-    assert len(Candidates(range(50_000)).shared_with(left)) == 49_999
+    assert near.intersection(left).listed() == [7, 5]
+    assert set(left.intersection(near).listed()) == {5, 7}
+    assert len(Candidates(range(50_000)).intersection(left)) == 49_999
     for each in (mixture, left):
         with pytest.raises(AttributeError):
             Candidates.tracks.__get__(each)
@@ -153,8 +153,8 @@ def test_mixing_in_the_whole_catalog_puts_nothing_together():
 
 def test_a_mixture_may_be_named_and_unnamed_like_any_candidates():
     mixture = Mixture([(Candidates([3]), 1), (Candidates([5]), 1)])
-    named = mixture.named("both")
-    assert (named.source, named.named("other").source, named.unnamed().source) == (
+    named = mixture.with_source("both")
+    assert (named.source, named.with_source("other").source, named.without_source().source) == (
         "both",
         "both",
         None,

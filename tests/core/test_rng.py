@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.rng import Stream, choices, fractions, further, integers, keys, mix, uniforms
+from core.rng import Stream, extend_keys, integers, keys, mix, to_integers, to_uniforms, uniforms
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "streams.json").read_text("utf-8"))
 MASK = 2**64 - 1
@@ -70,7 +70,7 @@ def test_many_at_once_are_the_same_as_one_at_a_time(seed, rows, columns):
     at_once = keys(seed, down, across, 3)
     one_by_one = [[by_hand(seed, row, column, 3) for column in [*columns, 7]] for row in rows]
     assert at_once.tolist() == one_by_one
-    assert further(keys(seed, down), across, 3).tolist() == one_by_one
+    assert extend_keys(keys(seed, down), across, 3).tolist() == one_by_one
     assert uniforms(seed, down, across, 3).tolist() == [
         [(word >> 11) * 2.0**-53 for word in row] for row in one_by_one
     ]
@@ -99,9 +99,9 @@ def test_different_coordinates_are_different_draws(one, other):
 
 def test_choices_and_fractions_stay_in_their_range():
     ends = np.array([0, MASK, 1 << 32, (1 << 32) - 1], dtype=np.uint64)
-    assert choices(7, ends).tolist() == [0, 6, 0, 0]
-    assert choices(np.array([1, 2, 3, 4]), ends).tolist() == [0, 1, 0, 0]
-    assert fractions(ends).tolist() == [0.0, 1 - 2**-53, 2**-32, (2**21 - 1) / 2**53]
+    assert to_integers(7, ends).tolist() == [0, 6, 0, 0]
+    assert to_integers(np.array([1, 2, 3, 4]), ends).tolist() == [0, 1, 0, 0]
+    assert to_uniforms(ends).tolist() == [0.0, 1 - 2**-53, 2**-32, (2**21 - 1) / 2**53]
 
 
 def test_the_numbers_are_even():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.rng import choices, fractions, further, integers, keys, uniforms
+from core.rng import extend_keys, integers, keys, to_integers, to_uniforms, uniforms
 from simulator.play.session_batch import SessionBatch
 from simulator.random_keys import Purpose, at_step, once, session_keys, who_comes
 from tests.simulator.tiny import classic, some_world
@@ -19,9 +19,9 @@ GOLDEN_LUCK = 0.4295439244706847
 
 @given(SEEDS, st.lists(st.integers(0, 2**40), min_size=1, max_size=4), st.integers(0, 99))
 def test_a_key_can_be_continued(seed: int, coordinates: list[int], last: int) -> None:
-    assert keys(seed, *coordinates, last) == further(keys(seed, *coordinates), last)
-    assert uniforms(seed, *coordinates, last) == fractions(keys(seed, *coordinates, last))
-    assert integers(7, seed, last) == choices(7, keys(seed, last))
+    assert keys(seed, *coordinates, last) == extend_keys(keys(seed, *coordinates), last)
+    assert uniforms(seed, *coordinates, last) == to_uniforms(keys(seed, *coordinates, last))
+    assert integers(7, seed, last) == to_integers(7, keys(seed, last))
 
 
 @given(SEEDS, st.permutations(range(20)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.catalog import Catalog
 from segue.testing.small_world import lists_of
 from training import cooccurrence as module
-from training.cooccurrence import cooccurrence
+from training.cooccurrence import rank_by_cooccurrence
 
 TRACKS = 8
 CATALOG = Catalog(range(TRACKS), ["A"] * TRACKS, [""] * TRACKS)
@@ -22,7 +22,7 @@ users = st.lists(
 
 def near(rows, **options):
     lists = lists_of("user", dict(enumerate(rows)), CATALOG)
-    ranked = cooccurrence(lists, TRACKS, options.pop("top", TRACKS), **options)
+    ranked = rank_by_cooccurrence(lists, TRACKS, options.pop("top", TRACKS), **options)
     return {track: [other for other in row if other >= 0] for track, row in enumerate(ranked)}
 
 
@@ -91,7 +91,7 @@ def test_long_and_short_lists_in_a_larger_catalog():
     random = np.random.default_rng(5)
     rows = [random.permutation(60)[: random.integers(1, 30)].tolist() for _ in range(80)]
     catalog = Catalog(range(60), ["A"] * 60, [""] * 60)
-    ranked = cooccurrence(lists_of("user", dict(enumerate(rows)), catalog), 60, 10)
+    ranked = rank_by_cooccurrence(lists_of("user", dict(enumerate(rows)), catalog), 60, 10)
     for track in range(60):
         shared = Counter(o for row in rows if track in row for o in row if o != track)
         reach = Counter(o for row in rows for o in row)

@@ -8,13 +8,13 @@ import pytest
 
 import training.models  # noqa: F401  (importing it registers the models)
 from core.catalog import Catalog
+from core.progress import Silent
 from tests import needs
 from tests.training.listening import TRACKS, listening
 from training.epochs import Schedule, learn
 from training.interactions import Interactions, assemble
 from training.learning_curve import draw
-from training.model import Curve, Fitted, Run, build
-from training.progress import Silent
+from training.model import FitRun, FittedModel, LearningCurve, build
 from training.session_pairs import session_pairs
 
 
@@ -30,7 +30,9 @@ class Impatient(Silent):
             raise KeyboardInterrupt
 
 
-def learnt(later: list[float], patience: int, steps: int = 100) -> tuple[float, Curve, bool]:
+def learnt(
+    later: list[float], patience: int, steps: int = 100
+) -> tuple[float, LearningCurve, bool]:
     """What a module holds after epochs with these losses; epoch n sets its number to n."""
     import torch
 
@@ -44,7 +46,7 @@ def learnt(later: list[float], patience: int, steps: int = 100) -> tuple[float, 
         return 0.5
 
     plan = Schedule("test", "loss", len(later), patience, 1)
-    run = Run(listening(3), progress=Impatient(steps))
+    run = FitRun(listening(3), progress=Impatient(steps))
     curve, interrupted = learn(plan, module, one_epoch, lambda: next(losses), run)
     return float(module.weight.item()), curve, interrupted
 
@@ -54,14 +56,14 @@ def test_the_epoch_that_was_best_on_later_listens_is_kept() -> None:
     held, curve, interrupted = learnt([3.0, 1.0, 2.0, 2.0, 0.1], patience=2)
     # Two epochs without a better one end it, before the best of all would have come.
     assert held == 1.0
-    assert (curve.kept, list(curve.valid)) == (1, [3.0, 1.0, 2.0, 2.0])
+    assert (curve.best_epoch, list(curve.valid)) == (1, [3.0, 1.0, 2.0, 2.0])
     assert not interrupted
 
 
 @needs.package("torch")
 def test_without_later_listens_the_last_epoch_is_kept() -> None:
     held, curve, _ = learnt([float("nan")] * 3, patience=1)
-    assert (held, curve.kept) == (2.0, 2)
+    assert (held, curve.best_epoch) == (2.0, 2)
 
 
 @needs.package("torch")
@@ -86,8 +88,8 @@ def test_a_model_that_was_interrupted_still_gives_lists(
     spec: str, settings: dict[str, int], steps: int
 ) -> None:
     train, valid = listening(600).split(0.1)
-    run = Run(valid, threads=1, progress=Impatient(steps))
-    fitted: Fitted = build(spec, settings)[0].fit(train, run)
+    run = FitRun(valid, threads=1, progress=Impatient(steps))
+    fitted: FittedModel = build(spec, settings)[0].fit(train, run)
     assert fitted.interrupted
     assert (fitted.rankers["track"](np.arange(TRACKS), 5)[:, 0] >= 0).all()
 
@@ -133,7 +135,7 @@ def test_sessions_do_not_pair_with_each_other() -> None:
 
 @needs.package("matplotlib")
 def test_the_same_learning_draws_the_same_picture(tmp_path: Path) -> None:
-    curve = Curve("loss of something", [3.0, 2.0, 1.5], [3.1, 2.5, 2.6], kept=1)
+    curve = LearningCurve("loss of something", [3.0, 2.0, 1.5], [3.1, 2.5, 2.6], best_epoch=1)
     for name in ("a.svg", "b.svg"):
         draw(curve, "a model", tmp_path / name)
     content = (tmp_path / "a.svg").read_bytes()

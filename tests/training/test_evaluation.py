@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from core.catalog import Catalog
+from core.progress import SILENT, Progress
 from tests.training.listening import TRACKS, listening
-from training.evaluation import beyond, evaluate, held_out_pairs
+from training.evaluation import beyond_accuracy, evaluate, held_out_pairs
 from training.interactions import Interactions, assemble
-from training.model import Fitted
-from training.progress import SILENT, Progress
-from training.top_k import Ints, Ranked
+from training.model import FittedModel
+from training.top_k import Ints, Rankings
 
 
 def log(sessions: list[tuple[int, list[tuple[int, float]]]]) -> Interactions:
@@ -27,17 +27,19 @@ def log(sessions: list[tuple[int, list[tuple[int, float]]]]) -> Interactions:
     return assemble(user, track, time, session * 1000, ["x", "y"], tracks, {}, session=session)
 
 
-def fitted_of(table: dict[int, list[int]], predict: float | None = None) -> Fitted:
+def fitted_of(table: dict[int, list[int]], predict: float | None = None) -> FittedModel:
     """A model with these lists by track, that foretells one time always."""
 
-    def ranker(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+    def ranker(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
         ranked = np.full((len(keys), k), -1, dtype=np.int32)
         for row, key in enumerate(keys.tolist()):
             ranked[row, : len(table.get(key, []))] = table.get(key, [])
         return ranked
 
-    foretold = None if predict is None else lambda user, before, track: np.full(len(track), predict)
-    return Fitted({"track": ranker}, predict=foretold)
+    predicted = (
+        None if predict is None else lambda user, before, track: np.full(len(track), predict)
+    )
+    return FittedModel({"track": ranker}, predict=predicted)
 
 
 LATE = log([
@@ -61,7 +63,7 @@ def test_figures_are_means_over_listeners_of_means_over_their_questions() -> Non
     assert verdict.accuracy["ndcg10"].value == pytest.approx((second / 2 + 0) / 2)
     assert verdict.accuracy["recall10"].value == pytest.approx((1 / 2 + 0) / 2)
     assert verdict.accuracy["mrr"].value == pytest.approx((1 / 2 / 2 + 0) / 2)
-    assert verdict.beyond["answered"] == 1.0
+    assert verdict.beyond_accuracy["answered"] == 1.0
     # Times after the first of each session: .9, .1, .6, 1.0 and .5.
     assert verdict.mse == pytest.approx(np.mean([0.4**2, 0.4**2, 0.1**2, 0.5**2, 0.0]))
 
@@ -89,7 +91,7 @@ def test_inverse_chances_weigh_questions() -> None:
 
 def test_what_lists_hold_beside_accuracy() -> None:
     ranked = np.array([[0, 1, 2, 3], [0, 2, 4, -1]], dtype=np.int32)
-    figures = beyond(ranked, LATE)
+    figures = beyond_accuracy(ranked, LATE)
     assert figures["coverage"] == pytest.approx(5 / 10)
     # Artists: two of four tracks; three of three.
     assert figures["artists"] == pytest.approx((2 / 4 + 3 / 3) / 2)

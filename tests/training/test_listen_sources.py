@@ -87,10 +87,10 @@ def test_only_listens_of_the_asked_arms_and_times_count(tmp_path: Path) -> None:
 
 
 def test_inverse_chances_become_weights_of_mean_one(tmp_path: Path) -> None:
-    table = loaded(tmp_path, inverse="both")
+    table = loaded(tmp_path, inverse_in="both")
     # Chances 0.5, 0.25, 0.25: inverse 2, 4, 4; their mean is 10/3.
     assert table.weight.tolist() == pytest.approx([1, 0.6, 1, 1.2, 1, 1, 1.2])
-    cut = loaded(tmp_path, inverse="both", most=1.5)
+    cut = loaded(tmp_path, inverse_in="both", cap=1.5)
     assert cut.weight.tolist() == pytest.approx([1, 0.75, 1, 1.125, 1, 1, 1.125])
 
 

@@ -9,15 +9,15 @@ import training.models  # noqa: F401  (importing it registers the models)
 from core.errors import InputError, SegueError
 from tests import needs
 from tests.training.listening import GROUPS, SIZE, TRACKS, USERS, group_of, listening
-from training.comparison import FLOORS, everything
-from training.model import MODELS, Fitted, Run, build, known, model
+from training.comparison import BASELINES, all_variants
+from training.model import MODELS, FitRun, FittedModel, build, known, model
 from training.top_k import NONE
 
 SPECS = [
     pytest.param(spec, marks=needs.package(package) if package else ())
-    for spec, package in everything().items()
+    for spec, package in all_variants().items()
 ]
-TASTE = [param for param in SPECS if str(param.values[0]).partition(":")[0] not in FLOORS]
+TASTE = [param for param in SPECS if str(param.values[0]).partition(":")[0] not in BASELINES]
 # Regressions need more steps than 1,350 sessions make in batches of 4,096; and here a session's
 # first track is always liked, the previous one seldom.
 SETTINGS = {
@@ -26,15 +26,15 @@ SETTINGS = {
 }
 
 
-def fitted(spec: str, seed: int = 1) -> Fitted:
+def fitted(spec: str, seed: int = 1) -> FittedModel:
     """The model, fitted on the earlier nine tenths."""
     train, valid = listening().split(0.1)
     model, _ = build(spec, SETTINGS.get(spec))
-    return model.fit(train, Run(valid, seed=seed, threads=1))
+    return model.fit(train, FitRun(valid, seed=seed, threads=1))
 
 
 @cache
-def model_of(spec: str) -> Fitted:
+def model_of(spec: str) -> FittedModel:
     """The same, fitted once for all tests."""
     return fitted(spec)
 
@@ -72,12 +72,12 @@ def test_the_same_seed_gives_the_same_lists(spec: str) -> None:
 def test_popular_puts_first_what_many_heard_for_long() -> None:
     train = listening()
     liked = train.where((group_of(train.track) != 2) | (train.time > 0.5))
-    order = build("popular")[0].fit(liked, Run(liked)).order
+    order = build("popular")[0].fit(liked, FitRun(liked)).order
     assert order is not None
     assert sorted(order.tolist()) == list(range(TRACKS))
     # Group 2 was never skipped, but was heard by its own listeners only: less reach.
     assert not set(order[:SIZE].tolist()) & set(range(2 * SIZE, 3 * SIZE))
-    plays = build("popular:plays")[0].fit(liked, Run(liked)).order
+    plays = build("popular:plays")[0].fit(liked, FitRun(liked)).order
     assert plays is not None
     counts = np.bincount(liked.track, minlength=TRACKS)
     assert (np.diff(counts[plays]) <= 0).all()

@@ -1,4 +1,4 @@
-"""The gate of neural models: in the simulator their lists earn more than what takes a second.
+"""The bar for neural models: in the simulator their lists earn more than those of `neighbours`.
 
 A small world's days are played and logged as `segue world create` does; each model learns from that
 log alone, and an arm plays its lists to the same sessions. The margin is three standard errors; a
@@ -26,16 +26,17 @@ from simulator.world.files import write_world
 from simulator.world.generator import generate_world
 from simulator.world.neighbours import neighbourhoods
 from tests import needs
-from training.comparison import EvaluationSplit, ModelTrial
+from training.evaluation_split import EvaluationSplit, ModelTrial
 from training.listen_sources import Selection, load
 from training.model import build
+from training.training_options import TrainingOptions
 
 SEED, SESSIONS, TOP = 11, 4000, 50
 pytestmark = needs.package("torch")
 
 
-class Gate:
-    """A world, and the days of it that models learn from; what was done is not done again."""
+class TrainedArms:
+    """A world, and the days of it that models learn from; each model is fitted and played once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -44,23 +45,23 @@ class Gate:
         warm_up(folder, self.world, SEED, SILENT, folder / "days")
         log = load([folder / "days" / "log"], self.world.catalog, Selection())
         log = replace(log, sources={})  # file names and checksums of logs are never the same twice
-        self.bench = EvaluationSplit.of(log, late=0.1, liked=0.5, seed=1, threads=1)
+        self.split = EvaluationSplit.of(log, TrainingOptions(threads=1))
         self._trials: dict[str, ModelTrial] = {}
         self._earned: dict[tuple[str, Key], tuple[Indices, np.ndarray]] = {}
 
     def trial(self, name: str) -> ModelTrial:
-        """The model, fitted and judged."""
+        """The model, fitted and evaluated."""
         if name not in self._trials:
-            self._trials[name] = self.bench.try_(name, *build(name), SILENT)
+            self._trials[name] = self.split.evaluate_model(name, *build(name), SILENT)
         return self._trials[name]
 
     def earned(self, name: str, key: Key) -> tuple[Indices, np.ndarray]:
         """Listener and time of each session of an arm that plays the model's lists."""
         if (name, key) not in self._earned:
-            self._earned[name, key] = self._played(name, key)
+            self._earned[name, key] = self._play(name, key)
         return self._earned[name, key]
 
-    def beats(self, one: str, other: str, key: Key) -> float:
+    def margin(self, one: str, other: str, key: Key) -> float:
         """How many standard errors, by listener, one earns more than the other."""
         listener, time = self.earned(one, key)
         same, less = self.earned(other, key)
@@ -71,8 +72,10 @@ class Gate:
         error = np.sqrt(np.sum((sums - mean * count)[count > 0] ** 2)) / count.sum()
         return float(mean / error)
 
-    def _played(self, name: str, key: Key) -> tuple[Indices, np.ndarray]:
-        made = self.trial(name).write(self.folder / "learnt", self.bench.earlier, 1, {}, TOP)
+    def _play(self, name: str, key: Key) -> tuple[Indices, np.ndarray]:
+        made = self.trial(name).write(
+            self.folder / "learnt", self.split.train_and_valid, TrainingOptions(top=TOP)
+        )
         owner, type_ = ("track", "contextual") if key == "track" else ("listener", "personal")
         [lists] = [path for path in made if path.stem.endswith(f"by_{owner}")]
         arm = {"type": type_, "list": "learnt", "fallback": "random"}
@@ -95,22 +98,24 @@ class Gate:
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
-    return Gate(tmp_path_factory.mktemp("gate"))
+def arms(tmp_path_factory: pytest.TempPathFactory) -> TrainedArms:
+    return TrainedArms(tmp_path_factory.mktemp("arms"))
 
 
 @pytest.mark.parametrize(
     ("neural", "key"), [("neural", "track"), ("neural:sharp", "track"), ("personal", "user")]
 )
-def test_a_neural_model_earns_more_than_neighbours(gate: Gate, neural: str, key: Key) -> None:
-    assert gate.beats(neural, "neighbours", key) > 3
+def test_a_neural_model_earns_more_than_neighbours(
+    arms: TrainedArms, neural: str, key: Key
+) -> None:
+    assert arms.margin(neural, "neighbours", key) > 3
 
 
-def test_a_lower_loss_does_not_make_a_better_list(gate: Gate) -> None:
-    """The first origin's finding, of its own two models: history, and kept as that."""
-    dot, cosine = (gate.trial(name).verdicts[0].mse for name in ("neural:dot", "neural:cosine"))
+def test_a_lower_loss_does_not_make_a_better_list(arms: TrainedArms) -> None:
+    """A finding about two models of botify; the test keeps it as history."""
+    dot, cosine = (arms.trial(name).metrics[0].mse for name in ("neural:dot", "neural:cosine"))
     assert dot is not None
     assert cosine is not None
     assert cosine < 0.9 * dot
     for name in ("neural:dot", "neural:cosine"):
-        assert gate.beats(name, "neighbours", "track") < 0, "neither passes the gate"
+        assert arms.margin(name, "neighbours", "track") < 0, "neither passes the bar"

@@ -12,8 +12,8 @@ import orjson
 
 from core.catalog import Catalog, TrackId, is_id
 from core.errors import Fault, InputError
+from core.progress import SILENT, Progress
 from training.interactions import Interactions, assemble, checksum, save_table
-from training.progress import SILENT, Progress
 
 PATIENCE = 1000
 """Lines without a single good one after which the file is taken for the wrong one."""

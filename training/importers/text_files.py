@@ -12,8 +12,8 @@ from typing import IO, Any
 import orjson
 
 from core.errors import InputError
+from core.progress import Progress
 from training.importers.collector import BadLine, Collector
-from training.progress import Progress
 
 
 def files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:

@@ -6,13 +6,13 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from core.progress import SILENT, Progress
 from training.interactions import Interactions
-from training.model import Fitted, Params, Run, model
-from training.progress import SILENT, Progress
-from training.top_k import Ints, Ranked, best, dot_products
+from training.model import FitRun, FittedModel, ModelParams, model
+from training.top_k import Ints, Rankings, dot_products, top_k
 
 
-class FactorsParams(Params):
+class FactorsParams(ModelParams):
     """Settings of `factors`.
 
     Attributes:
@@ -46,7 +46,7 @@ class Factors:
     def __init__(self, params: FactorsParams) -> None:
         self.params = params
 
-    def fit(self, train: Interactions, run: Run) -> Fitted:
+    def fit(self, train: Interactions, run: FitRun) -> FittedModel:
         """Factorise; Ctrl-C ends it after some iterations with what there is."""
         import implicit.cpu.als
         import implicit.cpu.bpr  # noqa: F401  (their BLAS must be loaded before it is limited)
@@ -82,21 +82,21 @@ class Factors:
         similar = dot_products(units, units, unheard)
         liked = dot_products(users, tracks, unheard)
 
-        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
-            ranked = best(similar, keys, k, without=keys, progress=progress)
+        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
+            ranked = top_k(similar, keys, k, without=keys, progress=progress)
             ranked[~seen[keys]] = -1  # nothing is known of a track that nobody heard
             return ranked
 
-        def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
-            return best(liked, keys, k, progress=progress)
+        def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
+            return top_k(liked, keys, k, progress=progress)
 
-        return Fitted(
+        return FittedModel(
             {"track": by_track, "user": by_user},
             facts={"iterations": done or params.iterations},
             interrupted=interrupted,
         )
 
-    def _library(self, run: Run) -> Any:
+    def _library(self, run: FitRun) -> Any:
         logging.getLogger("implicit").setLevel(logging.ERROR)
         from implicit.cpu.als import AlternatingLeastSquares
         from implicit.cpu.bpr import BayesianPersonalizedRanking

@@ -5,13 +5,13 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
+from core.progress import SILENT, Progress
 from training.interactions import Interactions
-from training.model import Fitted, Params, Run, model
-from training.progress import SILENT, Progress
-from training.top_k import BLOCK, NONE, Ints, Ranked, best, best_of_entries
+from training.model import FitRun, FittedModel, ModelParams, model
+from training.top_k import BLOCK, NONE, Ints, Rankings, top_k, top_k_of_entries
 
 
-class NeighboursParams(Params):
+class NeighboursParams(ModelParams):
     """Settings of `neighbours`.
 
     Attributes:
@@ -46,17 +46,17 @@ class Neighbours:
     def __init__(self, params: NeighboursParams) -> None:
         self.params = params
 
-    def fit(self, train: Interactions, run: Run) -> Fitted:
+    def fit(self, train: Interactions, run: FitRun) -> FittedModel:
         """Multiply the matrix of who heard what with itself, block by block."""
         heard = self._matrix(train)
         liked = _profile(train, self.params.min_time)
         run.progress.start("neighbours", len(train.catalog))
         near = _nearest(self._weighted(heard), self.params.neighbours, run.progress)
 
-        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
             return _ranked(near[keys], k, progress)
 
-        def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+        def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
             # What goes with everything that the listener liked.
             ranked = np.empty((len(keys), k), dtype=np.int32)
             for start in range(0, len(keys), BLOCK):
@@ -64,7 +64,9 @@ class Neighbours:
                 ranked[block] = _ranked(liked[keys[block]] @ near, k, progress)
             return ranked
 
-        return Fitted({"track": by_track, "user": by_user}, facts={"neighbours": int(near.nnz)})
+        return FittedModel(
+            {"track": by_track, "user": by_user}, facts={"neighbours": int(near.nnz)}
+        )
 
     def _matrix(self, train: Interactions) -> Any:
         """Sparse (sessions or listeners, tracks): how much each heard of each."""
@@ -143,7 +145,7 @@ def _nearest(weighted: Any, most: int, progress: Progress) -> Any:
     return sparse.vstack(parts, format="csr")
 
 
-def _ranked(similar: Any, k: int, progress: Progress) -> Ranked:
+def _ranked(similar: Any, k: int, progress: Progress) -> Rankings:
     """The best of each row of a sparse matrix."""
     ranked = np.empty((similar.shape[0], k), dtype=np.int32)
     for start in range(0, len(ranked), BLOCK):
@@ -153,10 +155,10 @@ def _ranked(similar: Any, k: int, progress: Progress) -> Ranked:
             # Too full to sort every entry: as a dense block, most of which is never sorted.
             dense = block.toarray().astype(np.float32)
             dense[dense <= 0] = -np.inf
-            ranked[start : start + rows] = best(dense.__getitem__, np.arange(rows), k)
+            ranked[start : start + rows] = top_k(dense.__getitem__, np.arange(rows), k)
         else:
             row = np.repeat(np.arange(rows), np.diff(block.indptr))
-            ranked[start : start + rows] = best_of_entries(
+            ranked[start : start + rows] = top_k_of_entries(
                 row, block.indices, block.data.astype(np.float32), rows, k
             )
         progress.advance(rows)

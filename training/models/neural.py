@@ -5,17 +5,17 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import Field
 
-from training.epochs import Schedule, drawn, learn, reproducible
+from core.progress import SILENT, Progress
+from training.epochs import Schedule, learn, reproducible, sample_indices
 from training.interactions import Interactions
-from training.model import Fitted, Params, Run, model
-from training.progress import SILENT, Progress
+from training.model import FitRun, FittedModel, ModelParams, model
 from training.regression import Regression
 from training.session_pairs import session_pairs
-from training.top_k import Ints, Ranked, best, dot_products
-from training.towers import Negatives, known_to, track_tower, vectors_of
+from training.top_k import Ints, Rankings, dot_products, top_k
+from training.towers import Negatives, track_tower, tracks_with_vectors, vectors_of
 
 
-class NeuralParams(Params):
+class NeuralParams(ModelParams):
     """Settings of `neural`.
 
     Attributes:
@@ -73,19 +73,19 @@ class Neural:
     def __init__(self, params: NeuralParams) -> None:
         self.params = params
 
-    def fit(self, train: Interactions, run: Run) -> Fitted:
+    def fit(self, train: Interactions, run: FitRun) -> FittedModel:
         """Learn with early stopping on later listens."""
         with reproducible(run) as torch:
             if self.params.kind == "pairs":
                 return self._pairs(torch, train, run)
             return self._regression(torch, train, run)
 
-    def _pairs(self, torch: Any, train: Interactions, run: Run) -> Fitted:
+    def _pairs(self, torch: Any, train: Interactions, run: FitRun) -> FittedModel:
         params = self.params
         pairs = session_pairs(train, params.min_time, params.reach)
         later = session_pairs(run.valid, params.min_time, params.reach)
         if not len(pairs):
-            return Fitted({"track": _nothing})
+            return FittedModel({"track": _nothing})
         tower = track_tower(torch, train, params.dim)
         optimizer = torch.optim.SparseAdam(list(tower.parameters()), lr=params.rate)
         negatives = Negatives(
@@ -107,7 +107,7 @@ class Neural:
             )  # fmt: skip
 
         def one_epoch(epoch: int, after_batch: Any) -> float:
-            chosen = drawn(pairs.weight, size, draws)
+            chosen = sample_indices(pairs.weight, size, draws)
             total = 0.0
             for batch in range(batches):
                 share = (epoch * batches + batch) / (params.epochs * batches)
@@ -131,23 +131,27 @@ class Neural:
                 losses = loss_of(later.anchor[some], later.target[some], fixed).numpy()
             return float(np.average(losses, weights=later.weight[some]))
 
-        plan = Schedule(
+        schedule = Schedule(
             "neural", "cross entropy of the pair", params.epochs, params.patience, batches
         )
-        curve, interrupted = learn(plan, tower, one_epoch, validate, run)
+        curve, interrupted = learn(schedule, tower, one_epoch, validate, run)
         vectors = vectors_of(torch, tower, len(train.catalog))
-        known = known_to(train, pairs.anchor)
+        known = tracks_with_vectors(train, pairs.anchor)
         scores = dot_products(vectors, vectors, np.where(known, 0, -np.inf).astype(np.float32))
 
-        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
-            ranked = best(scores, keys, k, without=keys, progress=progress)
+        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
+            ranked = top_k(scores, keys, k, without=keys, progress=progress)
             ranked[~known[keys]] = -1  # neither the track nor its artist was ever heard well
             return ranked
 
-        facts = {"pairs": len(pairs), "epochs": len(curve.train), "kept_epoch": curve.kept + 1}
-        return Fitted({"track": by_track}, curve=curve, facts=facts, interrupted=interrupted)
+        facts = {
+            "pairs": len(pairs),
+            "epochs": len(curve.train),
+            "kept_epoch": curve.best_epoch + 1,
+        }
+        return FittedModel({"track": by_track}, curve=curve, facts=facts, interrupted=interrupted)
 
-    def _regression(self, torch: Any, train: Interactions, run: Run) -> Fitted:
+    def _regression(self, torch: Any, train: Interactions, run: FitRun) -> FittedModel:
         params = self.params
         regression = Regression(torch, params, train)
         curve, interrupted = regression.learn(train, run)
@@ -155,8 +159,8 @@ class Neural:
         scores = dot_products(given, offered)
         seen = regression.seen
 
-        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
-            ranked = best(scores, keys, k, without=keys, progress=progress)
+        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
+            ranked = top_k(scores, keys, k, without=keys, progress=progress)
             ranked[~seen[keys]] = -1
             return ranked
 
@@ -164,14 +168,14 @@ class Neural:
             cosines = np.einsum("ij,ij->i", given[before], offered[track])
             return regression.times(cosines)
 
-        return Fitted(
+        return FittedModel(
             {"track": by_track},
             predict=predict,
             curve=curve,
-            facts={"epochs": len(curve.train), "kept_epoch": curve.kept + 1},
+            facts={"epochs": len(curve.train), "kept_epoch": curve.best_epoch + 1},
             interrupted=interrupted,
         )
 
 
-def _nothing(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+def _nothing(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
     return np.full((len(keys), k), -1, dtype=np.int32)

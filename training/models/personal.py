@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from core.progress import SILENT, Progress
 from training.epochs import Schedule, learn, reproducible
 from training.interactions import Interactions
-from training.model import Fitted, Params, Run, model
-from training.progress import SILENT, Progress
-from training.top_k import Ints, Ranked, best, dot_products
-from training.towers import Negatives, known_to, track_tower, vectors_of
+from training.model import FitRun, FittedModel, ModelParams, model
+from training.top_k import Ints, Rankings, dot_products, top_k
+from training.towers import Negatives, track_tower, tracks_with_vectors, vectors_of
 
 
-class PersonalParams(Params):
+class PersonalParams(ModelParams):
     """Settings of `personal`.
 
     Attributes:
@@ -82,12 +82,12 @@ class Personal:
     def __init__(self, params: PersonalParams) -> None:
         self.params = params
 
-    def fit(self, train: Interactions, run: Run) -> Fitted:
+    def fit(self, train: Interactions, run: FitRun) -> FittedModel:
         """Learn with early stopping on later listens."""
         with reproducible(run) as torch:
             return self._fit(torch, train, run)
 
-    def _fit(self, torch: Any, train: Interactions, run: Run) -> Fitted:
+    def _fit(self, torch: Any, train: Interactions, run: FitRun) -> FittedModel:
         params = self.params
         liked = _Liked(train, params.min_time)
         later = _Liked(run.valid, params.min_time)
@@ -95,7 +95,7 @@ class Personal:
         if not len(examples):
             examples = np.arange(len(liked.track))
         if not len(examples):
-            return Fitted({})
+            return FittedModel({})
         towers = _towers(torch, train, params.dim)
         sparse = torch.optim.SparseAdam(list(towers.tracks.parameters()), lr=params.rate)
         dense = torch.optim.Adam(list(towers.listener.parameters()), lr=params.rate / 10)
@@ -106,8 +106,8 @@ class Personal:
         draws = np.random.default_rng(run.seed)
         batches = -(-len(examples) // params.batch)
 
-        def loss_of(user: Ints, target: Ints, negative: Any, lots: np.random.Generator) -> Any:
-            tracks, weight = liked.histories(user, params.history, lots, target)
+        def loss_of(user: Ints, target: Ints, negative: Any, generator: np.random.Generator) -> Any:
+            tracks, weight = liked.histories(user, params.history, generator, target)
             given = towers(torch.from_numpy(tracks), torch.from_numpy(weight))
             wanted = torch.from_numpy(target)
             return negatives.loss(
@@ -141,20 +141,20 @@ class Personal:
         def validate() -> float:
             if not len(some):
                 return float("nan")
-            lots = np.random.default_rng((run.seed, 3))
+            generator = np.random.default_rng((run.seed, 3))
             with torch.no_grad():
-                losses = loss_of(later.user[some], later.track[some], fixed, lots).numpy()
+                losses = loss_of(later.user[some], later.track[some], fixed, generator).numpy()
             return float(np.average(losses, weights=later.time[some]))
 
-        plan = Schedule(
+        schedule = Schedule(
             "personal", "cross entropy of the liked track", params.epochs, params.patience, batches
         )
-        curve, interrupted = learn(plan, towers, one_epoch, validate, run)
+        curve, interrupted = learn(schedule, towers, one_epoch, validate, run)
         ranker = _ranker(torch, towers, train, liked, run.seed)
         facts = {
-            "listens": len(examples), "epochs": len(curve.train), "kept_epoch": curve.kept + 1
+            "listens": len(examples), "epochs": len(curve.train), "kept_epoch": curve.best_epoch + 1
         }  # fmt: skip
-        return Fitted({"user": ranker}, curve=curve, facts=facts, interrupted=interrupted)
+        return FittedModel({"user": ranker}, curve=curve, facts=facts, interrupted=interrupted)
 
 
 def _towers(torch: Any, log: Interactions, dim: int) -> Any:
@@ -176,20 +176,20 @@ def _towers(torch: Any, log: Interactions, dim: int) -> Any:
 def _ranker(torch: Any, towers: Any, train: Interactions, liked: _Liked, seed: int) -> Any:
     """Lists by the listener's whole history, up to 200 listens of it."""
     vectors = vectors_of(torch, towers.tracks, len(train.catalog))
-    known = known_to(train, liked.track)
+    known = tracks_with_vectors(train, liked.track)
     counts = liked.starts[1:] - liked.starts[:-1]
     size = int(min(200, max(1, counts.max(initial=0))))
     everyone = np.empty((len(counts), vectors.shape[1]), dtype=np.float32)
-    lots = np.random.default_rng((seed, 4))
+    generator = np.random.default_rng((seed, 4))
     with torch.no_grad():
         for start in range(0, len(counts), 1024):
             users = np.arange(start, min(start + 1024, len(counts)))
-            tracks, weight = liked.histories(users, size, lots, None)
+            tracks, weight = liked.histories(users, size, generator, None)
             everyone[users] = towers(torch.from_numpy(tracks), torch.from_numpy(weight)).numpy()
     scores = dot_products(everyone, vectors, np.where(known, 0, -np.inf).astype(np.float32))
 
-    def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
-        ranked = best(scores, keys, k, progress=progress)
+    def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
+        ranked = top_k(scores, keys, k, progress=progress)
         ranked[counts[keys] == 0] = -1  # who liked nothing is nobody in particular
         return ranked
 

@@ -5,13 +5,13 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from core.progress import SILENT, Progress
 from training.interactions import Interactions
-from training.model import Fitted, Params, Run, model
-from training.progress import SILENT, Progress
-from training.top_k import NONE, Ints, Ranked
+from training.model import FitRun, FittedModel, ModelParams, model
+from training.top_k import NONE, Ints, Rankings
 
 
-class PopularParams(Params):
+class PopularParams(ModelParams):
     """Settings of `popular`.
 
     Attributes:
@@ -31,7 +31,7 @@ class Popular:
     def __init__(self, params: PopularParams) -> None:
         self.params = params
 
-    def fit(self, train: Interactions, run: Run) -> Fitted:
+    def fit(self, train: Interactions, run: FitRun) -> FittedModel:
         """Count; weights of listens count as given."""
         tracks = len(train.catalog)
         weight = train.weight.astype(np.float64) * train.plays
@@ -45,7 +45,7 @@ class Popular:
             liking = (heard + smoothing * mean) / np.maximum(plays + smoothing, 1e-9)
             score = liking * _reach(train)
         order = np.lexsort((np.arange(tracks), -score)).astype(np.int32)
-        return Fitted({"track": _Without(order), "user": _Same(order)}, order=order)
+        return FittedModel({"track": _Without(order), "user": _Same(order)}, order=order)
 
 
 def _reach(train: Interactions) -> np.ndarray:
@@ -63,7 +63,7 @@ class _Same:
     def __init__(self, order: np.ndarray) -> None:
         self.order = order
 
-    def __call__(self, keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+    def __call__(self, keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
         return np.tile(self.order[:k], (len(keys), 1))
 
 
@@ -75,8 +75,8 @@ class _Without:
         self.place = np.empty(len(order), dtype=np.int64)
         self.place[order] = np.arange(len(order))
 
-    def __call__(self, keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
+    def __call__(self, keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
         order = np.append(self.order, NONE).astype(np.int32)
         places = np.arange(min(k, len(self.order)))
-        at: Ranked = order[places + (places >= self.place[keys][:, None])]
+        at: Rankings = order[places + (places >= self.place[keys][:, None])]
         return at

@@ -2,36 +2,38 @@
 
 import numpy as np
 
+from core.progress import SILENT, Progress
 from training.interactions import Interactions
-from training.model import Fitted, Params, Run, model
-from training.progress import SILENT, Progress
-from training.top_k import Ints, Ranked
+from training.model import FitRun, FittedModel, ModelParams, model
+from training.top_k import Ints, Rankings
 
 
 @model("random")
 class RandomLists:
     """Draws every list by lot; the floor of a comparison."""
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: ModelParams) -> None:
         self.params = params
 
-    def fit(self, train: Interactions, run: Run) -> Fitted:
+    def fit(self, train: Interactions, run: FitRun) -> FittedModel:
         """Learn nothing."""
         tracks = len(train.catalog)
 
-        def drawn(keys: Ints, k: int, own: bool) -> Ranked:
+        def draw_lists(keys: Ints, k: int, own: bool) -> Rankings:
             ranked = np.empty((len(keys), min(k, tracks - 1)), dtype=np.int32)
             for row, key in enumerate(np.asarray(keys).tolist()):
-                lot = np.random.default_rng((run.seed, int(own), key))
+                generator = np.random.default_rng((run.seed, int(own), key))
                 # One fewer than there are, and a step over the key: never the track itself.
-                row_tracks = lot.choice(tracks - 1, ranked.shape[1], replace=False, shuffle=True)
+                row_tracks = generator.choice(
+                    tracks - 1, ranked.shape[1], replace=False, shuffle=True
+                )
                 ranked[row] = row_tracks + (row_tracks >= key) if own else row_tracks
             return ranked
 
-        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
-            return drawn(keys, k, own=True)
+        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
+            return draw_lists(keys, k, own=True)
 
-        def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Ranked:
-            return drawn(keys, k, own=False)
+        def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
+            return draw_lists(keys, k, own=False)
 
-        return Fitted({"track": by_track, "user": by_user})
+        return FittedModel({"track": by_track, "user": by_user})

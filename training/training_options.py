@@ -1,0 +1,31 @@
+"""The options of a training run: one frozen value from the command line down to the manifests."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from training.listen_sources import Selection
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """How models are fitted, evaluated and written.
+
+    Attributes:
+        selection: Which listens count, and for how much.
+        test_share: Share of the sessions, the latest, in the test split; in (0, 1).
+        liked: Share heard from which a listen of the test split was liked, in [0, 1].
+        seed: Seed of every fit.
+        threads: Threads of every fit; results are reproducible only for the same number.
+        top: Length of the lists.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+    test_share: float = 0.1
+    liked: float = 0.5
+    seed: int = 1
+    threads: int = 2
+    top: int = 100
+
+    def as_json(self) -> dict[str, Any]:
+        """The options that decide which listens a model learnt from, for its manifest."""
+        return {**self.selection.as_json(), "late": self.test_share}
