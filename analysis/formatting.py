@@ -73,7 +73,7 @@ def reach(arm: ArmSummary) -> str:
 
 
 def gates(certificate: ValidityReport) -> str:
-    """How many gates said what: `13 passed, 2 warnings, 4 cannot tell`."""
+    """How many gates said what: `13 passed, 2 warnings, 4 cannot tell, 1 not made`."""
     counts = Counter(gate.verdict for gate in certificate.gates)
     return ", ".join(
         f"{counts[verdict]} {verdict.value}"

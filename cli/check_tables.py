@@ -12,6 +12,7 @@ COLOURS = {
     Status.WARNING: "yellow",
     Status.FAILED: "red",
     Status.UNKNOWN: "dim",
+    Status.NOT_MADE: "dim",
 }
 
 

@@ -19,7 +19,7 @@ UNTOLD = (
 def served(view: CheckContext, experiment: str) -> CheckResult:
     """The strategy is the arm's, who answered is declared, and the depth is its place."""
     asks = "Was every answer given by the strategy that the arm names, or a declared fallback?"
-    if not view.ours:
+    if not view.has_ours(experiment):
         return CheckResult("served", asks, Status.UNKNOWN, "not in the log", UNTOLD)
     wrong: list[tuple[str, ...]] = []
     table: Counter[tuple[str, str]] = Counter()
@@ -46,6 +46,8 @@ def served(view: CheckContext, experiment: str) -> CheckResult:
             for arm in sorted({arm for arm, _ in table})
         },
     }
+    if not lines:
+        return CheckResult("served", asks, Status.NOT_MADE, "no answers", numbers=numbers)
     if not faulty:
         return CheckResult("served", asks, Status.PASSED, f"{lines:,} answers", numbers=numbers)
     rows: list[tuple[Any, ...]] = []
@@ -82,7 +84,7 @@ def _may_answer(
 def fallback(view: CheckContext, experiment: str) -> CheckResult:
     """Each arm answers for itself, on every process alike."""
     asks = "Does every arm answer itself, rather than its fallback?"
-    if not view.ours:
+    if not view.has_ours(experiment):
         return CheckResult("fallback", asks, Status.UNKNOWN, "not in the log", "See `served`.")
     shares = {
         arm: (answers, fallbacks / answers)
@@ -95,7 +97,9 @@ def fallback(view: CheckContext, experiment: str) -> CheckResult:
         )
     }
     numbers: dict[str, Any] = {arm: share for arm, (_, share) in shares.items()}
-    figure = ", ".join(f"{arm} {share:.1%}" for arm, (_, share) in shares.items()) or "no answers"
+    figure = ", ".join(f"{arm} {share:.1%}" for arm, (_, share) in shares.items())
+    if not shares:
+        return CheckResult("fallback", asks, Status.NOT_MADE, "no answers", numbers=numbers)
     limits = view.thresholds
     dead = [arm for arm, (n, share) in shares.items() if n and share > 1 - limits.dead_share]
     if dead:

@@ -74,6 +74,8 @@ def _verdict(
             f"each in the folder `configs` beside its log: put it beside these logs.",
             numbers, examples,
         )  # fmt: skip
+    if not lines:
+        return CheckResult("assignment", ASKS, Status.NOT_MADE, "no lines", " ".join(said), numbers)
     if agreeing == lines:
         return CheckResult("assignment", ASKS, Status.PASSED, figure, " ".join(said), numbers)
     by_chance = 1 / max(2, len(view.log.experiments().get(experiment, [])))
@@ -116,6 +118,8 @@ def one_arm(view: CheckContext, experiment: str) -> CheckResult:
         [experiment],
     )[0]
     numbers = {"listeners": total, "in_several_arms": several}
+    if not total:
+        return CheckResult("one-arm", asks, Status.NOT_MADE, "no listeners", numbers=numbers)
     if not several:
         return CheckResult("one-arm", asks, Status.PASSED, f"{total:,} listeners", numbers=numbers)
     rows = view.query(

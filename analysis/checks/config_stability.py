@@ -13,7 +13,7 @@ UNTOLD = "The predecessor's log does not say what was running; its author has to
 def config(view: CheckContext, experiment: str) -> CheckResult:
     """Every config that decided is known, and all of them give the same treatment."""
     asks = "Was it the same experiment all the time?"
-    if not view.ours:
+    if not view.has_ours(experiment):
         return CheckResult("config", asks, Status.UNKNOWN, "not in the log", UNTOLD)
     rows = view.query(
         """SELECT e.config, count(*), min(e.at_ms), max(e.at_ms)

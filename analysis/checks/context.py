@@ -67,6 +67,17 @@ class CheckContext(Workspace):
         )[0]
         self.numbered: dict[str, tuple[tuple[str, ...], str] | None] = {}
 
+    def has_ours(self, experiment: str) -> bool:
+        """Whether an event of ours is in the experiment; a log may hold another server's too."""
+        return bool(
+            self.one(
+                "SELECT count(*) FROM (SELECT 1 FROM events AS e "
+                "INNER JOIN assignments AS a ON e.experiments = a.experiments "
+                'WHERE a.experiment = ? AND e."schema" > 0 LIMIT 1)',
+                [experiment],
+            )
+        )
+
     def examples(self, rows: Sequence[tuple[Any, ...]], what: str) -> tuple[Example, ...]:
         """Examples from rows that begin with file and line; `what` is filled with the rest."""
         places = dict(self.query("SELECT file_id, path FROM files"))

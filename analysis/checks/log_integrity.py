@@ -64,8 +64,10 @@ def forced(view: CheckContext, experiment: str) -> CheckResult:
         "SELECT count(*), count(*) FILTER (WHERE forced) FROM exposures WHERE experiment = ?",
         [experiment],
     )[0]
-    share = by_testers / total if total else 0.0
     numbers = {"events": total, "forced": by_testers}
+    if not total:
+        return CheckResult("forced", asks, Status.NOT_MADE, "no events", numbers=numbers)
+    share = by_testers / total
     figure = f"{by_testers:,} of {total:,} events ({share:.2%})"
     if share > view.thresholds.forced_share:
         return CheckResult(
@@ -130,7 +132,7 @@ def played(view: CheckContext) -> CheckResult:
     """
     asks = "Was each track that was heard the one recommended before?"
     if not view.botify:
-        return CheckResult("played", asks, Status.PASSED, "not asked: turns tell more")
+        return CheckResult("played", asks, Status.NOT_MADE, "turns tell more")
     total, broken, misplaced = view.query(
         f"""SELECT count(*), count(*) FILTER (WHERE broken),
             count(*) FILTER (WHERE broken AND ("user", track) IN (

@@ -18,6 +18,7 @@ SUMS = ", ".join(
     + [f"CAST(sum({term}) AS DOUBLE)" for term in ("x", "y", "x * x", "x * y", "y * y")]
 )
 """What `Clustered` wants of a table with one row a listener."""
+TOO_FEW_ARMS = "fewer than two arms to compare"
 PAUSES = 20
 """A session that stays silent for so many times the usual pause between turns is given up."""
 
@@ -130,6 +131,8 @@ def events_per_listener(view: CheckContext, experiment: str) -> CheckResult:
         WHERE experiment = $1 AND arms = 1""",
         [experiment],
     )
+    if len(groups) < 2:
+        return CheckResult("events-per-listener", asks, Status.NOT_MADE, TOO_FEW_ARMS)
     p = heterogeneity(groups)
     figure = ", ".join(f"{group.name} {group.ratio:.2f}" for group in groups)
     numbers = {"p": p, **{group.name: group.ratio for group in groups}}
@@ -153,19 +156,18 @@ def latency(view: CheckContext, experiment: str) -> CheckResult:
         GROUP BY a.arm ORDER BY a.arm""",
         [experiment],
     )
+    if len(rows) < 2:
+        return CheckResult("latency", asks, Status.NOT_MADE, TOO_FEW_ARMS)
     numbers = {arm: {"mean_s": mean, "p99_s": p99} for arm, mean, p99 in rows}
     figure = "p99 " + ", ".join(f"{arm} {p99 * 1000:.2f} ms" for arm, _, p99 in rows)
-    slowest = max((p99 for *_, p99 in rows), default=0.0)
-    quickest = min((p99 for *_, p99 in rows), default=0.0)
+    slowest, quickest = max(p99 for *_, p99 in rows), min(p99 for *_, p99 in rows)
     if slowest > 0.005 and slowest > view.thresholds.latency_ratio * quickest:
         return CheckResult(
             "latency", asks, Status.WARNING, figure,
             "One arm is much slower than another; listeners may dislike that, not its tracks.",
             numbers,
         )  # fmt: skip
-    return CheckResult(
-        "latency", asks, Status.PASSED, figure if rows else "no answers", numbers=numbers
-    )
+    return CheckResult("latency", asks, Status.PASSED, figure, numbers=numbers)
 
 
 def _groups(view: CheckContext, listeners: str, params: list[Any]) -> list[Clustered]:
@@ -193,7 +195,9 @@ def _parity(
             name, asks, Status.WARNING, figure,
             "Alike in all arms, but so many that what is left may not stand for the rest.", numbers,
         )  # fmt: skip
-    return CheckResult(name, asks, Status.PASSED, figure or "no listeners", numbers=numbers)
+    if len(groups) < 2:
+        return CheckResult(name, asks, Status.NOT_MADE, TOO_FEW_ARMS, numbers=numbers)
+    return CheckResult(name, asks, Status.PASSED, figure, numbers=numbers)
 
 
 def _given_up_before(view: CheckContext) -> int:

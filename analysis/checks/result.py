@@ -10,16 +10,18 @@ EXAMPLES = 10
 
 
 class Status(StrEnum):
-    """What a gate found.
+    """What a check found.
 
-    A `failed` gate makes the experiment invalid. A `warning` wants to be read, and forbids
-    nothing. `cannot tell` means that the log does not hold what the gate would need.
+    A `failed` check makes the experiment invalid. Read a `warning`; it forbids nothing. `cannot
+    tell` means that the log lacks what the check needs. `not made` means that the log has nothing
+    for this check to look at, so it proves nothing and is not counted among those that passed.
     """
 
     PASSED = "passed"
     WARNING = "warning"
     FAILED = "failed"
     UNKNOWN = "cannot tell"
+    NOT_MADE = "not made"
 
 
 @dataclass(frozen=True, slots=True)

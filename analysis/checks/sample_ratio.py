@@ -8,6 +8,7 @@ from typing import Any
 from analysis.checks.archived_configs import botify_experiment
 from analysis.checks.botify_arms import numbered_arms
 from analysis.checks.context import CheckContext
+from analysis.checks.parity import TOO_FEW_ARMS
 from analysis.checks.result import EXAMPLES, CheckResult, Status
 from analysis.statistics.sample_ratio import (
     detectable_loss,
@@ -16,6 +17,7 @@ from analysis.statistics.sample_ratio import (
 )
 from core.allocation import Allocation, Experiment
 
+NOBODY = "no listeners"
 LOOKS = 2000
 """At how many points in time the sequential ratio is looked at."""
 CONCENTRATIONS = (10, 1_000, 100_000)
@@ -42,8 +44,12 @@ def sample_ratio(view: CheckContext, experiment: str) -> CheckResult:
         return CheckResult("sample-ratio", asks, Status.UNKNOWN, _listed(seen), _UNTOLD)
     for arm in sorted(set(seen) - set(arms)):
         arms, weights = (*arms, arm), (*weights, 0.0)
+    if not seen.total():
+        return CheckResult("sample-ratio", asks, Status.NOT_MADE, NOBODY)
     counts = [seen[arm] for arm in arms]
     p = sample_ratio_p(counts, weights)
+    if p == 1.0 and len(_with_share(arms, weights)[0]) < 2:
+        return CheckResult("sample-ratio", asks, Status.NOT_MADE, TOO_FEW_ARMS)
     loss = detectable_loss(sum(counts), weights)
     numbers: dict[str, Any] = {
         "listeners": dict(zip(arms, counts, strict=True)),
@@ -66,10 +72,14 @@ def watched_ratio(view: CheckContext, experiment: str) -> CheckResult:
     """The same over time, with a p-value that holds however often one looks."""
     asks = "Has it been so at every moment?"
     arms, weights = _promised(view, experiment)
+    if not arms:
+        return CheckResult("sample-ratio-watched", asks, Status.UNKNOWN, "", _UNTOLD)
     arms_, weights_ = _with_share(arms, weights)
     if len(arms_) < 2:
-        return CheckResult("sample-ratio-watched", asks, Status.UNKNOWN, "", _UNTOLD)
+        return CheckResult("sample-ratio-watched", asks, Status.NOT_MADE, TOO_FEW_ARMS)
     listeners = view.one("SELECT count(*) FROM first_seen WHERE experiment = ?", [experiment])
+    if not listeners:
+        return CheckResult("sample-ratio-watched", asks, Status.NOT_MADE, NOBODY)
     size = max(1, listeners // LOOKS)
     rows = view.query(
         """SELECT look, arm, count(*) FROM (
@@ -98,9 +108,12 @@ def watched_ratio(view: CheckContext, experiment: str) -> CheckResult:
 def ratio_by_part(view: CheckContext, experiment: str) -> CheckResult:
     """By the day and by the process on which a listener first came, corrected for their number."""
     asks = "Is it so on every day and on every process?"
-    arms, weights = _with_share(*_promised(view, experiment))
-    if len(arms) < 2:
+    promised = _promised(view, experiment)
+    if not promised[0]:
         return CheckResult("sample-ratio-by-part", asks, Status.UNKNOWN, "", _UNTOLD)
+    arms, weights = _with_share(*promised)
+    if len(arms) < 2:
+        return CheckResult("sample-ratio-by-part", asks, Status.NOT_MADE, TOO_FEW_ARMS)
     parts: dict[str, Counter[str]] = {}
     for part, arm, count in view.query(
         """SELECT 'day ' || strftime(make_timestamp(first_ms * 1000), '%Y-%m-%d') AS part, arm,
@@ -120,6 +133,11 @@ def ratio_by_part(view: CheckContext, experiment: str) -> CheckResult:
     }
     alarms = {part: p for part, p in tested.items() if p * len(tested) < view.thresholds.alarm_p}
     numbers = {"parts": len(parts), "tested": len(tested), "alarms": alarms}
+    if not tested:
+        return CheckResult(
+            "sample-ratio-by-part", asks, Status.NOT_MADE, "no part has enough listeners",
+            numbers=numbers,
+        )  # fmt: skip
     if alarms:
         worst = sorted(alarms, key=lambda part: alarms[part])[:EXAMPLES]
         named = "; ".join(
@@ -157,6 +175,8 @@ def population(view: CheckContext, experiment: str, listeners: Iterable[str]) ->
             )
         )
     )
+    if not came.total():
+        return CheckResult("population", asks, Status.NOT_MADE, NOBODY)
     names = sorted(set(expected) | set(came))
     p = _lost_alike([came[arm] for arm in names], [expected[arm] for arm in names])
     numbers = {"expected": dict(expected), "came": dict(came), "p": p}
@@ -218,7 +238,7 @@ def _lost_alike(came: Sequence[int], expected: Sequence[int]) -> float:
     """Chi-square of coming or not by arm; 0.0 where more came than there are."""
     if any(seen > there for seen, there in zip(came, expected, strict=True)):
         return 0.0
-    if sum(came) == sum(expected) or not sum(came):
+    if sum(came) == sum(expected):
         return 1.0
     from scipy import stats
 

@@ -18,7 +18,10 @@ MARKS = {
     Status.WARNING: ("warning", "!"),
     Status.FAILED: ("failed", "✗"),
     Status.UNKNOWN: ("unknown", "?"),
+    Status.NOT_MADE: ("not-made", "–"),
 }
+ORDER = {Status.FAILED: 0, Status.WARNING: 1, Status.NOT_MADE: 3}
+"""Where a check stands on the page: bad news first, checks that were not made last."""
 
 
 def page(report: Report) -> str:
@@ -78,14 +81,7 @@ def _verdict(findings: ExperimentResult) -> str:
 def _certificate(findings: ExperimentResult) -> str:
     certificate = findings.certificate
     said = formatting.gates(certificate)
-    shown = sorted(
-        certificate.gates,
-        key=lambda gate: (
-            [Status.FAILED, Status.WARNING].index(gate.verdict)
-            if gate.verdict in (Status.FAILED, Status.WARNING)
-            else 2
-        ),
-    )
+    shown = sorted(certificate.gates, key=lambda gate: ORDER.get(gate.verdict, 2))
     rows = []
     for gate in shown:
         name, mark = MARKS[gate.verdict]

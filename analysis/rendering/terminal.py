@@ -20,6 +20,7 @@ MARKS = {
     Status.WARNING: ("!", "yellow"),
     Status.FAILED: ("✗", "red"),
     Status.UNKNOWN: ("?", "dim"),
+    Status.NOT_MADE: ("–", "dim"),
 }
 
 

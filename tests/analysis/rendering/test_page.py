@@ -141,6 +141,13 @@ def test_the_page_stands_in_order_verdict_certificate_effects_allocation_origin(
     assert "segue report &lt;log&gt;" in content
 
 
+def test_a_check_that_was_not_made_stands_last_and_apart(tmp_path: Path) -> None:
+    skipped = CheckResult("played", "Was it played?", Status.NOT_MADE, "turns tell more")
+    content = page(made(tmp_path, (skipped, PASSED)))
+    assert "Valid: 1 passed, 1 not made" in content
+    assert content.index('<li class="passed"') < content.index('<li class="not-made"')
+
+
 def test_a_failed_gate_leaves_no_effect_on_the_page(broken: Report) -> None:
     content = page(broken)
     assert "INVALID, effects withheld: failed sample-ratio" in content

@@ -1,0 +1,92 @@
+"""Checks that had nothing to look at: they are not made, and never count as passed."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from analysis import formatting
+from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.checks.result import CheckResult, Status, ValidityReport
+from analysis.checks.suite import EXPERIMENT_CHECKS, run_checks
+from cli.check_tables import show_checks
+from events.reader import open_log
+from tests import logs
+
+Lines = Sequence[Mapping[str, Any]]
+
+
+def checked(
+    folder: Path, ours: Lines, experiment: str, botify: Lines = (), **window: int
+) -> ValidityReport:
+    logs.write_ours(folder / "ours", ours)
+    if botify:
+        logs.write_botify(folder / "botify", botify)
+    with open_log([folder], threads=1, **window) as log:  # type: ignore[arg-type]
+        return run_checks(log, ArchivedConfigs(botify={"old": ["C", "T1"]}), experiment)
+
+
+def statuses(report: ValidityReport, names: Sequence[str]) -> dict[str, Status]:
+    return {name: report.gate(name).verdict for name in names}
+
+
+def test_a_check_that_was_not_made_is_counted_apart_and_forbids_nothing() -> None:
+    report = ValidityReport(
+        "demo",
+        (
+            CheckResult("lines", "Can every line be read?", Status.PASSED, "9 lines"),
+            CheckResult("played", "Was it played?", Status.NOT_MADE, "turns tell more"),
+        ),
+    )
+
+    assert report.valid
+    assert formatting.gates(report) == "1 passed, 1 not made"
+    assert report.to_dict()["gates"][1]["verdict"] == "not made"
+    console = Console(width=80)
+    with console.capture() as capture:
+        show_checks("The log", report.gates, console)
+    assert "not made" in capture.get()
+
+
+def test_without_lines_of_botify_the_check_of_played_tracks_is_not_made(tmp_path: Path) -> None:
+    report = checked(tmp_path, logs.listening(logs.Plan(listeners=20)), "fallback")
+
+    assert report.gate("played").verdict is Status.NOT_MADE
+
+
+def test_with_a_single_arm_no_comparison_of_arms_is_made(tmp_path: Path) -> None:
+    ours = logs.listening(logs.Plan(arms={"C": logs.Effect()}, listeners=20))
+
+    report = checked(tmp_path, ours, "fallback")
+
+    names = ("unfinished", "outcomes", "events-per-listener", "latency")
+    assert set(statuses(report, names).values()) == {Status.NOT_MADE}
+
+
+def test_an_experiment_that_only_botify_logged_is_not_proved_by_our_lines(tmp_path: Path) -> None:
+    """The same log has an experiment of ours; its lines say nothing of the other experiment."""
+    ours = logs.listening(logs.Plan(listeners=20))
+    old = logs.listening(logs.Plan(listeners=40, experiment="old", seed=2))
+    for event in old:
+        event["user"] += 1000
+
+    report = checked(tmp_path, ours, "old", botify=old)
+
+    names = ("config", "served", "fallback")
+    assert set(statuses(report, names).values()) == {Status.UNKNOWN}
+
+
+@pytest.mark.parametrize("name", EXPERIMENT_CHECKS)
+def test_no_check_passes_on_an_experiment_without_events_in_the_window(
+    name: str, tmp_path: Path
+) -> None:
+    early = logs.listening(logs.Plan(listeners=20, experiment="early", days=1))
+    late = logs.listening(logs.Plan(listeners=20, days=4))
+    for event in early:
+        event["user"] += 1000
+
+    report = checked(tmp_path, [*early, *late], "early", since_ms=logs.START_MS + 2 * logs.DAY_MS)
+
+    assert report.gate(name).verdict in (Status.NOT_MADE, Status.UNKNOWN)
