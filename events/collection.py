@@ -1,9 +1,9 @@
-"""Collecting: the event files of several servers in one folder, without loss and without doubt.
+"""Collection: the event files of several servers in one folder, with nothing lost on the way.
 
-Every origin has a folder of its own in the cache, so files of the same name never meet. Event
-files are only appended to, so what is already here begins what is there; where it does not (a
-container was made anew), the new file is kept beside the old one as `name~2.jsonl`. A file gets
-its name only when it is whole and its counts agree with those at the origin.
+Every origin has a folder of its own in the cache, so files of the same name never meet. A server
+only appends to an event file, so the copy here is the beginning of the file there. Where it is not
+(the container was created again), the new file is kept beside the old one as `name~2.jsonl`. A
+file gets its name only when it is complete and its counts agree with those at the origin.
 """
 
 import hashlib
@@ -19,25 +19,25 @@ from core.progress import SILENT, Progress
 from events.remote_logs import PIECE, RemoteFile, RemoteLog, remote_log
 
 SAMPLE = 64 << 10
-"""Bytes at either end of what is here that are compared with the origin before going on."""
+"""Bytes at either end of the copy that are compared with the origin before it is continued."""
 
-_PACKED = re.compile(r"\.(gz|zst|parquet)$")
+_COMPRESSED = re.compile(r"\.(gz|zst|parquet)$")
 _SUFFIX = re.compile(r"(\.(jsonl|ndjson|json|log|parquet))?(\.\d+)?(\.gz|\.zst)?$")
 
 
 @dataclass(slots=True)
 class CollectedFiles:
-    """What came of one origin, summed over its files.
+    """The result for one origin, summed over its files.
 
     Attributes:
         url: The origin.
-        folder: Where its files are now.
-        new: Files that were not here.
-        grown: Files of which there was more.
-        same: Files of which there was no more.
-        beside: Files that do not go on where the one here ends, and so were put beside it.
-        lines: Newlines, equal at the origin and here; of packed files only the bytes are counted.
-        bytes: Bytes fetched this time.
+        folder: Folder of its copies.
+        new: Files without a copy before.
+        grown: Files that have grown since the last collection.
+        same: Files that have not changed.
+        beside: Files that do not continue the copy, so that they were put beside it.
+        lines: Newlines, equal at the origin and here; compressed files count only in bytes.
+        bytes: Bytes fetched by this collection.
     """
 
     url: str
@@ -53,19 +53,19 @@ class CollectedFiles:
 def collect(
     urls: Sequence[str], to: Path, *, thorough: bool = False, progress: Progress = SILENT
 ) -> list[CollectedFiles]:
-    """Bring every event file of the origins into `to`, or what was added to it since last time.
+    """Copy every event file of the origins into `to`, or only what was added since the last time.
 
-    Of a file that grows, as much is taken as it had when it was listed.
+    A file that grows meanwhile is copied up to the size that it had when it was listed.
 
     Args:
         urls: Folders, files, fsspec URLs, `docker://CONTAINER[/path]`.
-        to: The cache; made if missing; what else is in it stays as it is.
-        thorough: Compare all that is here already with its origin, not only both ends of it.
-        progress: Who is told of the bytes.
+        to: The cache; made if missing. Files in it that are not event files stay.
+        thorough: Compare the whole copy with its origin, not only both ends of it.
+        progress: Shows the bytes.
 
     Raises:
-        InputError: Some origins could not be read; the others have been collected.
-        SegueError: A count here differs from that at the origin.
+        InputError: Some origins could not be read; the rest has been collected.
+        SegueError: A count here differs from the count at the origin.
     """
     faults = Faults()
     done = []
@@ -83,7 +83,7 @@ def collect(
 
 def _collect(origin: RemoteLog, to: Path, thorough: bool, progress: Progress) -> CollectedFiles:
     collected = CollectedFiles(origin.url, to / origin.folder)
-    # The cache may itself lie in the folder that is collected; laid down by docker, it does.
+    # The cache may lie inside the folder that is collected: so does what `docker cp` writes.
     cache = str(to.resolve()) + "/"
     inside = origin.root.startswith(cache)
     found = [each for each in origin.files if inside or not each.path.startswith(cache)]
@@ -97,18 +97,18 @@ def _collect_file(
     found: RemoteFile, collected: CollectedFiles, thorough: bool, progress: Progress
 ) -> None:
     for number in count(1):
-        path = collected.folder / _generation(found.name, number)
-        begun = path.stat().st_size if path.exists() else None
-        if begun is None or _begins(path, begun, found, thorough):
+        path = collected.folder / _file_name(found.name, number)
+        copied = path.stat().st_size if path.exists() else None
+        if copied is None or _is_prefix(path, copied, found, thorough):
             break
-    if begun == found.size:
+    if copied == found.size:
         collected.same += 1
-        collected.lines += _lines(path, found.name)
+        collected.lines += _count_lines(path, found.name)
         progress.advance(found.size)
         return
-    collected.lines += _fetch(found, path, begun or 0, progress)
-    collected.bytes += found.size - (begun or 0)
-    if begun is not None:
+    collected.lines += _fetch(found, path, copied or 0, progress)
+    collected.bytes += found.size - (copied or 0)
+    if copied is not None:
         collected.grown += 1
     elif number > 1:
         collected.beside += 1
@@ -116,8 +116,8 @@ def _collect_file(
         collected.new += 1
 
 
-def _begins(path: Path, size: int, found: RemoteFile, thorough: bool) -> bool:
-    """Whether the file here is the beginning of that at the origin."""
+def _is_prefix(path: Path, size: int, found: RemoteFile, thorough: bool) -> bool:
+    """Whether the copy is the beginning of the file at the origin."""
     if size > found.size:
         return False
     ranges = [(0, size)]
@@ -126,16 +126,16 @@ def _begins(path: Path, size: int, found: RemoteFile, thorough: bool) -> bool:
     with path.open("rb") as file:
         for start, end in ranges:
             file.seek(start)
-            for theirs in found.pieces(start, end):
+            for theirs in found.read_pieces(start, end):
                 if file.read(len(theirs)) != theirs:
                     return False
     return True
 
 
-def _fetch(found: RemoteFile, path: Path, begun: int, progress: Progress) -> int:
-    """Write the file, or what was added to it; number of its lines.
+def _fetch(found: RemoteFile, path: Path, copied: int, progress: Progress) -> int:
+    """Write the file, or what was added to it, and count its lines.
 
-    It gets its name when it is whole, so a copy that is broken off leaves the file as it was.
+    It gets its name when it is complete, so an interrupted collection leaves the old copy.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
@@ -143,14 +143,14 @@ def _fetch(found: RemoteFile, path: Path, begun: int, progress: Progress) -> int
     lines = 0
     try:
         with part.open("wb") as file:
-            if begun:
+            if copied:
                 with path.open("rb") as old:
                     for piece in iter(lambda: old.read(PIECE), b""):
                         digest.update(piece)
                         lines += piece.count(b"\n")
                         file.write(piece)
-                progress.advance(begun)
-            for piece in found.pieces(begun, found.size):
+                progress.advance(copied)
+            for piece in found.read_pieces(copied, found.size):
                 digest.update(piece)
                 lines += piece.count(b"\n")
                 file.write(piece)
@@ -161,11 +161,11 @@ def _fetch(found: RemoteFile, path: Path, begun: int, progress: Progress) -> int
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return 0 if _PACKED.search(found.name) else lines
+    return 0 if _COMPRESSED.search(found.name) else lines
 
 
 def _check(part: Path, path: Path, found: RemoteFile, lines: int, checksum: str) -> None:
-    """Read back what was written, and compare it with what was read at the origin."""
+    """Read the copy back, and compare it with what was read at the origin."""
     size = part.stat().st_size
     digest = hashlib.sha256()
     here = 0
@@ -175,21 +175,21 @@ def _check(part: Path, path: Path, found: RemoteFile, lines: int, checksum: str)
             here += piece.count(b"\n")
     if (size, here, digest.hexdigest()) != (found.size, lines, checksum):
         raise SegueError(
-            f"{path}: {lines} lines were read of {found.size} bytes at the origin, {here} lines in "
-            f"{size} bytes arrived; nothing was kept of it. Collect again; if it happens again, "
-            "the file is being rewritten at the origin, or the disk here is failing"
+            f"{path}: must have {lines} lines in {found.size} bytes, as the origin has, got {here} "
+            f"lines in {size} bytes; the copy was not kept. Collect again. If it happens again, "
+            "a program rewrites the file at the origin, or the disk here is failing"
         )
 
 
-def _lines(path: Path, name: str) -> int:
-    if _PACKED.search(name):
+def _count_lines(path: Path, name: str) -> int:
+    if _COMPRESSED.search(name):
         return 0
     with path.open("rb") as file:
         return sum(piece.count(b"\n") for piece in iter(lambda: file.read(PIECE), b""))
 
 
-def _generation(name: str, number: int) -> str:
-    """`a.jsonl.gz`, then `a~2.jsonl.gz`, so that what it is can still be told from its name."""
+def _file_name(name: str, number: int) -> str:
+    """`a.jsonl.gz`, then `a~2.jsonl.gz`: the suffix still names the format."""
     suffix = _SUFFIX.search(name)
     cut = suffix.start() if suffix and number > 1 else len(name)
     return name if number == 1 else f"{name[:cut]}~{number}{name[cut:]}"

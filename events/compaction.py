@@ -1,8 +1,8 @@
-"""Compacting: JSON lines to Parquet, in folders by day and experiment; the lines stay as they are.
+"""Compaction: JSON lines to Parquet, in folders by day and experiment; the JSON lines stay.
 
-Each event file gives Parquet files of its own, named by its checksum, so compacting again writes
-the same bytes under the same names. `compacted.json` beside them says which file gave which; when
-an event file has grown, what it gave before is replaced.
+Each event file becomes Parquet files of its own, named by its checksum, so a second compaction
+writes the same bytes under the same names. `compacted.json` beside them lists the Parquet of each
+event file; when an event file has grown, its new Parquet replaces the old.
 """
 
 import shutil
@@ -20,19 +20,20 @@ from core.progress import SILENT, Progress
 from events.config_snapshots import FOLDER, snapshots_beside
 from events.duckdb_loader import FIELDS, database, load
 from events.event_files import MANIFEST, EventFile, find_event_files, source_checksum
+from events.queries import read_query
 
 
 @dataclass(slots=True)
 class PartFile:
-    """What one event file gave.
+    """The Parquet of one event file.
 
     Attributes:
         checksum: SHA-256 of the file's content, unpacked, in hex.
-        size: Its bytes on the disk.
-        lines: Its lines.
-        events: Those that are in Parquet.
-        dropped: Reason -> those that are not.
-        files: Parquet files, below the destination.
+        size: Bytes of the event file on the disk.
+        lines: Lines of the event file.
+        events: Lines that are in Parquet.
+        dropped: Reason -> number of lines that are not.
+        files: The Parquet files, as paths below the destination.
     """
 
     checksum: str
@@ -44,12 +45,12 @@ class PartFile:
 
 
 @dataclass(slots=True)
-class Compacted:
-    """What came of it.
+class CompactionResult:
+    """The state of a destination after a compaction.
 
     Attributes:
-        parts: Event file, by its path -> what it gave; of all runs into this destination.
-        written: How many of them were compacted this time; the others had been before.
+        parts: Path of an event file -> its Parquet, of all compactions into this destination.
+        written: How many event files this compaction wrote; the rest had not changed.
     """
 
     parts: dict[str, PartFile]
@@ -63,19 +64,19 @@ def compact(
     memory_mb: int = 1000,
     threads: int | None = None,
     progress: Progress = SILENT,
-) -> Compacted:
+) -> CompactionResult:
     """Write `to/day=2026-11-22/experiment=fallback/CHECKSUM_0.parquet` and so on.
 
-    An event of several experiments is in one place, `experiment=a__b`; of none, in `none`. The day
-    is that of its timestamp, UTC. What an event file holds twice is kept twice: reading drops it.
-    The kept configs that the events name are copied along.
+    An event of several experiments lies in `experiment=a__b`, an event of none in
+    `experiment=none`. The day is the day of its timestamp, UTC. Duplicates within an event file
+    stay; the reader drops them. The config snapshots that the events name are copied as well.
 
     Args:
         paths: Event files, or folders of them.
         to: The destination; made if missing.
-        memory_mb: What DuckDB may keep in memory.
-        threads: How many DuckDB uses; all cores by default.
-        progress: Who is told how far it is.
+        memory_mb: Memory that DuckDB may use.
+        threads: Threads of DuckDB; all cores by default.
+        progress: Shows the work.
 
     Raises:
         InputError: A path is missing or unreadable; or the destination is damaged.
@@ -84,31 +85,35 @@ def compact(
     logs = [Path(path) for path in paths]
     sources = [source for source in find_event_files(logs) if source.packing != "parquet"]
     if not sources:
-        raise InputError.one("LOG", "names only Parquet files, which are compact already")
+        raise InputError.one(
+            "LOG",
+            "must name JSON lines, got only Parquet files, which are compact already. Name the "
+            "folder of the server's log",
+        )
     to.mkdir(parents=True, exist_ok=True)
-    manifest = _manifest(to)
-    done = Compacted(manifest)
+    manifest = _read_manifest(to)
+    done = CompactionResult(manifest)
     for source in sources:
         name = str(source.path.resolve())
         before = manifest.get(name)
-        if before is not None and _unchanged(before, source, to):
+        if before is not None and _is_unchanged(before, source, to):
             continue
         part = _compact_one(source, to, memory_mb, threads, progress)
         manifest[name] = part
         done.written += 1
-        _keep_manifest(to, manifest)
+        _write_manifest(to, manifest)
         if before is not None:
-            others = {each for known in manifest.values() for each in known.files}
-            for stale in set(before.files) - others:
+            in_use = {each for known in manifest.values() for each in known.files}
+            for stale in set(before.files) - in_use:
                 (to / stale).unlink(missing_ok=True)
-    for digest, copy in snapshots_beside(logs).items():
-        if not (beside := to / FOLDER / f"{digest}.json").exists():
-            beside.parent.mkdir(exist_ok=True)
-            shutil.copyfile(copy, beside)
+    for digest, snapshot in snapshots_beside(logs).items():
+        if not (target := to / FOLDER / f"{digest}.json").exists():
+            target.parent.mkdir(exist_ok=True)
+            shutil.copyfile(snapshot, target)
     return done
 
 
-def _unchanged(before: PartFile, source: EventFile, to: Path) -> bool:
+def _is_unchanged(before: PartFile, source: EventFile, to: Path) -> bool:
     return (
         before.size == source.size
         and all((to / each).is_file() for each in before.files)
@@ -119,14 +124,14 @@ def _unchanged(before: PartFile, source: EventFile, to: Path) -> bool:
 def _compact_one(
     source: EventFile, to: Path, memory_mb: int, threads: int | None, progress: Progress
 ) -> PartFile:
-    # Beside the destination's folders, so that moving a file into them is one step.
+    # The scratch folder lies in the destination, so that a move into place is one atomic step.
     with tempfile.TemporaryDirectory(prefix=".compacting-", dir=to) as scratch:
         con = database(Path(scratch) / "log.duckdb", memory_mb, threads)
         try:
             one = EventFile(1, source.path, source.packing, source.size)
-            load(con, [one], progress, copies=True)
-            laid = Path(scratch) / "parquet"
-            written = _write(con, laid, one.checksum)
+            load(con, [one], progress, keep_duplicates=True)
+            folder = Path(scratch) / "parquet"
+            written = _write_parquet(con, folder, one.checksum)
             dropped = dict(
                 con.execute(
                     "SELECT reason, count(*) FROM dropped_lines GROUP BY 1 ORDER BY 1"
@@ -134,48 +139,43 @@ def _compact_one(
             )
         finally:
             con.close()
+        # A broken or torn archive is a reason without a line of its own: nobody saw that line.
         unseen = sum(count for reason, count in dropped.items() if reason.endswith("archive"))
         if written + sum(dropped.values()) - unseen != one.lines:
             raise SegueError(
                 f"{source.path}: of {one.lines} lines, {written} are in Parquet and "
-                f"{sum(dropped.values())} were dropped; nothing was kept. This is a fault of ours"
+                f"{sum(dropped.values())} were dropped; nothing was kept. "
+                "This is a bug in Segue; please report it"
             )
         files = []
-        for made in sorted(laid.rglob("*.parquet")) if laid.exists() else []:
-            name = made.relative_to(laid)
+        for made in sorted(folder.rglob("*.parquet")) if folder.exists() else []:
+            name = made.relative_to(folder)
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             made.replace(to / name)
             files.append(name.as_posix())
         return PartFile(one.checksum, source.size, one.lines, written, dropped, files)
 
 
-def _write(con: duckdb.DuckDBPyConnection, laid: Path, checksum: str) -> int:
-    """Write Parquet below `laid`; how many rows can be read back from it."""
-    columns = ", ".join(f"l.{column}" for column, _ in FIELDS.values())
+def _write_parquet(con: duckdb.DuckDBPyConnection, folder: Path, checksum: str) -> int:
+    """Write Parquet below `folder`, and count the rows that can be read back from it."""
     con.execute("SET threads = 1")  # so that the same lines give the same bytes
     con.execute("SET preserve_insertion_order = true")
-    con.execute(
-        f"COPY (SELECT {columns}, "  # noqa: S608
-        "strftime(make_timestamp(l.at_ms * 1000), '%Y-%m-%d') AS day, "
-        "coalesce(a.experiment, 'none') AS experiment "
-        "FROM loaded AS l LEFT JOIN ("
-        "SELECT experiments, left(string_agg(experiment, '__' ORDER BY experiment), 200) "
-        "AS experiment FROM assignments GROUP BY experiments"
-        ") AS a ON l.experiments = a.experiments ORDER BY l.line) "
-        f"TO '{str(laid).replace(chr(39), chr(39) * 2)}' "
-        "(FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day, experiment), "
-        f"FILENAME_PATTERN '{checksum[:16]}_{{i}}')"
-    )
-    if not laid.exists() or not any(laid.rglob("*.parquet")):
+    values = {
+        "columns": ", ".join(f"l.{column}" for column, _ in FIELDS.values()),
+        "folder": str(folder).replace("'", "''"),
+        "pattern": f"{checksum[:16]}_{{i}}",
+    }
+    con.execute(read_query("events", "write_parquet").format(**values))
+    if not folder.exists() or not any(folder.rglob("*.parquet")):
         return 0
     row = con.execute(
         "SELECT count(*) FROM read_parquet(?, hive_partitioning = false)",
-        [f"{laid}/**/*.parquet"],
+        [f"{folder}/**/*.parquet"],
     ).fetchone()
     return int(row[0]) if row else 0
 
 
-def _manifest(to: Path) -> dict[str, PartFile]:
+def _read_manifest(to: Path) -> dict[str, PartFile]:
     path = to / MANIFEST
     if not path.exists():
         return {}
@@ -185,12 +185,12 @@ def _manifest(to: Path) -> dict[str, PartFile]:
     except (orjson.JSONDecodeError, TypeError, AttributeError) as error:
         raise InputError.one(
             str(path),
-            f"is not what `segue logs compact` wrote ({error}); name another folder with --to, or "
-            "remove this one and compact again",
+            f"must be as `segue logs compact` wrote it, but is damaged ({error}). Name a different "
+            "folder with --to, or remove this one and compact again",
         ) from error
 
 
-def _keep_manifest(to: Path, manifest: dict[str, PartFile]) -> None:
+def _write_manifest(to: Path, manifest: dict[str, PartFile]) -> None:
     content = orjson.dumps(
         {name: asdict(part) for name, part in sorted(manifest.items())},
         option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,

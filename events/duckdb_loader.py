@@ -1,7 +1,7 @@
-"""Reading event files into DuckDB: the part of the reader that only this engine understands.
+"""The loader: event files into tables of DuckDB, the part of the reader that is specific to it.
 
-Lines go to DuckDB as Arrow text, are parsed there by all cores, and land in one table on disk.
-A line that lacks something keeps its text, so that it can be said what is wrong with it.
+DuckDB gets lines as Arrow text, parses them on all cores, and keeps them in one table on disk.
+An unusual line keeps its text, so that a check can name what is wrong with it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from core.errors import InputError
 from core.progress import Progress
-from events.event_files import EventFile, checksum_of, pieces
-from events.line_validation import LATEST_MS, drop_copies, drop_faulty, forget_dropped
+from events.event_files import EventFile, checksum_of, read_pieces
+from events.line_validation import LATEST_MS, delete_dropped, drop_duplicates, drop_faulty
+from events.queries import read_query
 
 FIELDS = {
     # field of a line -> (column, type)
@@ -49,35 +50,26 @@ FIELDS = {
 
 _STRUCTURE = orjson.dumps({field: kind for field, (_, kind) in FIELDS.items()}).decode()
 
-_TAKEN = {"latency": 't."latency" BETWEEN 0 AND 1e6'}
-"""What a value must be to be taken; the line counts without it."""
+_BOUNDS = {"latency": 't."latency" BETWEEN 0 AND 1e6'}
+"""Values outside these bounds become NULL; the line is kept."""
 
 _COLUMNS = ", ".join(
     (
-        f'CASE WHEN {_TAKEN[field]} THEN t."{field}" END AS {column}'
-        if field in _TAKEN
+        f'CASE WHEN {_BOUNDS[field]} THEN t."{field}" END AS {column}'
+        if field in _BOUNDS
         else f't."{field}" AS {column}'
     )
     for field, (column, _) in FIELDS.items()
 )
 
-_SOUND = f"""
-    t.message IN ('next', 'last', 'heard') AND t."timestamp" BETWEEN 0 AND {LATEST_MS}
-    AND t."user" NOT IN ('', 'true', 'false') AND left(t."user", 1) NOT IN ('{{', '[')
-    AND (t."time" BETWEEN 0 AND 1 AND t.track IS NOT NULL OR t."time" IS NULL AND t.track IS NULL)
-    AND (t."schema" IS NULL
-         OR t.decision IS NOT NULL AND t.session IS NOT NULL AND t.turn IS NOT NULL
-         AND (t.message <> 'next' OR t.recommendation IS NOT NULL))
-"""
-
 
 def database(path: Path, memory_mb: int, threads: int | None) -> duckdb.DuckDBPyConnection:
-    """A DuckDB of its own, on disk, so that what does not fit into memory can go there."""
+    """Open a new DuckDB on disk, which takes what does not fit into memory."""
     con = duckdb.connect(str(path))
     con.execute(f"SET memory_limit = '{memory_mb}MB'")
     con.execute("SET preserve_insertion_order = false")
     con.execute("SET enable_progress_bar = false")
-    # Squeezing ids harder costs more time than it saves in reading them again.
+    # Stronger compression of ids costs more time than it saves when they are read again.
     con.execute("SET disabled_compression_methods = 'fsst,dict_fsst,zstd'")
     if threads is not None:
         con.execute(f"SET threads = {threads}")
@@ -88,15 +80,15 @@ def load(
     con: duckdb.DuckDBPyConnection,
     sources: Sequence[EventFile],
     progress: Progress,
-    copies: bool = False,
+    keep_duplicates: bool = False,
 ) -> None:
     """Fill the tables `files`, `loaded`, `assignments` and `dropped_lines`.
 
     Args:
         con: From `database`.
-        sources: What to read.
-        progress: Who is told of the bytes.
-        copies: Whether what is there twice is kept.
+        sources: The files to read.
+        progress: Shows the bytes read.
+        keep_duplicates: Whether files and decisions that are there twice are kept.
 
     Raises:
         InputError: A file cannot be read, or is no log at all.
@@ -121,10 +113,10 @@ def load(
             progress.advance(source.size)
     progress.start("checking")
     drop_faulty(con)
-    if not copies:
-        drop_copies(con, sources)
+    if not keep_duplicates:
+        drop_duplicates(con, sources)
     _list_files(con, sources)
-    _assignments(con)
+    _parse_assignments(con)
 
 
 def _load_lines(
@@ -134,7 +126,7 @@ def _load_lines(
     schema = pa.schema([("file_id", pa.int32()), ("line", pa.int64()), ("text", pa.string())])
 
     def guarded() -> Iterator[pa.RecordBatch]:
-        # An error would come out of DuckDB as text; keep the thing itself.
+        # DuckDB turns an error into text, so the error itself is kept and raised afterwards.
         try:
             for source in sources:
                 yield from _batches(source, schema, progress)
@@ -142,12 +134,8 @@ def _load_lines(
             failed.append(error)
 
     con.register("incoming", pa.RecordBatchReader.from_batches(schema, guarded()))
-    con.execute(f"""
-        INSERT INTO loaded
-        SELECT file_id, line, {_COLUMNS}, CASE WHEN {_SOUND} THEN NULL ELSE text END
-        FROM (SELECT file_id, line, text, TRY(json_transform(text, '{_STRUCTURE}')) AS t
-              FROM incoming)
-    """)  # noqa: S608
+    values = {"columns": _COLUMNS, "structure": _STRUCTURE, "latest_ms": LATEST_MS}
+    con.execute(read_query("events", "load_lines").format(**values))
     con.unregister("incoming")
     if failed:
         raise failed[0]
@@ -157,7 +145,7 @@ def _load_lines(
 
 
 def _batches(source: EventFile, schema: pa.Schema, progress: Progress) -> Iterator[pa.RecordBatch]:
-    for content in pieces(source, progress):
+    for content in read_pieces(source, progress):
         ends = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == 10).astype(np.int32) + 1
         if not len(ends) or ends[-1] != len(content):
             ends = np.append(ends, np.int32(len(content)))
@@ -212,7 +200,7 @@ def _load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile) -> None:
 
 
 def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Add rows as one piece: a statement a row would take a millisecond each."""
+    """Add all rows by one statement; one statement for each row takes a millisecond."""
     columns = [pa.array(column) for column in zip(*rows, strict=True)]
     con.register("added", pa.table(columns, names=[f"c{place}" for place in range(len(columns))]))
     con.execute(f"INSERT INTO {table} SELECT * FROM added")  # noqa: S608
@@ -246,8 +234,8 @@ def _list_files(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) ->
     )
 
 
-def _assignments(con: duckdb.DuckDBPyConnection) -> None:
-    """Take the few different `experiments` objects apart once, instead of those of each line."""
+def _parse_assignments(con: duckdb.DuckDBPyConnection) -> None:
+    """Parse each distinct `experiments` object once, not the object of each line."""
     con.execute("CREATE TABLE assignments (experiments VARCHAR, experiment VARCHAR, arm VARCHAR)")
     wrong, rows = [], []
     texts = con.execute(
@@ -269,4 +257,4 @@ def _assignments(con: duckdb.DuckDBPyConnection) -> None:
             "FROM loaded WHERE experiments IN (SELECT experiments FROM wrong)"
         )
         con.execute("DROP TABLE wrong")
-        forget_dropped(con)
+        delete_dropped(con)

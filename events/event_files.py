@@ -1,4 +1,4 @@
-"""Finding event files, and reading their lines in bounded pieces, compressed or not."""
+"""Event files: finds them, and reads their lines in bounded pieces, compressed or not."""
 
 import hashlib
 import re
@@ -12,14 +12,14 @@ from core.errors import Faults, InputError
 from core.progress import SILENT, Progress
 
 EVENT_FILE = re.compile(r"\.((jsonl|ndjson|json|log)(\.\d+)?(\.gz|\.zst)?|parquet)$")
-"""Names that are read when a folder is given; a file that is named itself is read whatever its
-name. `.1` is what a rotating log handler appends."""
+"""Names that are read below a folder; a file that the user names is read under any name.
+A rotating log handler appends `.1`."""
 
 BESIDE_EVENTS = frozenset({"configs", "started"})
-"""Folders in which the server keeps other things beside its events."""
+"""Folders beside the events in which the server keeps snapshots and the experiment ledger."""
 
 MANIFEST = "compacted.json"
-"""What `segue logs compact` leaves beside the Parquet that it wrote."""
+"""Name of the file in which `segue logs compact` lists its Parquet."""
 
 PIECE = 8 << 20
 LONGEST_LINE = 64 << 20
@@ -29,16 +29,16 @@ _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PAR1": "parquet"}
 
 @dataclass(slots=True)
 class EventFile:
-    """One event file; what only reading tells is filled in by reading.
+    """One event file; reading it fills in `lines`, `checksum` and `unreadable`.
 
     Attributes:
         file_id: From 1, in the order of the paths.
         path: The file.
         packing: `plain`, `gzip`, `zstd` or `parquet`, by its first bytes.
-        size: Bytes on the disk when the reading began; what is appended later is not read.
+        size: Bytes on the disk when the file was found; bytes appended later are not read.
         lines: Lines read, faulty ones included.
-        checksum: SHA-256 of what was read, after unpacking, in hex.
-        unreadable: (line, reason) of lines that could not even be taken for text.
+        checksum: SHA-256 of the unpacked content, in hex.
+        unreadable: (line, reason) of lines that are not even text.
     """
 
     file_id: int
@@ -51,10 +51,10 @@ class EventFile:
 
 
 def find_event_files(paths: Sequence[str | Path]) -> list[EventFile]:
-    """The event files at these paths, folders with all below them, each file once.
+    """Find the event files at these paths, and below them; each file once.
 
     Raises:
-        InputError: A path is not there, cannot be read, or is a folder without event files.
+        InputError: A path does not exist, cannot be read, or is a folder without event files.
     """
     faults = Faults()
     found: dict[Path, Path] = {}
@@ -67,7 +67,7 @@ def find_event_files(paths: Sequence[str | Path]) -> list[EventFile]:
                 for each in path.rglob("*")
                 if EVENT_FILE.search(each.name)
                 and each.name != MANIFEST
-                and not _hidden(each, path)
+                and not _is_hidden(each, path)
                 and each.is_file()
             )
             if not below:
@@ -97,17 +97,17 @@ def find_event_files(paths: Sequence[str | Path]) -> list[EventFile]:
     return sources
 
 
-def pieces(source: EventFile, progress: Progress) -> Iterator[bytes]:
+def read_pieces(source: EventFile, progress: Progress) -> Iterator[bytes]:
     """Yield the content as whole lines, in pieces of some megabytes; the last may lack its newline.
 
-    Fills in `checksum` and `unreadable`; `lines` is for the caller to count, as it goes.
+    Fills in `checksum` and `unreadable`; the caller counts `lines` as it reads.
 
     Raises:
-        InputError: A line longer than 64 MB, so this is no log.
+        InputError: A line is longer than 64 MB, so the file is no event log.
     """
     digest = hashlib.sha256()
     rest = b""
-    for content in _unpacked(source, progress):
+    for content in _unpack(source, progress):
         digest.update(content)
         end = content.rfind(b"\n") + 1
         if end:
@@ -126,22 +126,22 @@ def pieces(source: EventFile, progress: Progress) -> Iterator[bytes]:
 
 
 def source_checksum(source: EventFile) -> str:
-    """What `pieces` would put into `checksum`."""
+    """The checksum of the unpacked content, as `read_pieces` computes it."""
     again = EventFile(source.file_id, source.path, source.packing, source.size)
-    for _ in pieces(again, SILENT):
+    for _ in read_pieces(again, SILENT):
         pass
     return again.checksum
 
 
 def checksum_of(path: Path) -> str:
-    """SHA-256 of a file as it lies there, in hex."""
+    """SHA-256 of a file as it is on the disk, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _unpacked(source: EventFile, progress: Progress) -> Iterator[bytes]:
-    """The content up to the size that the file had, unpacked; what is torn off is noted."""
-    packed = _content(source, progress)
+def _unpack(source: EventFile, progress: Progress) -> Iterator[bytes]:
+    """Unpack the content up to the size that the file had, and note where an archive ends early."""
+    packed = _read(source, progress)
     if source.packing == "plain":
         yield from packed
         return
@@ -152,7 +152,7 @@ def _unpacked(source: EventFile, progress: Progress) -> Iterator[bytes]:
                 decoder = decoder or _decoder(source.packing)
                 yield decoder.decompress(content)
                 content = b""
-                if decoder.eof:  # an archive may be several, one after the other
+                if decoder.eof:  # an archive may hold several members, one after another
                     content = decoder.unused_data
                     decoder = None
     except Exception as error:
@@ -172,7 +172,7 @@ def _decoder(packing: str) -> Any:
     return zstandard.ZstdDecompressor().decompressobj()
 
 
-def _content(source: EventFile, progress: Progress) -> Iterator[bytes]:
+def _read(source: EventFile, progress: Progress) -> Iterator[bytes]:
     most = PIECE if source.packing == "plain" else PIECE >> 3
     left = source.size
     try:
@@ -185,6 +185,6 @@ def _content(source: EventFile, progress: Progress) -> Iterator[bytes]:
         raise InputError.one(str(source.path), f"cannot be read: {error.strerror}") from error
 
 
-def _hidden(path: Path, root: Path) -> bool:
+def _is_hidden(path: Path, root: Path) -> bool:
     inside = path.relative_to(root).parts
     return any(part.startswith(".") for part in inside) or not BESIDE_EVENTS.isdisjoint(inside[:-1])

@@ -1,4 +1,4 @@
-"""Events of several files in the order of their clocks; those of a file in the order written."""
+"""Merges the events of several files by time; events of one file stay in the order written."""
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
@@ -7,38 +7,38 @@ from typing import Any
 import orjson
 
 from core.progress import SILENT, Progress
-from events.event_files import EventFile, pieces
+from events.event_files import EventFile, read_pieces
 
 Event = dict[str, Any]
-Read = tuple[int, Event, str]
-"""(timestamp, event, `file:line`); a timestamp never falls within a file."""
+PlacedEvent = tuple[int, Event, str]
+"""(timestamp, event, `file:line`); within a file the timestamp never falls."""
 
 
 def merge_events(
     sources: Sequence[EventFile],
-    lost: Callable[[str, str], None],
+    on_drop: Callable[[str, str], None],
     progress: Progress | None = None,
-    holding: Sequence[bytes] = (),
+    containing: Sequence[bytes] = (),
 ) -> Iterator[tuple[Event, str]]:
-    """Yield (event, `file:line`), merged by time; a file is opened when its time has come.
+    """Yield (event, `file:line`), merged by time; a file is opened when its first event is due.
 
     Args:
         sources: Files of JSON lines.
-        lost: Told (reason, `file:line`) of every line that is no event of ours.
-        progress: Who is told how far the reading is, in bytes.
-        holding: Only lines that hold one of these, which is asked before they are parsed.
+        on_drop: Called with (reason, `file:line`) for every line that is no event of Segue.
+        progress: Shows the bytes read.
+        containing: Keep only lines that contain one of these; checked before a line is parsed.
     """
     progress = progress or SILENT
-    waiting: list[tuple[int, int, Read | None, Iterator[Read]]] = []
+    waiting: list[tuple[int, int, PlacedEvent | None, Iterator[PlacedEvent]]] = []
     for number, source in enumerate(sources):
-        # A copy, as reading fills in what only reading the whole tells.
+        # A second `EventFile`, because reading fills in counts that must cover the whole file.
         peeked = EventFile(source.file_id, source.path, source.packing, source.size)
-        first = next(_events(peeked, lambda *_: None, SILENT, holding), None)
-        if first is None:  # nothing in it; read it all the same, for what is lost
-            for _ in _events(source, lost, progress, holding):
+        first = next(_events(peeked, lambda *_: None, SILENT, containing), None)
+        if first is None:  # no event, but its dropped lines still count
+            for _ in _events(source, on_drop, progress, containing):
                 pass
             continue
-        waiting.append((first[0], number, None, _events(source, lost, progress, holding)))
+        waiting.append((first[0], number, None, _events(source, on_drop, progress, containing)))
     heapq.heapify(waiting)
     while waiting:
         _, number, read, stream = heapq.heappop(waiting)
@@ -54,35 +54,35 @@ def merge_events(
 
 def _events(
     source: EventFile,
-    lost: Callable[[str, str], None],
+    on_drop: Callable[[str, str], None],
     progress: Progress,
-    holding: Sequence[bytes],
-) -> Iterator[Read]:
+    containing: Sequence[bytes],
+) -> Iterator[PlacedEvent]:
     latest = 0
     path = str(source.path)
-    for content in pieces(source, progress):
+    for content in read_pieces(source, progress):
         lines = content.split(b"\n")
         if not lines[-1]:
             lines.pop()
         first = source.lines + 1
         source.lines += len(lines)
         for number, line in enumerate(lines, start=first):
-            if holding and not any(part in line for part in holding):
+            if containing and not any(part in line for part in containing):
                 continue
             try:
                 event = orjson.loads(line)
             except orjson.JSONDecodeError:
                 if line.strip():
-                    lost("torn line", f"{path}:{number}")
+                    on_drop("torn line", f"{path}:{number}")
                 continue
             if not isinstance(event, dict) or not event.get("schema"):
-                lost("no event of ours", f"{path}:{number}")
+                on_drop("no event of ours", f"{path}:{number}")
                 continue
             at_ms = event.get("timestamp")
             if not isinstance(at_ms, int):
-                lost("no timestamp", f"{path}:{number}")
+                on_drop("no timestamp", f"{path}:{number}")
                 continue
             latest = max(latest, at_ms)
             yield latest, event, f"{path}:{number}"
     for number, reason in source.unreadable:
-        lost(reason, f"{path}:{number}")
+        on_drop(reason, f"{path}:{number}")

@@ -1,4 +1,4 @@
-"""Reading the event log: files in, an `EventLog` of events, sessions and listeners out."""
+"""The reader: turns event files into an `EventLog` of events, sessions and listeners."""
 
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -20,35 +20,34 @@ SKIP_BELOW = 0.1
 
 
 class EventLog:
-    """The tables of a log that was read, in DuckDB; `query` asks them. Close it, or use `with`.
+    """The tables of a log in DuckDB; `query` reads them. Close it, or use `with`.
 
     Every time is Unix time in ms; `time` is the share of a track that was heard, in [0, 1], so a
     session's time is counted in tracks. Ids are text: 7 and "7" are one listener.
 
-    `files(file_id, path, format, lines, checksum)`: what was read; format is `ours`, `botify` (the
-        predecessor's) or `parquet` (by `segue logs compact`); lines counts the dropped ones too.
-    `dropped(reason, lines, examples)`: every line that is no event here; examples are up to three
-        places `path:line`. `dropped_lines(file_id, line, reason)` has them all.
+    `files(file_id, path, format, lines, checksum)`: the files read; format is `ours`, `botify` or
+        `parquet` (by `segue logs compact`); lines counts dropped lines too.
+    `dropped(reason, lines, examples)`: lines that are no events; examples are up to three places
+        `path:line`. `dropped_lines(file_id, line, reason)` has them all.
     `events`: one row an event: file_id, line (from 1; of Parquet the row), message (`next`,
-        `heard`, `last`), at_ms, user, track, time (both null where the client told nothing),
-        latency_s, recommendation, experiments (JSON text), schema (0 is the predecessor's),
-        decision, session, turn (orders a listener's events), strategy, answered_by, depth,
-        propensity, candidates, config, forced, attributes (JSON text), key, reset, n,
-        recommendations, exclude (JSON text). The predecessor's lack what comes after turn, and
-        decision.
-    `assignments(experiments, experiment, arm)`: the different values of events.experiments taken
-        apart. `exposures(file_id, line, user, session, turn, at_ms, experiment, arm, forced)`: one
-        row for each event and experiment.
+        `heard`, `last`), at_ms, user, track, time (both null where the client sent no listen),
+        latency_s, recommendation, experiments (JSON text), schema (0: botify), decision, session,
+        turn (orders a listener's events), strategy, answered_by, depth, propensity, candidates,
+        config, forced, attributes (JSON text), key, reset, n, recommendations, exclude (JSON
+        text). Events of botify lack decision, and all that follows turn.
+    `assignments(experiments, experiment, arm)`: the distinct values of events.experiments, parsed.
+    `exposures(file_id, line, user, session, turn, at_ms, experiment, arm, forced)`: one row for
+        each event and experiment.
     `sessions`: user, session (together the key), schema, started_ms, ended_ms, ended_by (`last`,
         `gap`, or `open`: within `gap_s` of the end of the log), ended, forced, events, listens
-        (events that tell a time), listens_chosen, time_all, time_chosen, skips, recommendations,
-        fallbacks (answers at depth > 0), latency_s (sum over recommendations). The first event
-        of a session tells of a track that no recommendation of this session chose: listens and
-        time_all count it, listens_chosen, time_chosen and skips do not.
-    `variety(user, session, tracks, artists)`: different tracks and artists heard; a view, computed
-        when asked; artists are 0 unless a catalog was given. `catalog(track, artist)`.
+        (events with a time), listens_chosen, time_all, time_chosen, skips, recommendations,
+        fallbacks (answers at depth > 0), latency_s (sum over recommendations). No recommendation
+        of the session chose the track of its first event: listens and time_all count that track,
+        listens_chosen, time_chosen and skips do not.
+    `variety(user, session, tracks, artists)`: distinct tracks and artists heard; a view, computed
+        when read; artists are 0 unless a catalog was given. `catalog(track, artist)`.
     `session_arms(user, session, experiment, arm, arms, events)`: arms > 1 where a session saw
-        several; events counts those in the experiment.
+        several; events counts the session's events in the experiment.
     `listeners`: one row for each experiment and user that was in exactly one arm and never forced:
         experiment, arm, user, first_ms, sessions (ended ones, as all that follows), open_sessions,
         mean_time_all, mean_time_chosen, mean_listens (means over sessions; null without an ended
@@ -57,7 +56,7 @@ class EventLog:
         event, for CUPED: before_sessions, before_mean_time_all, before_mean_time_chosen,
         before_time_all (null without).
     `arm_sessions(experiment, arm, and all of sessions)`: the sessions behind `listeners`.
-    `excluded(experiment, user, reason)`: who is not in listeners: `forced`, `more than one arm`.
+    `excluded(experiment, user, reason)`: listeners left out: `forced`, `more than one arm`.
     """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, folder: Any, gap_s: float) -> None:
@@ -75,7 +74,7 @@ class EventLog:
         return row[0]
 
     def experiments(self) -> dict[str, list[str]]:
-        """Arms by experiment, both sorted."""
+        """Arms of each experiment, both sorted."""
         found: dict[str, list[str]] = {}
         for experiment, arm in self.query(
             "SELECT DISTINCT experiment, arm FROM assignments ORDER BY 1, 2"
@@ -84,7 +83,7 @@ class EventLog:
         return found
 
     def close(self) -> None:
-        """Free everything; the tables are gone."""
+        """Delete the tables and free the memory."""
         self.con.close()
         self._folder.cleanup()
 
@@ -113,22 +112,22 @@ def open_log(
     folder: Path | None = None,
     progress: Progress = SILENT,
 ) -> EventLog:
-    """Read event files of ours and of the predecessor, mixed, compressed or not, or compacted.
+    """Read event files of Segue and of botify, mixed, compressed or not, or compacted.
 
     Args:
-        paths: Files, or folders with all below them.
-        gap_s: Silence that ends a session, in seconds; sessions of ours were already ended so by
-            the server, and are only judged `open` or not by it.
+        paths: Files, or folders, which are read with all their subfolders.
+        gap_s: Silence that ends a session, in seconds. The server has already ended sessions of
+            Segue; here the gap only decides whether one is `open`.
         skip_below: Share heard below which a listen is a skip, in (0, 1].
         since_ms: Only sessions that began then or later, Unix time in ms.
         until_ms: Only sessions that began before.
         catalog: For the number of artists in `variety`.
-        memory_mb: What DuckDB may keep in memory; beyond it goes to the disk. The process takes
-            some 300 MB more.
-        threads: How many DuckDB uses; all cores by default.
-        folder: Where the tables are kept while they are in use; the system's temporary folder by
+        memory_mb: Memory that DuckDB may use; it spills to the disk beyond that. The process
+            takes some 300 MB more.
+        threads: Threads of DuckDB; all cores by default.
+        folder: Folder for the tables while the log is open; the system's temporary folder by
             default. 10 million events take about 2 GB.
-        progress: Who is told how far the reading is.
+        progress: Shows the bytes read.
 
     Raises:
         InputError: A path is missing or unreadable, or there is no event in all the files.
@@ -176,7 +175,7 @@ def _add_catalog(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
 def _keep_window(
     con: duckdb.DuckDBPyConnection, since_ms: int | None, until_ms: int | None
 ) -> None:
-    """Forget the sessions that did not begin in the window, whole."""
+    """Delete whole sessions that did not begin in the window."""
     if since_ms is None and until_ms is None:
         return
     since = -(2**62) if since_ms is None else since_ms
@@ -186,7 +185,7 @@ def _keep_window(
         "HAVING min(at_ms) < ? OR min(at_ms) >= ?",
         [since, until],
     )
-    for table in ("loaded", "predecessor"):
+    for table in ("loaded", "botify_events"):
         con.execute(
             f'DELETE FROM {table} USING outside AS o WHERE {table}."user" = o."user" '  # noqa: S608
             f"AND {table}.session = o.session"
@@ -197,7 +196,10 @@ def _check_some(log: EventLog, path: Path) -> None:
     if log.one("SELECT count(*) FROM (SELECT 1 FROM events LIMIT 1)"):
         return
     dropped = log.query("SELECT reason, lines, examples FROM dropped ORDER BY lines DESC LIMIT 3")
-    said = "; ".join(f"{lines} x {reason}, as at {places[0]}" for reason, lines, places in dropped)
+    reasons = "; ".join(
+        f"{lines} x {reason}, as at {places[0]}" for reason, lines, places in dropped
+    )
     raise InputError.one(
-        str(path), f"no event is left in the log. Dropped: {said}" if said else "the log is empty"
+        str(path),
+        f"no event is left in the log. Dropped: {reasons}" if reasons else "the log is empty",
     )

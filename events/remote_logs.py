@@ -1,4 +1,4 @@
-"""Where event files are collected from: folders, anything fsspec reaches, docker containers."""
+"""Remote logs: folders, anything that fsspec reaches, and docker containers, with event files."""
 
 import hashlib
 import re
@@ -24,9 +24,9 @@ class RemoteFile:
 
     Attributes:
         name: Path below the origin, with `/`.
-        size: Bytes when it was listed.
-        system: The fsspec file system that it lies in.
-        path: Its path there.
+        size: Bytes when the file was listed.
+        system: The fsspec file system that has it.
+        path: Its path in that file system.
     """
 
     name: str
@@ -34,8 +34,8 @@ class RemoteFile:
     system: Any
     path: str
 
-    def pieces(self, start: int, end: int) -> Iterator[bytes]:
-        """The bytes from `start` to before `end`, in pieces; fewer when the file became shorter."""
+    def read_pieces(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes from `start` to before `end`, fewer when the file became shorter."""
         with self.system.open(self.path, "rb") as content:
             content.seek(start)
             while start < end and (piece := content.read(min(PIECE, end - start))):
@@ -45,13 +45,13 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class RemoteLog:
-    """A place with event files.
+    """An origin of event files.
 
     Attributes:
-        url: As the user named it.
-        folder: Name of the folder that is this origin's own in every cache: the last part of its
-            path for people, and a digest of the whole URL so that no other origin has it.
-        root: Its path in the file system.
+        url: Path or URL as the user gave it.
+        folder: Name of this origin's folder in every cache: the last part of its path, which
+            people recognise, and a digest of the whole URL, which makes it unique.
+        root: Path of the origin in the file system.
         files: The event files below it, by name.
     """
 
@@ -63,14 +63,14 @@ class RemoteLog:
 
 @contextmanager
 def remote_log(url: str, scratch: Path) -> Iterator[RemoteLog]:
-    """The origin that a path or URL names, to be read within the block.
+    """Open the origin at a path or URL, to be read within the block.
 
     Args:
         url: A path, an fsspec URL, or `docker://CONTAINER[/path]`.
-        scratch: Folder in which a container's files may be laid down meanwhile.
+        scratch: Folder for the files of a container while they are read.
 
     Raises:
-        InputError: It cannot be reached, is not there, or has no event files.
+        InputError: The origin cannot be reached, does not exist, or has no event files.
     """
     if url.startswith("docker://"):
         with _container(url, scratch) as origin:
@@ -93,7 +93,7 @@ def _files(url: str, system: Any, root: str) -> tuple[RemoteFile, ...]:
         single = system.isfile(root)
         listed = system.find(root, detail=True)
         there = bool(listed) or system.exists(root)
-    except Exception as error:  # each file system has kinds of its own
+    except Exception as error:  # each file system raises exceptions of its own
         raise InputError.one(url, f"cannot be read: {error}") from error
     found = []
     for path, detail in sorted(listed.items()):
@@ -113,7 +113,7 @@ def _files(url: str, system: Any, root: str) -> tuple[RemoteFile, ...]:
 
 @contextmanager
 def _container(url: str, scratch: Path) -> Iterator[RemoteLog]:
-    """A folder or file in a container, by `docker cp`: it needs no program in the container."""
+    """Copy a folder or file out of a container by `docker cp`, which needs no program in it."""
     container, slash, path = url.removeprefix("docker://").partition("/")
     path = slash + path if path else DOCKER_FOLDER
     if not container or container.startswith("-"):
@@ -124,8 +124,8 @@ def _container(url: str, scratch: Path) -> Iterator[RemoteLog]:
     from fsspec.implementations.local import LocalFileSystem
 
     scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".docker-", dir=scratch) as laid:
-        target = Path(laid).resolve() / "log"
+    with tempfile.TemporaryDirectory(prefix=".docker-", dir=scratch) as folder:
+        target = Path(folder).resolve() / "log"
         done = subprocess.run(  # noqa: S603
             [docker, "cp", f"{container}:{path}", str(target)],
             stdin=subprocess.DEVNULL,

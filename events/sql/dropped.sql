@@ -1,4 +1,4 @@
--- Every line that is no event here, by reason, with the first places.
+-- Lines that are no events, by reason, with the first three places of each.
 
 CREATE VIEW dropped AS
 WITH placed AS (

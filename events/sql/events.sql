@@ -1,10 +1,10 @@
 -- Events of both formats, each with its session and turn.
 --
--- Ours carry both. The predecessor's carry neither: its listeners' events are put in order by the
+-- Events of Segue carry both. Events of botify carry neither: a listener's events are ordered by the
 -- clock, `last` after the other events of the same millisecond, then by file and line; a session
 -- begins with the first event, after `last`, and after a silence longer than {gap_ms} ms.
 
-CREATE TABLE predecessor AS
+CREATE TABLE botify_events AS
 WITH marked AS (
     SELECT
         file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
@@ -47,7 +47,7 @@ SELECT
     0, NULL, session, turn,
     NULL, NULL, NULL, NULL, NULL, NULL, FALSE,
     NULL, NULL, NULL, NULL, NULL, NULL
-FROM predecessor;
+FROM botify_events;
 
 CREATE VIEW exposures AS
 SELECT e.file_id, e.line, e."user", e.session, e.turn, e.at_ms, a.experiment, a.arm, e.forced

@@ -1,7 +1,7 @@
 -- Listeners in each experiment: the unit that was randomised, and the sums its metrics need.
 --
--- Left out, and counted in `excluded`: who was seen in more than one arm, and who was forced into
--- an arm. A session counts where it lies in the experiment from its first event to its last.
+-- A listener who was seen in more than one arm, or forced into one, is left out and counted in
+-- `excluded`. A session counts where it lies in the experiment from its first event to its last.
 -- Means are over ended sessions; a session still open at the end of the log is only counted.
 -- Times are added up as whole billionths, as in sessions.
 

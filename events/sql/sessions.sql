@@ -1,7 +1,7 @@
--- Sessions, and what each was under in every experiment.
+-- Sessions, and the arms of each in every experiment.
 --
--- The session's first event tells of a track that no recommendation of the session chose:
--- `time_all` counts it (as the predecessor's notebooks did), `time_chosen` does not.
+-- No recommendation of a session chose the track of its first event: `time_all` counts that track (as
+-- botify's notebooks did), `time_chosen` does not.
 --
 -- Times are added up as whole billionths, so that the sums do not depend on the order of the rows.
 --
@@ -82,7 +82,7 @@ SELECT
 FROM whole AS w
 CROSS JOIN log_end;
 
--- How varied each session was; asked for by those who need it, as it costs a second pass.
+-- How varied each session was; a view, because it costs a second pass over the events.
 CREATE VIEW variety AS
 SELECT
     e."user",

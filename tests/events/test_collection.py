@@ -39,7 +39,7 @@ def server(tmp_path: Path) -> Path:
     return folder
 
 
-def test_event_files_arrive_as_they_are_and_nothing_else(server: Path, tmp_path: Path) -> None:
+def test_only_event_files_are_copied_and_unchanged(server: Path, tmp_path: Path) -> None:
     (collected,) = collect([str(server)], tmp_path / "cache")
     assert files(collected.folder) == {
         "events-a.jsonl": LINE * 3,
@@ -65,7 +65,7 @@ def test_a_file_that_has_grown_is_continued(
     assert (collected.folder / "events-a.jsonl").read_bytes() == log.read_bytes()
 
 
-def test_a_server_may_go_on_writing(tmp_path: Path) -> None:
+def test_a_server_may_write_while_its_log_is_collected(tmp_path: Path) -> None:
     serving = loaded(tmp_path / "server")
     with SyntheticTraffic(serving, tmp_path / "log", rotate_mb=0.02) as trial:
         for _ in range(4):
@@ -76,7 +76,7 @@ def test_a_server_may_go_on_writing(tmp_path: Path) -> None:
     assert sum(name.startswith("events-") for name in here) > 2
 
 
-def test_collecting_again_changes_nothing(server: Path, tmp_path: Path) -> None:
+def test_a_second_collection_changes_nothing(server: Path, tmp_path: Path) -> None:
     (first,) = collect([str(server)], tmp_path / "cache")
     kept = files(tmp_path / "cache")
     (second,) = collect([str(server)], tmp_path / "cache")
@@ -100,7 +100,7 @@ def test_files_of_the_same_name_on_two_servers_stay_apart(server: Path, tmp_path
     [LINE, b'{"message": "last"}\n' * 5],
     ids=["shorter", "other-content"],
 )
-def test_a_file_that_was_made_anew_is_kept_beside_the_old_one(
+def test_a_file_that_was_created_again_is_kept_beside_the_old_one(
     content: bytes, server: Path, tmp_path: Path
 ) -> None:
     collect([str(server)], tmp_path / "cache")
@@ -125,7 +125,7 @@ def test_a_file_that_was_made_anew_is_kept_beside_the_old_one(
     ],
     ids=["at-its-beginning", "at-its-end", "in-the-middle-unseen", "in-the-middle-thoroughly"],
 )
-def test_a_change_within_what_is_here_is_seen(
+def test_a_change_within_the_copy_is_found(
     changed_at: float,
     thorough: bool,
     expected: tuple[int, ...],
@@ -143,7 +143,7 @@ def test_a_change_within_what_is_here_is_seen(
     assert counts(collected) == expected
 
 
-def test_what_else_is_in_the_cache_stays(server: Path, tmp_path: Path) -> None:
+def test_unknown_files_in_the_cache_stay(server: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
     (cache / "events-a.jsonl").write_bytes(b"mine\n")
@@ -174,13 +174,13 @@ def test_any_url_that_fsspec_knows_is_an_origin(tmp_path: Path) -> None:
     assert files(single.folder) == {"b.jsonl": LINE}
 
 
-def test_a_copy_that_breaks_off_leaves_the_file_as_it_was(
+def test_an_interrupted_collection_leaves_the_old_copy(
     server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (collected,) = collect([str(server)], tmp_path / "cache")
     kept = files(tmp_path / "cache")
     (server / "events-a.jsonl").write_bytes(LINE * 50)
-    whole = RemoteFile.pieces
+    whole = RemoteFile.read_pieces
 
     def torn(found: RemoteFile, start: int, end: int):
         for piece in whole(found, start, end):
@@ -188,21 +188,21 @@ def test_a_copy_that_breaks_off_leaves_the_file_as_it_was(
             if start:
                 raise OSError("the line went dead")
 
-    monkeypatch.setattr(RemoteFile, "pieces", torn)
+    monkeypatch.setattr(RemoteFile, "read_pieces", torn)
     with pytest.raises(InputError, match=r"cannot be collected: the line went dead"):
         collect([str(server)], tmp_path / "cache")
     assert files(tmp_path / "cache") == kept
     assert collected.folder.exists()
 
 
-def test_a_count_that_differs_is_an_error_and_nothing_is_kept(
+def test_a_different_count_is_an_error_and_the_copy_is_not_kept(
     server: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = RemoteFile.pieces
+    whole = RemoteFile.read_pieces
     monkeypatch.setattr(
-        RemoteFile, "pieces", lambda found, start, end: list(whole(found, start, end))[:-1]
+        RemoteFile, "read_pieces", lambda found, start, end: list(whole(found, start, end))[:-1]
     )
-    with pytest.raises(SegueError, match=r"0 lines were read of 60 bytes at the origin"):
+    with pytest.raises(SegueError, match=r"must have 0 lines in 60 bytes, as the origin has"):
         collect([str(server)], tmp_path / "cache")
     assert files(tmp_path / "cache") == {}
 
@@ -250,7 +250,7 @@ def test_a_container_is_an_origin(containers: Path, tmp_path: Path) -> None:
         (".", r"has no event files"),
     ],
 )
-def test_an_origin_that_cannot_be_read_is_named_and_the_others_are_collected(
+def test_an_unreadable_origin_is_named_and_the_rest_is_collected(
     url: str,
     message: str,
     server: Path,
@@ -282,5 +282,5 @@ def test_without_docker_the_scheme_says_what_it_needs(
         ("data", "data~2"),
     ],
 )
-def test_a_second_file_of_a_name_can_still_be_told_by_its_suffix(name: str, second: str) -> None:
-    assert collection._generation(name, 2) == second
+def test_a_second_file_of_a_name_keeps_its_suffix(name: str, second: str) -> None:
+    assert collection._file_name(name, 2) == second

@@ -35,7 +35,7 @@ def parquet(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("write", [write_ours, write_botify], ids=["ours", "botify"])
-def test_parquet_reads_as_the_lines_did(
+def test_parquet_reads_like_the_json_lines(
     write: Any, events: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     write(tmp_path / "log", events, servers=2)
@@ -58,19 +58,19 @@ def test_parquet_lies_by_day_and_experiment(events: list[dict[str, Any]], tmp_pa
     assert len({folder.partition("/")[0] for folder in folders}) >= len(days) - 1
 
 
-def test_compacting_again_does_nothing_and_anew_gives_the_same_bytes(
+def test_a_second_compaction_does_nothing_and_a_fresh_one_writes_the_same_bytes(
     events: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     write_ours(tmp_path / "log", events, servers=2)
     first = compact([tmp_path / "log"], tmp_path / "parquet")
     before = parquet(tmp_path / "parquet")
     again = compact([tmp_path / "log"], tmp_path / "parquet")
-    compact([tmp_path / "log"], tmp_path / "anew")
+    compact([tmp_path / "log"], tmp_path / "fresh")
     assert (first.written, again.written) == (2, 0)
-    assert parquet(tmp_path / "parquet") == before == parquet(tmp_path / "anew")
+    assert parquet(tmp_path / "parquet") == before == parquet(tmp_path / "fresh")
 
 
-def test_what_a_grown_file_gave_before_is_replaced(
+def test_the_parquet_of_a_grown_file_is_replaced(
     events: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     log = tmp_path / "events.jsonl"
@@ -103,7 +103,10 @@ def test_a_file_without_any_event_gives_no_parquet(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", r"compacted\.json: is not what"), ('{"a": {"b": 1}}', r"compacted\.json: is not what")],
+    [
+        ("{", r"compacted\.json: must be as `segue logs compact` wrote it"),
+        ('{"a": {"b": 1}}', r"compacted\.json: must be as `segue logs compact` wrote it"),
+    ],
     ids=["no-json", "other-json"],
 )
 def test_a_damaged_destination_is_refused(
@@ -116,13 +119,13 @@ def test_a_damaged_destination_is_refused(
         compact([tmp_path / "log"], tmp_path / "parquet")
 
 
-def test_a_file_that_only_looks_like_parquet_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_only_the_first_bytes_of_parquet_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(InputError, match=r"x\.parquet: is not Parquet that"):
         open_log([tmp_path / "x.parquet"])
 
 
-def test_the_kept_configs_go_along(events: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_config_snapshots_are_copied_as_well(events: list[dict[str, Any]], tmp_path: Path) -> None:
     write_ours(tmp_path / "log", events)
     (tmp_path / "log" / "configs").mkdir()
     (tmp_path / "log" / "configs" / "0123456789ab.json").write_text("{}")

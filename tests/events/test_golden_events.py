@@ -118,7 +118,7 @@ def test_older_lines_are_read_without_a_loss(path: Path) -> None:
         assert schema == event.get("schema", 0)
 
 
-def test_what_schema_1_added_is_read() -> None:
+def test_the_fields_that_schema_1_added_are_read() -> None:
     columns = (
         "decision, session, turn, strategy, answered_by, depth, candidates, propensity, config, "
         'forced, attributes, "key", "reset", n, recommendations, exclude'

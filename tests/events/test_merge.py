@@ -52,7 +52,7 @@ def test_a_clock_that_goes_back_leaves_the_order_of_the_file(tmp_path: Path) -> 
     ]  # fmt: skip
 
 
-def test_lines_that_are_no_events_of_ours_are_told(tmp_path: Path) -> None:
+def test_lines_that_are_no_events_are_reported(tmp_path: Path) -> None:
     foreign = b'{"message": "next", "timestamp": 3}\n'
     content = line(1) + b'{"torn\n' + b"\n" + foreign + b"[]\n" + line(2)[:-1]
     (tmp_path / "a.jsonl").write_bytes(content)
@@ -65,10 +65,10 @@ def test_lines_that_are_no_events_of_ours_are_told(tmp_path: Path) -> None:
     assert lost == {"torn line": 1, "no event of ours": 3, "no timestamp": 1}
 
 
-def test_only_lines_that_hold_a_mark_are_parsed(tmp_path: Path) -> None:
+def test_only_lines_that_contain_a_mark_are_parsed(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(line(1, key="x") + b'{"torn\n' + line(2, key="y"))
 
-    read, lost = merged(tmp_path, holding=[b'"key": "y"'])
+    read, lost = merged(tmp_path, containing=[b'"key": "y"'])
 
     assert read == [(2, "a.jsonl:3")]
     assert not lost

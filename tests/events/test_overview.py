@@ -1,4 +1,4 @@
-"""What is in a log, at a glance."""
+"""The overview of a log."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ def events() -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("write", "form"), [(write_ours, "ours"), (write_botify, "botify")], ids=["ours", "botify"]
 )
-def test_a_whole_log_follows_on(
+def test_events_of_a_whole_log_follow_on_one_another(
     write: Any, form: str, events: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     write(tmp_path, events, servers=2)

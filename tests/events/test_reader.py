@@ -60,9 +60,7 @@ def test_sessions_are_what_plain_python_makes_of_the_events(
         assert found[key] == pytest.approx(session)
 
 
-def test_the_predecessors_log_gives_the_same_sessions_as_ours(
-    events: list[dict[str, Any]], tmp_path: Path
-) -> None:
+def test_a_botify_log_gives_the_same_sessions(events: list[dict[str, Any]], tmp_path: Path) -> None:
     write_ours(tmp_path / "ours", events)
     write_botify(tmp_path / "botify", events, servers=3, packed=True)
     query = (
@@ -218,7 +216,7 @@ def test_a_dropped_line_is_counted_by_its_reason(
         "no-newline-at-the-end",
     ],
 )
-def test_an_unusual_but_sound_line_is_kept(content: bytes, tmp_path: Path) -> None:
+def test_an_unusual_but_valid_line_is_kept(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(content)
     with open_log([path]) as log:
@@ -263,7 +261,7 @@ def test_a_torn_archive_gives_what_is_whole(events: list[dict[str, Any]], tmp_pa
 
 
 def test_last_comes_after_the_next_of_the_same_millisecond(tmp_path: Path) -> None:
-    # Two servers, as in the predecessor's own notebook: `last` stands in the first file.
+    # Two servers, as in botify's notebook: `last` stands in the first file.
     at = 1_780_000_000_000
     (tmp_path / "recommender-1.json").write_bytes(
         line(message="last", timestamp=at + 5, track=3, time=0.2, recommendation=None)
@@ -279,7 +277,7 @@ def test_last_comes_after_the_next_of_the_same_millisecond(tmp_path: Path) -> No
         ) == [(3, pytest.approx(1.6), pytest.approx(0.6), "last"), (1, 1.0, 0.0, "open")]
 
 
-def test_silence_ends_a_session_of_the_predecessor(tmp_path: Path) -> None:
+def test_silence_ends_a_session_of_botify(tmp_path: Path) -> None:
     at = 1_780_000_000_000
     (tmp_path / "log.json").write_bytes(
         line(timestamp=at) + line(timestamp=at + 60_000) + line(timestamp=at + 60_000 + 600_001)
@@ -293,7 +291,7 @@ def test_silence_ends_a_session_of_the_predecessor(tmp_path: Path) -> None:
         assert log.query("SELECT listens, ended_by FROM sessions") == [(3, "open")]
 
 
-def test_who_was_in_two_arms_or_forced_is_set_aside(tmp_path: Path) -> None:
+def test_a_listener_of_two_arms_or_a_forced_arm_is_excluded(tmp_path: Path) -> None:
     def ours(user: int, arm: str, turn: int, **more: Any) -> bytes:
         return line(
             user=user,
@@ -317,7 +315,7 @@ def test_who_was_in_two_arms_or_forced_is_set_aside(tmp_path: Path) -> None:
         assert log.query('SELECT "user", arm FROM listeners') == [("3", "T")]
 
 
-def test_what_was_before_the_experiment_is_kept_apart(tmp_path: Path) -> None:
+def test_sessions_before_the_experiment_are_summed_separately(tmp_path: Path) -> None:
     events = listening(Plan(listeners=40, sessions=4, before_days=3, days=3))
     write_ours(tmp_path, events)
     before = {
@@ -376,12 +374,12 @@ def test_both_formats_are_read_together(events: list[dict[str, Any]], tmp_path: 
     ],
     ids=["no-path", "missing", "empty-folder", "no-log", "empty-file"],
 )
-def test_what_is_no_log_is_refused(make: Any, message: str, tmp_path: Path) -> None:
+def test_a_file_that_is_no_log_is_refused(make: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
         open_log(make(tmp_path))
 
 
-def test_what_the_server_keeps_beside_its_events_is_not_read(tmp_path: Path) -> None:
+def test_snapshots_and_the_ledger_beside_the_events_are_not_read(tmp_path: Path) -> None:
     paths = write_ours(tmp_path, listening(Plan(listeners=3)))
     for folder in ("configs", "started"):
         (tmp_path / folder).mkdir()
