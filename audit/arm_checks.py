@@ -13,7 +13,7 @@ from core.rng import Stream
 from engine.runtime import Propose, Runtime
 
 TIMES = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)
-NOBODY = "no arm"
+NO_ARM = "no arm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def _fingerprint(candidates: Candidates | None) -> Any:
     return tuple(sorted(zip(candidates.listed(), chances.tolist(), strict=True)))
 
 
-def shares(
+def arm_shares(
     runtime: Runtime, experiment: Experiment, n: int
 ) -> tuple[list[str], list[int], list[float]]:
     """Arms and nobody, how many of `n` made-up ids each got, and the shares that they should."""
@@ -135,7 +135,7 @@ def shares(
     assign = runtime.allocation.assign
     name = experiment.name
     for number in range(n):
-        seen[assign(f"id {number}", attributes).arms.get(name, NOBODY)] += 1
+        seen[assign(f"id {number}", attributes).arms.get(name, NO_ARM)] += 1
     open_to = 1 - runtime.allocation.holdout_slots / SLOTS
     entering = (
         open_to
@@ -145,6 +145,6 @@ def shares(
         / SLOTS
     )
     total = sum(arm.weight for arm in experiment.arms)
-    names = [*(arm.name for arm in experiment.arms), NOBODY]
+    names = [*(arm.name for arm in experiment.arms), NO_ARM]
     planned = [*(entering * arm.weight / total for arm in experiment.arms), 1 - entering]
     return names, [seen[arm] for arm in names], planned

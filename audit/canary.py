@@ -80,26 +80,26 @@ def run_canaries(
     arm_of_track = {str(track): place for place, track in tracks.items()}
     attributes = _targeted(settings.experiments)
     answers: dict[str, dict[str, Any]] = {}
-    flight = CanaryReport()
+    report = CanaryReport()
     with running_server(runtime, plant) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
         for user in listeners:
             answer = _ask(connection, {"user": user, "attributes": attributes})
             answers[answer["decision"]] = answer
         connection.close()
-    flight.listeners = len(answers)
+    report.listeners = len(answers)
     for event in _logged(folder):
-        _compare(event, answers.pop(event["decision"], None), arm_of_track, runtime, flight)
+        _compare(event, answers.pop(event["decision"], None), arm_of_track, runtime, report)
     for answer in answers.values():
-        flight.disagree(f"listener {answer['user']}: was answered, and no line of the log tells")
+        report.disagree(f"listener {answer['user']}: was answered, and no line of the log tells")
     wanted = [
         f"{experiment.name} {arm.name}"
         for experiment in canaries.experiments
         for arm in experiment.arms
         if arm.weight and experiment.traffic
     ]
-    flight.missing = [place for place in wanted if place not in flight.by_arm]
-    return flight
+    report.missing = [place for place in wanted if place not in report.by_arm]
+    return report
 
 
 def with_canaries(
@@ -210,21 +210,21 @@ def _compare(
     answer: Mapping[str, Any] | None,
     arm_of_track: Mapping[str, str],
     runtime: Runtime,
-    flight: CanaryReport,
+    report: CanaryReport,
 ) -> None:
     user = event["user"]
     if answer is None:
-        flight.disagree(f"listener {user}: the log has a decision that nobody was answered with")
+        report.disagree(f"listener {user}: the log has a decision that nobody was answered with")
         return
     for experiment, arm in answer["experiments"].items():
         place = f"{experiment} {arm}"
-        flight.by_arm[place] = flight.by_arm.get(place, 0) + 1
+        report.by_arm[place] = report.by_arm.get(place, 0) + 1
     layers = {each.name: each.layer for each in runtime.settings.experiments}
     told = _place(answer["experiments"], layers)
     logged = _place(event["experiments"], layers)
     played = arm_of_track.get(str(answer["track"]), f"track {answer['track']}, of no arm")
     if not (played == told == logged) or answer["experiments"] != event["experiments"]:
-        flight.disagree(
+        report.disagree(
             f"listener {user}: was played the track of '{played}', was told "
             f"{dict(answer['experiments'])}, and the log says {dict(event['experiments'])}"
         )

@@ -15,12 +15,12 @@ class ServerFault(NamedTuple):
     Attributes:
         name: In a table.
         what: What goes wrong, as a clause.
-        plant: Puts it into the server's dispatcher.
+        inject: Puts it into the server's dispatcher.
     """
 
     name: str
     what: str
-    plant: Callable[[Dispatcher], None]
+    inject: Callable[[Dispatcher], None]
 
 
 class _Recomputing:
@@ -38,7 +38,7 @@ class _Recomputing:
         )
 
 
-def log_recomputes(dispatcher: Dispatcher) -> None:
+def recompute_in_logger(dispatcher: Dispatcher) -> None:
     """The logger asks the hash again, and its copy of the config is another one."""
     elsewhere = [
         replace(experiment, salt=f"{experiment.salt} of the logger")
@@ -47,7 +47,7 @@ def log_recomputes(dispatcher: Dispatcher) -> None:
     dispatcher.log = _Recomputing(dispatcher.log, Allocation(elsewhere))
 
 
-def branches_swapped(dispatcher: Dispatcher) -> None:
+def swap_branches(dispatcher: Dispatcher) -> None:
     """Where the server branches on the arm, two branches stand in each other's place."""
     runtime = dispatcher.runtime
     arms = [
@@ -65,9 +65,7 @@ def branches_swapped(dispatcher: Dispatcher) -> None:
 
 
 SERVER_FAULTS = (
-    ServerFault("logger recomputes the arm", "the logger asks another salt", log_recomputes),
-    ServerFault(
-        "branches swapped", "two arms are served by each other's strategy", branches_swapped
-    ),
+    ServerFault("logger recomputes the arm", "the logger asks another salt", recompute_in_logger),
+    ServerFault("branches swapped", "two arms are served by each other's strategy", swap_branches),
 )
 """Found by the canary; each needs an experiment that names strategies."""

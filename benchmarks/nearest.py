@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from simulator.world.generator import generate_world
-from simulator.world.neighbours import nearest, neighbourhoods
+from simulator.world.neighbours import find_neighbours, nearest_tracks
 from simulator.world.world import load_world
 
 T = TypeVar("T")
@@ -42,11 +42,11 @@ def main() -> None:
     distinct = len(np.unique(world.interests))
     with tempfile.TemporaryDirectory() as cache:
         what = f"10 nearest of {tracks:,} tracks to {distinct:,} different interests"
-        timed(what, lambda: neighbourhoods(world, 10, Path(cache)))
-        timed("the same from the cache", lambda: neighbourhoods(world, 10, Path(cache)))
+        timed(what, lambda: find_neighbours(world, 10, Path(cache)))
+        timed("the same from the cache", lambda: find_neighbours(world, 10, Path(cache)))
     most = np.arange(3 * len(world)) % tracks
     timed(f"... to {len(most):,}, as if all interests differed",
-          lambda: nearest(world.embeddings, most, 10))  # fmt: skip
+          lambda: nearest_tracks(world.embeddings, most, 10))  # fmt: skip
     Console().print(table)
 
 

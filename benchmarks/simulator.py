@@ -54,15 +54,17 @@ def _played(options: argparse.Namespace, name: str) -> tuple[int, int, float, fl
     plan = _plan(options, name)
     part = make_part(plan, 0, 0)
     kind = plan.recommenders[0].kind
-    part.player.play(part.listeners.visits(1, 500), abs, lambda: False)  # warm
-    visits = part.listeners.visits(0, SESSIONS[kind])
+    part.player.play(part.listeners.plan_day(1, 500), abs, lambda: False)  # warm
+    sessions = part.listeners.plan_day(0, SESSIONS[kind])
     began, began_cpu = perf_counter(), process_time()
-    outcome = part.player.play(visits, abs, lambda: False)
+    outcome = part.player.play(sessions, abs, lambda: False)
     spent, took = process_time() - began_cpu, perf_counter() - began
     part.player.close()
     assert not outcome.given_up, outcome.errors
-    asked = outcome.asked + (len(outcome.played) if kind == "local" else 0)  # and final feedback
-    return asked, len(outcome.played), spent, took
+    asked = outcome.requests + (
+        len(outcome.sessions) if kind == "local" else 0
+    )  # and final feedback
+    return asked, len(outcome.sessions), spent, took
 
 
 def _plan(options: argparse.Namespace, name: str) -> SimulationPlan:

@@ -21,8 +21,8 @@ from simulator.listeners.settings_file import read_listener
 from simulator.play.in_process_runner import SLOTS, InProcessRunner, Recommender
 from simulator.play.workers import Player, Shard
 from simulator.recommenders.baselines import PopularTracks, RandomTracks
-from simulator.recommenders.oracle import AROUND, Oracle
-from simulator.world.neighbours import neighbourhoods
+from simulator.recommenders.oracle import CANDIDATES, Oracle
+from simulator.world.neighbours import find_neighbours
 from simulator.world.world import World, load_world, read_world
 
 Kind = Literal["random", "popular", "best", "console", "local", "http"]
@@ -118,11 +118,11 @@ def plan_of(
         tops = load_top(top or world / "top_tracks.json", loaded.catalog)
     around = np.empty((0, 0, 0), dtype=np.int32)
     if "best" in kinds:
-        around = neighbourhoods(loaded, min(AROUND, len(loaded.catalog)), cache, progress)
+        around = find_neighbours(loaded, min(CANDIDATES, len(loaded.catalog)), cache, progress)
     neighbours = min(settings.interest_neighbours, len(loaded.catalog))
     return SimulationPlan(
         world=loaded,
-        near=neighbourhoods(loaded, neighbours, cache, progress),
+        near=find_neighbours(loaded, neighbours, cache, progress),
         around=around,
         top=tops,
         listener=settings,

@@ -32,7 +32,7 @@ class SimulationRun:
 
 def run_tables(run: SimulationRun) -> Iterator[Table | str]:
     """Sessions by arm, by day, requests, and what went wrong."""
-    played = run.outcome.played
+    played = run.outcome.sessions
     yield _arms_table(played)
     if len(played) and played.day.max() > 0:
         yield _days_table(played)
@@ -42,7 +42,7 @@ def run_tables(run: SimulationRun) -> Iterator[Table | str]:
 
 def run_json(run: SimulationRun) -> dict[str, Any]:
     """The same as plain values; what depends on the machine is under `run`."""
-    played = run.outcome.played
+    played = run.outcome.sessions
     return {
         "recommender": run.name,
         "arms": [
@@ -57,8 +57,8 @@ def run_json(run: SimulationRun) -> dict[str, Any]:
         "unfinished": run.outcome.unfinished,
         "run": {
             "seconds": run.seconds,
-            "requests": run.outcome.asked,
-            "requests_per_s": run.outcome.asked / run.seconds,
+            "requests": run.outcome.requests,
+            "requests_per_s": run.outcome.requests / run.seconds,
             "sessions_per_s": len(played) / run.seconds,
         },
     }
@@ -67,7 +67,7 @@ def run_json(run: SimulationRun) -> dict[str, Any]:
 def paired_tables(runs: Sequence[SimulationRun]) -> Iterator[Table | str]:
     """Both sides, and how they differ session by session."""
     first, second = runs
-    found = compare(first.outcome.played, second.outcome.played)
+    found = compare(first.outcome.sessions, second.outcome.sessions)
     table = Table("", box=SIMPLE_HEAD)
     for name in ("time", "tracks"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -76,8 +76,10 @@ def paired_tables(runs: Sequence[SimulationRun]) -> Iterator[Table | str]:
     table.add_row(second.name, *(_mean(each.second) for each in both))
     table.add_section()
     table.add_row("difference", *(_mean(each.paired, "+") for each in both))
-    table.add_row("95 % interval", *("{:+.4f} to {:+.4f}".format(*each.interval) for each in both))
-    table.add_row("sessions saved", *(_saving(each.saving) for each in both))
+    table.add_row(
+        "95 % interval", *("{:+.4f} to {:+.4f}".format(*each.confidence_interval) for each in both)
+    )
+    table.add_row("sessions saved", *(_saving(each.variance_ratio) for each in both))
     yield f"{found.pairs:,} sessions, each played against both under the same luck:"
     yield table
     yield "Fewer than if each session were played against one side only, for as narrow an interval."
@@ -88,15 +90,15 @@ def paired_tables(runs: Sequence[SimulationRun]) -> Iterator[Table | str]:
 def paired_json(runs: Sequence[SimulationRun]) -> dict[str, Any]:
     """The same as plain values."""
     first, second = runs
-    found = compare(first.outcome.played, second.outcome.played)
+    found = compare(first.outcome.sessions, second.outcome.sessions)
 
     def values(difference: Difference) -> dict[str, Any]:
         return {
             "first": _estimate(difference.first),
             "second": _estimate(difference.second),
             "difference": _estimate(difference.paired),
-            "interval": [_number(bound) for bound in difference.interval],
-            "saving": _number(difference.saving),
+            "interval": [_number(bound) for bound in difference.confidence_interval],
+            "saving": _number(difference.variance_ratio),
         }
 
     return {
@@ -136,12 +138,12 @@ def _table(first: str) -> Table:
 
 
 def _requests(run: SimulationRun) -> str:
-    outcome, sessions = run.outcome, len(run.outcome.played)
-    failed = sum(outcome.errors.values())
+    outcome = run.outcome
+    requests_per_s = outcome.requests / run.seconds
+    sessions_per_s = len(outcome.sessions) / run.seconds
     return (
-        f"{outcome.asked:,} requests in {run.seconds:.1f} s: "
-        f"{outcome.asked / run.seconds:,.0f} requests/s, {sessions / run.seconds:,.0f} sessions/s, "
-        f"{failed} errors"
+        f"{outcome.requests:,} requests in {run.seconds:.1f} s: {requests_per_s:,.0f} requests/s, "
+        f"{sessions_per_s:,.0f} sessions/s, {sum(outcome.errors.values())} errors"
     )
 
 
@@ -195,7 +197,7 @@ def _values(played: SessionTable) -> dict[str, Any]:
 def _mean(estimate: Estimate, sign: str = "") -> str:
     if not isfinite(estimate.mean):
         return "-"
-    error = f" ± {estimate.error:.4f}" if isfinite(estimate.error) else ""
+    error = f" ± {estimate.standard_error:.4f}" if isfinite(estimate.standard_error) else ""
     return f"{estimate.mean:{sign}.4f}{error}"
 
 
@@ -204,7 +206,7 @@ def _saving(times: float) -> str:
 
 
 def _estimate(estimate: Estimate) -> dict[str, float | None]:
-    return {"mean": _number(estimate.mean), "error": _number(estimate.error)}
+    return {"mean": _number(estimate.mean), "error": _number(estimate.standard_error)}
 
 
 def _number(value: float) -> float | None:

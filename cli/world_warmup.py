@@ -98,13 +98,13 @@ def warm_up(
     from simulator.listeners.settings import ListenerSettings
     from simulator.play.in_process_runner import SLOTS, InProcessRunner
     from simulator.recommenders.in_process import DispatcherRecommender, open_log
-    from simulator.world.neighbours import neighbourhoods
+    from simulator.world.neighbours import find_neighbours
 
     with TemporaryDirectory(prefix="segue-world-") as made:
         work = keep or Path(made)
         events = work / "log"
         settings = ListenerSettings()
-        near = neighbourhoods(world, settings.interest_neighbours, None, progress)
+        near = find_neighbours(world, settings.interest_neighbours, None, progress)
         listeners = make_listeners(settings, world, near, seed)
         episodes = SESSIONS * len(world)
         for day in range(DAYS):
@@ -119,7 +119,7 @@ def warm_up(
                 runtime, world, seed, SLOTS, writer, _clock(), f"day{day + 1}"
             )
             InProcessRunner(listeners, player).play(
-                listeners.visits(day, episodes), progress.advance
+                listeners.plan_day(day, episodes), progress.advance
             )
             writer.close()
         return learn(folder, folder / "lists", world, [events], seed, LISTS, progress)

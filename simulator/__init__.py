@@ -1,1 +1,1 @@
-"""A world of listeners that plays sessions against any recommender."""
+"""Simulated listeners that play sessions against any recommender."""

@@ -1,8 +1,8 @@
 """Arithmetic that gives the same bits on every machine.
 
-IEEE 754 rounds + - * / and sqrt exactly, everywhere. exp and log it leaves to the library, and
-those of numpy differ in the last bit between processors. What is committed with a checksum is
-therefore computed from the former alone.
+IEEE 754 defines + - * / and sqrt to the last bit. It leaves exp and log to the library, and numpy's
+differ in the last bit between processors. So everything that is committed with a checksum uses only
+the former.
 """
 
 from math import factorial
@@ -16,15 +16,15 @@ Floats = npt.NDArray[np.float64]
 
 _PER_LOG2 = 1.4426950408889634  # 1 / log 2
 _LOG2_HIGH = 2977044471 / 2**32  # 32 bits of log 2, so that its multiples are exact
-_LOG2_LOW = 1.9082149292705877e-10  # the rest of it
+_LOG2_LOW = 1.9082149292705877e-10  # the rest of log 2
 _TERMS = 13
 
 
 def exp(x: Floats) -> Floats:
-    """The exponential function within 4e-16 for |x| <= 700, the same bits everywhere.
+    """Return the exponential within 4e-16 for |x| <= 700, the same bits everywhere.
 
     Args:
-        x: Of any shape; what lies outside -700..700 counts as the nearer end.
+        x: Of any shape; clipped to -700..700.
     """
     x = np.clip(x, -700.0, 700.0)
     halvings = np.rint(x * _PER_LOG2)
@@ -36,14 +36,15 @@ def exp(x: Floats) -> Floats:
 
 
 def sigmoid(x: Floats) -> Floats:
-    """1 / (1 + exp(-x)), the same bits everywhere."""
+    """Return 1 / (1 + exp(-x)), the same bits everywhere."""
     return 1.0 / (1.0 + exp(-x))
 
 
 def normals(seed: int, *coordinates: int | npt.NDArray[np.integer]) -> Floats:
-    """A nearly normal number for each point: mean 0, sd 1, within -6..6, a multiple of 2**-16.
+    """Draw a nearly normal number for each point: mean 0, sd 1, within -6..6.
 
-    The sum of twelve uniforms of 16 bits each, less its mean: integers, hence exact.
+    The number is the sum of twelve uniforms of 16 bits each, less its mean. All are integers, so
+    the sum is exact; the result is a multiple of 2**-16.
 
     Args:
         seed: As for `core.rng.keys`.

@@ -1,8 +1,8 @@
-"""What the simulator draws for: every number is keyed by (seed, listener, session, purpose, step).
+"""Random numbers of the simulator, each keyed by (seed, listener, session, purpose, step).
 
-Nothing is ever drawn "next", so the order in which sessions are played changes nothing: not the
-number of processes or connections, not which arm comes first. Under two arms, the same session
-has the same listener, taste, first track and luck.
+No number depends on the number drawn before it. So the order of sessions, the number of processes
+or connections, and the order of the arms change nothing. Under two arms, the same session has the
+same listener, taste, first track and luck.
 """
 
 from enum import IntEnum
@@ -16,10 +16,10 @@ Indices = npt.NDArray[np.int64]
 
 
 class Purpose(IntEnum):
-    """What a number is drawn for. Values are part of what a seed means: add, never change."""
+    """The purpose of a number. The values are part of what a seed means: add, never change."""
 
-    WHO = 1
-    """Which listener comes in a session."""
+    LISTENER = 1
+    """Which listener plays a session."""
     INTEREST = 2
     """Which interest the session is about."""
     FIRST = 3
@@ -27,15 +27,15 @@ class Purpose(IntEnum):
     LUCK = 4
     """Whether a step costs a unit of the budget."""
     POLICY = 5
-    """What a built-in policy plays."""
+    """What a baseline plays."""
     ACTIVITY = 32
     """Lifelong listeners, from here on: how active a listener is."""
     SESSIONS = 33
     """How often a listener comes on a day."""
     RETURN = 34
-    """Whether a listener is there again on a day."""
+    """Whether yesterday's listener is present again."""
     FATE = 35
-    """Whether who is not there has left for good, or is back."""
+    """Whether a listener leaves for good, or an absent one is back."""
     DRIFT = 36
     """Where a taste drifts on a day."""
     HYPE = 37
@@ -48,21 +48,21 @@ class Purpose(IntEnum):
     """Whether a session ends whatever plays."""
 
 
-def who_comes(seed: int, sessions: Indices, listeners: int) -> Indices:
-    """Listener of each session, uniform: int64, the shape of `sessions`."""
-    return to_integers(listeners, keys(seed, Purpose.WHO, sessions))
+def draw_listeners(seed: int, sessions: Indices, listeners: int) -> Indices:
+    """Draw the listener of each session uniformly: int64, the shape of `sessions`."""
+    return to_integers(listeners, keys(seed, Purpose.LISTENER, sessions))
 
 
 def session_keys(seed: int, listeners: Indices, sessions: Indices) -> Words:
-    """One word a session, from which all its draws derive."""
+    """Return one word per session, from which all its draws derive."""
     return keys(seed, listeners, sessions)
 
 
-def once(n: int, sessions: Words, purpose: Purpose) -> Indices:
-    """An integer in 0..n-1 for each session key, for what happens once a session."""
+def draw_once(n: int, sessions: Words, purpose: Purpose) -> Indices:
+    """Draw an integer in 0..n-1 for each session key, for what happens once per session."""
     return to_integers(n, extend_keys(sessions, int(purpose)))
 
 
-def at_step(sessions: Words, purpose: Purpose, steps: Indices) -> npt.NDArray[np.float64]:
-    """A float64 in [0, 1) for each session key at its step."""
+def draw_at_step(sessions: Words, purpose: Purpose, steps: Indices) -> npt.NDArray[np.float64]:
+    """Draw a float64 in [0, 1) for each session key at its step."""
     return to_uniforms(extend_keys(sessions, int(purpose), steps))

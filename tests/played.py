@@ -11,7 +11,7 @@ from simulator.play.in_process_runner import InProcessRunner
 from simulator.recommenders.in_process import DispatcherRecommender, open_log
 from simulator.world.world import World
 from tests.service import write_config
-from tests.simulator.tiny import classic
+from tests.simulator.tiny import botify
 
 LISTENERS = 400
 
@@ -51,9 +51,9 @@ def lively_world() -> World:
 def play(runtime: Runtime, folder: Path, episodes: int, seed: int) -> None:
     """Play sessions against the config in this process, and keep their log."""
     world = lively_world()
-    listeners = classic(world, seed)
+    listeners = botify(world, seed)
     log = open_log(runtime, folder)
     InProcessRunner(listeners, DispatcherRecommender(runtime, world, seed, 64, log), 64).play(
-        listeners.visits(0, episodes)
+        listeners.plan_day(0, episodes)
     )
     log.close()

@@ -157,14 +157,14 @@ def _arms(runtime: "Runtime", progress: Bars) -> DoctorStep:
 
 def _shares(runtime: "Runtime", progress: Bars) -> DoctorStep:
     from analysis.statistics.sample_ratio import sample_ratio_p
-    from audit.arm_checks import shares
+    from audit.arm_checks import arm_shares
 
     experiments = runtime.allocation.experiments
     progress.start("shares", len(experiments))
     part = DoctorStep("shares", f"Do {IDS:,} ids fall into the arms as the config says?")
     part.columns = ("arm", "planned", "got", "off by", "in standard errors")
     for experiment in experiments:
-        arms, seen, planned = shares(runtime, experiment, IDS)
+        arms, seen, planned = arm_shares(runtime, experiment, IDS)
         for arm, count, share in zip(arms, seen, planned, strict=True):
             error = (share * (1 - share) / IDS) ** 0.5
             off = count / IDS - share

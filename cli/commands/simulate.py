@@ -188,7 +188,7 @@ def _play(
                     )
             if any(outcomes[-1].unfinished for outcomes in played):
                 break
-        return [Outcome.of(outcomes) for outcomes in played]
+        return [Outcome.merge(outcomes) for outcomes in played]
     finally:
         for crew in crews:
             crew.close()

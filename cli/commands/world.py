@@ -122,7 +122,7 @@ def calibrate(
         shown.add_column(name, justify="right")
     for moment in MOMENTS:
         values = (_written(columns[name][moment.key], moment.kind) for name in columns)
-        shown.add_row(moment.what, *values)
+        shown.add_row(moment.label, *values)
     Console(highlight=False).print(shown)
 
 

@@ -15,37 +15,37 @@ Observation = dict[str, Any]
 _SLOT = np.array([0])
 
 
-def spaces_of(world: World) -> "tuple[Space[Observation], Space[np.int64]]":
-    """What a listener shows, and what they can be played.
+def make_spaces(world: World) -> "tuple[Space[Observation], Space[np.int64]]":
+    """Return the observation space and the action space.
 
-    `user` is the index of the listener, `track` of the track heard last, `time` the share of it
-    that was heard; an action is the index of a track.
+    `user` is the index of the listener, `track` the index of the track heard last, `time` the share
+    of it that was heard. An action is the index of a track.
     """
-    shown = Dict(
+    observations = Dict(
         {
             "user": Discrete(len(world)),
             "track": Discrete(len(world.catalog)),
             "time": Box(0.0, 1.0, (), np.float64),
         }
     )
-    return shown, Discrete(len(world.catalog))
+    return observations, Discrete(len(world.catalog))
 
 
 class ListenerEnv(gymnasium.Env[Observation, np.int64]):
-    """An episode is a session, the reward of a step is the time heard.
+    """An environment whose episode is a session; the reward of a step is the time heard.
 
     Episodes are the sessions 0, 1, 2 ... of the seed, as `segue simulate` plays them.
 
     Args:
-        listeners: The model; its seed counts until `reset` is given another.
+        listeners: The listener model; `reset` with a seed replaces its seed.
         max_steps: Recommendations after which a session is truncated.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012 (gymnasium's own form)
 
     def __init__(self, listeners: BotifyListeners, max_steps: int = MAX_STEPS) -> None:
-        self.stage = SessionBatch(listeners, 1, max_steps)
-        self.observation_space, self.action_space = spaces_of(listeners.world)
+        self.batch = SessionBatch(listeners, 1, max_steps)
+        self.observation_space, self.action_space = make_spaces(listeners.world)
         self._listeners = listeners
         self._next = 0
 
@@ -55,8 +55,8 @@ class ListenerEnv(gymnasium.Env[Observation, np.int64]):
         """Begin a session: the first of a seed, or the next one.
 
         Args:
-            seed: Of all sessions that follow.
-            options: Nothing is read of them.
+            seed: Seed of all sessions that follow.
+            options: Ignored.
         """
         super().reset(seed=seed, options=options)
         if seed is not None:
@@ -64,23 +64,23 @@ class ListenerEnv(gymnasium.Env[Observation, np.int64]):
             self._next = 0
         number = np.array([self._next])
         self._next += 1
-        self.stage.begin(
-            _SLOT, SessionPlan(self._listeners.who(number), number, np.zeros_like(number))
+        self.batch.begin(
+            _SLOT, SessionPlan(self._listeners.listeners_of(number), number, np.zeros_like(number))
         )
-        return self._shown(), {}
+        return self._observe(), {}
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Play a track, by its index; after a session ended, `reset` comes first."""
-        heard = self.stage.hear(_SLOT, np.array([action]))
-        over, cut = bool(heard.ended[0]), bool(heard.truncated[0])
-        if over or cut:
-            self.stage.end(_SLOT)
-        return self._shown(), float(heard.time[0]), over, cut, {}
+        """Play a track by its index; after the end of a session, call `reset` first."""
+        step = self.batch.listen(_SLOT, np.array([action]))
+        ended, truncated = bool(step.ended[0]), bool(step.truncated[0])
+        if ended or truncated:
+            self.batch.end(_SLOT)
+        return self._observe(), float(step.time[0]), ended, truncated, {}
 
-    def _shown(self) -> Observation:
-        stage = self.stage
+    def _observe(self) -> Observation:
+        batch = self.batch
         return {
-            "user": np.int64(stage.listener[0]),
-            "track": np.int64(stage.track[0]),
-            "time": np.array(stage.time[0]),
+            "user": np.int64(batch.listener[0]),
+            "track": np.int64(batch.track[0]),
+            "time": np.array(batch.time[0]),
         }

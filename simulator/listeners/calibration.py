@@ -1,4 +1,4 @@
-"""Moments of listening, real or simulated, so that the one can be held against the other."""
+"""Moments of listening, for the comparison of simulated listeners with a real log."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listens:
-    """What was heard in whole sessions, session by session, in order; nothing is assumed of ids.
+    """Listens of whole sessions, session by session, in order. Ids may be any numbers.
 
     Attributes:
-        session: int64, (n,), equal in all listens of a session, which stand together.
+        session: int64, (n,), equal in all listens of a session; they are adjacent.
         listener: int64, (n,).
-        day: int64, (n,), of the session.
+        day: int64, (n,), day of the session.
         track: int64, (n,).
-        time: float64, (n,), share heard, in [0, 1]. A session's first track is its listener's own.
+        time: float64, (n,), share heard, in [0, 1]. The listener chose a session's first track.
     """
 
     session: Indices
@@ -35,9 +35,9 @@ class Listens:
 
 
 def listens_of_log(log: EventLog) -> Listens:
-    """The sessions of a log that ended with their listener saying so; days are UTC.
+    """Read the sessions of a log that ended with final feedback; days are UTC.
 
-    Others may have been cut off by the log's end, so their lengths say nothing.
+    The end of the log may have cut the remaining sessions off, so their lengths mean nothing.
     """
     columns = log.con.execute(
         f"""
@@ -63,51 +63,51 @@ def listens_of_log(log: EventLog) -> Listens:
 
 
 def listens_of_truth(lines: Mapping[int, bytes]) -> Listens:
-    """The sessions of a truth log (`simulator.play.ground_truth`), without those cut off."""
-    kept = [orjson.loads(lines[number]) for number in sorted(lines)]
-    kept = [line for line in kept if not line["truncated"]]
-    lengths = np.array([len(line["times"]) for line in kept], dtype=np.int64)
+    """Read the sessions of a truth log (`simulator.play.ground_truth`), without truncated ones."""
+    sessions = [orjson.loads(lines[number]) for number in sorted(lines)]
+    sessions = [line for line in sessions if not line["truncated"]]
+    lengths = np.array([len(line["times"]) for line in sessions], dtype=np.int64)
 
     def each(values: list[Any]) -> Indices:
         coded = np.unique([str(value) for value in values], return_inverse=True)[1]
         return np.repeat(coded.astype(np.int64), lengths)
 
-    tracks = [str(track) for line in kept for track in line["tracks"]]
+    tracks = [str(track) for line in sessions for track in line["tracks"]]
     return Listens(
-        np.repeat(np.arange(len(kept)), lengths),
-        each([line["user"] for line in kept]),
-        np.repeat(np.array([line["day"] for line in kept], dtype=np.int64), lengths),
+        np.repeat(np.arange(len(sessions)), lengths),
+        each([line["user"] for line in sessions]),
+        np.repeat(np.array([line["day"] for line in sessions], dtype=np.int64), lengths),
         np.unique(tracks, return_inverse=True)[1].astype(np.int64),
-        np.array([time for line in kept for time in line["times"]]),
+        np.array([time for line in sessions for time in line["times"]]),
     )
 
 
 class Moment(NamedTuple):
-    """A number that describes listening.
+    """A statistic that describes listening.
 
     Attributes:
-        key: Its name in JSON.
-        what: What it is, for people.
+        key: Name in JSON.
+        label: Name in tables.
         kind: `count`, `share` (in [0, 1]) or `number`.
-        of: Works it out; None where the listens cannot tell.
+        compute: Computes the value; None if the listens do not determine it.
     """
 
     key: str
-    what: str
+    label: str
     kind: str
-    of: Callable[["_Sessions"], float | None]
+    compute: Callable[["_Sessions"], float | None]
 
 
 def moments(listens: Listens) -> dict[str, float | None]:
-    """Every moment of `MOMENTS` by key; all None but the counts where nobody listened."""
+    """Compute every moment of `MOMENTS`, by key; without listens all but the counts are None."""
     sessions = _Sessions(listens)
     if not len(listens.session):
         return {moment.key: 0.0 if moment.kind == "count" else None for moment in MOMENTS}
-    return {moment.key: moment.of(sessions) for moment in MOMENTS}
+    return {moment.key: moment.compute(sessions) for moment in MOMENTS}
 
 
 class _Sessions:
-    """Listens cut into sessions, as the moments need them."""
+    """Listens grouped into sessions, in the form that the moments need."""
 
     def __init__(self, listens: Listens) -> None:
         session = listens.session
@@ -123,7 +123,7 @@ class _Sessions:
         row = np.cumsum(first) - 1
         self.time = np.bincount(row[~first], weights=self.recommended, minlength=len(self.start))
         pair = row * (int(listens.track.max(initial=0)) + 1) + listens.track
-        self.different = len(np.unique(pair))
+        self.distinct_tracks = len(np.unique(pair))
 
 
 def _of_lengths(statistic: Callable[[npt.NDArray[Any]], Any]) -> Callable[[_Sessions], float]:
@@ -131,11 +131,11 @@ def _of_lengths(statistic: Callable[[npt.NDArray[Any]], Any]) -> Callable[[_Sess
 
 
 def _share(test: Callable[[Floats], npt.NDArray[np.bool_]]) -> Callable[[_Sessions], float | None]:
-    """Share of recommendations whose time passes a test."""
+    """Make a statistic: the share of recommendations whose time passes a test."""
 
     def of(sessions: _Sessions) -> float | None:
-        heard = sessions.recommended
-        return float(np.mean(test(heard))) if len(heard) else None
+        times = sessions.recommended
+        return float(np.mean(test(times))) if len(times) else None
 
     return of
 
@@ -146,13 +146,13 @@ def _first_share(sessions: _Sessions) -> float | None:
 
 
 def _head_share(values: Indices, head: float) -> float:
-    """Share of a total that the largest of its parts have."""
+    """Return the share of the total that the largest parts hold."""
     ordered = np.sort(values)[::-1]
     return float(ordered[: max(1, round(head * len(ordered)))].sum() / ordered.sum())
 
 
-def _alike(sessions: _Sessions) -> float | None:
-    """Intra-class correlation of session time, one-way analysis of variance (Donner 1986, 2.1)."""
+def _intraclass_correlation(sessions: _Sessions) -> float | None:
+    """Compute the intraclass correlation of session time by one-way ANOVA (Donner 1986, 2.1)."""
     _, group, sizes = np.unique(sessions.listener, return_inverse=True, return_counts=True)
     total, groups = len(group), len(sizes)
     if groups < 2 or total == groups:
@@ -160,19 +160,19 @@ def _alike(sessions: _Sessions) -> float | None:
     means = np.bincount(group, weights=sessions.time) / sizes
     between = float(np.sum(sizes * (means - sessions.time.mean()) ** 2)) / (groups - 1)
     within = float(np.sum((sessions.time - means[group]) ** 2)) / (total - groups)
-    usual = (total - float(np.sum(sizes**2)) / total) / (groups - 1)
-    spread = between + (usual - 1) * within
+    mean_size = (total - float(np.sum(sizes**2)) / total) / (groups - 1)
+    spread = between + (mean_size - 1) * within
     return (between - within) / spread if spread else None
 
 
 def _returning(sessions: _Sessions) -> float | None:
-    """Of listeners who came on a day, the share that came on the next; the last day has none."""
+    """Compute the share of a day's listeners that came the next day too, without the last day."""
     span = int(sessions.day.max() - sessions.day.min()) + 1
     if span < 2:
         return None
     came = np.unique(sessions.listener * span + sessions.day - sessions.day.min())
-    asked = came[came % span < span - 1]
-    return float(np.mean(np.isin(asked + 1, came)))
+    with_next_day = came[came % span < span - 1]
+    return float(np.mean(np.isin(with_next_day + 1, came)))
 
 
 MOMENTS = (
@@ -184,7 +184,9 @@ MOMENTS = (
     Moment("length_p99", "... 99 of 100", "number", _of_lengths(lambda n: np.percentile(n, 99))),
     Moment("time_mean", "time of them a session", "number", lambda s: float(s.time.mean())),
     Moment("time_sd", "... its standard deviation", "number", lambda s: float(s.time.std())),
-    Moment("time_alike", "... its correlation within a listener", "number", _alike),
+    Moment(
+        "time_alike", "... its correlation within a listener", "number", _intraclass_correlation
+    ),
     Moment(
         "heard_mean",
         "time of a recommendation",
@@ -207,7 +209,7 @@ MOMENTS = (
         "repeats",
         "listens of a track heard before in the session",
         "share",
-        lambda s: 1 - s.different / len(s.listens.track),
+        lambda s: 1 - s.distinct_tracks / len(s.listens.track),
     ),
     Moment("tracks", "different tracks", "count", lambda s: float(len(np.unique(s.listens.track)))),
     Moment(

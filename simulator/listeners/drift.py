@@ -1,4 +1,4 @@
-"""What changes a listener's mind from day to day: tastes that drift, hype, and how people skip."""
+"""What changes from day to day: drifting tastes, hyped tracks, and the way people skip."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +10,12 @@ from simulator.portable_math import normals
 from simulator.random_keys import Indices, Purpose
 from simulator.world.world import World
 
-_HYPED_FOR = 7  # times `days`, after which a hype is forgotten
+_HYPE_MEMORY = 7
+"""Multiple of `days` after which a hype is dropped: by then it has fallen to e**-7, below 0.1 %."""
 
 
 class TasteDrift:
-    """Where tastes have drifted to."""
+    """The random walks of all tastes (Ornstein and Uhlenbeck)."""
 
     def __init__(self, settings: Drift, world: World, seed: int) -> None:
         self._settings = settings
@@ -22,8 +23,8 @@ class TasteDrift:
         self._seed = seed
         self._offset: npt.NDArray[np.float32] | None = None  # (users, interests, d)
 
-    def night(self, day: int) -> None:
-        """A step of all walks."""
+    def start_day(self, day: int) -> None:
+        """Take a step of all walks."""
         interests = self._world.interests
         vectors = self._world.embeddings[interests]
         lengths = np.linalg.norm(vectors, axis=2, keepdims=True) / np.sqrt(vectors.shape[2])
@@ -35,53 +36,54 @@ class TasteDrift:
         before = np.float32(0) if self._offset is None else self._offset
         self._offset = (kept * before + step).astype(np.float32)
 
-    def moved(self, opened: SessionStarts, visits: SessionPlan) -> SessionStarts:
-        """The same with the tastes where they are today."""
+    def apply(self, starts: SessionStarts, sessions: SessionPlan) -> SessionStarts:
+        """Move the tastes of sessions to today's place, at the length of their interest."""
         if self._offset is None:
-            return opened
-        interests = self._world.interests[visits.listener]
-        which = (interests == opened.interest[:, None]).argmax(axis=1)
-        moved = opened.taste + self._offset[visits.listener, which]
-        length = np.linalg.norm(opened.taste, axis=1) / np.maximum(
+            return starts
+        interests = self._world.interests[sessions.listener]
+        which = (interests == starts.interest[:, None]).argmax(axis=1)
+        moved = starts.taste + self._offset[sessions.listener, which]
+        scale = np.linalg.norm(starts.taste, axis=1) / np.maximum(
             np.linalg.norm(moved, axis=1), np.finfo(np.float64).tiny
         )
         return SessionStarts(
-            opened.key, opened.interest, moved * length[:, None], opened.first, opened.budget
+            starts.key, starts.interest, moved * scale[:, None], starts.first, starts.budget
         )
 
 
-class HypedArtists:
-    """What is in the air on a day."""
+class HypedTracks:
+    """The tracks that are hyped on a day, and how much."""
 
     def __init__(self, settings: Hype, world: World, seed: int) -> None:
         self._settings = settings
         self._tracks = len(world.catalog)
         self._seed = seed
-        self._of_day: tuple[int, Floats] = (-1, np.empty(0))
+        self._cached: tuple[int, Floats] = (-1, np.empty(0))
 
     def lift(self, day: Indices, track: npt.NDArray[np.integer]) -> Floats:
-        """What is added to the inner product of each track on its day."""
+        """Return what hype adds to the inner product of each track on its day."""
         lifted = np.empty(track.shape)
         for one in np.unique(day).tolist():
             of_day = day == one
-            lifted[of_day] = self._on(one)[track[of_day]]
+            lifted[of_day] = self._lifts(one)[track[of_day]]
         return lifted
 
-    def _on(self, day: int) -> Floats:
-        if self._of_day[0] != day:
+    def _lifts(self, day: int) -> Floats:
+        """Return the lift of every track on a day."""
+        if self._cached[0] != day:
             settings = self._settings
             lifts = np.zeros(self._tracks)
-            first = max(0, day - int(_HYPED_FOR * settings.days))
+            first = max(0, day - int(_HYPE_MEMORY * settings.days))
             for past in range(first, day + 1):
                 drawn = keys(self._seed, Purpose.HYPE, past, np.arange(settings.tracks))
                 lift = settings.lift * np.exp(-(day - past) / settings.days)
                 np.add.at(lifts, to_integers(self._tracks, extend_keys(drawn, 0)), lift)
-            self._of_day = (day, lifts)
-        return self._of_day[1]
+            self._cached = (day, lifts)
+        return self._cached[1]
 
 
 class SkipPoints:
-    """Where in a track a skip comes.
+    """The distribution of the point in a track at which a listener skips it.
 
     Attributes:
         mean: Mean share heard of a skipped track.
@@ -89,11 +91,11 @@ class SkipPoints:
 
     def __init__(self, settings: Skips) -> None:
         by = np.array([0.0, settings.by_5_s, settings.by_10_s, settings.by_30_s])
-        self._reached = np.append(by, settings.before_end) / settings.before_end
+        self._cumulative = np.append(by, settings.before_end) / settings.before_end
         self._share = np.append(np.array([0.0, 5.0, 10.0, 30.0]) / settings.length_s, 1.0)
         middles = (self._share[1:] + self._share[:-1]) / 2
-        self.mean = float(np.diff(self._reached) @ middles)
+        self.mean = float(np.diff(self._cumulative) @ middles)
 
-    def shares(self, luck: Floats) -> Floats:
-        """Share heard of each skipped track."""
-        return np.asarray(np.interp(luck, self._reached, self._share))
+    def share_heard(self, luck: Floats) -> Floats:
+        """Return the share heard of skipped tracks, by inversion of uniform numbers."""
+        return np.asarray(np.interp(luck, self._cumulative, self._share))

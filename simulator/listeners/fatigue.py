@@ -1,26 +1,24 @@
-"""What listeners are weary of: the last plays of each, and how much they take off the next one."""
+"""Fatigue: the last plays of each listener, and how much they take off the next play."""
 
 import numpy as np
 import numpy.typing as npt
 
 from core.rng import Words
 from simulator.listeners.model import Floats
-from simulator.listeners.settings import Weariness
+from simulator.listeners.settings import Fatigue
 from simulator.random_keys import Indices
 
 
 class RecentPlays:
-    """The last plays of each listener, and the weariness that is left of them.
+    """The last plays of each listener, and the fatigue that is left of them.
 
     Args:
-        listeners: How many, a count.
+        listeners: Number of listeners.
         artist_of: int, (tracks,).
-        settings: How weary plays make, and how many are remembered.
+        settings: Strength and decay of fatigue, and how many plays are remembered.
     """
 
-    def __init__(
-        self, listeners: int, artist_of: npt.NDArray[np.integer], settings: Weariness
-    ) -> None:
+    def __init__(self, listeners: int, artist_of: npt.NDArray[np.integer], settings: Fatigue):
         self._artist_of = artist_of
         self._settings = settings
         shape = (listeners, settings.memory)
@@ -31,10 +29,10 @@ class RecentPlays:
         self._session = np.zeros(shape, dtype=np.uint64)
         self._count = np.zeros(listeners, dtype=np.int64)
 
-    def remember(
+    def record(
         self, listener: Indices, session: Words, day: Indices, track: Indices, time: Floats
     ) -> None:
-        """A play of each of some listeners, each listener at most once."""
+        """Record one play of each of some listeners; no listener may occur twice."""
         at = self._count[listener] % self._settings.memory
         self._track[listener, at] = track
         self._artist[listener, at] = self._artist_of[track]
@@ -43,10 +41,10 @@ class RecentPlays:
         self._session[listener, at] = session
         self._count[listener] += 1
 
-    def left(
+    def remaining_share(
         self, listener: Indices, session: Words, day: Indices, track: npt.NDArray[np.integer]
     ) -> Floats:
-        """Share of the time heard that plays of earlier sessions leave: the shape of `track`.
+        """Return the share of the time heard that fatigue leaves: the shape of `track`.
 
         Args:
             listener: (n,).
@@ -54,21 +52,21 @@ class RecentPlays:
             day: (n,).
             track: Catalog indices, (n,) or (n, k).
         """
-        left = np.ones(track.shape)
+        remaining = np.ones(track.shape)
         artist = self._artist_of[track]
         if track.ndim == 1:
             row, play = np.nonzero(self._artist[listener] == artist[:, None])
             loss = self._loss(listener[row], play, session[row], day[row], track[row])
-            np.multiply.at(left, row, 1 - loss)
-            return left
+            np.multiply.at(remaining, row, 1 - loss)
+            return remaining
         known = int(self._count[listener].max(initial=0))
         for nth in range(min(known, self._settings.memory)):
-            # Few plays are by an artist that is asked for, so what follows is about few cells.
+            # Few remembered plays are by an artist of these tracks, so few cells remain from here.
             row, column = np.nonzero(self._artist[listener, nth][:, None] == artist)
-            one = np.full(len(row), nth)
-            asked = track[row, column]
-            left[row, column] *= 1 - self._loss(listener[row], one, session[row], day[row], asked)
-        return left
+            play = np.full(len(row), nth)
+            loss = self._loss(listener[row], play, session[row], day[row], track[row, column])
+            remaining[row, column] *= 1 - loss
+        return remaining
 
     def _loss(
         self,
@@ -78,7 +76,7 @@ class RecentPlays:
         day: Indices,
         track: npt.NDArray[np.integer],
     ) -> Floats:
-        """What remembered plays of the same artist take off these tracks: a share."""
+        """Return the share that remembered plays of the same artist take off these tracks."""
         settings = self._settings
         age = day - self._day[listener, play]
         loss = np.where(
@@ -86,6 +84,6 @@ class RecentPlays:
             settings.track * np.exp(-age / settings.track_days),
             settings.artist * np.exp(-age / settings.artist_days),
         )
-        before = self._session[listener, play] != session
-        taken: Floats = loss * self._time[listener, play] * before
-        return taken
+        is_earlier = self._session[listener, play] != session
+        total: Floats = loss * self._time[listener, play] * is_earlier
+        return total

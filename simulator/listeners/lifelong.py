@@ -1,17 +1,17 @@
-"""Listeners who live on between sessions: they grow weary, drift, come back or leave for good.
+"""Listeners who live on between sessions: fatigue, drift, retention and churn.
 
-The classic listener, and on top of it the effects of `simulator.listeners.settings`, each of
-which can be switched off; with all of them off, it is the classic listener bit for bit.
-Every draw is keyed by the listener, the day, the session or the step that it belongs to, so under
-two arms a listener is as heavy, drifts alike and has the same luck: only the arms differ.
+The model adds the effects of `simulator.listeners.settings` to botify's listener, and each effect
+can be switched off. With all effects off it is botify's listener, bit for bit. Every draw is keyed
+by its listener, day, session or step. So under two arms a listener has the same activity, the same
+drift and the same luck: only the arms differ.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-from simulator.listeners.activity import ListenerActivity, active_on, rates_of
+from simulator.listeners.activity import ListenerActivity, draw_sessions, session_rates
 from simulator.listeners.botify import BotifyListeners, BotifySettings
-from simulator.listeners.drift import HypedArtists, SkipPoints, TasteDrift
+from simulator.listeners.drift import HypedTracks, SkipPoints, TasteDrift
 from simulator.listeners.fatigue import RecentPlays
 from simulator.listeners.model import (
     Flags,
@@ -22,26 +22,29 @@ from simulator.listeners.model import (
     SessionStarts,
 )
 from simulator.listeners.settings import ListenerSettings
-from simulator.random_keys import Indices, Purpose, at_step, session_keys
+from simulator.random_keys import Indices, Purpose, draw_at_step, session_keys
 from simulator.world.world import World
 
 
 def make_listeners(
     settings: ListenerSettings, world: World, nearest: npt.NDArray[np.integer], seed: int
 ) -> ListenerModel:
-    """The model of listeners that the settings name; arguments as for `BotifyListeners`."""
-    classic = BotifySettings(
-        settings.interest_neighbours, settings.session_budget, settings.artist_discount
-    )
-    if settings.listener == "classic":
-        return BotifyListeners(world, nearest, seed, classic)
+    """Make the model that the settings name; arguments as for `BotifyListeners`."""
+    if settings.listener == "botify":
+        return BotifyListeners(world, nearest, seed, _botify_settings(settings))
     return LifelongListeners(world, nearest, seed, settings)
 
 
-class LifelongListeners(BotifyListeners):
-    """See the module; `settings` says which effects there are.
+def _botify_settings(settings: ListenerSettings) -> BotifySettings:
+    return BotifySettings(
+        settings.interest_neighbours, settings.session_budget, settings.artist_discount
+    )
 
-    Days are lived through by `visits`: what it asks of a day before it is over, it asks too early.
+
+class LifelongListeners(BotifyListeners):
+    """Listeners with the effects that `settings` switches on.
+
+    `plan_day` moves the model to that day, so all sessions of the days before must have ended.
     """
 
     def __init__(
@@ -51,18 +54,15 @@ class LifelongListeners(BotifyListeners):
         seed: int,
         settings: ListenerSettings,
     ) -> None:
-        classic = BotifySettings(
-            settings.interest_neighbours, settings.session_budget, settings.artist_discount
-        )
-        super().__init__(world, nearest, seed, classic)
+        super().__init__(world, nearest, seed, _botify_settings(settings))
         self.effects = settings
         self._day = 0
-        self._rates = rates_of(settings.activity, seed, len(world))
-        self._presence = ListenerActivity(settings.returning, seed, len(world))
-        self._walk = None if settings.drift is None else TasteDrift(settings.drift, world, seed)
-        self._hype = None if settings.hype is None else HypedArtists(settings.hype, world, seed)
+        self._rates = session_rates(settings.activity, seed, len(world))
+        self._activity = ListenerActivity(settings.returning, seed, len(world))
+        self._drift = None if settings.drift is None else TasteDrift(settings.drift, world, seed)
+        self._hype = None if settings.hype is None else HypedTracks(settings.hype, world, seed)
         self._skips = None if settings.skips is None else SkipPoints(settings.skips)
-        self._plays = (
+        self._recent_plays = (
             None
             if settings.weariness is None
             else RecentPlays(len(world), world.catalog.artist_of, settings.weariness)
@@ -70,80 +70,86 @@ class LifelongListeners(BotifyListeners):
 
     @property
     def present(self) -> Flags:
-        """Who may come today: bool, (users,)."""
-        return self._presence.present
+        """Whether each listener may come today: bool, (users,)."""
+        return self._activity.present
 
     @property
-    def gone(self) -> Flags:
-        """Who has left for good: bool, (users,)."""
-        return self._presence.gone
+    def churned(self) -> Flags:
+        """Whether each listener has left for good: bool, (users,)."""
+        return self._activity.churned
 
-    def visits(self, day: int, episodes: int) -> SessionPlan:
-        """Sessions of those present, as many as they are active."""
+    def plan_day(self, day: int, episodes: int) -> SessionPlan:
+        """Plan sessions of the listeners present, by their activity."""
         while self._day < day:
             self._day += 1
-            self._presence.night(self._day)
-            if self._walk is not None:
-                self._walk.night(self._day)
+            self._activity.start_day(self._day)
+            if self._drift is not None:
+                self._drift.start_day(self._day)
         if self.effects.activity is None:
-            visits = super().visits(day, episodes)
+            sessions = super().plan_day(day, episodes)
         else:
             mean = self.effects.activity.sessions_a_day or episodes / len(self.world)
-            visits = active_on(self._rates * mean, self.seed, day)
-        return visits.rows(self.present[visits.listener])
+            sessions = draw_sessions(self._rates * mean, self.seed, day)
+        return sessions.rows(self.present[sessions.listener])
 
-    def open(self, visits: SessionPlan) -> SessionStarts:
-        """As the classic listener, with the taste where it has drifted to."""
-        opened = super().open(visits)
-        if self._walk is not None:
-            opened = self._walk.moved(opened, visits)
-        if self._plays is not None:
-            heard = np.ones(len(visits))
-            self._plays.remember(visits.listener, opened.key, visits.day, opened.first, heard)
-        return opened
+    def start(self, sessions: SessionPlan) -> SessionStarts:
+        """Start as botify's listener, with the taste where it has drifted to."""
+        starts = super().start(sessions)
+        if self._drift is not None:
+            starts = self._drift.apply(starts, sessions)
+        if self._recent_plays is not None:
+            full = np.ones(len(sessions))
+            self._recent_plays.record(
+                sessions.listener, starts.key, sessions.day, starts.first, full
+            )
+        return starts
 
-    def hear(self, hearings: ListenBatch) -> Floats:
-        """The classic time, changed by hype, weariness and the way people skip."""
-        dot = np.vecdot(self.world.embeddings[hearings.track].astype(np.float64), hearings.taste)
+    def listen(self, listens: ListenBatch) -> Floats:
+        """Compute botify's time, changed by hype, fatigue and the way people skip."""
+        dot = np.vecdot(self.world.embeddings[listens.track].astype(np.float64), listens.taste)
         if self._hype is not None:
-            dot += self._hype.lift(hearings.day, hearings.track)
-        time = self.discounted(self.liking(dot, hearings.listener), hearings.artist_plays)
-        if self._plays is not None:
-            time *= self._plays.left(hearings.listener, hearings.key, hearings.day, hearings.track)
-        time[hearings.repeated] = 0.0
+            dot += self._hype.lift(listens.day, listens.track)
+        time = self.discount(self.liking(dot, listens.listener), listens.artist_plays)
+        if self._recent_plays is not None:
+            time *= self._recent_plays.remaining_share(
+                listens.listener, listens.key, listens.day, listens.track
+            )
+        time[listens.repeated] = 0.0
         if self._skips is not None:
-            finishes = at_step(hearings.key, Purpose.FINISH, hearings.step) < time
-            skipped = self._skips.shares(at_step(hearings.key, Purpose.SKIP, hearings.step))
+            finishes = draw_at_step(listens.key, Purpose.FINISH, listens.step) < time
+            skipped = self._skips.share_heard(draw_at_step(listens.key, Purpose.SKIP, listens.step))
             time = np.where(finishes, 1.0, skipped)
         time = np.rint(time * 100) / 100
-        if self._plays is not None:
-            self._plays.remember(
-                hearings.listener, hearings.key, hearings.day, hearings.track, time
+        if self._recent_plays is not None:
+            self._recent_plays.record(
+                listens.listener, listens.key, listens.day, listens.track, time
             )
         return time
 
-    def spend(self, hearings: ListenBatch, time: Floats, budget: Indices) -> Indices:
-        """As the classic listener; and some leave whatever plays."""
-        left = super().spend(hearings, time, budget)
+    def spend(self, listens: ListenBatch, time: Floats, budget: Indices) -> Indices:
+        """Spend as botify's listener; some leave whatever plays."""
+        left = super().spend(listens, time, budget)
         if self.effects.leaving is not None:
-            leaves = at_step(hearings.key, Purpose.LEAVE, hearings.step)
+            leaves = draw_at_step(listens.key, Purpose.LEAVE, listens.step)
             left[leaves < self.effects.leaving.floor] = 0
         return left
 
-    def close(self, visits: SessionPlan, mean_time: Floats) -> None:
-        """Remember how the sessions went."""
-        self._presence.came(visits.listener, mean_time)
+    def end(self, sessions: SessionPlan, mean_time: Floats) -> None:
+        """Update the satisfaction of the listeners."""
+        self._activity.record_sessions(sessions.listener, mean_time)
 
-    def expected(self, visits: SessionPlan, taste: Floats, tracks: Indices) -> Floats:
-        """Expected time with all effects, not rounded."""
+    def expected_time(self, sessions: SessionPlan, taste: Floats, tracks: Indices) -> Floats:
+        """Compute the expected time with all effects, without rounding."""
         vectors = self.world.embeddings[tracks].astype(np.float64)
         dot = np.einsum("nkd,nd->nk", vectors, taste)
         if self._hype is not None:
-            dot += self._hype.lift(np.broadcast_to(visits.day[:, None], tracks.shape), tracks)
-        time = self.liking(dot, visits.listener[:, None])
-        if self._plays is not None:
-            session = session_keys(self.seed, visits.listener, visits.number)
-            time *= self._plays.left(visits.listener, session, visits.day, tracks)
+            dot += self._hype.lift(np.broadcast_to(sessions.day[:, None], tracks.shape), tracks)
+        time = self.liking(dot, sessions.listener[:, None])
+        if self._recent_plays is not None:
+            session = session_keys(self.seed, sessions.listener, sessions.number)
+            time *= self._recent_plays.remaining_share(
+                sessions.listener, session, sessions.day, tracks
+            )
         if self._skips is not None:
             time = time + (1 - time) * self._skips.mean
         return time

@@ -1,7 +1,8 @@
-"""What a model of listeners is, and the batches that it speaks of.
+"""The interface of listener models, and the batches that pass through it.
 
-A model says who comes on a day, what a session is about, how long a track is heard, and when a
-session ends. Everything is a batch of sessions, one row each; a single listener is a batch of one.
+A model plans the sessions of a day, draws what each session is about, computes how long a track is
+heard, and ends sessions. Every call takes a batch with one row per session; a single listener is a
+batch of one.
 """
 
 from dataclasses import dataclass, fields
@@ -20,7 +21,7 @@ Rows = slice | npt.NDArray[np.int64]
 
 
 class _Batch:
-    """Columns of the same length, from which rows can be taken."""
+    """Columns of the same length."""
 
     __slots__ = ()
 
@@ -28,18 +29,18 @@ class _Batch:
         return len(getattr(self, fields(self)[0].name))  # type: ignore[arg-type]
 
     def rows(self, rows: Rows | Flags) -> Self:
-        """The same with only these rows, in this order."""
+        """Select rows, in the given order."""
         columns = [getattr(self, field.name)[rows] for field in fields(self)]  # type: ignore[arg-type]
         return type(self)(*columns)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionPlan(_Batch):
-    """Sessions that are to be played, in the order in which a listener's must be.
+    """Sessions to play; the sessions of one listener must be played in this order.
 
     Attributes:
-        listener: int64, (n,), index in the world's `users`.
-        number: int64, (n,), the session's number, unique in a run; part of the key of its draws.
+        listener: int64, (n,), index into the `users` of the world.
+        number: int64, (n,), number of the session, unique in a run; part of the key of its draws.
         day: int64, (n,), from 0.
     """
 
@@ -50,14 +51,14 @@ class SessionPlan(_Batch):
 
 @dataclass(frozen=True, slots=True)
 class SessionStarts(_Batch):
-    """How sessions begin.
+    """The beginning of sessions.
 
     Attributes:
         key: uint64, (n,), from which the session's draws derive.
-        interest: int64, (n,), catalog index of the track that the session's taste is, or began as.
-        taste: float64, (n, d), the taste itself.
-        first: int64, (n,), catalog index of the track that plays first, heard fully.
-        budget: int64, (n,), units of patience.
+        interest: int64, (n,), catalog index of the track that the session is about.
+        taste: float64, (n, d), that track's vector, or where it has drifted to.
+        first: int64, (n,), catalog index of the track that plays first, heard in full.
+        budget: int64, (n,), skips that end the session.
     """
 
     key: Words
@@ -69,17 +70,17 @@ class SessionStarts(_Batch):
 
 @dataclass(frozen=True, slots=True)
 class ListenBatch(_Batch):
-    """Recommended tracks that are about to be heard, one a session.
+    """Recommended tracks that play next, one per session.
 
     Attributes:
         listener: int64, (n,).
         day: int64, (n,).
-        key: uint64, (n,), the session's.
+        key: uint64, (n,), key of the session.
         step: int64, (n,), number of this recommendation in the session, from 1.
         taste: float64, (n, d).
         track: int64, (n,), catalog index.
         repeated: bool, (n,), whether the track was played in the session before.
-        artist_plays: int64, (n,), how often its artist was, the first track included.
+        artist_plays: int64, (n,), plays of its artist in the session before, the first included.
     """
 
     listener: Indices
@@ -95,12 +96,12 @@ class ListenBatch(_Batch):
 class ListenerModel(Protocol):
     """A model of listeners.
 
-    It may remember what listeners lived through (`hear` and `close` tell it), keyed by listener: a
-    listener's sessions come one after another, those of different listeners in any order.
+    A model may remember, by listener, what it learns in `listen` and `end`. The sessions of one
+    listener come one after another, those of different listeners in any order.
 
     Attributes:
-        world: Where they live.
-        seed: What their draws are keyed by.
+        world: The world of the listeners.
+        seed: Seed of all draws.
         artist_discount: Factor on the time heard for each earlier play of the artist.
     """
 
@@ -108,33 +109,33 @@ class ListenerModel(Protocol):
     seed: int
     artist_discount: float
 
-    def visits(self, day: int, episodes: int) -> SessionPlan:
-        """Who comes on a day.
+    def plan_day(self, day: int, episodes: int) -> SessionPlan:
+        """Plan the sessions of a day.
 
         Args:
-            day: From 0; asked for in order, when all sessions of the days before are closed.
-            episodes: How many sessions a day has, where the model does not know better.
+            day: Number of the day, from 0, in order; all sessions before must have ended.
+            episodes: Sessions of a day, for models without an activity of their own.
         """
 
-    def open(self, visits: SessionPlan) -> SessionStarts:
-        """Begin sessions."""
+    def start(self, sessions: SessionPlan) -> SessionStarts:
+        """Draw how sessions begin."""
 
-    def hear(self, hearings: ListenBatch) -> Floats:
-        """Share of each track that is heard: float64, (n,), in [0, 1], what the log will say."""
+    def listen(self, listens: ListenBatch) -> Floats:
+        """Return the share of each track that is heard: float64, (n,), in [0, 1], as logged."""
 
-    def spend(self, hearings: ListenBatch, time: Floats, budget: Indices) -> Indices:
-        """What is left of each budget: int64, (n,); a session whose budget is 0 has ended."""
+    def spend(self, listens: ListenBatch, time: Floats, budget: Indices) -> Indices:
+        """Return what is left of each budget: int64, (n,); a session ends at 0."""
 
-    def close(self, visits: SessionPlan, mean_time: Floats) -> None:
-        """Sessions have ended; `mean_time` is of what was recommended, float64, (n,)."""
+    def end(self, sessions: SessionPlan, mean_time: Floats) -> None:
+        """Take ended sessions, with the mean time of their recommendations: float64, (n,)."""
 
-    def expected(self, visits: SessionPlan, taste: Floats, tracks: Indices) -> Floats:
-        """Expected time of tracks never played in the session: float64, the shape of `tracks`.
+    def expected_time(self, sessions: SessionPlan, taste: Floats, tracks: Indices) -> Floats:
+        """Return the expected time of tracks not played yet: float64, the shape of `tracks`.
 
-        The ceiling `best` asks this; nobody else may.
+        Only the oracle may call this.
 
         Args:
-            visits: (n,).
+            sessions: (n,).
             taste: float64, (n, d).
             tracks: int64, (n, k), catalog indices.
         """

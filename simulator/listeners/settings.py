@@ -1,8 +1,8 @@
-"""The lifelong listener's settings: what makes listeners differ from one day to the next.
+"""Settings of the listener models: botify's numbers, and the effects of the lifelong listener.
 
-Each effect is a block of its own, and `false` switches it off; with all of them off the lifelong
-listener is the classic one. A default whose docstring names no source was chosen, not measured:
-hold it against your own log with `segue world calibrate`.
+Each effect is a block of its own, and `false` switches it off. With all effects off the lifelong
+listener is botify's. A default whose docstring names no source was chosen, not measured: compare it
+with your own log by `segue world calibrate`.
 """
 
 from typing import Annotated, Any, Literal, Self
@@ -22,8 +22,8 @@ class Activity(_Block):
     Attributes:
         spread: Standard deviation of the logarithm of the rate; at 0.9 the heaviest tenth have a
             third of all sessions. 0 and above.
-        sessions_a_day: Mean rate of a listener, sessions a day; where it is left out, as many
-            sessions are expected on the first day as were asked for (`--episodes`).
+        sessions_a_day: Mean rate of a listener, sessions per day. If it is left out, the first day
+            has `--episodes` sessions on average.
     """
 
     spread: float = Field(0.9, ge=0, le=3)
@@ -38,25 +38,25 @@ class Drift(_Block):
 
     Attributes:
         spread: Length of the walk in the long run, a share of the interest's, 0 and above.
-        days: Days after which a walk has forgotten 1 - 1/e of where it was.
+        days: Days in which a walk loses 1 - 1/e of its old position.
     """
 
     spread: float = Field(0.5, ge=0, le=10)
     days: float = Field(60, gt=0)
 
 
-class Weariness(_Block):
-    """Weariness of a track and an artist that were heard in earlier sessions; it fades.
+class Fatigue(_Block):
+    """Fatigue of a track and an artist that were heard in earlier sessions; it fades.
 
     Each remembered play takes `loss * time heard * exp(-age / days)` off the time that is heard.
-    Within a session the classic rules hold: no repeats, and the artist's discount.
+    Within a session botify's rules hold: no repeats, and the artist's discount.
 
     Attributes:
         track: Loss by a full play of the same track a moment ago, a share, in [0, 1].
-        track_days: Days in which that falls to 1/e: favourites recover.
-        artist: The same by a full play of another track of the artist, in [0, 1].
-        artist_days: Days in which that falls to 1/e.
-        memory: Plays that are remembered of each listener, a count.
+        track_days: Days in which that loss falls to 1/e: favourites recover.
+        artist: Loss by a full play of a different track of the artist, a share, in [0, 1].
+        artist_days: Days in which that loss falls to 1/e.
+        memory: Plays remembered per listener, a count.
     """
 
     track: float = Field(0.6, ge=0, le=1)
@@ -67,18 +67,18 @@ class Weariness(_Block):
 
 
 class Returning(_Block):
-    """Whether a listener who came yesterday is there today, by how their sessions went.
+    """Retention: whether yesterday's listeners are present today, by their satisfaction.
 
-    The chance is logistic in satisfaction, a moving average over sessions of the mean time of what
-    was recommended. Who is not there comes back some day, or has left for good.
+    The probability is logistic in satisfaction, which is a moving average over sessions of the mean
+    time of the recommendations. A listener who is not present comes back some day, or has churned.
 
     Attributes:
-        usual: Satisfaction that a new listener starts with, mean time, in [0, 1].
-        chance: Chance of being there again at that satisfaction, in (0, 1).
-        steepness: How much the chance depends on satisfaction, log odds per unit of mean time.
+        usual: Satisfaction of a new listener, mean time, in [0, 1].
+        chance: Probability of being present again at that satisfaction, in (0, 1).
+        steepness: Effect of satisfaction on that probability, log odds per unit of mean time.
         weight: Weight of the newest session in the moving average, in (0, 1].
-        for_good: Share of those not there who have left for good, in [0, 1].
-        comeback: Chance a day that one of the others is back, in [0, 1].
+        for_good: Share of the listeners who leave that leave for good, in [0, 1].
+        comeback: Probability per day that an absent listener is back, in [0, 1].
     """
 
     usual: float = Field(0.4, ge=0, le=1)
@@ -90,12 +90,12 @@ class Returning(_Block):
 
 
 class Hype(_Block):
-    """A few tracks a day that everybody likes better for a while.
+    """Hype: a few new tracks per day that all listeners like better for a while.
 
     Attributes:
-        tracks: New hyped tracks a day, a count, drawn uniformly.
-        lift: What is added to their inner product with any taste on their first day.
-        days: Days in which that falls to 1/e.
+        tracks: New hyped tracks per day, a count, drawn uniformly.
+        lift: Added to the inner product of such a track with any taste, on its first day.
+        days: Days in which the lift falls to 1/e.
     """
 
     tracks: int = Field(5, ge=0, le=10_000)
@@ -104,12 +104,12 @@ class Hype(_Block):
 
 
 class Skips(_Block):
-    """Skipping as it really is: a track is heard to its end, or skipped, most often at once.
+    """Skips as in real logs: a track is heard to its end, or skipped, most often at once.
 
-    It is heard to its end with the chance that the classic listener would hear as a share. A skip
-    comes at a point drawn from what was published of billions of plays of Spotify (Paul Lamere,
-    "The Skip", Music Machinery, 2014). So the published shares hold exactly where a track is liked
-    by half, 0.514 on average; a worse recommender is skipped more.
+    The probability of hearing a track to its end is the share that botify's listener would hear.
+    The point of a skip follows the shares published for billions of plays of Spotify (Paul Lamere,
+    "The Skip", Music Machinery, 2014). So the published shares hold exactly for a mean share of
+    0.514; listeners skip more of a worse recommender.
 
     Attributes:
         by_5_s: Share of all plays skipped within 5 seconds.
@@ -134,17 +134,17 @@ class Skips(_Block):
 
 
 class Leaving(_Block):
-    """A floor of leaving: life calls, whatever plays.
+    """Leaving for reasons outside: a listener leaves, whatever plays.
 
     Attributes:
-        floor: Chance that a session ends after any recommendation, in [0, 1].
+        floor: Probability that a session ends after any recommendation, in [0, 1].
     """
 
     floor: float = Field(0.015, ge=0, le=1)
 
 
 def _switch(value: Any) -> Any:
-    """YAML's `false`, `true` and an empty block: off, and on with the defaults."""
+    """Read `false` as off, and `true` as on with the defaults."""
     if value is False:
         return None
     return {} if value is True else value
@@ -152,24 +152,32 @@ def _switch(value: Any) -> Any:
 
 _Switch = BeforeValidator(_switch)
 
+ALIASES = {"classic": "botify"}
+"""Earlier names of listener models, which files and options may still use."""
+
+
+def _model_name(value: Any) -> Any:
+    return ALIASES.get(value, value) if isinstance(value, str) else value
+
 
 class ListenerSettings(_Block):
-    """Which listeners come, and what they are like.
+    """The listener model and its settings.
 
     Attributes:
-        listener: The model. `classic` knows the three numbers that follow, and no effects.
+        listener: `botify` (or `classic`, its earlier name) or `lifelong`. The three numbers that
+            follow apply to both, the effects only to `lifelong`.
         interest_neighbours: The first track is one of so many nearest to the interest, a count.
         session_budget: Skips that end a session, a count.
         artist_discount: Factor on the time heard for each earlier play of the artist, in (0, 1].
     """
 
-    listener: Literal["classic", "lifelong"] = "classic"
+    listener: Annotated[Literal["botify", "lifelong"], BeforeValidator(_model_name)] = "botify"
     interest_neighbours: int = Field(10, ge=1)
     session_budget: int = Field(5, ge=1)
     artist_discount: float = Field(0.8, gt=0, le=1)
     activity: Annotated[Activity | None, _Switch] = Activity()
     drift: Annotated[Drift | None, _Switch] = Drift()
-    weariness: Annotated[Weariness | None, _Switch] = Weariness()
+    weariness: Annotated[Fatigue | None, _Switch] = Fatigue()
     returning: Annotated[Returning | None, _Switch] = Returning()
     hype: Annotated[Hype | None, _Switch] = Hype()
     skips: Annotated[Skips | None, _Switch] = Skips()
@@ -178,9 +186,9 @@ class ListenerSettings(_Block):
     @model_validator(mode="after")
     def _effects_have_a_model(self) -> Self:
         given = self.model_fields_set & EFFECTS
-        if self.listener == "classic" and given:
+        if self.listener == "botify" and given:
             raise ValueError(
-                f"the classic listener knows no {', '.join(sorted(given))}; say listener: lifelong"
+                f"the botify listener has no {', '.join(sorted(given))}; say listener: lifelong"
             )
         return self
 

@@ -1,6 +1,6 @@
-"""The truth log: what really happened in each session, tastes included. For checking, only.
+"""The truth log: what really happened in each session, tastes included. It serves checks only.
 
-Whoever recommends, trains or reports must not read it; a test walks their imports and paths.
+Code that recommends, trains or reports must not read it; a test walks its imports and paths.
 """
 
 from collections.abc import Mapping
@@ -16,39 +16,39 @@ from simulator.random_keys import Indices
 
 
 class TruthLog:
-    """Gathers the truth of sessions: lines by session number."""
+    """Collects the truth of sessions, as lines by session number."""
 
     def __init__(self) -> None:
         self.lines: dict[int, bytes] = {}
 
     def add(
-        self, stage: SessionBatch, slots: Indices, truncated: npt.NDArray[np.bool_], arms: list[Arm]
+        self, batch: SessionBatch, slots: Indices, truncated: npt.NDArray[np.bool_], arms: list[Arm]
     ) -> None:
-        """Take in sessions that have ended."""
-        ids = stage.listeners.world.catalog.ids
-        users = stage.listeners.world.users
-        for slot, cut, arm in zip(slots.tolist(), truncated.tolist(), arms, strict=True):
-            tracks, times = stage.heard(slot)
-            number = int(stage.number[slot])
+        """Add sessions that have ended."""
+        ids = batch.listeners.world.catalog.ids
+        users = batch.listeners.world.users
+        for slot, is_truncated, arm in zip(slots.tolist(), truncated.tolist(), arms, strict=True):
+            tracks, times = batch.listens(slot)
+            number = int(batch.number[slot])
             self.lines[number] = orjson.dumps(
                 {
                     "session": number,
-                    "day": int(stage.day[slot]),
-                    "user": users[stage.listener[slot]],
-                    "interest": ids[stage.interest[slot]],
+                    "day": int(batch.day[slot]),
+                    "user": users[batch.listener[slot]],
+                    "interest": ids[batch.interest[slot]],
                     "experiments": arm.experiments,
                     "strategy": arm.strategy,
                     "tracks": [ids[track] for track in tracks.tolist()],
                     "times": times.tolist(),
-                    "truncated": cut,
+                    "truncated": is_truncated,
                 },
                 option=orjson.OPT_APPEND_NEWLINE,
             )
 
 
 def write_truth(lines: Mapping[int, bytes], path: Path) -> None:
-    """Write one JSON object a session, by number; same sessions, same bytes."""
-    beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
+    """Write one JSON object per session, by number; the same sessions give the same bytes."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
         file.writelines(lines[number] for number in sorted(lines))
-    beside.replace(path)
+    part.replace(path)

@@ -1,4 +1,4 @@
-"""How a recommender is asked over HTTP: our API, and the predecessor's."""
+"""The HTTP requests that a recommender understands: our API, and that of botify."""
 
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -12,101 +12,102 @@ from simulator.play.session_table import Arm
 UNKNOWN_ARM = Arm("", "")
 
 
-class BadAnswer(Exception):
-    """A body that names no track."""
+class InvalidResponse(Exception):
+    """A response body that names no track."""
 
 
 class RecommenderApi(Protocol):
-    """What requests look like, and what an answer says.
+    """Builds requests and parses responses.
 
     Attributes:
-        answers_once: Whether a request with a key may be sent again without being taken twice.
-        hello: Path to ask who is there.
+        is_idempotent: Whether the server recognises the key of a repeated request, so that sending
+            the request again is safe.
+        greeting_path: Path of the first request, which finds out who listens there.
     """
 
-    answers_once: bool
-    hello: str
+    is_idempotent: bool
+    greeting_path: str
 
-    def ask(self, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
-        """A request for the next track, after one was heard."""
+    def next_request(self, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
+        """Build the request for the next track; `track` was heard for `time`."""
 
-    def tell(self, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
-        """A request that tells what was heard last in a session."""
+    def final_request(self, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
+        """Build the request that ends a session; `track` was heard for `time`."""
 
-    def track(self, body: bytes) -> TrackId:
-        """The track that an answer recommends; raises `BadAnswer`."""
+    def parse_track(self, body: bytes) -> TrackId:
+        """Return the recommended track, or raise `InvalidResponse`."""
 
-    def arm(self, body: bytes) -> Arm:
-        """Who answered, as the answer says."""
+    def parse_arm(self, body: bytes) -> Arm:
+        """Return the arm that the response names."""
 
 
 class SegueApi:
     """`POST /recommend` and `POST /feedback`."""
 
-    answers_once = True
-    hello = "/experiments"
+    is_idempotent = True
+    greeting_path = "/experiments"
 
     def __init__(self, address: Address) -> None:
         self._address = address
 
-    def ask(self, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
-        """A turn."""
+    def next_request(self, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
+        """Build `POST /recommend`."""
         body = orjson.dumps({"user": user, "track": track, "time": time})
         return self._address.request("POST", "/recommend", body, key)
 
-    def tell(self, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
-        """Final feedback."""
+    def final_request(self, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
+        """Build `POST /feedback` with `final`."""
         body = orjson.dumps({"user": user, "track": track, "time": time, "final": True})
         return self._address.request("POST", "/feedback", body, key)
 
-    def track(self, body: bytes) -> TrackId:
-        """`track` of the answer."""
-        return _track_of(body)
+    def parse_track(self, body: bytes) -> TrackId:
+        """Return the field `track`."""
+        return _parse_track(body)
 
-    def arm(self, body: bytes) -> Arm:
-        """`experiments` and `strategy` of the answer."""
-        told = orjson.loads(body)
-        experiments, strategy = told.get("experiments"), told.get("strategy")
-        named = experiments if isinstance(experiments, dict) else {}
-        return Arm.of(named, strategy if isinstance(strategy, str) else "")
+    def parse_arm(self, body: bytes) -> Arm:
+        """Return the fields `experiments` and `strategy`."""
+        response = orjson.loads(body)
+        experiments, strategy = response.get("experiments"), response.get("strategy")
+        arms = experiments if isinstance(experiments, dict) else {}
+        return Arm.of(arms, strategy if isinstance(strategy, str) else "")
 
 
 class BotifyApi:
-    """`POST /next/{user}` and `POST /last/{user}`, as its predecessor's simulator sends them."""
+    """`POST /next/{user}` and `POST /last/{user}`, as botify's own simulator sends them."""
 
-    answers_once = False
-    hello = "/"
+    is_idempotent = False
+    greeting_path = "/"
 
     def __init__(self, address: Address) -> None:
         self._address = address
 
-    def ask(self, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
-        """A turn."""
+    def next_request(self, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
+        """Build `POST /next/{user}`."""
         return self._post("next", user, track, time, key)
 
-    def tell(self, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
-        """The end of a session."""
+    def final_request(self, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
+        """Build `POST /last/{user}`."""
         return self._post("last", user, track, time, key)
 
-    def track(self, body: bytes) -> TrackId:
-        """`track` of the answer."""
-        return _track_of(body)
+    def parse_track(self, body: bytes) -> TrackId:
+        """Return the field `track`."""
+        return _parse_track(body)
 
-    def arm(self, body: bytes) -> Arm:
-        """It does not say."""
+    def parse_arm(self, body: bytes) -> Arm:
+        """Return `UNKNOWN_ARM`: botify's responses name no arm."""
         return UNKNOWN_ARM
 
-    def _post(self, what: str, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
+    def _post(self, route: str, user: TrackId, track: TrackId, time: float, key: str) -> bytes:
         body = orjson.dumps({"track": track, "time": time})
-        return self._address.request("POST", f"/{what}/{quote(str(user), safe='')}", body, key)
+        return self._address.request("POST", f"/{route}/{quote(str(user), safe='')}", body, key)
 
 
-def _track_of(body: bytes) -> TrackId:
+def _parse_track(body: bytes) -> TrackId:
     try:
-        told: Any = orjson.loads(body)
+        response: Any = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise BadAnswer from error
-    track = told.get("track") if isinstance(told, dict) else None
+        raise InvalidResponse from error
+    track = response.get("track") if isinstance(response, dict) else None
     if not is_id(track):
-        raise BadAnswer
+        raise InvalidResponse
     return track

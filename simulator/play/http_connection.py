@@ -1,6 +1,6 @@
-"""One HTTP/1.1 connection, kept alive, with one request under way at a time: no more than that.
+"""One HTTP/1.1 connection: kept alive, with one request under way at a time, and nothing more.
 
-General clients cost several times what a request costs the server that is being driven.
+A general HTTP client spends several times the CPU that the server under load spends on a request.
 """
 
 import asyncio
@@ -14,13 +14,13 @@ from core.errors import InputError
 
 
 class Address:
-    """Where a server listens.
+    """Address of a server.
 
     Args:
-        url: http:// or https://, host, port if not the usual one, and a path that all begin with.
+        url: http:// or https://, host, port unless it is the default, and a common path prefix.
 
     Raises:
-        InputError: That is no such address.
+        InputError: The URL is malformed.
     """
 
     def __init__(self, url: str) -> None:
@@ -39,7 +39,7 @@ class Address:
         self.netloc = parts.netloc.rpartition("@")[2]
 
     def request(self, method: str, path: str, body: bytes = b"", key: str = "") -> bytes:
-        """A whole request as bytes."""
+        """Build a whole request as bytes."""
         head = f"{method} {self.path}{path} HTTP/1.1\r\nHost: {self.netloc}\r\n"
         if key:
             head += f"Idempotency-Key: {key}\r\n"
@@ -49,23 +49,26 @@ class Address:
 
 
 class Caller(Protocol):
-    """Who sent a request and learns what came of it; one of the two, once a request."""
+    """Receives the outcome of a request: exactly one of the two calls for each request."""
 
-    def answered(self, wire: "HttpConnection", status: int, body: bytes) -> None:
-        """A whole answer came."""
+    def on_response(self, connection: "HttpConnection", status: int, body: bytes) -> None:
+        """Take a complete response."""
 
-    def failed(self, wire: "HttpConnection", kind: str, was_sent: bool) -> None:
-        """No answer came, and why; `was_sent` unless the server certainly saw nothing of it."""
+    def on_failure(self, connection: "HttpConnection", kind: str, was_sent: bool) -> None:
+        """Take a failure and its kind.
+
+        `was_sent` is false only if the server certainly received nothing.
+        """
 
 
 class HttpConnection:
-    """A connection that opens when something is to be sent, and again when it was closed.
+    """A connection that opens at the first request, and again after it was closed.
 
     Args:
-        address: Of the server.
-        caller: Told what comes of each request.
-        loop: Runs it.
-        slot: The caller's own mark.
+        address: Address of the server.
+        caller: Receives the outcome of each request.
+        loop: Event loop of the connection.
+        slot: Number by which the caller recognises the connection.
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class HttpConnection:
         self._body: list[bytes] = []
 
     def send(self, request: bytes) -> None:
-        """Send a request; the caller is told what came of it later, never from within."""
+        """Send a request; the caller receives the outcome later, never during this call."""
         assert not self.waiting, "one request at a time"
         self.waiting = True
         self.sent_at_s = self._loop.time()
@@ -93,19 +96,19 @@ class HttpConnection:
             self._opening = self._loop.create_task(self._open(request))
 
     def give_up(self, kind: str) -> None:
-        """Wait no longer; what comes late belongs to nobody."""
+        """Stop waiting for the response; a late one is dropped."""
         opening, self._opening = self._opening, None
         if opening is not None:
             opening.cancel()
         self._fail(kind, True)
 
     def close(self) -> None:
-        """Close the connection; a request under way is forgotten."""
+        """Close the connection, and drop the request under way without a word to the caller."""
         self.waiting = False
         if self._opening is not None:
             self._opening.cancel()
             self._opening = None
-        self._hang_up()
+        self._disconnect()
 
     async def _open(self, request: bytes) -> None:
         address = self._address
@@ -123,43 +126,43 @@ class HttpConnection:
         self._body.clear()
         transport.write(request)
 
-    def heard(self, ear: "_Reader", data: bytes) -> None:
-        """Bytes came on a connection, which may be one that was hung up."""
-        if ear.transport is not self._transport or self._parser is None:
+    def on_data(self, reader: "_Reader", data: bytes) -> None:
+        """Parse bytes, unless they came on a connection that was closed meanwhile."""
+        if reader.transport is not self._transport or self._parser is None:
             return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self._fail("no HTTP", True)
 
-    def lost(self, ear: "_Reader", error: Exception | None) -> None:
-        """A connection is gone."""
-        if ear.transport is self._transport and self._transport is not None:
+    def on_lost(self, reader: "_Reader", error: Exception | None) -> None:
+        """Report a lost connection, unless it is an earlier one."""
+        if reader.transport is self._transport and self._transport is not None:
             self._fail(_kind_of(error) if error else "connection closed", True)
 
     def on_body(self, part: bytes) -> None:
-        """The parser found a part of the body."""
+        """Keep a part of the body; called by the parser."""
         self._body.append(part)
 
     def on_message_complete(self) -> None:
-        """The parser found the end of an answer."""
+        """Hand over a complete response; called by the parser."""
         parser = self._parser
         assert parser is not None
         body = b"".join(self._body)
         self._body.clear()
         if not parser.should_keep_alive():
-            self._hang_up()
+            self._disconnect()
         if self.waiting:
             self.waiting = False
-            self._caller.answered(self, parser.get_status_code(), body)
+            self._caller.on_response(self, parser.get_status_code(), body)
 
     def _fail(self, kind: str, was_sent: bool) -> None:
-        self._hang_up()
+        self._disconnect()
         if self.waiting:
             self.waiting = False
-            self._caller.failed(self, kind, was_sent)
+            self._caller.on_failure(self, kind, was_sent)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         transport, self._transport = self._transport, None
         self._parser = None
         if transport is not None:
@@ -167,20 +170,20 @@ class HttpConnection:
 
 
 class _Reader(asyncio.Protocol):
-    """Hears one connection, so that a late word of an old one is not taken for the new one's."""
+    """Reads one transport, so that late bytes of an old one never count for its successor."""
 
-    def __init__(self, wire: HttpConnection) -> None:
-        self.wire = wire
+    def __init__(self, connection: HttpConnection) -> None:
+        self.connection = connection
         self.transport: asyncio.BaseTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self.wire.heard(self, data)
+        self.connection.on_data(self, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.wire.lost(self, exc)
+        self.connection.on_lost(self, exc)
 
 
 def _kind_of(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Playing sessions against a recommender in the same process, many at a time."""
+"""Play sessions against a recommender in the same process, many at a time."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,61 +20,61 @@ SLOTS = 2048
 
 
 class Stopped(Exception):
-    """A recommender wants no more: what was played so far is what there is."""
+    """The recommender quits; the sessions played so far count."""
 
 
 class Recommender(Protocol):
-    """Answers batches of sessions.
+    """Answers a batch of sessions.
 
-    It is given the stage that the sessions are on; one that claims to work without knowing the
-    listeners' minds reads of it `listener`, `number`, `steps`, `track` and `time` only.
+    A recommender that claims not to know the true tastes reads only `listener`, `number`, `day`,
+    `steps`, `track` and `time` of the batch.
     """
 
-    def begin(self, stage: SessionBatch, slots: Indices) -> None:
-        """Sessions have begun in these slots."""
+    def begin(self, batch: SessionBatch, slots: Indices) -> None:
+        """Take note of the sessions that begin in these slots."""
 
-    def recommend(self, stage: SessionBatch, slots: Indices) -> npt.NDArray[np.integer]:
-        """A track for each slot, after `stage.track` was heard for `stage.time`.
+    def recommend(self, batch: SessionBatch, slots: Indices) -> npt.NDArray[np.integer]:
+        """Return a track for each slot, after `batch.track` was heard for `batch.time`.
 
         Returns:
             Catalog indices, (n,).
         """
 
-    def end(self, stage: SessionBatch, slots: Indices) -> list[Arm]:
-        """Sessions have ended, their last listen is in the stage; says who answered in each."""
+    def end(self, batch: SessionBatch, slots: Indices) -> list[Arm]:
+        """Take the last listen of sessions that have ended; return the arm of each session."""
 
 
 class SessionQueue:
-    """Visits that wait to be played: in order, but one session of a listener at a time.
+    """Sessions that wait to be played: in order, but one session of a listener at a time.
 
-    So a listener's sessions follow each other in the order of the visits, whatever the number of
-    slots, processes or connections.
+    So the sessions of one listener follow each other in order, whatever the number of slots,
+    processes or connections.
     """
 
-    def __init__(self, visits: SessionPlan) -> None:
-        self._listeners: list[int] = visits.listener.tolist()
+    def __init__(self, sessions: SessionPlan) -> None:
+        self._listeners: list[int] = sessions.listener.tolist()
         self._next = 0
         self._busy: set[int] = set()
         self._ready: deque[int] = deque()
         self._parked: dict[int, deque[int]] = {}
 
     def take(self, most: int) -> list[int]:
-        """Up to `most` visits, by their position, whose listeners are free."""
-        taken: list[int] = []
-        while self._ready and len(taken) < most:
-            taken.append(self._ready.popleft())
-        while len(taken) < most and self._next < len(self._listeners):
-            visit, self._next = self._next, self._next + 1
-            listener = self._listeners[visit]
+        """Return the positions of up to `most` sessions whose listeners are free."""
+        positions: list[int] = []
+        while self._ready and len(positions) < most:
+            positions.append(self._ready.popleft())
+        while len(positions) < most and self._next < len(self._listeners):
+            position, self._next = self._next, self._next + 1
+            listener = self._listeners[position]
             if listener in self._busy:
-                self._parked.setdefault(listener, deque()).append(visit)
+                self._parked.setdefault(listener, deque()).append(position)
             else:
                 self._busy.add(listener)
-                taken.append(visit)
-        return taken
+                positions.append(position)
+        return positions
 
-    def done(self, listener: int) -> None:
-        """A listener's session is over, so that the next of theirs may begin."""
+    def release(self, listener: int) -> None:
+        """Free a listener whose session is over, so that their next session can begin."""
         parked = self._parked.get(listener)
         if parked is None:
             self._busy.discard(listener)
@@ -85,14 +85,14 @@ class SessionQueue:
 
 
 class InProcessRunner:
-    """Plays visits against a recommender in this process.
+    """Plays sessions against a recommender in this process.
 
     Args:
-        listeners: Who comes.
-        recommender: What answers them.
+        listeners: The model that plays.
+        recommender: The recommender that answers.
         slots: Sessions under way at once, a count; changes no result.
         max_steps: Recommendations after which a session is truncated.
-        keep_truth: Whether to gather the truth log.
+        keep_truth: Whether to keep the truth log.
     """
 
     def __init__(
@@ -103,32 +103,32 @@ class InProcessRunner:
         max_steps: int = MAX_STEPS,
         keep_truth: bool = False,
     ) -> None:
-        self._stage = SessionBatch(listeners, slots, max_steps)
+        self._batch = SessionBatch(listeners, slots, max_steps)
         self._recommender = recommender
         self._keep_truth = keep_truth
 
     def play(
         self,
-        visits: SessionPlan,
-        advanced: Callable[[int], object] = abs,  # of no effect
-        stopped: Callable[[], bool] = lambda: False,
+        sessions: SessionPlan,
+        advance: Callable[[int], object] = abs,  # of no effect
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> Outcome:
-        """Play all visits to their end, or until `stopped`."""
-        stage = self._stage
-        record = SessionRecorder()
+        """Play all sessions to their end, or until `should_stop`."""
+        batch = self._batch
+        recorder = SessionRecorder()
         truth = TruthLog() if self._keep_truth else None
         with suppress(Stopped):
-            for ended, truncated in _steps(stage, visits, self._recommender, stopped):
-                names = self._recommender.end(stage, ended)
-                stage.end(ended)
-                record.add(stage, ended, truncated, names)
+            for slots, truncated in _steps(batch, sessions, self._recommender, should_stop):
+                arms = self._recommender.end(batch, slots)
+                batch.end(slots)
+                recorder.add(batch, slots, truncated, arms)
                 if truth is not None:
-                    truth.add(stage, ended, truncated, names)
-                advanced(len(ended))
+                    truth.add(batch, slots, truncated, arms)
+                advance(len(slots))
         return Outcome(
-            record.played(),
-            asked=record.steps,
-            unfinished=len(visits) - record.sessions,
+            recorder.table(),
+            requests=recorder.steps,
+            unfinished=len(sessions) - recorder.sessions,
             truth=truth.lines if truth is not None else {},
         )
 
@@ -137,27 +137,30 @@ class InProcessRunner:
 
 
 def _steps(
-    stage: SessionBatch, visits: SessionPlan, recommender: Recommender, stopped: Callable[[], bool]
+    batch: SessionBatch,
+    sessions: SessionPlan,
+    recommender: Recommender,
+    should_stop: Callable[[], bool],
 ) -> Iterator[tuple[Indices, npt.NDArray[np.bool_]]]:
-    """Step until nothing is left; yields the slots whose sessions ended, and which were cut off."""
-    queue = SessionQueue(visits)
-    free = np.arange(stage.slots)
+    """Step until nothing is left; yield the slots of ended sessions, and which were truncated."""
+    queue = SessionQueue(sessions)
+    free = np.arange(batch.slots)
     under_way = np.empty(0, dtype=np.int64)
-    while not stopped():
-        taken = np.array(queue.take(len(free)), dtype=np.int64)
-        if len(taken):
-            begun, free = free[: len(taken)], free[len(taken) :]
-            stage.begin(begun, visits.rows(taken))
-            recommender.begin(stage, begun)
-            under_way = np.sort(np.concatenate([under_way, begun]))
+    while not should_stop():
+        positions = np.array(queue.take(len(free)), dtype=np.int64)
+        if len(positions):
+            slots, free = free[: len(positions)], free[len(positions) :]
+            batch.begin(slots, sessions.rows(positions))
+            recommender.begin(batch, slots)
+            under_way = np.sort(np.concatenate([under_way, slots]))
         if not len(under_way):
             return
-        heard = stage.hear(under_way, recommender.recommend(stage, under_way))
-        over = heard.ended | heard.truncated
+        step = batch.listen(under_way, recommender.recommend(batch, under_way))
+        over = step.ended | step.truncated
         if over.any():
             ended = under_way[over]
-            yield ended, heard.truncated[over]
-            for listener in stage.listener[ended].tolist():
-                queue.done(listener)
+            yield ended, step.truncated[over]
+            for listener in batch.listener[ended].tolist():
+                queue.release(listener)
             under_way = under_way[~over]
             free = np.concatenate([free, ended])

@@ -1,4 +1,4 @@
-"""Two recommenders under the same luck: how paired sessions differ, and what pairing saves."""
+"""Compare two recommenders over the same sessions: the difference, and what pairing saves."""
 
 import math
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ NORMAL_95 = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much more one recommender brought than another, over sessions that both played.
+    """Difference between two recommenders, over sessions that both played.
 
     Attributes:
-        first, second: Means of the two, each with the error it would have alone.
-        paired: Mean of the differences second - first, with its error.
-        saving: How many times as many sessions an unpaired comparison needs for an interval of
-            the same width: (error of first ** 2 + error of second ** 2) / error of paired ** 2.
+        first, second: Mean of each side, with the standard error of that side alone.
+        paired: Mean of the differences second - first, with its standard error.
+        variance_ratio: Factor by which an unpaired comparison needs more sessions for an interval
+            of the same width: (se(first) ** 2 + se(second) ** 2) / se(paired) ** 2.
     """
 
     first: Estimate
@@ -28,28 +28,28 @@ class Difference:
     paired: Estimate
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """95 % interval of the difference."""
-        half = NORMAL_95 * self.paired.error
+    def confidence_interval(self) -> tuple[float, float]:
+        """95 % confidence interval of the difference."""
+        half = NORMAL_95 * self.paired.standard_error
         return self.paired.mean - half, self.paired.mean + half
 
     @property
-    def saving(self) -> float:
-        """See above; infinite where every pair differs alike, NaN where nothing varies at all."""
-        alone = self.first.error**2 + self.second.error**2
-        if self.paired.error == 0.0:
+    def variance_ratio(self) -> float:
+        """See above; infinite if all pairs differ by the same amount, NaN if nothing varies."""
+        alone = self.first.standard_error**2 + self.second.standard_error**2
+        if self.paired.standard_error == 0.0:
             return math.inf if alone else math.nan
-        return alone / self.paired.error**2
+        return alone / self.paired.standard_error**2
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that a paired simulation says.
+    """The result of a paired simulation.
 
     Attributes:
-        pairs: Sessions that both sides played to the end.
-        time: Of the mean session time.
-        tracks: Of the mean number of recommendations.
+        pairs: Sessions that both sides played to the end, a count.
+        time: Difference in the mean time per session.
+        tracks: Difference in the mean number of recommendations per session.
     """
 
     pairs: int
@@ -58,7 +58,7 @@ class Comparison:
 
 
 def compare(first: SessionTable, second: SessionTable) -> Comparison:
-    """Compare session by session; sessions that only one side played are left out."""
+    """Compare session by session, without the sessions that only one side played."""
     numbers, in_first, in_second = np.intersect1d(
         first.number, second.number, assume_unique=True, return_indices=True
     )

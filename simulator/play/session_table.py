@@ -1,4 +1,4 @@
-"""What was played: one row a session, and what is said of them by arm."""
+"""The sessions that were played, one row per session, and means over them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,11 +14,11 @@ from simulator.random_keys import Indices
 
 
 class Arm(NamedTuple):
-    """Who answered in a session.
+    """The arm that answered in a session.
 
     Attributes:
-        experiments: `experiment=arm` of each experiment, comma-separated; empty where unknown.
-        strategy: Name of the strategy; empty where unknown.
+        experiments: `experiment=arm` of each experiment, comma-separated; empty if unknown.
+        strategy: Name of the strategy; empty if unknown.
     """
 
     experiments: str
@@ -26,7 +26,7 @@ class Arm(NamedTuple):
 
     @classmethod
     def of(cls, experiments: Mapping[str, str], strategy: str) -> "Arm":
-        """From the arms of an answer."""
+        """Make the arm from the fields of a response."""
         return cls(", ".join(f"{name}={arm}" for name, arm in experiments.items()), strategy)
 
     def __str__(self) -> str:
@@ -38,28 +38,27 @@ class Estimate:
     """A mean over sessions.
 
     Attributes:
-        mean: Over all sessions.
-        error: Its standard error, sessions of one listener taken as one observation; NaN where
-            there are fewer than two listeners.
+        mean: Mean over all sessions.
+        standard_error: Standard error of the mean, clustered by listener; NaN below two listeners.
     """
 
     mean: float
-    error: float
+    standard_error: float
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTable:
-    """Sessions that were played to their end, in the order of their numbers.
+    """Sessions played to their end, in the order of their numbers.
 
     Attributes:
-        number: int64, (n,), the session's number.
+        number: int64, (n,), number of the session.
         listener: int64, (n,).
         day: int64, (n,).
-        arm: int64, (n,), index in `arms`.
+        arm: int64, (n,), index into `arms`.
         steps: int64, (n,), recommendations heard.
         time: float64, (n,), time of the recommendations, in tracks.
-        truncated: bool, (n,), whether the session was cut off.
-        arms: Who answered.
+        truncated: bool, (n,), whether `max_steps` cut the session off.
+        arms: The arms that answered.
     """
 
     number: Indices
@@ -75,12 +74,12 @@ class SessionTable:
         return len(self.number)
 
     def rows(self, rows: Indices | Flags) -> "SessionTable":
-        """Only these sessions."""
+        """Select sessions."""
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
         return SessionTable(**columns, arms=self.arms)
 
     def mean(self, column: npt.NDArray[np.float64] | Indices) -> Estimate:
-        """The mean of a column over sessions, with its error by listener."""
+        """Return the mean of a column, with its standard error clustered by listener."""
         return mean_by_listener(column.astype(np.float64), self.listener)
 
 
@@ -88,7 +87,7 @@ _COLUMNS = ("number", "listener", "day", "arm", "steps", "time", "truncated")
 
 
 class SessionRecorder:
-    """Gathers sessions as they end, in any order."""
+    """Collects sessions as they end, in any order."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[Any, ...]] = []
@@ -97,34 +96,34 @@ class SessionRecorder:
         self.steps = 0
 
     def add(
-        self, stage: SessionBatch, slots: Indices, truncated: Flags, arms: Sequence[Arm]
+        self, batch: SessionBatch, slots: Indices, truncated: Flags, arms: Sequence[Arm]
     ) -> None:
-        """Take in the sessions that ended in these slots, and who answered in each."""
+        """Add the sessions that ended in these slots, each with its arm."""
         known = self._arms
         self._rows.append(
             (
-                stage.number[slots],
-                stage.listener[slots],
-                stage.day[slots],
+                batch.number[slots],
+                batch.listener[slots],
+                batch.day[slots],
                 np.array([known.setdefault(arm, len(known)) for arm in arms], dtype=np.int64),
-                stage.steps[slots],
-                stage.total[slots],
+                batch.steps[slots],
+                batch.total[slots],
                 truncated,
             )
         )
         self.sessions += len(slots)
-        self.steps += int(stage.steps[slots].sum())
+        self.steps += int(batch.steps[slots].sum())
 
-    def played(self) -> SessionTable:
-        """All of them, by number."""
+    def table(self) -> SessionTable:
+        """Return all sessions, by number."""
         arms = list(self._arms)
-        return joined(
+        return join_tables(
             [SessionTable(**dict(zip(_COLUMNS, row, strict=True)), arms=arms) for row in self._rows]
         )
 
 
-def joined(parts: Sequence[SessionTable]) -> SessionTable:
-    """One result of the results of several processes: by number, arms by name."""
+def join_tables(parts: Sequence[SessionTable]) -> SessionTable:
+    """Join the tables of several processes: sessions by number, arms by name."""
     arms = sorted({arm for part in parts for arm in part.arms})
     index = {arm: position for position, arm in enumerate(arms)}
     columns: dict[str, Any] = {}
@@ -141,19 +140,19 @@ def joined(parts: Sequence[SessionTable]) -> SessionTable:
 
 
 def mean_by_listener(values: Floats, listener: Indices) -> Estimate:
-    """Mean over sessions, and its standard error with listeners as the independent units.
+    """Return the mean over sessions, and its standard error clustered by listener.
 
-    Sessions of one listener resemble each other, so that an error which took each session as
-    independent would be too small. With r the residuals summed by listener, G listeners and n
-    sessions, error ** 2 = G / (G - 1) * sum(r ** 2) / n ** 2 (Liang and Zeger 1986).
+    Sessions of one listener are alike, so a standard error that took each session as independent
+    would be too small. With r the residuals summed by listener, G listeners and n sessions,
+    standard_error ** 2 = G / (G - 1) * sum(r ** 2) / n ** 2 (Liang and Zeger 1986).
     """
     if not len(values):
         return Estimate(math.nan, math.nan)
     mean = math.fsum(values) / len(values)
-    _, unit = np.unique(listener, return_inverse=True)
-    summed = np.bincount(unit, weights=values - mean)
-    groups = len(summed)
+    _, cluster = np.unique(listener, return_inverse=True)
+    residuals = np.bincount(cluster, weights=values - mean)
+    groups = len(residuals)
     if groups < 2:
         return Estimate(mean, math.nan)
-    variance = groups / (groups - 1) * math.fsum(summed**2) / len(values) ** 2
+    variance = groups / (groups - 1) * math.fsum(residuals**2) / len(values) ** 2
     return Estimate(mean, math.sqrt(variance))

@@ -1,7 +1,7 @@
-"""The crew: one process or several, each playing the listeners that fall to it.
+"""Worker pools: one process or several, each of which plays a shard of the listeners.
 
-Listeners are dealt out by index, so that all sessions of a listener are played by one process, in
-order. What comes out does not depend on how many there are.
+A listener's index decides the shard, so one process plays all sessions of a listener, in order.
+The results do not depend on the number of processes.
 """
 
 import multiprocessing
@@ -16,26 +16,26 @@ from typing import Any, Protocol, Self
 
 from core.errors import InputError, SegueError
 from simulator.listeners.model import ListenerModel, SessionPlan
-from simulator.play.session_table import SessionTable, joined
+from simulator.play.session_table import SessionTable, join_tables
 from simulator.random_keys import Indices
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of playing visits.
+    """The results of playing sessions.
 
     Attributes:
-        played: The sessions that were played to their end.
-        asked: Requests that were answered, a count.
-        errors: How many requests failed, by kind; a retried one counts each time it failed.
+        sessions: The sessions that were played to their end.
+        requests: Requests that got a response, a count.
+        errors: Failed requests by kind; a request that failed twice counts twice.
         retried: Requests that were sent again.
-        given_up: Sessions that were dropped since a request failed for good.
-        unfinished: Sessions under way when playing was stopped.
-        truth: Lines of the truth log by session number, where one is kept.
+        given_up: Sessions dropped after a request failed for good.
+        unfinished: Sessions that had not ended when playing stopped.
+        truth: Lines of the truth log by session number, if one is kept.
     """
 
-    played: SessionTable
-    asked: int = 0
+    sessions: SessionTable
+    requests: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     retried: int = 0
     given_up: int = 0
@@ -43,16 +43,16 @@ class Outcome:
     truth: dict[int, bytes] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, parts: Sequence["Outcome"]) -> Self:
-        """All parts as one."""
+    def merge(cls, parts: Sequence["Outcome"]) -> Self:
+        """Add the outcomes of several processes or days."""
         errors: Counter[str] = Counter()
         truth: dict[int, bytes] = {}
         for part in parts:
             errors.update(part.errors)
             truth.update(part.truth)
         return cls(
-            joined([part.played for part in parts]),
-            sum(part.asked for part in parts),
+            join_tables([part.sessions for part in parts]),
+            sum(part.requests for part in parts),
             errors,
             sum(part.retried for part in parts),
             sum(part.given_up for part in parts),
@@ -62,92 +62,92 @@ class Outcome:
 
 
 class Player(Protocol):
-    """Plays visits of one model of listeners against one recommender."""
+    """Plays sessions of one listener model against one recommender."""
 
     def play(
-        self, visits: SessionPlan, advanced: Callable[[int], None], stopped: Callable[[], bool]
+        self, sessions: SessionPlan, advance: Callable[[int], None], should_stop: Callable[[], bool]
     ) -> Outcome:
-        """Play all of them to their end, or until `stopped`."""
+        """Play all sessions to their end, or until `should_stop`."""
 
     def close(self) -> None:
-        """No more visits come."""
+        """Release what the player holds; no sessions follow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A model of listeners and who plays it, as one process of the crew has them."""
+    """A listener model and its player, as one process holds them."""
 
     listeners: ListenerModel
     player: Player
 
 
 MakeShard = Callable[[int], Shard]
-"""Makes the part of a process by its number; picklable, for it is made where it is used."""
+"""Makes the shard of a process by its number; picklable, for each process calls it itself."""
 
 
 class WorkerPool(Protocol):
-    """Plays day after day; to be closed."""
+    """Plays day after day, until it is closed."""
 
     def play(
         self,
         day: int,
         episodes: int,
-        expected: Callable[[int], None],
-        advanced: Callable[[int], None],
-        stopped: Callable[[], bool],
+        announce: Callable[[int], None],
+        advance: Callable[[int], None],
+        should_stop: Callable[[], bool],
     ) -> Outcome:
         """Play the sessions of a day.
 
         Args:
-            day: From 0, in order.
-            episodes: Sessions of a day, for models that leave it to us.
-            expected: Told how many sessions there will be.
-            advanced: Told how many more have ended.
-            stopped: Asked now and then; when true, what was played so far is returned.
+            day: Number of the day, from 0, in order.
+            episodes: Sessions of a day, for models without an activity of their own.
+            announce: Called once with the number of sessions to play.
+            advance: Called with the number of sessions that have just ended.
+            should_stop: Polled; once it is true, the pool returns the sessions played so far.
         """
 
     def close(self) -> None:
-        """Let everybody go."""
+        """End the processes."""
 
 
 class SingleProcess:
-    """A crew of one, in this process."""
+    """A pool of one: this process."""
 
     def __init__(self, make: MakeShard) -> None:
-        self._part = make(0)
+        self._shard = make(0)
 
     def play(
         self,
         day: int,
         episodes: int,
-        expected: Callable[[int], None],
-        advanced: Callable[[int], None],
-        stopped: Callable[[], bool],
+        announce: Callable[[int], None],
+        advance: Callable[[int], None],
+        should_stop: Callable[[], bool],
     ) -> Outcome:
         """Play the sessions of a day."""
-        visits = self._part.listeners.visits(day, episodes)
-        expected(len(visits))
-        return self._part.player.play(visits, advanced, stopped)
+        sessions = self._shard.listeners.plan_day(day, episodes)
+        announce(len(sessions))
+        return self._shard.player.play(sessions, advance, should_stop)
 
     def close(self) -> None:
         """Close the player."""
-        self._part.player.close()
+        self._shard.player.close()
 
 
 class ProcessPool:
-    """A crew of several processes.
+    """A pool of several processes.
 
-    Started afresh (spawn) and not forked, which is safe on every system and with threads around.
+    The pool spawns its processes; it does not fork, because a fork with threads around can hang.
 
     Args:
-        make: Makes each process's part.
-        processes: How many.
+        make: Makes the shard of a process.
+        processes: How many processes.
     """
 
     def __init__(self, make: MakeShard, processes: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._stop = context.Event()
-        self._members: list[tuple[BaseProcess, Connection]] = []
+        self._workers: list[tuple[BaseProcess, Connection]] = []
         for number in range(processes):
             ours, theirs = context.Pipe()
             process = context.Process(
@@ -155,83 +155,83 @@ class ProcessPool:
             )
             process.start()
             theirs.close()
-            self._members.append((process, ours))
-        for _ in self._told("ready", lambda: False):
+            self._workers.append((process, ours))
+        for _ in self._messages("ready", lambda: False):
             pass
 
     def play(
         self,
         day: int,
         episodes: int,
-        expected: Callable[[int], None],
-        advanced: Callable[[int], None],
-        stopped: Callable[[], bool],
+        announce: Callable[[int], None],
+        advance: Callable[[int], None],
+        should_stop: Callable[[], bool],
     ) -> Outcome:
         """Play the sessions of a day."""
-        for _, connection in self._members:
+        for _, connection in self._workers:
             connection.send((day, episodes))
         outcomes: list[Outcome] = []
-        coming: list[int] = []
-        for kind, told in self._told("outcome", stopped):
-            if kind == "expected":
-                coming.append(told)
-                if len(coming) == len(self._members):
-                    expected(sum(coming))
-            elif kind == "advanced":
-                advanced(told)
+        planned: list[int] = []
+        for kind, payload in self._messages("outcome", should_stop):
+            if kind == "planned":
+                planned.append(payload)
+                if len(planned) == len(self._workers):
+                    announce(sum(planned))
+            elif kind == "advance":
+                advance(payload)
             elif kind == "outcome":
-                outcomes.append(told)
-        return Outcome.of(outcomes)
+                outcomes.append(payload)
+        return Outcome.merge(outcomes)
 
     def close(self) -> None:
-        """Let the processes end, and wait for them."""
-        for _, connection in self._members:
+        """Ask the processes to end, and wait for them."""
+        for _, connection in self._workers:
             with suppress(OSError):
                 connection.send(None)
-        for process, connection in self._members:
+        for process, connection in self._workers:
             process.join(timeout=10)
             if process.is_alive():
                 process.terminate()
                 process.join()
             connection.close()
 
-    def _told(self, last: str, stopped: Callable[[], bool]) -> Iterator[tuple[str, Any]]:
-        """What the processes tell, until each has told what is `last`."""
-        waiting = {connection: process for process, connection in self._members}
+    def _messages(self, last: str, should_stop: Callable[[], bool]) -> Iterator[tuple[str, Any]]:
+        """Yield messages, until each process has sent one of the kind `last`."""
+        waiting = {connection: process for process, connection in self._workers}
         while waiting:
-            if stopped():
+            if should_stop():
                 self._stop.set()
             for connection in wait(list(waiting), timeout=0.1):
                 assert isinstance(connection, Connection)
                 try:
-                    kind, told = connection.recv()
+                    kind, payload = connection.recv()
                 except EOFError:
                     code = waiting[connection].exitcode
                     self.close()
                     raise SegueError(
-                        f"a process of the simulation ended by itself (exit code {code}); "
-                        "its own message is above"
+                        f"a process of the simulation died (exit code {code}); see its own message "
+                        "above"
                     ) from None
                 if kind == "failed":
                     self.close()
-                    raise InputError(told) if isinstance(told, tuple) else SegueError(told)
-                yield kind, told
+                    raise InputError(payload) if isinstance(payload, tuple) else SegueError(payload)
+                yield kind, payload
                 if kind == last:
                     del waiting[connection]
 
 
 def _work(make: MakeShard, number: int, processes: int, parent: Connection, stop: Any) -> None:
-    """What a process of the crew does."""
-    # Ctrl-C goes to the whole group; the parent decides, so that what was played is kept.
+    """Run a worker process: play the shard of each day that the parent sends."""
+    # Ctrl-C reaches the whole process group. Only the parent reacts, so that no session is lost.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         part = make(number)
         parent.send(("ready", None))
-        while (asked := parent.recv()) is not None:
-            mine = shard(part.listeners.visits(*asked), number, processes)
-            parent.send(("expected", len(mine)))
+        while (day := parent.recv()) is not None:
+            sessions = shard(part.listeners.plan_day(*day), number, processes)
+            parent.send(("planned", len(sessions)))
             outcome = part.player.play(
-                mine, lambda sessions: parent.send(("advanced", sessions)), stop.is_set
+                sessions, lambda count: parent.send(("advance", count)), stop.is_set
             )
             parent.send(("outcome", outcome))
         part.player.close()
@@ -243,7 +243,7 @@ def _work(make: MakeShard, number: int, processes: int, parent: Connection, stop
         parent.send(("failed", str(error)))
 
 
-def shard(visits: SessionPlan, number: int, processes: int) -> SessionPlan:
-    """The visits of the listeners that fall to a process."""
-    mine: Indices = (visits.listener % processes == number).nonzero()[0]
-    return visits.rows(mine)
+def shard(sessions: SessionPlan, number: int, processes: int) -> SessionPlan:
+    """Select the sessions of the listeners in one process's shard."""
+    rows: Indices = (sessions.listener % processes == number).nonzero()[0]
+    return sessions.rows(rows)

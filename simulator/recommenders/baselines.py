@@ -1,4 +1,4 @@
-"""Recommenders that need no server and know nothing: the floor `random`, and `popular`."""
+"""Baselines, which need no server: `random`, the floor, and `popular`."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +12,15 @@ Tracks = npt.NDArray[np.integer]
 
 
 class Policy:
-    """What the built-in policies have in common: one arm, and nothing to say at the end."""
+    """Base of the built-in policies: each is one arm and ignores the end of a session."""
 
     name: str
 
-    def begin(self, stage: SessionBatch, slots: Indices) -> None:
-        """Nothing to prepare."""
+    def begin(self, batch: SessionBatch, slots: Indices) -> None:
+        """Prepare nothing."""
 
-    def end(self, stage: SessionBatch, slots: Indices) -> list[Arm]:
-        """The policy is the only arm."""
+    def end(self, batch: SessionBatch, slots: Indices) -> list[Arm]:
+        """Return the policy as the only arm."""
         return [Arm("", self.name)] * len(slots)
 
 
@@ -29,10 +29,10 @@ class RandomTracks(Policy):
 
     name = "random"
 
-    def recommend(self, stage: SessionBatch, slots: Indices) -> Tracks:
-        """One track for each slot."""
-        tracks = len(stage.listeners.world.catalog)
-        return to_integers(tracks, _keys(stage, slots))
+    def recommend(self, batch: SessionBatch, slots: Indices) -> Tracks:
+        """Draw a track for each slot."""
+        tracks = len(batch.listeners.world.catalog)
+        return to_integers(tracks, _keys(batch, slots))
 
 
 class PopularTracks(Policy):
@@ -40,7 +40,7 @@ class PopularTracks(Policy):
 
     Args:
         top: int, (popular,), catalog indices, most popular first.
-        most: How many of them.
+        most: Length of the head, a count.
     """
 
     name = "popular"
@@ -48,10 +48,10 @@ class PopularTracks(Policy):
     def __init__(self, top: Tracks, most: int = 100) -> None:
         self._top = top[:most]
 
-    def recommend(self, stage: SessionBatch, slots: Indices) -> Tracks:
-        """One track for each slot."""
-        return self._top[to_integers(len(self._top), _keys(stage, slots))]
+    def recommend(self, batch: SessionBatch, slots: Indices) -> Tracks:
+        """Draw a track for each slot."""
+        return self._top[to_integers(len(self._top), _keys(batch, slots))]
 
 
-def _keys(stage: SessionBatch, slots: Indices) -> npt.NDArray[np.uint64]:
-    return extend_keys(stage.key[slots], int(Purpose.POLICY), stage.steps[slots] + 1)
+def _keys(batch: SessionBatch, slots: Indices) -> npt.NDArray[np.uint64]:
+    return extend_keys(batch.key[slots], int(Purpose.POLICY), batch.steps[slots] + 1)

@@ -1,4 +1,4 @@
-"""You are the recommender: what was heard is shown, and you name the next track."""
+"""A person as the recommender: the console shows each listen and asks for the next track."""
 
 from collections.abc import Callable
 
@@ -12,54 +12,56 @@ from simulator.play.session_table import Arm
 from simulator.random_keys import Indices
 
 FOUND = 15
-"""How many tracks a search shows."""
+"""Tracks that a search shows, at most."""
 
 
 class Console:
-    """Asks a person; shows what a recommender would know, and nothing of the listener's mind.
+    """Asks a person, who sees what any recommender sees: no true tastes.
 
     Args:
-        say: Shows a line.
-        ask: Shows a prompt and gives what was typed; EOFError or KeyboardInterrupt ends it all.
+        show: Prints a line.
+        prompt: Prints a prompt and returns the line typed; EOFError or KeyboardInterrupt quits.
     """
 
-    def __init__(self, say: Callable[[str], object], ask: Callable[[str], str]) -> None:
-        self._say = say
-        self._ask = ask
+    def __init__(self, show: Callable[[str], object], prompt: Callable[[str], str]) -> None:
+        self._show = show
+        self._prompt = prompt
 
-    def begin(self, stage: SessionBatch, slots: Indices) -> None:
-        """Say who comes."""
+    def begin(self, batch: SessionBatch, slots: Indices) -> None:
+        """Announce the listener of each slot."""
         for slot in slots.tolist():
-            user = stage.listeners.world.users[stage.listener[slot]]
-            self._say(f"\nListener {user} begins a session. Name tracks by id, or search by words.")
+            user = batch.listeners.world.users[batch.listener[slot]]
+            self._show(
+                f"\nListener {user} begins a session. Name tracks by id, or search by words."
+            )
 
-    def recommend(self, stage: SessionBatch, slots: Indices) -> npt.NDArray[np.integer]:
-        """One track for each slot, as typed."""
-        chosen = []
+    def recommend(self, batch: SessionBatch, slots: Indices) -> npt.NDArray[np.integer]:
+        """Ask for a track for each slot."""
+        tracks = []
         for slot in slots.tolist():
-            self._say(self._heard(stage, slot))
-            chosen.append(self._choose(stage))
-        return np.array(chosen, dtype=np.int64)
+            self._show(self._last_listen(batch, slot))
+            tracks.append(self._choose(batch))
+        return np.array(tracks, dtype=np.int64)
 
-    def end(self, stage: SessionBatch, slots: Indices) -> list[Arm]:
-        """Say how it went."""
+    def end(self, batch: SessionBatch, slots: Indices) -> list[Arm]:
+        """Show how each session went."""
         for slot in slots.tolist():
-            self._say(self._heard(stage, slot))
-            self._say(
-                f"That was enough: {stage.steps[slot]} recommendations, "
-                f"{stage.total[slot]:.2f} of them heard."
+            self._show(self._last_listen(batch, slot))
+            self._show(
+                f"The listener left after {batch.steps[slot]} recommendations and heard "
+                f"{batch.total[slot]:.2f} tracks of them."
             )
         return [Arm("", "you")] * len(slots)
 
-    def _heard(self, stage: SessionBatch, slot: int) -> str:
-        return f"  heard {stage.time[slot]:4.0%} of {self._named(stage, int(stage.track[slot]))}"
+    def _last_listen(self, batch: SessionBatch, slot: int) -> str:
+        return f"  heard {batch.time[slot]:4.0%} of {self._name(batch, int(batch.track[slot]))}"
 
-    def _choose(self, stage: SessionBatch) -> int:
-        """Ask until a track is named."""
-        catalog = stage.listeners.world.catalog
+    def _choose(self, batch: SessionBatch) -> int:
+        """Ask until the person names a track."""
+        catalog = batch.listeners.world.catalog
         while True:
             try:
-                typed = self._ask("next> ").strip()
+                typed = self._prompt("next> ").strip()
             except (EOFError, KeyboardInterrupt):
                 raise Stopped from None
             if not typed:
@@ -67,17 +69,17 @@ class Console:
             track = catalog.index_of(typed)
             if track != UNKNOWN:
                 return track
-            found = self._search(stage, typed)
+            found = self._search(batch, typed)
             for index in found[:FOUND]:
-                self._say(f"  {self._named(stage, index)}")
+                self._show(f"  {self._name(batch, index)}")
             if len(found) > FOUND:
-                self._say(f"  ... and {len(found) - FOUND} more; add a word")
+                self._show(f"  ... and {len(found) - FOUND} more; add a word")
             if not found:
-                self._say("  no track has that id, and no artist or title those words")
+                self._show("  no track has that id, and no artist and title have those words")
 
-    def _search(self, stage: SessionBatch, typed: str) -> list[int]:
-        """Tracks whose artist and title have all the words."""
-        catalog = stage.listeners.world.catalog
+    def _search(self, batch: SessionBatch, typed: str) -> list[int]:
+        """Find the tracks whose artist and title have all the words."""
+        catalog = batch.listeners.world.catalog
         words = typed.lower().split()
         return [
             index
@@ -88,6 +90,6 @@ class Console:
             )
         ]
 
-    def _named(self, stage: SessionBatch, track: int) -> str:
-        shown = stage.listeners.world.catalog.describe(track)
-        return f"{shown['artist']} - {shown['title'] or 'untitled'} ({shown['track']})"
+    def _name(self, batch: SessionBatch, track: int) -> str:
+        fields = batch.listeners.world.catalog.describe(track)
+        return f"{fields['artist']} - {fields['title'] or 'untitled'} ({fields['track']})"

@@ -1,1 +1,1 @@
-"""The worlds that listeners live in: catalog, taste vectors, how they are made and kept on disk."""
+"""Worlds of tracks, taste vectors and listeners: read, written, and generated."""

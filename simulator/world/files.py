@@ -1,4 +1,4 @@
-"""Writing a world to a folder, as `simulator.world.world` reads it; same world, same bytes."""
+"""Write a world to a folder, as `simulator.world.world` reads it; same world, same bytes."""
 
 from pathlib import Path
 
@@ -9,10 +9,14 @@ from simulator.world.world import EMBEDDINGS, TRACKS, USERS, World
 
 
 def write_world(folder: Path, world: World) -> list[Path]:
-    """Write catalog, listeners and taste vectors; made if missing, a file is whole or not there.
+    """Write catalog, listeners and taste vectors. Each file appears whole, or not at all.
+
+    Args:
+        folder: Where to write; made if missing.
+        world: The world.
 
     Returns:
-        What was written.
+        The files written.
     """
     catalog = world.catalog
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,13 +44,13 @@ def write_world(folder: Path, world: World) -> list[Path]:
     written = []
     for name, lines in ((TRACKS[0], tracks), (USERS[0], listeners)):
         path = folder / name
-        beside = folder / f"{name}.part"
-        beside.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
-        written.append(beside.replace(path))
+        part = folder / f"{name}.part"
+        part.write_bytes(b"".join(orjson.dumps(line) + b"\n" for line in lines))
+        written.append(part.replace(path))
     path = folder / EMBEDDINGS[0]
-    beside = folder / f"{path.name}.part"
-    with beside.open("wb") as file:
+    part = folder / f"{path.name}.part"
+    with part.open("wb") as file:
         np.lib.format.write_array(
             file, world.embeddings.astype("<f2"), version=(1, 0), allow_pickle=False
         )
-    return [*written, beside.replace(path)]
+    return [*written, part.replace(path)]

@@ -1,9 +1,10 @@
-"""Creating a world: artists, genres, taste vectors and listeners out of one seed.
+"""Generate a world: artists, genres, taste vectors and listeners from one seed.
 
-Its moments are those of the predecessor's: a long tail of artists, more than half of them with one
-track; inner products about 22 of a track with itself, 13 within an artist, and of sd 2.8 at random,
-at which the predecessor's listeners hear six recommendations of a random recommender a session.
-Every step is exact arithmetic (see `simulator.portable_math`), so a seed is one world everywhere.
+Its moments are those of botify's world. Artists have a long tail, and more than half of them have
+one track. Inner products are about 22 of a track with itself, 13 within an artist, and of sd 2.8
+between random tracks. At these, botify's listeners hear six tracks of a random recommender per
+session. Every step is exact arithmetic (see `simulator.portable_math`), so a seed gives the same
+world on every machine.
 """
 
 from dataclasses import dataclass
@@ -15,26 +16,26 @@ from core.catalog import Catalog
 from core.progress import SILENT, Progress
 from core.rng import Stream, integers, keys, uniforms
 from simulator.portable_math import Floats, normals
-from simulator.world.name_generator import artist as artist_name
-from simulator.world.name_generator import title as track_title
+from simulator.world.name_generator import invent_artist as artist_name
+from simulator.world.name_generator import invent_title as track_title
 from simulator.world.world import World
 
 DIMENSIONS = 72
 GENRES = 24
 SCENES = 8
-"""Of each genre: artists of one scene are likelier to be liked together."""
+"""Scenes per genre: a listener who likes one artist of a scene tends to like its other artists."""
 INTERESTS = 3
 STEP = 1 / 64
-"""Taste vectors are multiples of it: exact as float16, and with inner products exact in float32."""
+"""Taste vectors are multiples of it: exact in float16, with inner products exact in float32."""
 
-# Squared lengths of what a taste vector is the sum of.
+# Squared lengths of the four vectors whose sum is a taste vector.
 _GENRE, _SCENE, _ARTIST, _OWN = 2.0, 4.5, 6.5, 9.0
 _MAINSTREAM = 1.5
-"""Length of what the most popular track has of the direction that popular tracks share."""
+"""Length of the most popular track along the direction that popular tracks share."""
 
-_AT_HOME = 0.7  # chance that an interest is of the listener's own genre
+_AT_HOME = 0.7  # probability that an interest is of the listener's own genre
 
-# What a draw is for; with the seed and the thing drawn for, the coordinates of a random number.
+# Purposes of draws: with the seed and an index, the coordinates of a random number.
 _GENRE_OF, _SCENE_OF, _POPULARITY, _PLACE, _ORDER, _USER, _INTEREST = range(1, 8)
 
 Ints = npt.NDArray[np.int64]
@@ -42,11 +43,11 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GeneratedWorld:
-    """A world, and what only its maker knows.
+    """A world, and two facts about it that its files do not have.
 
     Attributes:
         genre_of: Genre of each track: int64, (tracks,).
-        rank: Place of each track in the order of innate popularity, 0 the most popular: int64.
+        rank: Rank of each track by innate popularity, from 0: int64, (tracks,).
     """
 
     world: World
@@ -57,21 +58,21 @@ class GeneratedWorld:
 def generate_world(
     tracks: int, users: int, seed: int, progress: Progress = SILENT
 ) -> GeneratedWorld:
-    """A world of so many tracks and listeners; the same arguments, the same bits.
+    """Generate a world; the same arguments give the same bits.
 
     Track and listener ids are 0, 1, 2 ...
 
     Args:
-        tracks: At least 100.
-        users: At least 1.
+        tracks: Number of tracks, at least 100.
+        users: Number of listeners, at least 1.
         seed: Any integer.
-        progress: Advanced by one for each track that gets its name.
+        progress: Advances by one for each track named.
     """
-    assert tracks >= 100, "ten tracks near each interest, and others"
+    assert tracks >= 100, "a listener's ten nearest tracks are a small part of the catalog"
     assert users >= 1, "a world has listeners"
     artist_of = _artists(tracks, seed)
     artists = int(artist_of.max()) + 1
-    # Few genres in a small world, else none has tracks enough to be one.
+    # Fewer genres in a small world: a genre needs about 100 tracks.
     genres = max(2, min(GENRES, tracks // 100))
     genre_of = _genres(artists, genres, seed)[artist_of]
     scene_of = genre_of * SCENES + integers(SCENES, seed, _SCENE_OF, np.arange(artists))[artist_of]
@@ -89,14 +90,13 @@ def generate_world(
 
 
 def artist_sizes(tracks: int) -> Ints:
-    """How many tracks each artist has, most first; they add up to `tracks`.
+    """Return the number of tracks of each artist, most first; the numbers add up to `tracks`.
 
-    The k-th of A artists has ((A + b) / (k + b)) ** (7/8) of them, rounded down, b = A / 150: as
-    Mandelbrot bent Zipf's law. The first has about 80, as in the predecessor's catalog, and 55 % of
-    all have one.
+    The k-th of A artists has ((A + b) / (k + b)) ** (7/8) tracks, rounded down, with b = A / 150:
+    the Zipf-Mandelbrot law. The first has about 80, as in botify's catalog, and 55 % have one.
     """
     fewest, most = 1, tracks
-    while fewest < most:  # the greatest A whose artists have no more tracks than there are
+    while fewest < most:  # bisection: the greatest A whose artists have at most `tracks` tracks
         middle = (fewest + most + 1) // 2
         fewest, most = (middle, most) if _sizes(middle).sum() <= tracks else (fewest, middle - 1)
     sizes = _sizes(fewest)
@@ -111,7 +111,7 @@ def _sizes(artists: int) -> Ints:
 
 
 def _artists(tracks: int, seed: int) -> Ints:
-    """Artist of each track; ids are in no order, neither of artists nor of popularity."""
+    """Draw the artist of each track; ids follow neither artists nor popularity."""
     sizes = artist_sizes(tracks)
     owners = np.repeat(np.arange(len(sizes)), sizes)
     order = np.argsort(keys(seed, _ORDER, np.arange(tracks)), kind="stable")
@@ -119,13 +119,13 @@ def _artists(tracks: int, seed: int) -> Ints:
 
 
 def _genres(artists: int, genres: int, seed: int) -> Ints:
-    """Genre of each artist: some genres are large, none is empty for long."""
+    """Draw the genre of each artist: genre g has a weight of 1 / (g + 4)."""
     weights = 1_000_000 // (np.arange(genres) + 4)
     return _weighted(weights, uniforms(seed, _GENRE_OF, np.arange(artists)))
 
 
 def _ranks(artist_of: Ints, seed: int) -> Ints:
-    """Order of innate popularity: an artist's tracks share some of it."""
+    """Draw the order of innate popularity, half of which the tracks of an artist share."""
     tracks = len(artist_of)
     fame = normals(seed, _POPULARITY, 0, artist_of)
     appeal = fame + normals(seed, _POPULARITY, 1, np.arange(tracks))
@@ -146,7 +146,9 @@ def _embeddings(
 
     popular = 1 - rank / tracks
     popular = popular * popular * popular
-    popular = popular - 0.25  # its mean, so that tracks at random have nothing in common
+    popular = (
+        popular - 0.25
+    )  # less its mean, so that random tracks have an inner product of 0 on average
     vectors = (
         place(0, genre_of, _GENRE)
         + place(4, scene_of, _SCENE)
@@ -158,7 +160,7 @@ def _embeddings(
 
 
 def _catalog(artist_of: Ints, genre_of: Ints, seed: int, progress: Progress) -> Catalog:
-    """Names: an artist's is nobody else's, and none has two tracks of one title."""
+    """Invent names: artists' names are unique, and so are the titles of one artist."""
     progress.start("naming tracks", len(artist_of))
     names: dict[int, str] = {}
     taken: set[str] = set()
@@ -185,7 +187,7 @@ def _catalog(artist_of: Ints, genre_of: Ints, seed: int, progress: Progress) -> 
 
 
 def _interests(users: int, genre_of: Ints, rank: Ints, seed: int) -> Ints:
-    """Three different tracks of each listener, popular ones sooner, most of one genre."""
+    """Draw three different tracks for each listener: popular ones more often, most of one genre."""
     weights = 1_000_000_000 // (rank + 50)
     by_genre = np.argsort(genre_of, kind="stable")
     running = np.cumsum(weights[by_genre])
@@ -208,7 +210,7 @@ def _interests(users: int, genre_of: Ints, rank: Ints, seed: int) -> Ints:
 
 
 def _weighted(weights: Ints, uniform: Floats) -> Ints:
-    """Index drawn by integer weights, for each uniform."""
+    """Draw an index by integer weights for each uniform number."""
     running = np.cumsum(weights)
     point = np.floor(uniform * running[-1]).astype(np.int64)
     return np.asarray(np.searchsorted(running, point, side="right"))

@@ -1,7 +1,7 @@
-"""Invented artists and titles that can be pronounced, and that sound like their genre.
+"""Invented names of artists and titles that sound like their genre.
 
-A genre has a tongue, from which its artists' names are made, and a mood, from which its titles
-are. So whoever plays the listener's part at the console can learn what a taste is like.
+A genre has a language for the names of its artists, and a vocabulary for its titles. So a person
+at the console can learn a listener's taste from the names.
 """
 
 from typing import NamedTuple
@@ -9,49 +9,49 @@ from typing import NamedTuple
 from core.rng import Stream
 
 
-class _Tongue(NamedTuple):
+class _Language(NamedTuple):
     joins: bool  # whether two consonants may meet
     starts: tuple[str, ...]
     middles: tuple[str, ...]
     ends: tuple[str, ...]
 
 
-class _Mood(NamedTuple):
+class _Vocabulary(NamedTuple):
     nouns: tuple[str, ...]
     qualities: tuple[str, ...]
-    deeds: tuple[str, ...]
+    verbs: tuple[str, ...]
 
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-TONGUES = (
-    _Tongue(
+LANGUAGES = (
+    _Language(
         False,
         _words("Mar Vel Lor Sil Cor Dan Fel Gal Jul Lin Mon Nor Pal Ros Tav Val Bel Cas"),
         _words("a e i o ia io ea e i a"),
         _words("ra na dia lla no rio sa nte ne lo via rra zi tto mo"),
     ),
-    _Tongue(
+    _Language(
         True,
         _words("Hald Sven Brid Torv Ask Eir Jor Stig Ul Frey Rag Sol Grim Ket Hild Arn Vid"),
         _words("a e o i ar un el e a o"),
         _words("sen rik dal vik mund gard strøm lund run nes berg vald ja stad fell"),
     ),
-    _Tongue(
+    _Language(
         True,
         _words("Ka Mi Ha Ri To Yu Na Shi Ko Sa Ta Ao Hi Me Re No Yo Fu"),
         _words("ka ri mi no ha zu ra ki to ma"),
         _words("ko mi ta ya ra ne shi ro ki na to zuki mori saki da"),
     ),
-    _Tongue(
+    _Language(
         True,
         _words("Zor Mil Drag Vesn Kar Bor Lad Rad Tes Jas Ned Pav Ola Dob Stan Luk Mir"),
         _words("a i o e av im or en ko il"),
         _words("na mir ka slav vić nik ra dan lin sha tov ska rin jan ček"),
     ),
-    _Tongue(
+    _Language(
         True,
         _words("Ash Brook Wren Hale Marsh Quill Thorn Lark Penn Cole Hart Vane Dell Rook Fenn"),
         _words("a en er ing le y o ers en er"),
@@ -59,8 +59,8 @@ TONGUES = (
     ),
 )
 
-MOODS = (
-    _Mood(
+VOCABULARIES = (
+    _Vocabulary(
         _words(
             "Neon Engine Signal Static Arcade Circuit Mirror Voltage Skyline Antenna Pixel Motor "
             "Laser Satellite Monitor Subway Escalator Terminal Metro Cassette"
@@ -71,7 +71,7 @@ MOODS = (
         ),
         _words("Drive Switch Flicker Orbit Glitch Dial Rewind Pulse Drift Transmit"),
     ),
-    _Mood(
+    _Vocabulary(
         _words(
             "River Pine Harvest Lantern Meadow Barn Creek Hollow Sparrow Orchard Fiddle Valley "
             "Wagon Porch Clover Mill Cedar Willow Fencepost Gravel"
@@ -82,7 +82,7 @@ MOODS = (
         ),
         _words("Wander Mend Gather Whistle Roam Kindle Carry Sow Linger Mow"),
     ),
-    _Mood(
+    _Vocabulary(
         _words(
             "Ash Iron Raven Crypt Thunder Wolf Serpent Throne Anvil Blade Tomb Winter Omen Storm "
             "Gallows Ember Titan Ruin Plague Hammer"
@@ -93,7 +93,7 @@ MOODS = (
         ),
         _words("Burn Rise Conquer Howl Devour Break Ride Wither March Scream"),
     ),
-    _Mood(
+    _Vocabulary(
         _words(
             "Heart Kiss Summer Weekend Perfume Sugar Dancefloor Promise Crush Honey Firework "
             "Candy Sunset Secret Lipstick Party Diamond Cherry Polaroid Phone"
@@ -104,7 +104,7 @@ MOODS = (
         ),
         _words("Dance Call Fall Stay Shine Love Wish Blush Run Dream"),
     ),
-    _Mood(
+    _Vocabulary(
         _words(
             "Smoke Piano Rain Velvet Moon Lullaby Avenue Whisper Saxophone Umbrella Coffee Letter "
             "Shadow Candle Balcony Waltz Sorrow Cigarette Window Train"
@@ -115,7 +115,7 @@ MOODS = (
         ),
         _words("Sway Wait Remember Forget Hum Smoulder Return Confess Sigh Leave"),
     ),
-    _Mood(
+    _Vocabulary(
         _words(
             "Crown Corner Hustle Kingdom Block Rooftop Pavement Ledger Bassline Sermon Chain "
             "Heirloom "
@@ -151,21 +151,21 @@ _NOUNS = _words(
 _VOWELS = "aeiouyø"
 
 
-def word(tongue: int, stream: Stream) -> str:
-    """An invented word of two or three syllables in one of the `TONGUES`."""
-    joins, starts, middles, ends = TONGUES[tongue % len(TONGUES)]
-    start, end = _one(starts, stream), _one(ends, stream)
+def invent_word(language: int, stream: Stream) -> str:
+    """Invent a word of two or three syllables in one of the `LANGUAGES`."""
+    joins, starts, middles, ends = LANGUAGES[language % len(LANGUAGES)]
+    start, end = _pick(starts, stream), _pick(ends, stream)
     longer = stream.below(6) == 0
     closed = start[-1] not in _VOWELS and end[0] not in _VOWELS
     if longer or (closed and not joins):
-        start = _joined(start, _one(middles, stream))
-    return _joined(start, end)
+        start = _join(start, _pick(middles, stream))
+    return _join(start, end)
 
 
-def artist(genre: int, stream: Stream) -> str:
-    """The name of an artist of this genre: a person, a band, or one word."""
-    name, other = word(genre, stream), word(genre, stream)
-    quality, noun = _one(_BAND_QUALITIES, stream), _one(_BAND_NOUNS, stream)
+def invent_artist(genre: int, stream: Stream) -> str:
+    """Invent the name of an artist of this genre: a person, a band, or one word."""
+    name, other = invent_word(genre, stream), invent_word(genre, stream)
+    quality, noun = _pick(_BAND_QUALITIES, stream), _pick(_BAND_NOUNS, stream)
     forms = (
         (38, f"{name} {other}" if name != other else name),
         (18, name),
@@ -173,46 +173,46 @@ def artist(genre: int, stream: Stream) -> str:
         (8, f"{name} & the {noun}"),
         (8, f"The {name} {noun}"),
         (7, f"{quality} {name}"),
-        (4, f"{name} {_one(_GROUPS, stream)}"),
-        (3, f"{_one(_HONOURS, stream)} {name}"),
+        (4, f"{name} {_pick(_GROUPS, stream)}"),
+        (3, f"{_pick(_HONOURS, stream)} {name}"),
     )
-    return _weighted(forms, stream)
+    return _pick_weighted(forms, stream)
 
 
-def title(genre: int, stream: Stream) -> str:
-    """The title of a track of this genre."""
-    nouns, qualities, deeds = MOODS[genre % len(MOODS)]
-    quality, deed = _one(qualities, stream), _one(deeds, stream)
-    noun = _one(nouns if stream.below(3) else _NOUNS, stream)
-    other = _one(_NOUNS if noun in nouns else nouns, stream)
-    place = word(genre, stream)
-    hour = _one(_HOURS, stream)
+def invent_title(genre: int, stream: Stream) -> str:
+    """Invent the title of a track of this genre."""
+    nouns, qualities, verbs = VOCABULARIES[genre % len(VOCABULARIES)]
+    quality, verb = _pick(qualities, stream), _pick(verbs, stream)
+    noun = _pick(nouns if stream.below(3) else _NOUNS, stream)
+    other = _pick(_NOUNS if noun in nouns else nouns, stream)
+    place = invent_word(genre, stream)
+    hour = _pick(_HOURS, stream)
     forms = (
         (22, f"{quality} {noun}"),
         (12, f"{noun} and {other}"),
         (10, f"{noun} in {place}"),
-        (8, f"{deed} {_one(_TOWARDS, stream)} the {noun}"),
+        (8, f"{verb} {_pick(_TOWARDS, stream)} the {noun}"),
         (8, f"{quality} {noun}, {quality} {other}"),
         (8, f"The {noun} of {place}"),
         (5, f"{hour} {noun}"),
         (5, f"{place}"),
-        (4, f"{deed} Until {hour}"),
+        (4, f"{verb} Until {hour}"),
         (4, f"{noun} for {place}"),
         (4, f"No More {noun}"),
-        (3, f"{deed}, {place}, {deed}"),
-        (2, f"{deed} with Me"),
-        (2, f"How to {deed}"),
+        (3, f"{verb}, {place}, {verb}"),
+        (2, f"{verb} with Me"),
+        (2, f"How to {verb}"),
         (2, f"{noun}"),
         (1, f"Ballad of {quality} {place}"),
     )
-    return _weighted(forms, stream)
+    return _pick_weighted(forms, stream)
 
 
-def _joined(start: str, end: str) -> str:
-    return start + end.lstrip(start[-1])  # one letter and not two or three where they meet
+def _join(start: str, end: str) -> str:
+    return start + end.lstrip(start[-1])  # one letter, not two or three, where the parts meet
 
 
-def _weighted(forms: tuple[tuple[int, str], ...], stream: Stream) -> str:
+def _pick_weighted(forms: tuple[tuple[int, str], ...], stream: Stream) -> str:
     left = stream.below(100)
     for weight, form in forms:
         left -= weight
@@ -221,5 +221,5 @@ def _weighted(forms: tuple[tuple[int, str], ...], stream: Stream) -> str:
     raise AssertionError("the weights add up to 100")
 
 
-def _one(choices: tuple[str, ...], stream: Stream) -> str:
+def _pick(choices: tuple[str, ...], stream: Stream) -> str:
     return choices[stream.below(len(choices))]

@@ -1,7 +1,7 @@
-"""A world: the catalog, where its tracks lie in latent taste, and the listeners who live there.
+"""A world: the catalog, its taste vectors, and its listeners.
 
-Only the simulator may read one. A strategy, a trainer or a report that looked here would be
-looking at the answers.
+Only the simulator may read a world. A strategy, a trainer or a report that read it would read the
+answers.
 """
 
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ USERS = ("users.jsonl", "users.json")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class World:
-    """Tracks and listeners as they really are; nothing here ever changes.
+    """Tracks and listeners with their true tastes; immutable.
 
     Attributes:
-        catalog: The tracks; everything below speaks of its indices.
-        embeddings: float32, (tracks, d); the inner product of two tracks is how well they go
-            together.
+        catalog: The tracks; the arrays below hold its indices.
+        embeddings: float32, (tracks, d); the inner product of two tracks measures how well they
+            go together.
         users: Listener ids, in the order of the file.
-        interests: int64, (users, k), catalog indices of the tracks that a listener's tastes are.
+        interests: int64, (users, k), catalog indices; the vectors of these tracks are the tastes.
         consume_bias: float64, (users,), inner product at which half a track is heard.
         consume_sharpness: float64, (users,), how fast liking rises there (1 / inner product).
     """
@@ -44,24 +44,24 @@ class World:
     consume_sharpness: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
-        """How many listeners live here."""
+        """Return the number of listeners."""
         return len(self.users)
 
 
 def load_world(folder: Path) -> World:
-    """Read a world from a folder: ours, or the predecessor's files as they are.
+    """Read a world from a folder of ours, or from botify's files.
 
     Raises:
-        InputError: A file is missing, or see `read_world`.
+        InputError: A file is missing; and see `read_world`.
     """
     faults = Faults()
-    found = [_one_of(folder, names, faults) for names in (TRACKS, EMBEDDINGS, USERS)]
+    found = [_find_file(folder, names, faults) for names in (TRACKS, EMBEDDINGS, USERS)]
     faults.raise_if_any()
     return read_world(*found)
 
 
 def read_world(tracks: Path, embeddings: Path, users: Path) -> World:
-    """Read a world from its three files.
+    """Read a world from three files.
 
     Args:
         tracks: Catalog, JSON lines.
@@ -69,14 +69,14 @@ def read_world(tracks: Path, embeddings: Path, users: Path) -> World:
         users: JSON lines of {"user", "interests", "consume_bias", "consume_sharpness"}.
 
     Raises:
-        InputError: Everything that is wrong with any of them, by file and line.
+        InputError: Lists everything that is wrong, by file and line.
     """
     faults = Faults()
     catalog = load_catalog(tracks)
     vectors = _embeddings(embeddings, catalog, faults)
     listeners = _listeners(users, catalog, faults)
     faults.raise_if_any()
-    assert vectors is not None, "a fault was raised otherwise"
+    assert vectors is not None, "a missing matrix is a fault, raised above"
     return World(
         catalog,
         vectors,
@@ -94,7 +94,7 @@ class _Listener(NamedTuple):
     sharpness: float
 
 
-def _one_of(folder: Path, names: Sequence[str], faults: Faults) -> Path:
+def _find_file(folder: Path, names: Sequence[str], faults: Faults) -> Path:
     for name in names:
         if (folder / name).exists():
             return folder / name
@@ -114,7 +114,7 @@ def _embeddings(path: Path, catalog: Catalog, faults: Faults) -> npt.NDArray[np.
         faults.add(where, f"cannot be read: {error.strerror or error}")
         return None
     except (ValueError, EOFError) as error:
-        faults.add(where, f"must be a .npy file of floats, but is damaged or foreign ({error})")
+        faults.add(where, f"must be a .npy file of floats, but numpy cannot read it ({error})")
         return None
     if not isinstance(stored, np.ndarray) or stored.dtype.kind != "f" or stored.ndim != 2:
         shape = getattr(stored, "shape", None)
@@ -128,9 +128,9 @@ def _embeddings(path: Path, catalog: Catalog, faults: Faults) -> npt.NDArray[np.
         )
         return None
     vectors: npt.NDArray[np.float32] = np.ascontiguousarray(stored, dtype=np.float32)
-    strange = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if len(strange):
-        faults.add(where, f"must be finite, row {strange[0]} is not ({len(strange)} rows are not)")
+    invalid = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(invalid):
+        faults.add(where, f"must be finite, row {invalid[0]} is not ({len(invalid)} rows are not)")
         return None
     return vectors
 
@@ -144,7 +144,7 @@ def _listeners(path: Path, catalog: Catalog, faults: Faults) -> list[_Listener]:
         if not is_id(user):
             faults.add(where, f"user must be an int or a non-empty string, got {user!r}")
         elif str(user) in seen:
-            faults.add(where, f"user {user!r} stands already in line {seen[str(user)]}")
+            faults.add(where, f"user {user!r} is already in line {seen[str(user)]}")
         else:
             seen[str(user)] = number
             listener = _listener(where, user, record, catalog, faults)
@@ -169,14 +169,14 @@ def _listener(
     if not isinstance(interests, list) or not interests:
         faults.add(where, f"interests must be an array of track ids, got {interests!r}")
         return None
-    sound = True
+    is_valid = True
     for key in ("consume_bias", "consume_sharpness"):
         value = record.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
             faults.add(where, f"{key} must be a finite number, got {value!r}")
-            sound = False
+            is_valid = False
     try:
-        # A listener may hold an interest twice: the predecessor drew them with replacement.
+        # A listener may have an interest twice: botify drew them with replacement.
         distinct = known_tracks(where, list(dict.fromkeys(interests)), catalog)
     except (InputError, TypeError) as error:
         if isinstance(error, InputError):
@@ -184,7 +184,7 @@ def _listener(
         else:
             faults.add(where, f"interests must be an array of track ids, got {interests!r}")
         return None
-    if not sound:
+    if not is_valid:
         return None
     index = dict(zip(dict.fromkeys(interests), distinct.tolist(), strict=True))
     return _Listener(

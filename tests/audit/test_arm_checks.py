@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from analysis.statistics.sample_ratio import sample_ratio_p
-from audit.arm_checks import NOBODY, listener_ids, sample_arms, sample_listeners, shares
+from audit.arm_checks import NO_ARM, arm_shares, listener_ids, sample_arms, sample_listeners
 from core.allocation import Allocation
 from tests.service import loaded
 
@@ -23,7 +23,7 @@ def arms(*strategies: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_arms_that_answer_differently_are_sound(tmp_path: Path) -> None:
+def test_arms_that_answer_differently_have_no_faults(tmp_path: Path) -> None:
     runtime = loaded(tmp_path)
 
     samples, faults = sample_arms(runtime, sample_listeners(runtime, 60))
@@ -36,7 +36,7 @@ def test_arms_that_answer_differently_are_sound(tmp_path: Path) -> None:
     assert all(each.smallest >= 1 for each in samples)
 
 
-def test_an_arm_that_never_answers_itself_is_dead(tmp_path: Path) -> None:
+def test_an_arm_that_never_answers_itself_is_a_fault(tmp_path: Path) -> None:
     def dead(config: dict[str, Any]) -> None:
         config["strategies"]["personal"] = {
             "type": "personal", "list": "personal", "fallback": "random",
@@ -52,7 +52,7 @@ def test_an_arm_that_never_answers_itself_is_dead(tmp_path: Path) -> None:
     assert fault.startswith("demo T0: 'personal' proposed nothing to any of 54 listeners")
 
 
-def test_two_names_for_the_same_proposals_are_noticed(tmp_path: Path) -> None:
+def test_two_arms_with_the_same_proposals_are_a_fault(tmp_path: Path) -> None:
     def twins(config: dict[str, Any]) -> None:
         config["strategies"]["again"] = dict(config["strategies"]["contextual"])
         config["experiments"] = arms("contextual", "again", "random")
@@ -100,15 +100,17 @@ def test_shares_are_as_planned(
 
     runtime = loaded(tmp_path, change)
 
-    names, seen, expected = shares(runtime, runtime.allocation.experiments[0], 20_000)
+    names, seen, expected = arm_shares(runtime, runtime.allocation.experiments[0], 20_000)
 
-    assert names == ["T0", "T1", NOBODY]
+    assert names == ["T0", "T1", NO_ARM]
     assert expected == pytest.approx(planned)
     assert sum(seen) == 20_000
     assert sample_ratio_p(seen, expected) > 0.001
 
 
-def test_shares_that_are_off_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_biased_assignment_fails_the_sample_ratio_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runtime = loaded(tmp_path)
     right = Allocation.assign
 
@@ -117,6 +119,6 @@ def test_shares_that_are_off_are_noticed(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Allocation, "assign", biased)
 
-    _, seen, expected = shares(runtime, runtime.allocation.experiments[0], 20_000)
+    _, seen, expected = arm_shares(runtime, runtime.allocation.experiments[0], 20_000)
 
     assert sample_ratio_p(seen, [max(0.0, share) for share in expected]) < 1e-6

@@ -28,29 +28,29 @@ def layered(config: dict[str, Any]) -> None:
 def test_arms_agree_for_every_listener(tmp_path: Path) -> None:
     runtime = loaded(tmp_path, layered)
 
-    flight = run_canaries(runtime.settings, runtime.catalog, tmp_path / "canary", range(300))
+    report = run_canaries(runtime.settings, runtime.catalog, tmp_path / "canary", range(300))
 
-    assert flight.wrong == []
-    assert (flight.listeners, flight.disagreeing, flight.missing) == (300, 0, [])
-    assert set(flight.by_arm) == {"one C", "one T1", "two C", "two T1", "label red"}
-    assert 50 < flight.by_arm["two C"] + flight.by_arm["two T1"] < 220
+    assert report.wrong == []
+    assert (report.listeners, report.disagreeing, report.missing) == (300, 0, [])
+    assert set(report.by_arm) == {"one C", "one T1", "two C", "two T1", "label red"}
+    assert 50 < report.by_arm["two C"] + report.by_arm["two T1"] < 220
 
 
-@pytest.mark.parametrize("plant", SERVER_FAULTS, ids=lambda plant: plant.name.replace(" ", "-"))
-def test_a_server_with_a_fault_is_found_out(plant: ServerFault, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", SERVER_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_the_canary_finds_an_injected_fault(fault: ServerFault, tmp_path: Path) -> None:
     runtime = loaded(tmp_path)
 
-    flight = run_canaries(
-        runtime.settings, runtime.catalog, tmp_path / "canary", range(60), plant.plant
+    report = run_canaries(
+        runtime.settings, runtime.catalog, tmp_path / "canary", range(60), fault.inject
     )
 
-    assert flight.disagreeing >= 20
-    assert len(flight.wrong) == 10
-    assert "was played the track of 'fallback" in flight.wrong[0]
-    assert "the log says {'fallback'" in flight.wrong[0]
+    assert report.disagreeing >= 20
+    assert len(report.wrong) == 10
+    assert "was played the track of 'fallback" in report.wrong[0]
+    assert "the log says {'fallback'" in report.wrong[0]
 
 
-def test_a_line_that_is_not_logged_is_noticed(tmp_path: Path) -> None:
+def test_the_canary_finds_a_missing_log_line(tmp_path: Path) -> None:
     runtime = loaded(tmp_path)
 
     def deafen(dispatcher: Dispatcher) -> None:
@@ -63,21 +63,21 @@ def test_a_line_that_is_not_logged_is_noticed(tmp_path: Path) -> None:
 
         dispatcher.log.append_all = every_other  # type: ignore[method-assign]
 
-    flight = run_canaries(runtime.settings, runtime.catalog, tmp_path / "canary", range(20), deafen)
+    report = run_canaries(runtime.settings, runtime.catalog, tmp_path / "canary", range(20), deafen)
 
-    assert flight.disagreeing == 10
-    assert "was answered, and no line of the log tells" in flight.wrong[0]
+    assert report.disagreeing == 10
+    assert "was answered, and no line of the log tells" in report.wrong[0]
 
 
-def test_an_arm_that_nobody_is_in_is_named(tmp_path: Path) -> None:
+def test_the_canary_names_an_empty_arm(tmp_path: Path) -> None:
     runtime = loaded(tmp_path)
 
-    flight = run_canaries(runtime.settings, runtime.catalog, tmp_path / "canary", range(1))
+    report = run_canaries(runtime.settings, runtime.catalog, tmp_path / "canary", range(1))
 
-    assert len(flight.missing) == 1
+    assert len(report.missing) == 1
 
 
-def test_every_arm_gets_a_track_of_its_own(tmp_path: Path) -> None:
+def test_every_arm_gets_its_own_track(tmp_path: Path) -> None:
     runtime = loaded(tmp_path, layered)
 
     tracks, settings = with_canaries(runtime.settings, runtime.catalog, tmp_path / "canary")

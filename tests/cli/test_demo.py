@@ -28,7 +28,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @needs.package("implicit")
-def test_the_circle_ends_in_a_report_of_both_experiments(
+def test_the_demo_ends_in_a_report_of_both_experiments(
     world: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     to = tmp_path / "demo"
@@ -56,7 +56,7 @@ def test_the_circle_ends_in_a_report_of_both_experiments(
         assert (to / "lists" / f"{name}.npz").is_file()
 
 
-def test_a_folder_that_no_demo_wrote_is_left_alone(world: Path, tmp_path: Path) -> None:
+def test_the_demo_leaves_a_foreign_folder_alone(world: Path, tmp_path: Path) -> None:
     mine = tmp_path / "log"
     mine.mkdir()
     (tmp_path / "config.yaml").write_text("catalog: {}\n")

@@ -35,7 +35,7 @@ def parts(result: Result) -> dict[str, Any]:
     return {part["name"]: part for part in json.loads(result.output)["parts"]}
 
 
-def test_a_sound_config_is_sound(tmp_path: Path) -> None:
+def test_a_sound_config_passes_all_steps(tmp_path: Path) -> None:
     result = examine(write_config(tmp_path), "--json")
 
     assert result.exit_code == 0, result.output
@@ -53,7 +53,7 @@ def test_a_sound_config_is_sound(tmp_path: Path) -> None:
     assert not (tmp_path / "log").exists()  # nothing is left behind
 
 
-def test_a_fault_that_nothing_finds_is_told(
+def test_a_fault_that_nothing_finds_fails_the_doctor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harmless = log_faults.LogFault("harmless", "nothing goes wrong", (), log_faults.CleanLog.copy)
@@ -66,7 +66,7 @@ def test_a_fault_that_nothing_finds_is_told(
     assert "Not sound: planted faults." in result.output
 
 
-def test_a_config_whose_arms_are_twins_is_not_sound(
+def test_a_config_with_identical_arms_is_not_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for faults in (f"{log_faults.__name__}.LOG_FAULTS", f"{server_faults.__name__}.SERVER_FAULTS"):
@@ -83,7 +83,7 @@ def test_a_config_whose_arms_are_twins_is_not_sound(
     assert found["canary"]["sound"]
 
 
-def test_a_config_without_experiments_is_examined_by_one_of_its_own(tmp_path: Path) -> None:
+def test_the_doctor_makes_an_experiment_for_a_config_without_one(tmp_path: Path) -> None:
     result = examine(write_config(tmp_path, experiments=[]), "--json")
 
     assert result.exit_code == 0, result.output
@@ -91,7 +91,7 @@ def test_a_config_without_experiments_is_examined_by_one_of_its_own(tmp_path: Pa
     assert {row["found by"] for row in rows} >= {"assignment, served", "replay"}
 
 
-def test_a_faulty_config_ends_with_2(
+def test_a_faulty_config_exits_with_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_config(tmp_path, default="nobody")

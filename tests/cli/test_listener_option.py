@@ -34,7 +34,7 @@ def simulated(folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> A
     return printed
 
 
-def test_lifelong_listeners_with_all_effects_off_are_the_classic_ones(
+def test_lifelong_listeners_without_effects_are_botifys(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     classic = simulated(folder, monkeypatch)

@@ -83,18 +83,18 @@ def test_the_same_seed_gives_the_same_table_over_http_and_in_any_number_of_proce
     assert values(other)["all"] != told[0]["all"]
 
 
-def test_one_strategy_can_be_played_alone(folder: Path) -> None:
+def test_local_plays_one_strategy_alone(folder: Path) -> None:
     found = values(simulate(folder, "--recommender", "local:random", "--json"))
     assert [arm["strategy"] for arm in found["arms"]] == ["random"]
 
 
 @pytest.mark.parametrize("recommender", ["random", "popular", "best"])
-def test_policies_need_no_server(folder: Path, recommender: str) -> None:
+def test_baselines_and_the_oracle_need_no_server(folder: Path, recommender: str) -> None:
     found = values(simulate(folder, "--recommender", recommender, "--episodes", "40", "--json"))
     assert found["all"]["sessions"] == 40
 
 
-def test_pairs_are_told_with_what_they_save(folder: Path) -> None:
+def test_paired_shows_the_difference_and_the_sessions_saved(folder: Path) -> None:
     result = simulate(folder, "--paired", "contextual", "improved", "--episodes", "60")
     assert result.exit_code == 0, result.output
     assert "60 sessions, each played against both under the same luck" in result.stdout
@@ -116,7 +116,7 @@ def test_days_are_played_one_after_another(folder: Path) -> None:
     assert found["all"] == whole["all"]
 
 
-def test_days_ask_only_somebody_who_is_there(folder: Path) -> None:
+def test_days_without_a_terminal_need_yes(folder: Path) -> None:
     with pytest.raises(InputError, match=r"--days: asks between days, and nobody is there"):
         raise_of(simulate(folder, "--recommender", "random", "--days", "2"))
 
@@ -126,7 +126,7 @@ def raise_of(result: Result) -> None:
     raise result.exception
 
 
-def test_the_truth_is_written_session_by_session(folder: Path) -> None:
+def test_out_writes_the_truth_session_by_session(folder: Path) -> None:
     out = folder / "truth.jsonl"
     found = values(
         simulate(folder, "--recommender", "local", "--episodes", "30", "--json", "--out", str(out))
@@ -140,7 +140,7 @@ def test_the_truth_is_written_session_by_session(folder: Path) -> None:
     )
 
 
-def test_local_writes_an_event_log_where_it_is_told_to(folder: Path) -> None:
+def test_local_writes_an_event_log_to_the_given_folder(folder: Path) -> None:
     log = ["--log", str(folder / "log"), "--days", "2", "--yes"]
     result = simulate(folder, "--recommender", "local", "--episodes", "10", *log, "--json")
     found = values(result)
@@ -152,7 +152,7 @@ def test_local_writes_an_event_log_where_it_is_told_to(folder: Path) -> None:
     assert 86_400_000 <= span < 86_400_000 + 60_000
 
 
-def test_a_console_takes_what_is_typed(folder: Path) -> None:
+def test_a_console_reads_lines_from_the_terminal(folder: Path) -> None:
     result = simulate(
         folder, "--recommender", "console", "--episodes", "1", typed="Title 3\n1030\n" * 3
     )
@@ -162,7 +162,7 @@ def test_a_console_takes_what_is_typed(folder: Path) -> None:
     )
 
 
-def test_ctrl_c_shows_what_was_played(folder: Path) -> None:
+def test_ctrl_c_shows_the_sessions_played(folder: Path) -> None:
     asked = threading.Event()
 
     def reply(request: Any, number: int) -> Any:
@@ -197,14 +197,14 @@ def test_ctrl_c_shows_what_was_played(folder: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_faulty_option_is_said_with_what_to_do(
+def test_an_error_names_the_faulty_option_and_the_remedy(
     folder: Path, arguments: list[str], said: str
 ) -> None:
     with pytest.raises(InputError, match=said):
         raise_of(simulate(folder, *arguments))
 
 
-def test_a_fault_in_a_process_of_the_crew_is_ours_to_tell(folder: Path) -> None:
+def test_a_fault_in_a_worker_process_reaches_the_user(folder: Path) -> None:
     arguments = ["--recommender", "local:popula", "--processes", "2"]
     with pytest.raises(InputError, match="unknown strategy 'popula'"):
         raise_of(simulate(folder, *arguments))

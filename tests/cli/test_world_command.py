@@ -36,7 +36,7 @@ def test_create_makes_a_world_and_leaves_nothing_half_written(folder: Path) -> N
     ]
 
 
-def test_what_create_makes_can_be_served(folder: Path) -> None:
+def test_the_created_world_can_be_served(folder: Path) -> None:
     config = folder / "config.yaml"
     config.write_text(
         """

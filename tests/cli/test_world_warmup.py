@@ -44,9 +44,7 @@ def test_the_log_has_every_session_of_every_day(made: dict[str, Path]) -> None:
     assert (sessions, days) == (DAYS * SESSIONS * LISTENERS, DAYS)
 
 
-def test_a_manifest_says_what_learnt_a_list_and_how_it_was_judged(
-    made: dict[str, Path], world: World
-) -> None:
+def test_a_manifest_names_the_model_and_its_metrics(made: dict[str, Path], world: World) -> None:
     for learnt in LISTS:
         lists = load_lists(made[learnt.file], world.catalog)
         assert lists.key == learnt.key
@@ -58,7 +56,7 @@ def test_a_manifest_says_what_learnt_a_list_and_how_it_was_judged(
     assert (popular["model"], popular["sizes"]) == ("popular", {"tracks": TRACKS})
 
 
-def test_lists_know_what_the_listeners_played_and_nothing_of_their_minds(
+def test_lists_depend_on_the_log_and_not_on_true_tastes(
     made: dict[str, Path], world: World, tmp_path: Path
 ) -> None:
     # The same listening in a world whose vectors are others' would make the same lists; here the
@@ -73,7 +71,7 @@ def test_lists_know_what_the_listeners_played_and_nothing_of_their_minds(
         assert path.read_bytes() == made[path.name].read_bytes(), path.name
 
 
-def test_days_that_are_kept_can_be_replayed(made: dict[str, Path]) -> None:
+def test_kept_days_can_be_replayed(made: dict[str, Path]) -> None:
     log = made["top_tracks.json"].parent / "days" / "log"
     result = CliRunner().invoke(build(), ["replay", str(log)])
     assert result.exit_code == 0, result.output
@@ -81,7 +79,7 @@ def test_days_that_are_kept_can_be_replayed(made: dict[str, Path]) -> None:
     assert "Every decision came out the same." in result.output
 
 
-def test_a_folder_with_files_in_it_is_not_written_into(tmp_path: Path) -> None:
+def test_keep_refuses_a_folder_with_files(tmp_path: Path) -> None:
     (tmp_path / "days").mkdir()
     (tmp_path / "days" / "events.jsonl").touch()
     arguments = ["world", "create", "--to", str(tmp_path / "w"), "--keep", str(tmp_path / "days")]

@@ -17,7 +17,7 @@ from simulator.play.in_process_runner import InProcessRunner
 from simulator.recommenders.baselines import RandomTracks
 from simulator.world.files import write_world
 from simulator.world.generator import generate_world
-from simulator.world.neighbours import neighbourhoods
+from simulator.world.neighbours import find_neighbours
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,14 +35,14 @@ def made(folder: Path) -> dict[str, str]:
     """Checksums of a world's files, and of the times of 2,000 sessions in it."""
     world = generate_world(300, 60, 7).world
     files = [*write_world(folder, world), *warm_up(folder, world, 7, SILENT)]
-    listeners = BotifyListeners(world, neighbourhoods(world), 7)
-    played = InProcessRunner(listeners, RandomTracks()).play(listeners.visits(0, 2000)).played
+    listeners = BotifyListeners(world, find_neighbours(world), 7)
+    played = InProcessRunner(listeners, RandomTracks()).play(listeners.plan_day(0, 2000)).sessions
     times = hashlib.sha256(played.time.tobytes()).hexdigest()
     sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     return sums | {"times": times}
 
 
-def test_a_processor_without_vector_instructions_makes_the_same(tmp_path: Path) -> None:
+def test_a_processor_without_vector_instructions_makes_the_same_world(tmp_path: Path) -> None:
     program = (
         "import json, pathlib, sys; from tests.simulator.test_machines import made; "
         "print(json.dumps(made(pathlib.Path(sys.argv[1]))))"

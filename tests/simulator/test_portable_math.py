@@ -8,13 +8,13 @@ import numpy as np
 from simulator.portable_math import exp, normals, sigmoid
 
 
-def test_exp_is_the_librarys_to_the_last_bits() -> None:
+def test_exp_equals_the_librarys_to_the_last_bits() -> None:
     x = np.linspace(-700, 700, 100_001)
     expected = np.array([math.exp(value) for value in x])
     assert np.max(np.abs(exp(x) / expected - 1)) < 5e-16
 
 
-def test_exp_is_the_same_bits_everywhere() -> None:
+def test_exp_gives_the_same_bits_everywhere() -> None:
     made = exp(np.linspace(-700, 700, 10_001))
     assert hashlib.sha256(made.astype("<f8").tobytes()).hexdigest()[:16] == "b27e53c1ec24e323"
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from core.rng import extend_keys, integers, keys, to_integers, to_uniforms, uniforms
 from simulator.play.session_batch import SessionBatch
-from simulator.random_keys import Purpose, at_step, once, session_keys, who_comes
-from tests.simulator.tiny import classic, some_world
+from simulator.random_keys import Purpose, draw_at_step, draw_listeners, draw_once, session_keys
+from tests.simulator.tiny import botify, some_world
 
 SEEDS = st.integers(0, 2**64 - 1)
 GOLDEN_LISTENERS = [885, 5910, 283, 663, 5751, 2530]
@@ -25,12 +25,12 @@ def test_a_key_can_be_continued(seed: int, coordinates: list[int], last: int) ->
 
 
 @given(SEEDS, st.permutations(range(20)))
-def test_draws_do_not_know_their_neighbours(seed: int, order: list[int]) -> None:
+def test_a_draw_does_not_depend_on_the_batch(seed: int, order: list[int]) -> None:
     listeners, numbers = np.arange(20) % 7, np.arange(20)
-    whole = at_step(session_keys(seed, listeners, numbers), Purpose.LUCK, numbers)
+    whole = draw_at_step(session_keys(seed, listeners, numbers), Purpose.LUCK, numbers)
     mixed = np.array(order)
     alone = session_keys(seed, listeners[mixed], numbers[mixed])
-    assert (at_step(alone, Purpose.LUCK, numbers[mixed]) == whole[mixed]).all()
+    assert (draw_at_step(alone, Purpose.LUCK, numbers[mixed]) == whole[mixed]).all()
 
 
 @pytest.mark.parametrize(
@@ -46,43 +46,45 @@ def test_draws_do_not_know_their_neighbours(seed: int, order: list[int]) -> None
 def test_a_draw_changes_with_each_coordinate(change: dict[str, int]) -> None:
     def drawn(seed: int = 0, listener: int = 0, number: int = 0, step: int = 0, **other: int):
         key = session_keys(seed, np.array([listener]), np.array([number]))
-        return at_step(key, other.get("purpose", Purpose.LUCK), np.array([step]))[0]
+        return draw_at_step(key, other.get("purpose", Purpose.LUCK), np.array([step]))[0]
 
     assert drawn(**change) != drawn()
 
 
-def test_what_a_seed_means_does_not_move() -> None:
+def test_a_seed_keeps_its_numbers() -> None:
     """Golden: a change here changes every simulation that anybody has written down."""
-    assert who_comes(31337, np.arange(6), 10_000).tolist() == GOLDEN_LISTENERS
+    assert draw_listeners(31337, np.arange(6), 10_000).tolist() == GOLDEN_LISTENERS
     key = session_keys(31337, np.array([42]), np.array([7]))
-    assert once(3, key, Purpose.INTEREST).tolist() == [GOLDEN_INTEREST]
-    assert once(10, key, Purpose.FIRST).tolist() == [GOLDEN_FIRST]
-    assert at_step(key, Purpose.LUCK, np.array([1])).tolist() == [GOLDEN_LUCK]
+    assert draw_once(3, key, Purpose.INTEREST).tolist() == [GOLDEN_INTEREST]
+    assert draw_once(10, key, Purpose.FIRST).tolist() == [GOLDEN_FIRST]
+    assert draw_at_step(key, Purpose.LUCK, np.array([1])).tolist() == [GOLDEN_LUCK]
 
 
 def test_draws_are_uniform_over_sessions() -> None:
     key = session_keys(3, np.zeros(20_000, dtype=np.int64), np.arange(20_000))
-    luck = at_step(key, Purpose.LUCK, np.ones(20_000, dtype=np.int64))
+    luck = draw_at_step(key, Purpose.LUCK, np.ones(20_000, dtype=np.int64))
     counts = np.histogram(luck, bins=20, range=(0, 1))[0]
     # chi-squared with 19 degrees of freedom: 43.8 is its 99.9th percentile
     assert ((counts - 1000) ** 2 / 1000).sum() < 43.8
 
 
-def test_sessions_are_the_same_whatever_is_played_beside_them() -> None:
+def test_a_session_does_not_depend_on_the_sessions_beside_it() -> None:
     """Played one at a time, backwards, and all at once."""
-    model = classic(some_world(), seed=9)
-    visits = model.visits(0, 40)
+    model = botify(some_world(), seed=9)
+    sessions = model.plan_day(0, 40)
     order = np.arange(40)
 
     def alone(index: int) -> tuple[float, ...]:
-        stage = SessionBatch(model, 1)
-        stage.begin(np.array([0]), visits.rows(np.array([index])))
-        first = [float(stage.track[0])]
-        return tuple(first + [stage.hear(np.array([0]), np.array([t])).time[0] for t in (3, 40, 3)])
+        batch = SessionBatch(model, 1)
+        batch.begin(np.array([0]), sessions.rows(np.array([index])))
+        first = [float(batch.track[0])]
+        return tuple(
+            first + [batch.listen(np.array([0]), np.array([t])).time[0] for t in (3, 40, 3)]
+        )
 
     together = SessionBatch(model, 40)
-    together.begin(order, visits)
+    together.begin(order, sessions)
     columns = [together.track.astype(float)]
-    columns += [together.hear(order, np.full(40, t)).time for t in (3, 40, 3)]
+    columns += [together.listen(order, np.full(40, t)).time for t in (3, 40, 3)]
     played = [tuple(row) for row in np.array(columns).T.tolist()]
     assert [alone(index) for index in reversed(range(40))] == played[::-1]

@@ -32,21 +32,21 @@ def modules(package: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("package", HONEST)
-def test_no_honest_module_imports_the_simulator(package: str) -> None:
+def test_no_serving_or_learning_module_imports_the_simulator(package: str) -> None:
     assert modules(package), "the walk must find something"
     guilty = {str(path) for path in modules(package) if "simulator" in imported_by(path)}
     assert not guilty
 
 
 @pytest.mark.parametrize("package", HONEST)
-def test_no_honest_module_names_a_secret_file(package: str) -> None:
+def test_no_serving_or_learning_module_names_a_file_of_true_tastes(package: str) -> None:
     for path in modules(package):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert node.value not in SECRET, f"{path}:{node.lineno}"
 
 
-def test_the_only_meeting_places_are_in_cli() -> None:
+def test_few_modules_of_cli_import_both_the_simulator_and_the_engine() -> None:
     """Modules of `cli` that know both the simulator and what answers: few, and known."""
     both = {
         path.name
@@ -58,7 +58,7 @@ def test_the_only_meeting_places_are_in_cli() -> None:
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "tests"])
-def test_no_configured_path_leads_to_a_secret(name: str, tmp_path: Path) -> None:
+def test_no_path_of_a_config_leads_to_true_tastes(name: str, tmp_path: Path) -> None:
     config = ROOT / "config.yaml" if name == "config.yaml" else write_config(tmp_path)
     settings = load_settings(config)
     section = settings.catalog
@@ -87,7 +87,7 @@ print(json.dumps(opened))
 """
 
 
-def test_serving_opens_no_secret_file() -> None:
+def test_serving_opens_no_file_of_true_tastes() -> None:
     """Watched by an audit hook, so that it does not matter who would open it."""
     found = subprocess.run(
         [sys.executable, "-c", WATCHED, str(ROOT / "config.yaml")],

@@ -63,6 +63,6 @@ def nearest_by_sorting(world: World, neighbours: int) -> Any:
     return order[world.interests]
 
 
-def classic(world: World, seed: int = 1, **settings: Any) -> BotifyListeners:
+def botify(world: World, seed: int = 1, **settings: Any) -> BotifyListeners:
     made = BotifySettings(**{"interest_neighbours": 2, **settings})
     return BotifyListeners(world, nearest_by_sorting(world, made.interest_neighbours), seed, made)

@@ -24,7 +24,7 @@ from simulator.random_keys import Indices
 from simulator.recommenders.in_process import DispatcherRecommender
 from simulator.world.files import write_world
 from simulator.world.generator import generate_world
-from simulator.world.neighbours import neighbourhoods
+from simulator.world.neighbours import find_neighbours
 from tests import needs
 from training.evaluation_split import EvaluationSplit, ModelTrial
 from training.listen_sources import Selection, load
@@ -90,10 +90,12 @@ class TrainedArms:
         path = self.folder / f"{lists.stem}.yaml"
         path.write_text(yaml.safe_dump(config))
         settings = ListenerSettings()
-        near = neighbourhoods(self.world, settings.interest_neighbours)
+        near = find_neighbours(self.world, settings.interest_neighbours)
         listeners = make_listeners(settings, self.world, near, SEED + 1)
         player = DispatcherRecommender(serve(load_settings(path)), self.world, SEED + 1, 256)
-        played = InProcessRunner(listeners, player, 256).play(listeners.visits(0, SESSIONS)).played
+        played = (
+            InProcessRunner(listeners, player, 256).play(listeners.plan_day(0, SESSIONS)).sessions
+        )
         return played.listener, played.time
 
 

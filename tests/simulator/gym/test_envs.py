@@ -11,27 +11,27 @@ from simulator.gym.env import ListenerEnv
 from simulator.gym.vector import ListenersEnv
 from simulator.play.in_process_runner import InProcessRunner
 from simulator.recommenders.baselines import RandomTracks
-from tests.simulator.tiny import classic, some_world
+from tests.simulator.tiny import botify, some_world
 
 
 def test_gymnasiums_own_checks_pass() -> None:
     with warnings.catch_warnings():
         # Made here and not registered, which is what the checker would like for its spec.
         warnings.filterwarnings("ignore", message=".*not having a spec.*")
-        check_env(ListenerEnv(classic(some_world())), skip_render_check=True)
+        check_env(ListenerEnv(botify(some_world())), skip_render_check=True)
 
 
 def test_an_episode_is_a_session_of_segue_simulate() -> None:
-    listeners = classic(some_world(), 6)
-    played = InProcessRunner(listeners, RandomTracks(), 8).play(listeners.visits(0, 5)).played
-    env = ListenerEnv(classic(some_world(), 0))
+    listeners = botify(some_world(), 6)
+    played = InProcessRunner(listeners, RandomTracks(), 8).play(listeners.plan_day(0, 5)).sessions
+    env = ListenerEnv(botify(some_world(), 0))
     for number in range(5):
         shown, _ = env.reset(seed=6) if number == 0 else env.reset()
         assert shown["user"] == played.listener[number]
         assert shown["time"] == 1.0
         rewards, over = [], False
         while not over:
-            action = RandomTracks().recommend(env.stage, np.array([0]))[0]
+            action = RandomTracks().recommend(env.batch, np.array([0]))[0]
             shown, reward, over, cut, _ = env.step(action)
             assert not cut
             assert env.observation_space.contains(shown)
@@ -40,15 +40,15 @@ def test_an_episode_is_a_session_of_segue_simulate() -> None:
         assert sum(rewards) == pytest.approx(played.time[number])
 
 
-def test_a_batch_of_listeners_is_as_many_single_ones() -> None:
+def test_a_vector_environment_equals_single_environments() -> None:
     """Slot s of n plays the sessions s, s + n ... of the seed, and goes on in the same step."""
-    batch = ListenersEnv(classic(some_world(), 0), 3)
-    assert batch.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
+    envs = ListenersEnv(botify(some_world(), 0), 3)
+    assert envs.metadata["autoreset_mode"] == AutoresetMode.SAME_STEP
     rng = np.random.default_rng(2)
-    shown, _ = batch.reset(seed=6)
+    shown, _ = envs.reset(seed=6)
     singles = []
     for slot in range(3):
-        env = ListenerEnv(classic(some_world(), 6))
+        env = ListenerEnv(botify(some_world(), 6))
         for _ in range(slot + 1):
             first, _ = env.reset()
         assert all(first[key] == shown[key][slot] for key in first)
@@ -56,8 +56,8 @@ def test_a_batch_of_listeners_is_as_many_single_ones() -> None:
     ended = 0
     for _ in range(60):
         actions = rng.integers(0, 60, 3)
-        shown, rewards, terminated, truncated, info = batch.step(actions)
-        assert batch.observation_space.contains(shown)
+        shown, rewards, terminated, truncated, info = envs.step(actions)
+        assert envs.observation_space.contains(shown)
         for slot, env in enumerate(singles):
             alone = env.step(actions[slot])
             assert alone[1:4] == (rewards[slot], terminated[slot], truncated[slot])
@@ -73,25 +73,25 @@ def test_a_batch_of_listeners_is_as_many_single_ones() -> None:
     assert ended > 10
 
 
-def test_what_is_returned_is_not_reused() -> None:
-    batch = ListenersEnv(classic(some_world(), 0), 4)
-    before, _ = batch.reset(seed=1)
+def test_returned_arrays_are_not_reused() -> None:
+    envs = ListenersEnv(botify(some_world(), 0), 4)
+    before, _ = envs.reset(seed=1)
     kept = {key: value.copy() for key, value in before.items()}
-    batch.step(np.array([5, 6, 7, 8]))
+    envs.step(np.array([5, 6, 7, 8]))
     assert all((before[key] == kept[key]).all() for key in kept)
 
 
-def test_a_seed_begins_anew_and_none_goes_on() -> None:
-    batch = ListenersEnv(classic(some_world(), 0), 8)
-    one, _ = batch.reset(seed=5)
-    other, _ = batch.reset()
-    again, _ = batch.reset(seed=5)
+def test_reset_with_a_seed_restarts_and_without_one_continues() -> None:
+    envs = ListenersEnv(botify(some_world(), 0), 8)
+    one, _ = envs.reset(seed=5)
+    other, _ = envs.reset()
+    again, _ = envs.reset(seed=5)
     assert (one["track"] == again["track"]).all()
     assert (one["track"] != other["track"]).any()
 
 
-def test_a_long_session_is_truncated_and_followed() -> None:
-    batch = ListenersEnv(classic(some_world(), 0, session_budget=1000), 2, max_steps=3)
-    batch.reset(seed=5)
-    cut = [batch.step(np.array([step, step + 10]))[3].tolist() for step in range(7)]
+def test_a_new_session_follows_a_truncated_one() -> None:
+    envs = ListenersEnv(botify(some_world(), 0, session_budget=1000), 2, max_steps=3)
+    envs.reset(seed=5)
+    cut = [envs.step(np.array([step, step + 10]))[3].tolist() for step in range(7)]
     assert cut == [[False] * 2, [False] * 2, [True] * 2] * 2 + [[False] * 2]

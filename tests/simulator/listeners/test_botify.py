@@ -14,10 +14,10 @@ from simulator.listeners.botify import BotifyListeners, BotifySettings
 from simulator.listeners.model import SessionPlan, SessionStarts
 from simulator.play.session_batch import SessionBatch
 from simulator.random_keys import Purpose
-from tests.simulator.tiny import by_hand, classic, nearest_by_sorting, some_world, world_of
+from tests.simulator.tiny import botify, by_hand, nearest_by_sorting, some_world, world_of
 
 
-def visits_of(listeners: list[int], numbers: list[int] | None = None) -> SessionPlan:
+def plan_of(listeners: list[int], numbers: list[int] | None = None) -> SessionPlan:
     count = len(listeners)
     return SessionPlan(
         np.array(listeners),
@@ -26,17 +26,17 @@ def visits_of(listeners: list[int], numbers: list[int] | None = None) -> Session
     )
 
 
-def begun(
+def begin(
     model: BotifyListeners, listeners: list[int], numbers: list[int] | None = None
 ) -> SessionBatch:
-    stage = SessionBatch(model, len(listeners))
-    stage.begin(np.arange(len(listeners)), visits_of(listeners, numbers))
-    return stage
+    batch = SessionBatch(model, len(listeners))
+    batch.begin(np.arange(len(listeners)), plan_of(listeners, numbers))
+    return batch
 
 
-def times(stage: SessionBatch, *tracks: int) -> list[float]:
+def times(batch: SessionBatch, *tracks: int) -> list[float]:
     slot = np.array([0])
-    return [float(stage.hear(slot, np.array([track])).time[0]) for track in tracks]
+    return [float(batch.listen(slot, np.array([track])).time[0]) for track in tracks]
 
 
 class Starting(BotifyListeners):
@@ -44,9 +44,9 @@ class Starting(BotifyListeners):
 
     first: int
 
-    def open(self, visits: SessionPlan) -> SessionStarts:
-        opened = super().open(visits)
-        return replace(opened, first=np.full(len(visits), self.first))
+    def start(self, sessions: SessionPlan) -> SessionStarts:
+        starts = super().start(sessions)
+        return replace(starts, first=np.full(len(sessions), self.first))
 
 
 def starting_with(first: int) -> SessionBatch:
@@ -54,7 +54,7 @@ def starting_with(first: int) -> SessionBatch:
     world = by_hand()
     model = Starting(world, nearest_by_sorting(world, 2), 1, BotifySettings(2, 100))
     model.first = first
-    return begun(model, [0])
+    return begin(model, [0])
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def starting_with(first: int) -> SessionBatch:
         pytest.param(2, [3, 3], [1.0, 0.0], id="a-loved-track-again"),
     ],
 )
-def test_the_time_heard_is_the_predecessors(
+def test_the_time_heard_follows_botifys_formula(
     first: int, tracks: list[int], heard: list[float]
 ) -> None:
     assert times(starting_with(first), *tracks) == heard
@@ -87,20 +87,20 @@ def test_the_time_heard_is_the_predecessors(
 
 def test_the_budget_falls_by_one_exactly_when_luck_exceeds_the_time() -> None:
     """The predecessor: `if np.random.random() > time: budget -= 1`."""
-    stage = begun(classic(by_hand(), seed=5), [0], [17])
+    batch = begin(botify(by_hand(), seed=5), [0], [17])
     budgets = [5]
     for step, track in enumerate([1, 2, 4], start=1):
-        time = times(stage, track)[0]
+        time = times(batch, track)[0]
         luck = float(uniforms(5, 0, 17, int(Purpose.LUCK), step))
         budgets.append(budgets[-1] - (luck > time))
-        assert stage.budget[0] == budgets[-1]
+        assert batch.budget[0] == budgets[-1]
     assert budgets[-1] < 5, "nothing was ever spent, so nothing was tested"
 
 
 def test_the_session_ends_when_the_budget_is_spent() -> None:
     # Track 4 is hated and then repeated: time 0.00, so every step costs one of five.
-    stage = begun(classic(by_hand()), [0])
-    steps = [stage.hear(np.array([0]), np.array([4])) for _ in range(5)]
+    batch = begin(botify(by_hand()), [0])
+    steps = [batch.listen(np.array([0]), np.array([4])) for _ in range(5)]
     assert [bool(step.ended[0]) for step in steps] == [False] * 4 + [True]
     assert not any(step.truncated[0] for step in steps)
 
@@ -108,64 +108,64 @@ def test_the_session_ends_when_the_budget_is_spent() -> None:
 def test_a_session_that_cannot_end_is_truncated() -> None:
     # 400 tracks, all with inner product 100: time 1.00, budget never spent.
     world = world_of([[10.0]] * 400, "".join(chr(500 + n) for n in range(400)), [[0]], [1], [1])
-    stage = SessionBatch(classic(world), 1, max_steps=300)
-    stage.begin(np.array([0]), visits_of([0]))
-    unheard = [track for track in range(400) if track != stage.track[0]]
-    steps = [stage.hear(np.array([0]), np.array([track])) for track in unheard[:300]]
-    assert stage.total[0] == 300
+    batch = SessionBatch(botify(world), 1, max_steps=300)
+    batch.begin(np.array([0]), plan_of([0]))
+    unheard = [track for track in range(400) if track != batch.track[0]]
+    steps = [batch.listen(np.array([0]), np.array([track])) for track in unheard[:300]]
+    assert batch.total[0] == 300
     assert [bool(step.truncated[0]) for step in steps] == [False] * 299 + [True]
     assert not any(step.ended[0] for step in steps)
 
 
 def test_the_first_track_is_drawn_among_the_nearest_of_a_drawn_interest() -> None:
-    model = classic(by_hand())
-    opened = model.open(visits_of([1] * 4000))
+    model = botify(by_hand())
+    starts = model.start(plan_of([1] * 4000))
     # Inner products with track 2 = (0, 1): 0 0 1 1 2, so 4 and 2 (the lower index of equals).
     # With track 3 = (3, 1): 6 3 1 10 -1, so 3 and 0.
-    pairs = Counter(zip(opened.interest.tolist(), opened.first.tolist(), strict=True))
+    pairs = Counter(zip(starts.interest.tolist(), starts.first.tolist(), strict=True))
     assert set(pairs) == {(2, 4), (2, 2), (3, 3), (3, 0)}
     # 4 pairs of 1/4: sd of a count is sqrt(4000 * 3/16) = 27
     assert all(abs(count - 1000) < 4 * 27 for count in pairs.values())
-    assert (opened.budget == 5).all()
+    assert (starts.budget == 5).all()
 
 
 def test_listeners_come_uniformly() -> None:
-    model = classic(some_world(listeners=12))
-    counts = np.bincount(model.visits(0, 12_000).listener, minlength=12)
+    model = botify(some_world(listeners=12))
+    counts = np.bincount(model.plan_day(0, 12_000).listener, minlength=12)
     # sd of a count is sqrt(12000 * 1/12 * 11/12) = 30
     assert (abs(counts - 1000) < 4 * 30).all()
-    assert model.visits(2, 10).number.tolist() == list(range(20, 30))
+    assert model.plan_day(2, 10).number.tolist() == list(range(20, 30))
 
 
 @pytest.mark.parametrize("liking", [0.0, 0.5, 0.8], ids=str)
-def test_sessions_are_as_long_as_wald_says(liking: float) -> None:
+def test_session_lengths_satisfy_walds_identity(liking: float) -> None:
     """budget / (1 - m) recommendations, budget * m / (1 - m) of time."""
     tracks = 400
     # All tracks have inner product 1 with the taste, none shares an artist or is repeated.
     bias = 1 - math.log(liking / (1 - liking)) if liking else 50.0
     names = "".join(chr(500 + n) for n in range(tracks))
-    model = classic(world_of([[1.0]] * tracks, names, [[0]], [bias], [1.0]), seed=11)
+    model = botify(world_of([[1.0]] * tracks, names, [[0]], [bias], [1.0]), seed=11)
     sessions = 4000
-    stage = begun(model, [0] * sessions)
+    batch = begin(model, [0] * sessions)
     under_way = np.arange(sessions)
     # The k-th recommendation is the k-th track after the first one.
     while len(under_way):
-        heard = stage.hear(under_way, (stage.track[under_way] + 1) % tracks)
+        heard = batch.listen(under_way, (batch.track[under_way] + 1) % tracks)
         under_way = under_way[~(heard.ended | heard.truncated)]
     expected = 5 / (1 - liking)
     # A negative binomial: variance budget * m / (1 - m) ** 2.
     error = math.sqrt(5 * liking / (1 - liking) ** 2 / sessions)
-    assert abs(stage.steps.mean() - expected) <= 4 * error
-    assert abs(stage.total.mean() - expected * liking) <= 4 * error + 1e-9
+    assert abs(batch.steps.mean() - expected) <= 4 * error
+    assert abs(batch.total.mean() - expected * liking) <= 4 * error + 1e-9
 
 
-def of_the_predecessor(
+def play_as_botify(
     model: BotifyListeners, listener: int, number: int, tracks: list[int]
 ) -> list[str]:
     """A session as its scalar code plays it: plain Python, one float at a time."""
     world = model.world
-    opened = model.open(visits_of([listener], [number]))
-    interest, track, budget = int(opened.interest[0]), int(opened.first[0]), 5
+    starts = model.start(plan_of([listener], [number]))
+    interest, track, budget = int(starts.interest[0]), int(starts.first[0]), 5
     taste = [float(x) for x in world.embeddings[interest]]
     artists = [world.catalog.artist_of[track]]
     played, story = {track}, [f"{track} 1.0 5"]
@@ -185,43 +185,41 @@ def of_the_predecessor(
 
 
 @given(st.integers(0, 2**63), st.integers(0, 10**6), st.data())
-def test_a_batch_plays_what_the_predecessors_scalar_code_plays(
-    seed: int, number: int, data: st.DataObject
-) -> None:
-    model = classic(some_world(), seed)
+def test_a_batch_equals_botifys_scalar_code(seed: int, number: int, data: st.DataObject) -> None:
+    model = botify(some_world(), seed)
     listeners = [0, 5, 11, 5]
     numbers = [number, number + 1, number + 2, number + 3]
     plan = data.draw(
         st.lists(st.lists(st.integers(0, 59), min_size=8, max_size=8), min_size=4, max_size=4)
     )
-    stage = begun(model, listeners, numbers)
-    stories = [[f"{stage.track[s]} {stage.time[s]} {stage.budget[s]}"] for s in range(4)]
+    batch = begin(model, listeners, numbers)
+    stories = [[f"{batch.track[s]} {batch.time[s]} {batch.budget[s]}"] for s in range(4)]
     under_way = np.arange(4)
     for step in range(8):
-        heard = stage.hear(under_way, np.array([plan[s][step] for s in under_way], dtype=int))
+        heard = batch.listen(under_way, np.array([plan[s][step] for s in under_way], dtype=int))
         for s in under_way:
-            stories[s].append(f"{stage.track[s]} {stage.time[s]} {stage.budget[s]}")
+            stories[s].append(f"{batch.track[s]} {batch.time[s]} {batch.budget[s]}")
         under_way = under_way[~heard.ended]
     for s in range(4):
-        assert stories[s] == of_the_predecessor(model, listeners[s], numbers[s], plan[s])
+        assert stories[s] == play_as_botify(model, listeners[s], numbers[s], plan[s])
 
 
 @given(st.integers(0, 59), st.floats(0, 5))
-def test_a_listener_harder_to_please_never_hears_more(track: int, harder: float) -> None:
+def test_a_higher_bias_never_raises_the_time_heard(track: int, harder: float) -> None:
     world = some_world()
-    pleased = times(begun(classic(world), [3]), track)
+    pleased = times(begin(botify(world), [3]), track)
     world.consume_bias[3] += harder
-    assert times(begun(classic(world), [3]), track) <= pleased
+    assert times(begin(botify(world), [3]), track) <= pleased
 
 
-def test_the_ceiling_expects_what_is_heard() -> None:
-    model = classic(some_world())
-    stage = begun(model, [2, 4])
+def test_the_expected_time_equals_the_time_heard() -> None:
+    model = botify(some_world())
+    batch = begin(model, [2, 4])
     everything = np.tile(np.arange(60), (2, 1))
-    expected = model.expected(stage.visits(np.arange(2)), stage.taste, everything)
+    expected = model.expected_time(batch.sessions(np.arange(2)), batch.taste, everything)
     for track in range(60):
-        stage = begun(model, [2, 4])
-        known = stage.listeners.world.catalog.artist_of[stage.track]
-        heard = stage.hear(np.arange(2), np.array([track, track])).time
-        new = known != stage.listeners.world.catalog.artist_of[track]
+        batch = begin(model, [2, 4])
+        known = batch.listeners.world.catalog.artist_of[batch.track]
+        heard = batch.listen(np.arange(2), np.array([track, track])).time
+        new = known != batch.listeners.world.catalog.artist_of[track]
         assert (np.rint(expected[:, track] * 100)[new] == np.rint(heard * 100)[new]).all()

@@ -65,11 +65,11 @@ SOME = listens(
         ("returning", 1 / 3),  # came on a day before the last: 7 on 0 and 1, 8 on 0; again: 7 once
     ],
 )
-def test_a_moment_is_what_it_is_by_hand(key: str, by_hand: float) -> None:
+def test_a_moment_equals_its_value_by_hand(key: str, by_hand: float) -> None:
     assert moments(SOME)[key] == pytest.approx(by_hand)
 
 
-def test_sessions_of_one_listener_are_alike_when_listeners_differ() -> None:
+def test_session_times_correlate_within_listeners_that_differ() -> None:
     """Two groups of two: means 1 and 5, within-group differences of 2.
 
     Mean square between: 2 * (4 + 4) / 1 = 16; within: 4 * 1 / 2 = 2; ICC (16 - 2) / (16 + 2).
@@ -84,11 +84,11 @@ def test_sessions_of_one_listener_are_alike_when_listeners_differ() -> None:
 
 
 @pytest.mark.parametrize("key", ["time_alike", "returning"])
-def test_what_cannot_be_told_is_told_so(key: str) -> None:
+def test_an_undetermined_moment_is_none(key: str) -> None:
     assert moments(listens((1, 0, [(1, 1.0), (2, 0.5)]), (2, 0, [(1, 1.0)])))[key] is None
 
 
-def test_nobody_listening_has_counts_only() -> None:
+def test_without_listens_only_the_counts_have_values() -> None:
     empty = np.empty(0, dtype=np.int64)
     told = moments(Listens(empty, empty, empty, empty, np.empty(0)))
     assert told["sessions"] == 0
@@ -140,7 +140,7 @@ def test_a_log_and_the_truth_of_the_same_sessions_have_the_same_moments(tmp_path
         assert moments(listens_of_log(log)) == pytest.approx(expected, nan_ok=True)
 
 
-def test_sessions_that_were_cut_off_say_nothing(tmp_path: Path) -> None:
+def test_truncated_sessions_do_not_count(tmp_path: Path) -> None:
     lines = lines_of(SOME)
     lines[0] = lines[0].replace(b'"truncated": false', b'"truncated": true')
     assert moments(listens_of_truth(lines))["sessions"] == 4
@@ -173,7 +173,7 @@ def test_the_command_prints_a_column_for_the_log_and_for_each_listener(
     assert "lifelong" not in table.output
 
 
-def test_a_log_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_an_error_names_a_missing_log(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         build(), ["world", "calibrate", "--log", str(tmp_path / "none.json")]
     )

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from simulator.listeners.botify import BotifyListeners
-from simulator.listeners.drift import HypedArtists, SkipPoints
+from simulator.listeners.drift import HypedTracks, SkipPoints
 from simulator.listeners.fatigue import RecentPlays
 from simulator.listeners.lifelong import LifelongListeners, make_listeners
 from simulator.listeners.model import ListenBatch, ListenerModel, SessionPlan
-from simulator.listeners.settings import EFFECTS, Hype, ListenerSettings, Weariness
+from simulator.listeners.settings import EFFECTS, Fatigue, Hype, ListenerSettings
 from simulator.play.in_process_runner import SLOTS, InProcessRunner
 from simulator.play.session_table import SessionTable
 from simulator.play.workers import shard
@@ -20,7 +20,7 @@ from simulator.random_keys import session_keys
 from simulator.recommenders.baselines import RandomTracks
 from simulator.recommenders.oracle import Oracle
 from simulator.world.generator import generate_world
-from simulator.world.neighbours import neighbourhoods
+from simulator.world.neighbours import find_neighbours
 from simulator.world.world import World
 
 SEED = 31337
@@ -33,7 +33,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def near(world: World) -> np.ndarray:
-    return neighbourhoods(world)
+    return find_neighbours(world)
 
 
 Make = Callable[..., LifelongListeners]
@@ -59,10 +59,10 @@ def lived(
 ) -> list[SessionTable]:
     """Days against a recommender of random tracks."""
     player = InProcessRunner(listeners, RandomTracks(), slots=slots)
-    return [player.play(listeners.visits(day, episodes)).played for day in range(days)]
+    return [player.play(listeners.plan_day(day, episodes)).sessions for day in range(days)]
 
 
-def hearings(
+def listens(
     listeners: ListenerModel,
     listener: int,
     tracks: list[int],
@@ -86,9 +86,9 @@ def hearings(
     )
 
 
-def hear_alone(listeners: ListenerModel, listener: int, track: int, **at: int) -> float:
+def time_of(listeners: ListenerModel, listener: int, track: int, **at: int) -> float:
     """Time that one listener hears of one track."""
-    return float(listeners.hear(hearings(listeners, listener, [track], **at))[0])
+    return float(listeners.listen(listens(listeners, listener, [track], **at))[0])
 
 
 def assert_same(one: list[SessionTable], other: list[SessionTable]) -> None:
@@ -97,7 +97,7 @@ def assert_same(one: list[SessionTable], other: list[SessionTable]) -> None:
             assert np.array_equal(getattr(mine, field.name), getattr(theirs, field.name)), field
 
 
-def test_all_off_is_the_classic_listener_bit_for_bit(
+def test_without_effects_it_is_botifys_listener_bit_for_bit(
     world: World, near: np.ndarray, make: Make
 ) -> None:
     assert_same(lived(make(), 3), lived(BotifyListeners(world, near, SEED), 3))
@@ -114,7 +114,7 @@ def test_all_off_is_the_classic_listener_bit_for_bit(
     ],
     ids=lambda effects: next(iter(effects)),
 )
-def test_an_effect_of_no_strength_is_no_effect(
+def test_an_effect_of_zero_strength_changes_nothing(
     world: World, near: np.ndarray, make: Make, effects: dict[str, Any]
 ) -> None:
     """Unlike `all off`, this goes through the effect's own arithmetic."""
@@ -147,33 +147,33 @@ def test_with_everything_on_processes_change_nothing(world: World, near: np.ndar
         listeners = make_listeners(settings, world, near, SEED)
         player = InProcessRunner(listeners, RandomTracks())
         for day, everybody in enumerate(whole):
-            mine = player.play(shard(listeners.visits(day, 300), number, 3)).played
+            mine = player.play(shard(listeners.plan_day(day, 300), number, 3)).sessions
             its = everybody.listener % 3 == number
             assert its.any()
             assert np.array_equal(mine.number, everybody.number[its])
             assert np.array_equal(mine.time, everybody.time[its])
 
 
-def test_active_listeners_differ_and_stay_as_active_as_they_are(make: Make) -> None:
+def test_activity_differs_between_listeners_and_persists(make: Make) -> None:
     listeners = make(activity={"spread": 0.9, "sessions_a_day": 3})
-    days = [listeners.visits(day, 1) for day in range(20)]
-    counts = np.array([np.bincount(visits.listener, minlength=300) for visits in days])
+    days = [listeners.plan_day(day, 1) for day in range(20)]
+    counts = np.array([np.bincount(sessions.listener, minlength=300) for sessions in days])
     by_listener = counts.sum(axis=0)
     assert counts.mean() == pytest.approx(3, rel=0.15)
     assert np.sort(by_listener)[-30:].sum() / by_listener.sum() > 0.25  # evenly: 0.1
     assert np.corrcoef(counts[:10].sum(axis=0), counts[10:].sum(axis=0))[0, 1] > 0.9
 
 
-def test_as_many_sessions_come_as_were_asked_for(make: Make) -> None:
+def test_a_day_has_the_requested_number_of_sessions_on_average(make: Make) -> None:
     listeners = make(activity={})
-    assert np.mean([len(listeners.visits(day, 600)) for day in range(20)]) == pytest.approx(
+    assert np.mean([len(listeners.plan_day(day, 600)) for day in range(20)]) == pytest.approx(
         600, rel=0.1
     )
 
 
-def test_session_numbers_are_nobody_elses(make: Make) -> None:
+def test_session_numbers_are_unique(make: Make) -> None:
     listeners = make(activity={"sessions_a_day": 2})
-    numbers = np.concatenate([listeners.visits(day, 1).number for day in range(10)])
+    numbers = np.concatenate([listeners.plan_day(day, 1).number for day in range(10)])
     assert len(np.unique(numbers)) == len(numbers)
 
 
@@ -181,13 +181,13 @@ def test_tastes_drift_slowly_keep_their_length_and_stay_near(world: World, make:
     listeners = make(drift={"spread": 0.5, "days": 10})
 
     def tastes(day: int) -> np.ndarray:
-        listeners.visits(day, 300)
+        listeners.plan_day(day, 300)
         who = np.arange(300)
-        return listeners.open(SessionPlan(who, who, np.full(300, day))).taste
+        return listeners.start(SessionPlan(who, who, np.full(300, day))).taste
 
     first = tastes(0)
     assert np.array_equal(
-        first, make().open(SessionPlan(*[np.arange(300)] * 2, np.zeros(300, int))).taste
+        first, make().start(SessionPlan(*[np.arange(300)] * 2, np.zeros(300, int))).taste
     )
     after = {day: tastes(day) for day in (1, 30, 60)}
 
@@ -203,17 +203,19 @@ def test_tastes_drift_slowly_keep_their_length_and_stay_near(world: World, make:
         assert np.allclose(np.linalg.norm(drifted, axis=1), np.linalg.norm(first, axis=1))
 
 
-def test_a_track_tires_and_recovers_and_its_artist_tires_less() -> None:
+def test_fatigue_fades_and_is_smaller_for_the_artist() -> None:
     """Tracks 0 and 1 are by one artist, 2 by another; track 0 was heard in full on day 0."""
-    settings = Weariness(track=0.6, track_days=7, artist=0.2, artist_days=2)
+    settings = Fatigue(track=0.6, track_days=7, artist=0.2, artist_days=2)
     plays = RecentPlays(1, np.array([0, 0, 1]), settings)
     zero, full = np.array([0]), np.array([1.0])
-    plays.remember(zero, np.array([8], dtype=np.uint64), zero, zero, full)
+    plays.record(zero, np.array([8], dtype=np.uint64), zero, zero, full)
 
     def left(day: int) -> list[float]:
         now = np.array([9], dtype=np.uint64), np.array([day])
-        one_by_one = [float(plays.left(zero, *now, np.array([track]))[0]) for track in range(3)]
-        assert plays.left(zero, *now, np.array([[0, 1, 2]])).tolist() == [one_by_one]
+        one_by_one = [
+            float(plays.remaining_share(zero, *now, np.array([track]))[0]) for track in range(3)
+        ]
+        assert plays.remaining_share(zero, *now, np.array([[0, 1, 2]])).tolist() == [one_by_one]
         return one_by_one
 
     assert left(0) == pytest.approx([1 - 0.6, 1 - 0.2, 1])
@@ -221,47 +223,47 @@ def test_a_track_tires_and_recovers_and_its_artist_tires_less() -> None:
     assert left(7) == pytest.approx([1 - 0.6 / np.e, 1 - 0.2 * np.exp(-3.5), 1])
     assert left(200) == pytest.approx([1, 1, 1])
     half = np.array([0.5])
-    plays.remember(zero, np.array([7], dtype=np.uint64), zero, np.array([1]), half)
+    plays.record(zero, np.array([7], dtype=np.uint64), zero, np.array([1]), half)
     assert left(0) == pytest.approx([(1 - 0.6) * (1 - 0.1), (1 - 0.2) * (1 - 0.3), 1])
 
 
-def test_a_weary_listener_hears_less(make: Make) -> None:
+def test_fatigue_reduces_the_time_heard(make: Make) -> None:
     fresh, weary = make(), make(weariness={"track": 0.6, "artist": 0})
     fan = int(np.argmin(fresh.world.consume_bias))  # hears enough of anything to show it
-    once = hear_alone(weary, fan, 9, number=0)
-    assert once == hear_alone(fresh, fan, 9, number=0)
-    again = hear_alone(weary, fan, 9, number=1)
+    once = time_of(weary, fan, 9, number=0)
+    assert once == time_of(fresh, fan, 9, number=0)
+    again = time_of(weary, fan, 9, number=1)
     assert again == pytest.approx(once * (1 - 0.6 * once), abs=0.011)
 
 
-def test_weariness_does_not_count_the_present_session(make: Make) -> None:
+def test_fatigue_does_not_count_the_present_session(make: Make) -> None:
     listeners, classic = make(weariness={"track": 1}), make()
-    visits = SessionPlan(np.array([5]), np.array([3]), np.array([0]))
-    first = int(listeners.open(visits).first[0])
-    assert hear_alone(listeners, 5, first, number=3) == hear_alone(classic, 5, first, number=3)
-    assert hear_alone(listeners, 5, first, number=4) == 0
+    sessions = SessionPlan(np.array([5]), np.array([3]), np.array([0]))
+    first = int(listeners.start(sessions).first[0])
+    assert time_of(listeners, 5, first, number=3) == time_of(classic, 5, first, number=3)
+    assert time_of(listeners, 5, first, number=4) == 0
 
 
-def test_only_so_many_plays_are_remembered(make: Make) -> None:
+def test_fatigue_remembers_a_limited_number_of_plays(make: Make) -> None:
     listeners = make(weariness={"track": 1, "artist": 0, "memory": 3})
     fan = int(np.argmin(listeners.world.consume_bias))
-    fresh = hear_alone(make(), fan, 9)
-    hear_alone(listeners, fan, 9, number=0)
-    assert hear_alone(listeners, fan, 9, number=1) < fresh
+    fresh = time_of(make(), fan, 9)
+    time_of(listeners, fan, 9, number=0)
+    assert time_of(listeners, fan, 9, number=1) < fresh
     for number in range(2, 6):
-        hear_alone(listeners, fan, 50 + number, number=number)
-    assert hear_alone(listeners, fan, 9, number=9) == fresh
+        time_of(listeners, fan, 50 + number, number=number)
+    assert time_of(listeners, fan, 9, number=9) == fresh
 
 
 def came(listeners: LifelongListeners, mean_time: np.ndarray, day: int) -> np.ndarray:
     """Everybody has one session of this mean time; who is present on the next day."""
     who = np.arange(len(listeners.world))
-    listeners.close(SessionPlan(who, who, np.full(len(who), day)), mean_time)
-    listeners.visits(day + 1, 1)
+    listeners.end(SessionPlan(who, who, np.full(len(who), day)), mean_time)
+    listeners.plan_day(day + 1, 1)
     return listeners.present
 
 
-def test_who_was_satisfied_is_likelier_to_be_there_again(make: Make) -> None:
+def test_satisfied_listeners_return_more_often(make: Make) -> None:
     happy, bored = np.full(300, 0.9), np.full(300, 0.05)
     effects = {"returning": {"chance": 0.8, "steepness": 5, "usual": 0.4, "weight": 1}}
     # Log odds log(4) + 5 * (0.9 - 0.4): chance 0.98. And log(4) + 5 * (0.05 - 0.4): 0.41.
@@ -269,53 +271,53 @@ def test_who_was_satisfied_is_likelier_to_be_there_again(make: Make) -> None:
     assert came(make(**effects), bored, 0).mean() == pytest.approx(0.41, abs=0.08)
 
 
-def test_who_stays_away_comes_back_some_day_unless_for_good(make: Make) -> None:
+def test_absent_listeners_come_back_unless_they_have_churned(make: Make) -> None:
     effects = {"chance": 0.5, "steepness": 0, "for_good": 0.5, "comeback": 0.3}
     listeners = make(returning=effects)
     there = came(listeners, np.full(300, 0.5), 0).copy()
-    gone = listeners.gone.copy()
+    gone = listeners.churned.copy()
     assert there.mean() == pytest.approx(0.5, abs=0.08)
     assert gone.mean() == pytest.approx(0.25, abs=0.08)
     assert not (there & gone).any()
-    away = [np.mean(~listeners.present & ~listeners.gone)]
+    away = [np.mean(~listeners.present & ~listeners.churned)]
     for day in range(2, 40):
-        listeners.visits(day, 1)
-        away.append(np.mean(~listeners.present & ~listeners.gone))
+        listeners.plan_day(day, 1)
+        away.append(np.mean(~listeners.present & ~listeners.churned))
     assert away[1] / away[0] == pytest.approx(0.7, abs=0.12)
     assert away[-1] == 0
-    assert np.array_equal(listeners.gone, gone)
+    assert np.array_equal(listeners.churned, gone)
 
 
-def test_who_did_not_come_does_not_decide(make: Make) -> None:
+def test_listeners_without_a_session_do_not_leave(make: Make) -> None:
     listeners = make(returning={"chance": 0.01, "steepness": 0})
     for day in range(5):
-        listeners.visits(day, 1)
+        listeners.plan_day(day, 1)
     assert listeners.present.all()
 
 
-def test_who_is_away_has_no_sessions(make: Make) -> None:
+def test_absent_listeners_have_no_sessions(make: Make) -> None:
     listeners = make(returning={"chance": 0.3, "steepness": 0, "comeback": 0, "for_good": 0.5})
     there = came(listeners, np.full(300, 0.5), 0)
-    visits = listeners.visits(1, 2000)
-    assert 0 < len(visits) < 2000
-    assert there[visits.listener].all()
+    sessions = listeners.plan_day(1, 2000)
+    assert 0 < len(sessions) < 2000
+    assert there[sessions.listener].all()
 
 
 def test_a_better_recommender_keeps_more_listeners(world: World, make: Make) -> None:
     """Retention can be measured: the same listeners, the same luck, another recommender."""
 
     kept = []
-    for recommender in (RandomTracks(), Oracle(neighbourhoods(world, 100), SLOTS)):
+    for recommender in (RandomTracks(), Oracle(find_neighbours(world, 100), SLOTS)):
         listeners = make(activity={"sessions_a_day": 1}, returning={})
         player = InProcessRunner(listeners, recommender, max_steps=12)
         for day in range(12):
-            player.play(listeners.visits(day, 1))
-        kept.append(float(np.mean(~listeners.gone)))
+            player.play(listeners.plan_day(day, 1))
+        kept.append(float(np.mean(~listeners.churned)))
     assert kept[1] > kept[0] + 0.05
 
 
 def test_hyped_tracks_are_liked_better_for_some_days(world: World, make: Make) -> None:
-    hyped = HypedArtists(Hype(tracks=5, lift=6, days=3), world, SEED)
+    hyped = HypedTracks(Hype(tracks=5, lift=6, days=3), world, SEED)
     everything = np.arange(400)
     lifts = np.array([hyped.lift(np.full(400, day), everything) for day in range(40)])
     first = np.flatnonzero(lifts[0])
@@ -328,39 +330,39 @@ def test_hyped_tracks_are_liked_better_for_some_days(world: World, make: Make) -
     assert mixed.tolist() == [lifts[0, first[0]], lifts[3, first[0]]]
     plain, lifted = make(), make(hype={"tracks": 5, "lift": 6, "days": 3})
     hidden = int(np.flatnonzero(lifts[0] == 0)[0])
-    assert hear_alone(lifted, 3, int(first[0])) > hear_alone(plain, 3, int(first[0]))
-    assert hear_alone(lifted, 3, hidden) == hear_alone(plain, 3, hidden)
+    assert time_of(lifted, 3, int(first[0])) > time_of(plain, 3, int(first[0]))
+    assert time_of(lifted, 3, hidden) == time_of(plain, 3, hidden)
 
 
-def test_skips_come_where_they_were_published_to_come(make: Make) -> None:
+def test_skip_points_follow_the_published_shares(make: Make) -> None:
     """Of tracks that are liked by 0.514 on average: skipped 0.486, by 30 s 0.351, by 5 s 0.241."""
     points = SkipPoints(ListenerSettings(listener="lifelong").skips)  # type: ignore[arg-type]
     luck = (np.arange(100_000) + 0.5) / 100_000
-    shares = points.shares(luck)
+    shares = points.share_heard(luck)
     for seconds, published in [(5, 0.241), (10, 0.290), (30, 0.351)]:
         assert np.mean(shares <= seconds / 230) * 0.486 == pytest.approx(published, abs=0.001)
     assert shares.max() <= 1
     assert shares.mean() == pytest.approx(points.mean, abs=0.001)
 
 
-def test_with_skips_a_track_is_finished_as_often_as_it_is_liked(make: Make) -> None:
+def test_with_skips_the_share_of_finished_tracks_equals_the_liking(make: Make) -> None:
     classic, skipping = make(), make(skips={})
     n = 4000
-    one = hearings(classic, 3, [0] * n)
+    one = listens(classic, 3, [0] * n)
     several = ListenBatch(
         one.listener, one.day, session_keys(SEED, one.listener, np.arange(n)), one.step, one.taste,
         np.arange(n) % 400, one.repeated, one.artist_plays,
     )  # fmt: skip
-    liked, heard = classic.hear(several), skipping.hear(several)
+    liked, heard = classic.listen(several), skipping.listen(several)
     assert np.mean(heard == 1) == pytest.approx(liked.mean(), abs=0.03)
     skipped = heard[heard < 1]
     assert np.mean(skipped <= 0.02) == pytest.approx(0.241 / 0.486, abs=0.04)
 
 
-def test_the_floor_of_leaving_ends_sessions_that_would_go_on(make: Make) -> None:
+def test_the_floor_of_leaving_ends_sessions_with_budget_left(make: Make) -> None:
     listeners = make(leaving={"floor": 0.25})
     n = 4000
-    one = hearings(listeners, 3, [0] * n)
+    one = listens(listeners, 3, [0] * n)
     several = ListenBatch(
         one.listener, one.day, session_keys(SEED, one.listener, np.arange(n)), one.step, one.taste,
         one.track, one.repeated, one.artist_plays,
@@ -370,30 +372,30 @@ def test_the_floor_of_leaving_ends_sessions_that_would_go_on(make: Make) -> None
     assert set(left.tolist()) == {0, 5}
 
 
-def test_what_is_expected_is_what_is_heard_on_average(world: World, near: np.ndarray) -> None:
+def test_the_expected_time_is_the_mean_time_heard(world: World, near: np.ndarray) -> None:
     """The ceiling `best` asks it, so it must know of weariness, hype and skips."""
     settings = ListenerSettings(listener="lifelong")
     listeners = make_listeners(settings, world, near, SEED)
     lived(listeners, 3)
     who = np.arange(300)
-    visits = SessionPlan(who, 10**9 + who, np.full(300, 3))
-    opened = listeners.open(visits)
+    sessions = SessionPlan(who, 10**9 + who, np.full(300, 3))
+    starts = listeners.start(sessions)
     tracks = np.tile(np.arange(40), (300, 1))
-    expected = listeners.expected(visits, opened.taste, tracks)
+    expected = listeners.expected_time(sessions, starts.taste, tracks)
     heard = np.zeros_like(expected)
     for column in range(40):
-        heard[:, column] = heard_once(listeners, visits, opened, tracks[:, column])
+        heard[:, column] = heard_once(listeners, sessions, starts, tracks[:, column])
     assert heard.mean() == pytest.approx(expected.mean(), abs=0.02)
     assert np.corrcoef(heard.ravel(), expected.ravel())[0, 1] > 0.3
 
 
 def heard_once(
-    listeners: ListenerModel, visits: SessionPlan, opened: Any, tracks: np.ndarray
+    listeners: ListenerModel, sessions: SessionPlan, starts: Any, tracks: np.ndarray
 ) -> np.ndarray:
-    n = len(visits)
-    return listeners.hear(
+    n = len(sessions)
+    return listeners.listen(
         ListenBatch(
-            visits.listener, visits.day, opened.key, 1 + tracks, opened.taste, tracks,
+            sessions.listener, sessions.day, starts.key, 1 + tracks, starts.taste, tracks,
             np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64),
         )
     )  # fmt: skip

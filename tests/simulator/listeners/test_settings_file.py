@@ -1,4 +1,4 @@
-"""Which listeners come: by name, or from a file whose every fault is named."""
+"""Listener models by name, and from a file with every fault named."""
 
 from pathlib import Path
 
@@ -9,9 +9,15 @@ from simulator.listeners.settings import EFFECTS, ListenerSettings, Skips
 from simulator.listeners.settings_file import read_listener
 
 
-@pytest.mark.parametrize("name", ["classic", "lifelong"])
+@pytest.mark.parametrize("name", ["botify", "lifelong"])
 def test_a_models_name_is_enough(name: str) -> None:
     assert read_listener(name) == ListenerSettings(listener=name)  # type: ignore[arg-type]
+
+
+def test_classic_still_names_botifys_listener(tmp_path: Path) -> None:
+    file = written(tmp_path, "listener: classic\nsession_budget: 7")
+    assert read_listener("classic") == ListenerSettings(listener="botify")
+    assert read_listener(file) == ListenerSettings(listener="botify", session_budget=7)
 
 
 def written(folder: Path, text: str) -> str:
@@ -37,8 +43,8 @@ def test_effects_are_switched_off_by_false_and_on_by_true(tmp_path: Path) -> Non
     assert settings.session_budget == 7
 
 
-def test_a_classic_listener_may_have_its_three_numbers(tmp_path: Path) -> None:
-    settings = read_listener(written(tmp_path, "artist_discount: 0.9\nlistener: classic"))
+def test_a_botify_listener_has_three_numbers(tmp_path: Path) -> None:
+    settings = read_listener(written(tmp_path, "artist_discount: 0.9\nlistener: botify"))
     assert settings.artist_discount == 0.9
 
 
@@ -62,8 +68,8 @@ def test_a_classic_listener_may_have_its_three_numbers(tmp_path: Path) -> None:
             "listener: lifelong\nskips: {by_5_s: 0.4}",
             r"skips: by_5_s, by_10_s, by_30_s and before_end must rise, got \[0.4, 0.29",
         ),
-        ("hype: {}", r"the classic listener knows no hype; say listener: lifelong"),
-        ("listener: eternal", r"listener: input should be 'classic' or 'lifelong', got 'eternal'"),
+        ("hype: {}", r"the botify listener has no hype; say listener: lifelong"),
+        ("listener: eternal", r"listener: input should be 'botify' or 'lifelong', got 'eternal'"),
         ("lifelong", r"must be a mapping"),
         ("a: [", r"must be YAML"),
     ],
@@ -73,19 +79,19 @@ def test_a_classic_listener_may_have_its_three_numbers(tmp_path: Path) -> None:
         "out-of-range",
         "not-a-number",
         "falling-shares",
-        "effect-of-a-classic",
+        "effect-of-botify",
         "unknown-model",
         "no-mapping",
         "no-yaml",
     ],
 )
-def test_a_fault_is_named_with_its_key(tmp_path: Path, text: str, message: str) -> None:
+def test_a_fault_names_its_key(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_listener(written(tmp_path, text))
 
 
-def test_a_file_that_is_not_there_is_told_what_could_be() -> None:
-    with pytest.raises(InputError, match=r"must be classic, lifelong, or a YAML file that exists"):
+def test_an_error_for_a_missing_file_names_the_models() -> None:
+    with pytest.raises(InputError, match=r"must be botify, lifelong, or a YAML file that exists"):
         read_listener("lifelng")
 
 

@@ -19,7 +19,7 @@ from simulator.recommenders.in_process import DispatcherRecommender, load_in_pro
 from simulator.world.world import World
 from tests.service import events_in, write_config
 from tests.simulator.servers import HANG_UP, SILENCE, Asked, answer, made, serving
-from tests.simulator.tiny import classic
+from tests.simulator.tiny import botify
 
 SEED = 12
 
@@ -38,14 +38,14 @@ def small_world() -> World:
 
 
 def model() -> BotifyListeners:
-    return classic(small_world(), SEED)
+    return botify(small_world(), SEED)
 
 
 def over_http(url: str, connections: int = 4, sessions: int = 60, **options: Any) -> Outcome:
     listeners = model()
     player = HttpRunner(listeners, url, SEED, connections, keep_truth=True, **options)
     try:
-        return player.play(listeners.visits(0, sessions))
+        return player.play(listeners.plan_day(0, sessions))
     finally:
         player.close()
 
@@ -73,7 +73,7 @@ def test_a_fresh_server_answers_as_the_dispatcher_in_process(
     listeners = model()
     serving_here = load_in_process(write_config(tmp_path))
     local = DispatcherRecommender(serving_here, listeners.world, SEED, 16)
-    here = InProcessRunner(listeners, local, 16, keep_truth=True).play(listeners.visits(0, 60))
+    here = InProcessRunner(listeners, local, 16, keep_truth=True).play(listeners.plan_day(0, 60))
     assert outcome.truth == here.truth
     assert {json.loads(line)["experiments"] for line in here.truth.values()} == {
         "fallback=C",
@@ -81,7 +81,7 @@ def test_a_fresh_server_answers_as_the_dispatcher_in_process(
     }
 
 
-def test_the_servers_log_tells_the_sessions_as_they_were(tmp_path: Path) -> None:
+def test_the_log_of_the_server_equals_the_truth_log(tmp_path: Path) -> None:
     with serving(tmp_path) as url:
         outcome = over_http(url)
     told: dict[str, list[tuple[object, object]]] = {}
@@ -91,21 +91,21 @@ def test_the_servers_log_tells_the_sessions_as_they_were(tmp_path: Path) -> None
     heard = [list(zip(each["tracks"], each["times"], strict=True)) for each in truth]
     assert sorted(told.values()) == sorted(heard)
     assert {event["message"] for event in events_in(tmp_path)} == {"next", "last"}
-    assert len({event["key"] for event in events_in(tmp_path)}) == outcome.asked
+    assert len({event["key"] for event in events_in(tmp_path)}) == outcome.requests
 
 
-def test_the_predecessors_api_plays_the_same_sessions(tmp_path: Path) -> None:
+def test_botifys_api_plays_the_same_sessions(tmp_path: Path) -> None:
     with serving(tmp_path / "a") as url:
         ours = over_http(url)
     with serving(tmp_path / "b") as url:
         theirs = over_http(url, botify=True)
     assert not theirs.errors
-    assert theirs.played.listener.tolist() == ours.played.listener.tolist()
+    assert theirs.sessions.listener.tolist() == ours.sessions.listener.tolist()
     assert {event["user"] for event in events_in(tmp_path / "b")} >= {"ü b?", 4}
 
 
 @pytest.mark.parametrize("form", ["length", "chunked", "close"])
-def test_answers_are_read_however_they_are_framed(form: str) -> None:
+def test_every_http_framing_of_a_response_is_read(form: str) -> None:
     def reply(asked: Asked, number: int) -> bytes:
         body = next_by_number(asked).partition(b"\r\n\r\n")[2]
         return answer(body, form=form)
@@ -128,7 +128,7 @@ FAULTS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_fails_in_passing_is_sent_again_and_changes_nothing(
+def test_a_transient_failure_is_retried_and_changes_nothing(
     fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_runner, "PAUSES_S", (0.001,) * 4)
@@ -177,12 +177,12 @@ def test_a_wrong_answer_is_never_taken_for_a_track(what: Any, status: int, kind:
     with made(wrong(what, status)) as server:
         outcome = over_http(server.url)
     listeners = model()
-    of_two = int((listeners.visits(0, 60).listener == 1).sum())
+    of_two = int((listeners.plan_day(0, 60).listener == 1).sum())
     assert of_two > 0
     assert outcome.errors == {kind: of_two}
     assert (outcome.given_up, outcome.retried, outcome.unfinished) == (of_two, 0, 0)
-    assert len(outcome.played) == 60 - of_two
-    assert 1 not in outcome.played.listener
+    assert len(outcome.sessions) == 60 - of_two
+    assert 1 not in outcome.sessions.listener
     ends = [
         asked for asked in server.asked if asked.path == "/feedback" and asked.body["user"] == 2
     ]
@@ -190,63 +190,66 @@ def test_a_wrong_answer_is_never_taken_for_a_track(what: Any, status: int, kind:
 
 
 @pytest.mark.parametrize("fault", ["busy", "hangs-up", "silent"])
-def test_the_predecessors_server_is_not_asked_twice(fault: str) -> None:
+def test_a_botify_server_gets_no_request_twice(fault: str) -> None:
     """It knows no keys, so a request that may have arrived would be taken twice."""
     failing, kind = FAULTS[fault]
     with made(lambda asked, number: failing if number == 20 else next_by_number(asked)) as server:
         outcome = over_http(server.url, botify=True, timeout_s=0.25)
     assert outcome.errors == {kind: 1}
     assert (outcome.given_up, outcome.retried) == (1, 0)
-    assert len(outcome.played) == 59
+    assert len(outcome.sessions) == 59
 
 
-def test_playing_ends_when_nobody_answers_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_playing_ends_when_the_server_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_runner, "PAUSES_S", (0.001,) * 4)
     with made(lambda asked, number: HANG_UP if number > 100 else next_by_number(asked)) as server:
         outcome = over_http(server.url, sessions=500)
-    assert 0 < len(outcome.played) < 100
+    assert 0 < len(outcome.sessions) < 100
     assert outcome.unfinished > 300
     assert outcome.errors["connection closed"] > 4
 
 
-def test_stopping_keeps_what_was_played() -> None:
+def test_stopping_keeps_the_sessions_played() -> None:
     listeners = model()
     with made(lambda asked, number: next_by_number(asked)) as server:
         player = HttpRunner(listeners, server.url, SEED, 2)
         ended: list[int] = []
-        outcome = player.play(listeners.visits(0, 5000), ended.append, lambda: sum(ended) > 5)
+        outcome = player.play(listeners.plan_day(0, 5000), ended.append, lambda: sum(ended) > 5)
         player.close()
-    assert 5 < len(outcome.played) < 5000
-    assert outcome.unfinished == 5000 - len(outcome.played)
+    assert 5 < len(outcome.sessions) < 5000
+    assert outcome.unfinished == 5000 - len(outcome.sessions)
 
 
-def test_what_was_stopped_does_not_go_on_behind_the_next_visits() -> None:
+def test_a_stopped_run_sends_no_requests_into_the_next_run() -> None:
     listeners = model()
     with made(lambda asked, number: next_by_number(asked)) as server:
         player = HttpRunner(listeners, server.url, SEED, 4)
         ended: list[int] = []
-        player.play(listeners.visits(0, 5000), ended.append, lambda: sum(ended) > 5)
+        player.play(listeners.plan_day(0, 5000), ended.append, lambda: sum(ended) > 5)
         stopped_at = len(server.asked)
-        outcome = player.play(listeners.visits(1, 5000).rows(np.arange(30)))
+        outcome = player.play(listeners.plan_day(1, 5000).rows(np.arange(30)))
         player.close()
-    assert outcome.played.number.tolist() == list(range(5000, 5030))
-    # A session's number says whose it is, however many of the first visits had begun.
+    assert outcome.sessions.number.tolist() == list(range(5000, 5030))
+    # A session's number says whose it is, however many of the first sessions had begun.
     numbers = [int(asked.headers["idempotency-key"].split("-")[1]) for asked in server.asked]
-    assert sum(number >= 5000 for number in numbers) == outcome.asked
+    assert sum(number >= 5000 for number in numbers) == outcome.requests
     # One request a connection may still have been on its way to the server when it was stopped.
     behind = sum(number < 5000 for number in numbers[stopped_at:])
     assert behind <= 4
 
 
-def test_nobody_there_is_said_with_what_to_do() -> None:
+def test_an_error_names_segue_serve_if_no_server_answers() -> None:
     with made(lambda asked, number: SILENCE) as server:
         gone = server.url
     with pytest.raises(SegueError, match=r"no answer \(connection refused\). Start a server with"):
         over_http(gone)
 
 
-def test_another_server_is_said_with_what_to_do(tmp_path: Path) -> None:
-    with serving(tmp_path) as url, pytest.raises(SegueError, match=r"must tell a config, answered"):
+def test_an_error_names_the_botify_api_if_a_foreign_server_answers(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path) as url,
+        pytest.raises(SegueError, match=r"must name a config, but has status 404"),
+    ):
         over_http(f"{url}/elsewhere")
 
 

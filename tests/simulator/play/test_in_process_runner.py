@@ -17,19 +17,19 @@ from simulator.play.workers import Outcome, ProcessPool, Shard, SingleProcess, s
 from simulator.random_keys import Indices
 from simulator.recommenders.baselines import PopularTracks, RandomTracks
 from simulator.recommenders.oracle import Oracle
-from tests.simulator.tiny import classic, nearest_by_sorting, some_world
+from tests.simulator.tiny import botify, nearest_by_sorting, some_world
 
 
 class ByNumber(RandomTracks):
     """Plays at random, under two arms by listener."""
 
-    def end(self, stage: SessionBatch, slots: Indices) -> list[Arm]:
-        arms = [Arm.of({"e": "T" if odd else "C"}, "s") for odd in stage.listener[slots] % 2]
+    def end(self, batch: SessionBatch, slots: Indices) -> list[Arm]:
+        arms = [Arm.of({"e": "T" if odd else "C"}, "s") for odd in batch.listener[slots] % 2]
         return list(arms)
 
 
 def model(seed: int = 4) -> BotifyListeners:
-    return classic(some_world(), seed)
+    return botify(some_world(), seed)
 
 
 def made(name: str, slots: int) -> Recommender:
@@ -45,7 +45,7 @@ def made(name: str, slots: int) -> Recommender:
 def sessions(name: str = "random", slots: int = 32, count: int = 300) -> Outcome:
     listeners = model()
     player = InProcessRunner(listeners, made(name, slots), slots, keep_truth=True)
-    return player.play(listeners.visits(0, count))
+    return player.play(listeners.plan_day(0, count))
 
 
 def rows_of(played: SessionTable) -> list[tuple[object, ...]]:
@@ -58,9 +58,9 @@ def rows_of(played: SessionTable) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("slots", [1, 7, 1000], ids=["one-slot", "few", "more-than-listeners"])
 def test_the_number_of_slots_changes_nothing(name: str, slots: int) -> None:
     one, other = sessions(name), sessions(name, slots)
-    assert rows_of(one.played) == rows_of(other.played)
+    assert rows_of(one.sessions) == rows_of(other.sessions)
     assert one.truth == other.truth
-    assert len(one.played) == 300
+    assert len(one.sessions) == 300
 
 
 def make_part(process: int) -> Shard:
@@ -85,17 +85,17 @@ def test_the_number_of_processes_changes_nothing() -> None:
             ]
         finally:
             crew.close()
-        return Outcome.of(days)
+        return Outcome.merge(days)
 
     alone, together = play(SingleProcess(make_part)), play(ProcessPool(make_part, 2))
-    assert rows_of(alone.played) == rows_of(together.played)
+    assert rows_of(alone.sessions) == rows_of(together.sessions)
     assert alone.truth == together.truth
-    assert alone.played.day.tolist() == [0] * 150 + [1] * 150
+    assert alone.sessions.day.tolist() == [0] * 150 + [1] * 150
     assert told == {"expected": 600, "advanced": 600}
 
 
 @given(st.lists(st.integers(0, 5), max_size=60), st.integers(1, 8), st.randoms())
-def test_a_listener_is_in_one_session_at_a_time_and_in_order(
+def test_a_listener_plays_one_session_at_a_time_and_in_order(
     listeners: list[int], slots: int, random: object
 ) -> None:
     none = np.zeros(len(listeners), dtype=np.int64)
@@ -111,7 +111,7 @@ def test_a_listener_is_in_one_session_at_a_time_and_in_order(
         assert len(set(busy)) == len(busy)
         over = under_way.pop(random.randrange(len(under_way)))  # type: ignore[attr-defined]
         finished.append(over)
-        queue.done(listeners[over])
+        queue.release(listeners[over])
     assert sorted(finished) == list(range(len(listeners)))
     for listener in set(listeners):
         mine = [visit for visit in finished if listeners[visit] == listener]
@@ -120,70 +120,70 @@ def test_a_listener_is_in_one_session_at_a_time_and_in_order(
 
 
 @pytest.mark.parametrize("processes", [1, 2, 5])
-def test_every_visit_is_dealt_to_one_process_and_listeners_are_not_split(processes: int) -> None:
-    visits = model().visits(0, 200)
-    hands = [shard(visits, number, processes) for number in range(processes)]
+def test_a_shard_has_all_sessions_of_its_listeners(processes: int) -> None:
+    sessions = model().plan_day(0, 200)
+    hands = [shard(sessions, number, processes) for number in range(processes)]
     assert sorted(np.concatenate([hand.number for hand in hands]).tolist()) == list(range(200))
     owners = [set(hand.listener.tolist()) for hand in hands]
     assert sum(map(len, owners)) == len(set.union(*owners))
 
 
-def test_stopping_keeps_what_was_played() -> None:
+def test_stopping_keeps_the_sessions_played() -> None:
     listeners = model()
     asked = iter([False] * 8 + [True])
     player = InProcessRunner(listeners, RandomTracks(), 16)
-    outcome = player.play(listeners.visits(0, 300), stopped=lambda: next(asked))
+    outcome = player.play(listeners.plan_day(0, 300), should_stop=lambda: next(asked))
     whole = sessions()
-    assert 0 < len(outcome.played) < 300
-    assert outcome.unfinished == 300 - len(outcome.played)
-    assert set(rows_of(outcome.played)) <= set(rows_of(whole.played))
+    assert 0 < len(outcome.sessions) < 300
+    assert outcome.unfinished == 300 - len(outcome.sessions)
+    assert set(rows_of(outcome.sessions)) <= set(rows_of(whole.sessions))
 
 
 def test_popular_plays_only_the_head_of_its_list() -> None:
-    assert set(map(int, made("popular", 8).recommend(begun(8), np.arange(8)))) <= set(range(50, 60))
+    assert set(map(int, made("popular", 8).recommend(begin(8), np.arange(8)))) <= set(range(50, 60))
 
 
-def begun(slots: int) -> SessionBatch:
+def begin(slots: int) -> SessionBatch:
     listeners = model()
-    stage = SessionBatch(listeners, slots)
-    stage.begin(np.arange(slots), listeners.visits(0, slots))
-    return stage
+    batch = SessionBatch(listeners, slots)
+    batch.begin(np.arange(slots), listeners.plan_day(0, slots))
+    return batch
 
 
-def test_random_plays_everything_alike() -> None:
-    stage = begun(6000)
-    counts = np.bincount(RandomTracks().recommend(stage, np.arange(6000)), minlength=60)
+def test_random_plays_all_tracks_equally() -> None:
+    batch = begin(6000)
+    counts = np.bincount(RandomTracks().recommend(batch, np.arange(6000)), minlength=60)
     # sd of a count is sqrt(6000 * 1/60 * 59/60) = 10
     assert (abs(counts - 100) < 4 * 10).all()
 
 
-def test_best_plays_what_will_be_heard_longest_of_all_tracks() -> None:
+def test_the_oracle_plays_the_track_that_is_heard_longest() -> None:
     """Against trying every track of the catalog at every step."""
-    stage, slots = begun(20), np.arange(20)
+    batch, slots = begin(20), np.arange(20)
     best = made("best", 20)
-    best.begin(stage, slots)
-    catalog = stage.listeners.world.catalog
+    best.begin(batch, slots)
+    catalog = batch.listeners.world.catalog
     everything = np.tile(np.arange(60), (20, 1))
-    fresh = stage.listeners.expected(stage.visits(slots), stage.taste, everything)
+    fresh = batch.listeners.expected_time(batch.sessions(slots), batch.taste, everything)
     for _ in range(30):
-        chosen = best.recommend(stage, slots)
+        chosen = best.recommend(batch, slots)
         for slot in slots:
-            played, _ = stage.heard(slot)
+            played, _ = batch.listens(slot)
             by = Counter(catalog.artist_of[played].tolist())
             worth = [
                 0.0 if track in played else fresh[slot, track] * 0.8 ** by[catalog.artist_of[track]]
                 for track in range(60)
             ]
             assert worth[chosen[slot]] == pytest.approx(max(worth), rel=1e-5)
-        stage.hear(slots, chosen)
+        batch.listen(slots, chosen)
 
 
-def test_the_floor_is_below_the_ceiling() -> None:
-    times = {name: sessions(name).played.time.mean() for name in ("random", "best")}
+def test_random_earns_less_than_popular_and_popular_less_than_the_oracle() -> None:
+    times = {name: sessions(name).sessions.time.mean() for name in ("random", "best")}
     assert times["random"] * 2 < times["best"]
 
 
-def test_errors_take_a_listener_as_one_observation() -> None:
+def test_standard_errors_are_clustered_by_listener() -> None:
     """By hand: listeners with 2, 1 and 1 sessions."""
     played = SessionTable(
         number=np.arange(4),
@@ -198,6 +198,6 @@ def test_errors_take_a_listener_as_one_observation() -> None:
     found = played.mean(played.time)
     assert found.mean == 2.0
     # residuals -2 -1, 0, 3; by listener -3, 0, 3; 3/2 * (9 + 0 + 9) / 4 ** 2 = 1.6875
-    assert found.error == pytest.approx(math.sqrt(1.6875))
-    assert math.isnan(played.rows(np.array([0])).mean(np.array([1.0])).error)
+    assert found.standard_error == pytest.approx(math.sqrt(1.6875))
+    assert math.isnan(played.rows(np.array([0])).mean(np.array([1.0])).standard_error)
     assert math.isnan(played.rows(np.array([], dtype=int)).mean(np.array([])).mean)

@@ -38,20 +38,20 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, list[Path]]:
     return world, write_world(tmp_path_factory.mktemp("world"), world)
 
 
-def test_a_seed_is_one_world_everywhere(small: tuple[World, list[Path]]) -> None:
+def test_a_seed_gives_the_same_world_on_every_machine(small: tuple[World, list[Path]]) -> None:
     _, written = small
     made = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in written}
     assert made == GOLDEN
 
 
-def test_another_seed_is_another_world() -> None:
+def test_a_different_seed_gives_a_different_world() -> None:
     one, other = generate_world(200, 60, 7).world, generate_world(200, 60, 8).world
     assert one.catalog.titles != other.catalog.titles
     assert not np.array_equal(one.embeddings, other.embeddings)
     assert not np.array_equal(one.interests, other.interests)
 
 
-def test_more_listeners_leave_the_first_ones_as_they_were() -> None:
+def test_more_listeners_do_not_change_the_first_ones() -> None:
     few, many = generate_world(200, 10, 7).world, generate_world(200, 60, 7).world
     assert np.array_equal(few.interests, many.interests[:10])
     assert np.array_equal(few.consume_bias, many.consume_bias[:10])
@@ -66,7 +66,7 @@ def test_more_than_half_of_the_artists_have_one_track(tracks: int) -> None:
     assert sizes[0] <= 80
 
 
-def test_tracks_are_as_near_to_each_other_as_the_predecessors(made: GeneratedWorld) -> None:
+def test_inner_products_of_tracks_resemble_botifys(made: GeneratedWorld) -> None:
     world = made.world
     vectors = world.embeddings[:2000].astype(np.float64)  # tracks are in no order
     dots = vectors @ vectors.T
@@ -79,7 +79,7 @@ def test_tracks_are_as_near_to_each_other_as_the_predecessors(made: GeneratedWor
     assert dots[apart].mean() == pytest.approx(0, abs=0.3)
 
 
-def test_taste_vectors_are_exact_as_float16_and_in_products(made: GeneratedWorld) -> None:
+def test_taste_vectors_and_their_inner_products_are_exact(made: GeneratedWorld) -> None:
     vectors = made.world.embeddings
     assert np.array_equal(vectors.astype(np.float16).astype(np.float32), vectors)
     assert np.array_equal(np.rint(vectors / STEP) * STEP, vectors)
@@ -87,7 +87,7 @@ def test_taste_vectors_are_exact_as_float16_and_in_products(made: GeneratedWorld
     assert np.array_equal(vectors[:200] @ vectors[:200].T, wide @ wide.T)
 
 
-def test_interests_are_three_different_tracks_and_popular_ones_sooner(made: GeneratedWorld) -> None:
+def test_interests_are_three_different_tracks_and_mostly_popular(made: GeneratedWorld) -> None:
     interests = made.world.interests
     assert interests.shape == (1000, 3)
     assert all(len(set(row)) == 3 for row in interests.tolist())
@@ -100,7 +100,7 @@ def test_interests_of_a_listener_are_mostly_of_one_genre(made: GeneratedWorld) -
     assert np.mean(genre[:, 0] == np.roll(genre[:, 1], 1)) < 0.2
 
 
-def test_no_artist_has_two_tracks_of_one_title_and_no_two_artists_one_name(
+def test_artist_names_and_titles_of_an_artist_are_unique(
     made: GeneratedWorld,
 ) -> None:
     catalog = made.world.catalog
@@ -116,7 +116,7 @@ def test_names_can_be_pronounced(made: GeneratedWorld) -> None:
     assert max(map(len, names)) <= 50
 
 
-def test_what_is_written_loads_as_it_was(small: tuple[World, list[Path]]) -> None:
+def test_a_written_world_loads_unchanged(small: tuple[World, list[Path]]) -> None:
     world, written = small
     read = load_world(written[0].parent)
     assert read.catalog.checksum == world.catalog.checksum
@@ -126,7 +126,7 @@ def test_what_is_written_loads_as_it_was(small: tuple[World, list[Path]]) -> Non
     assert np.array_equal(read.consume_sharpness, world.consume_sharpness)
 
 
-def test_the_embedded_data_is_what_its_readme_says() -> None:
+def test_the_embedded_data_matches_its_readme() -> None:
     table = re.findall(
         r"^\| `([\w./]+)` \|.*\| `([0-9a-f]{64})` \|$", (DATA / "README.md").read_text(), re.M
     )
@@ -136,7 +136,7 @@ def test_the_embedded_data_is_what_its_readme_says() -> None:
         assert hashlib.sha256((DATA / name).read_bytes()).hexdigest() == checksum, name
 
 
-def test_the_embedded_catalog_is_what_its_command_makes() -> None:
+def test_the_command_in_the_readme_makes_the_embedded_catalog() -> None:
     """Catalog, vectors and listeners; the lists would take minutes, see `test_rehearsal`."""
     world, committed = generate_world(10_000, 10_000, 31337).world, load_world(DATA)
     assert committed.catalog.checksum == world.catalog.checksum

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.world.generator import generate_world
-from simulator.world.neighbours import nearest, neighbourhoods
+from simulator.world.neighbours import find_neighbours, nearest_tracks
 from simulator.world.world import World
 
 
@@ -41,7 +41,7 @@ def by_sorting(vectors: np.ndarray, of: np.ndarray, k: int) -> list[list[int]]:
     seed=st.integers(0, 9),
     share=st.floats(0, 1),
 )
-def test_it_finds_what_sorting_everything_finds(
+def test_nearest_tracks_equal_those_of_a_full_sort(
     tracks: int, d: int, seed: int, share: float
 ) -> None:
     """Small integers, so that many scores are equal and their sums exact."""
@@ -49,13 +49,13 @@ def test_it_finds_what_sorting_everything_finds(
     vectors = random.integers(-2, 3, (tracks, d)).astype(np.float32)
     of = random.integers(0, tracks, 7)
     k = 1 + round(share * (tracks - 1))
-    assert nearest(vectors, of, k).tolist() == by_sorting(vectors, of, k)
+    assert nearest_tracks(vectors, of, k).tolist() == by_sorting(vectors, of, k)
 
 
-def test_it_finds_what_sorting_finds_where_groups_of_columns_are_used() -> None:
+def test_nearest_tracks_equal_those_of_a_full_sort_with_groups_of_columns() -> None:
     vectors = generate_world(3001, 5, 1).world.embeddings
     of = np.arange(0, 3001, 7)
-    assert nearest(vectors, of, 10).tolist() == by_sorting(vectors, of, 10)
+    assert nearest_tracks(vectors, of, 10).tolist() == by_sorting(vectors, of, 10)
 
 
 @pytest.fixture(scope="module")
@@ -63,28 +63,31 @@ def world() -> World:
     return generate_world(500, 80, 3).world
 
 
-def test_each_interest_is_nearest_to_itself_and_has_its_listeners_row(world: World) -> None:
-    near = neighbourhoods(world, 10)
+def test_each_interest_is_nearest_to_itself(world: World) -> None:
+    near = find_neighbours(world, 10)
     assert near.shape == (80, 3, 10)
     assert near.dtype == np.int32
-    assert near[5, 1].tolist() == nearest(world.embeddings, world.interests[5, 1:2], 10)[0].tolist()
+    assert (
+        near[5, 1].tolist()
+        == nearest_tracks(world.embeddings, world.interests[5, 1:2], 10)[0].tolist()
+    )
     assert np.mean(near[:, :, 0] == world.interests) > 0.95
 
 
-def test_a_cache_file_gives_the_same_without_working_it_out(world: World, tmp_path: Path) -> None:
+def test_a_cache_file_replaces_the_computation(world: World, tmp_path: Path) -> None:
     first, second = Told(), Told()
-    made = neighbourhoods(world, 10, tmp_path, first)
+    made = find_neighbours(world, 10, tmp_path, first)
     assert first.advanced == len(np.unique(world.interests))
-    assert np.array_equal(neighbourhoods(world, 10, tmp_path, second), made)
+    assert np.array_equal(find_neighbours(world, 10, tmp_path, second), made)
     assert second.started == []
     assert [path.suffix for path in tmp_path.iterdir()] == [".bin"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "emptied", "foreign"])
-def test_a_damaged_cache_file_is_said_and_made_anew(
+def test_a_damaged_cache_file_is_reported_and_rebuilt(
     world: World, tmp_path: Path, damage: str
 ) -> None:
-    made = neighbourhoods(world, 10, tmp_path)
+    made = find_neighbours(world, 10, tmp_path)
     (path,) = tmp_path.iterdir()
     sound = path.read_bytes()
     path.write_bytes(
@@ -96,29 +99,27 @@ def test_a_damaged_cache_file_is_said_and_made_anew(
         }[damage]
     )
     told = Told()
-    assert np.array_equal(neighbourhoods(world, 10, tmp_path, told), made)
-    assert told.said == [f"{path}: is damaged; working it out anew"]
+    assert np.array_equal(find_neighbours(world, 10, tmp_path, told), made)
+    assert told.said == [f"{path}: is damaged; computing it again"]
     assert path.read_bytes() == sound
 
 
-def test_another_world_or_another_k_has_another_cache_file(world: World, tmp_path: Path) -> None:
-    neighbourhoods(world, 10, tmp_path)
-    neighbourhoods(world, 5, tmp_path)
-    neighbourhoods(generate_world(500, 80, 4).world, 10, tmp_path)
+def test_each_world_and_each_k_has_its_own_cache_file(world: World, tmp_path: Path) -> None:
+    find_neighbours(world, 10, tmp_path)
+    find_neighbours(world, 5, tmp_path)
+    find_neighbours(generate_world(500, 80, 4).world, 10, tmp_path)
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_a_cache_that_cannot_be_read_nor_written_is_said_and_done_without(
-    world: World, tmp_path: Path
-) -> None:
-    made = neighbourhoods(world, 10, tmp_path)
+def test_an_unusable_cache_is_reported_and_not_needed(world: World, tmp_path: Path) -> None:
+    made = find_neighbours(world, 10, tmp_path)
     (path,) = tmp_path.iterdir()
     path.unlink()
     path.mkdir()
     told = Told()
-    assert np.array_equal(neighbourhoods(world, 10, tmp_path, told), made)
+    assert np.array_equal(find_neighbours(world, 10, tmp_path, told), made)
     assert told.said == [
-        f"{path}: cannot be read (Is a directory); working it out anew",
-        f"{path}: cannot be written (Is a directory); the next run works it out anew",
+        f"{path}: cannot be read (Is a directory); computing it again",
+        f"{path}: cannot be written (Is a directory); the next run computes it again",
     ]
     assert list(tmp_path.iterdir()) == [path]

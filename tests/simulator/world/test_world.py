@@ -37,7 +37,7 @@ def write(
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "json"])
-def test_ours_and_the_predecessors_names_load(tmp_path: Path, suffix: str) -> None:
+def test_files_load_under_our_names_and_under_botifys(tmp_path: Path, suffix: str) -> None:
     world = load_world(
         write(tmp_path, [listener(7), listener("b", interests=[30, 10])], suffix=suffix)
     )
@@ -50,7 +50,7 @@ def test_ours_and_the_predecessors_names_load(tmp_path: Path, suffix: str) -> No
     assert len(world) == 2
 
 
-def test_an_interest_may_stand_twice(tmp_path: Path) -> None:
+def test_a_listener_may_have_an_interest_twice(tmp_path: Path) -> None:
     world = load_world(write(tmp_path, [listener(interests=[20, 20])]))
     assert world.interests.tolist() == [[1, 1]]
 
@@ -59,7 +59,7 @@ def test_an_interest_may_stand_twice(tmp_path: Path) -> None:
     ("users", "message"),
     [
         ([listener(True)], r"users.jsonl:1: user must be an int"),
-        ([listener(1), listener("1")], r":2: user '1' stands already in line 1"),
+        ([listener(1), listener("1")], r":2: user '1' is already in line 1"),
         ([listener(interests=[])], r"interests must be an array of track ids"),
         ([listener(interests=[[1]])], r"interests must be an array of track ids"),
         ([listener(interests=[10, 11])], r"1 of 2 tracks are not in the catalog: 11"),
@@ -80,7 +80,7 @@ def test_an_interest_may_stand_twice(tmp_path: Path) -> None:
         "nobody",
     ],
 )
-def test_a_faulty_listener_is_named_with_its_line(
+def test_a_fault_names_the_line_of_the_listener(
     tmp_path: Path, users: list[dict[str, Any]], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -98,12 +98,12 @@ def test_a_faulty_listener_is_named_with_its_line(
     ],
     ids=["too-few-rows", "one-dimension", "integers", "not-finite", "text"],
 )
-def test_faulty_embeddings_are_named(tmp_path: Path, vectors: Any, message: str) -> None:
+def test_a_fault_names_the_embeddings(tmp_path: Path, vectors: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_world(write(tmp_path, [listener()], vectors))
 
 
-def test_faults_of_all_files_come_together(tmp_path: Path) -> None:
+def test_one_error_lists_the_faults_of_all_files(tmp_path: Path) -> None:
     write(tmp_path, [listener(interests=[99])])
     (tmp_path / "embeddings.npy").write_bytes(b"nothing")
     with pytest.raises(InputError) as caught:
@@ -114,7 +114,7 @@ def test_faults_of_all_files_come_together(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_error_names_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     write(tmp_path, [listener()])
     (tmp_path / "embeddings.npy").unlink()
     (tmp_path / "embeddings.npy").mkdir()
@@ -122,14 +122,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load_world(tmp_path)
 
 
-def test_an_empty_folder_is_told_how_to_become_a_world(tmp_path: Path) -> None:
+def test_an_empty_folder_raises_an_error_that_names_world_create(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"must have embeddings.npy .*segue world create") as error:
         load_world(tmp_path)
     assert len(error.value.faults) == 3
 
 
 @pytest.mark.skipif(not BOTIFY.exists(), reason=f"{BOTIFY} is absent")
-def test_the_predecessors_world_loads_as_it_is() -> None:
+def test_botifys_world_loads_unchanged() -> None:
     world = load_world(BOTIFY)
     assert world.embeddings.shape == (50_000, 64)
     assert world.interests.shape == (10_000, 3)
