@@ -1,6 +1,7 @@
 """The public face: docs/api.md names what it has, it is light to import, it knows its version."""
 
 import importlib
+import inspect
 import json
 import re
 import subprocess
@@ -12,14 +13,17 @@ import pytest
 
 import segue
 from core.version import UNINSTALLED, version
+from segue.client import AsyncClient, Client
 from segue.testing.rules import RULES
+from tests.service import events_in
+from tests.simulator.servers import serving
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
-PUBLIC = ("segue", "segue.testing")
+PUBLIC = ("segue", "segue.testing", "segue.client")
 
 
 def named_in(section):
-    """The first cell of every row, of every table of a section."""
+    """List the names in the first cells of a section's tables; a method has arguments behind."""
     tables = PAGE.split(f"\n## `{section}`\n", 1)[1].split("\n## ", 1)[0]
     rows = re.findall(r"^\| `(\w+)` \|", tables, re.MULTILINE)
     assert len(rows) == len(set(rows))
@@ -57,6 +61,27 @@ def test_importing_it_loads_no_web_framework_and_no_http_client(module):
     assert not loaded & heavy
     assert not loaded & {"cli", "app", "engine", "events", "audit", "simulator", "analysis"}
     assert module != "segue" or "pytest" not in loaded
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient], ids=lambda client: client.__name__)
+def test_the_page_has_every_method_of_a_client_with_its_arguments(client):
+    section = PAGE.split("\n## `segue.client`\n")[1]
+    told = dict(re.findall(r"^\| `(\w+)\(([\w, ]*)\)` \|", section, re.MULTILINE))
+    methods = {name for name in vars(client) if not name.startswith("_")}
+    assert set(told) == methods - {"close", "aclose"}
+    for name, arguments in told.items():
+        _, *expected = inspect.signature(getattr(client, name)).parameters
+        assert arguments.split(", ") == (expected or [""])
+
+
+def test_the_example_of_the_client_runs_against_a_server(tmp_path, capsys):
+    (example,) = re.findall(
+        r"^```python\n(from segue\.client.*?)^```", PAGE, re.MULTILINE | re.DOTALL
+    )
+    with serving(tmp_path) as url:
+        exec(example.replace("http://127.0.0.1:8000", url), {})  # our own page
+    assert re.match(r"Artist \w \{'\w+': '\w+'\} \('", capsys.readouterr().out)
+    assert [event["message"] for event in events_in(tmp_path)] == ["next", "next", "last"]
 
 
 def test_the_version_is_that_of_the_installed_distribution():
