@@ -1,6 +1,6 @@
 """Draws offline.svg: what offline figures say of lists, and what the lists earn in the simulator.
 
-Reads both from the tables of docs/training.md. Run from the repository:
+Reads both from the tables of docs/results/training.md. Run from the repository:
 python docs/pictures/offline.py
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-PAGE = Path(__file__).parents[1] / "training.md"
+PAGE = Path(__file__).parents[1] / "results" / "training.md"
 FLOORS = {"random": 1.07, "popular": 1.23}  # see "What the lists earn"
 COLOURS = {"track": "#1f5fa8", "listener": "#c2571a"}
 NAMED = {
@@ -35,7 +35,7 @@ def points() -> list[tuple[str, str, float, float, float]]:
     """Model, list by, NDCG@10, off-policy, earned."""
     earned = {row[0]: row for row in table("## What the lists earn")}
     found = []
-    for row in table("### On the default world"):
+    for row in table("## Held-out listens, default world"):
         model, owner = row[:2]
         cell = FLOORS.get(model) or (model in earned and earned[model][EARNED_IN[owner]])
         if cell:
