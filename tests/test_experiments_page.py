@@ -1,4 +1,4 @@
-"""docs/experiments.md: its config is sound, its trace the code's, its picture current."""
+"""docs/experiments.md shows a sound config, the trace of the code and a current picture."""
 
 import json
 import re
@@ -28,8 +28,8 @@ def test_the_example_assigns_as_the_page_says() -> None:
     example = yaml.safe_load(block("The picture is of this config", "yaml"))
     settings = settings_of({**CONFIG, **example}, ROOT / "config.yaml")
     allocation = Allocation(settings.experiments, settings.holdout.share, settings.holdout.salt)
-    assert allocation.trace("6") == block("For listener 6 the code says", "").splitlines()
-    assert allocation.assign("6").arms == {"fallback": "T1", "colours": "blue"}
+    assert allocation.trace("42") == block("For listener 42 the code says", "").splitlines()
+    assert allocation.assign("42").arms == {"toppop_after_skip": "T1", "colours": "blue"}
 
 
 def test_the_picture_is_what_its_script_draws() -> None:
@@ -38,8 +38,8 @@ def test_the_picture_is_what_its_script_draws() -> None:
     assert drawn == (ROOT / "docs/pictures/allocation.svg").read_text("utf-8")
 
 
-def test_the_arm_shown_has_the_keys_that_the_server_tells(tmp_path: Path) -> None:
+def test_the_arm_shown_has_the_keys_of_the_answer(tmp_path: Path) -> None:
     shown = json.loads(block("One arm of it", "json"))
     with running(tmp_path) as client:
-        told = client.get("/experiments").json()["experiments"][0]["arms"][1]
-    assert list(shown) == list(told)
+        answered = client.get("/experiments").json()["experiments"][0]["arms"][1]
+    assert list(shown) == list(answered)

@@ -14,12 +14,12 @@ from core.allocation import SLOTS, Allocation, Arm, Experiment
 
 SERVED = (Arm("C", 50, "contextual"), Arm("T1", 50, "improved"))
 EXPERIMENTS = (
-    Experiment("fallback", SERVED, salt="2026-11", slots=(0, 6000), traffic=0.5),
+    Experiment("toppop_after_skip", SERVED, salt="2026-11", slots=(0, 6000), traffic=0.5),
     Experiment("memory", SERVED, salt="memory", slots=(6000, 9000)),
     Experiment("colours", (Arm("blue", 50), Arm("red", 50)), salt="colours", layer="client"),
 )
 HOLDOUT = 0.05
-LISTENER = "6"
+LISTENER = "42"
 
 LEFT, WIDTH, HEIGHT, STEP = 190, 600, 30, 66
 INK, QUIET, LINE = "#1f2933", "#52606d", "#9aa5b1"
@@ -51,9 +51,9 @@ def rows() -> list[Row]:
     allocation = Allocation(EXPERIMENTS, HOLDOUT)
     steps = dict(step.split(": ", 1) for step in allocation.trace(LISTENER))
     out = number(steps["holdout"], "slot")
-    place = number(steps["fallback"], "layer slot")
-    entry = number(steps["fallback"], "entry slot")
-    arm = number(steps["fallback"], "arm slot")
+    place = number(steps["toppop_after_skip"], "layer slot")
+    entry = number(steps["toppop_after_skip"], "entry slot")
+    arm = number(steps["toppop_after_skip"], "arm slot")
     label = number(steps["colours"], "arm slot")
     return [
         Row(
@@ -66,7 +66,7 @@ def rows() -> list[Row]:
             "2  which experiment?",
             "layer “serving”",
             (
-                Part(6000, "fallback", OURS),
+                Part(6000, "toppop_after_skip", OURS),
                 Part(9000, "memory", OTHER),
                 Part(SLOTS, "none", OUT),
             ),
