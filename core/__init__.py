@@ -1,4 +1,4 @@
-"""Plain values that everybody shares: catalog, lists, listener, candidates, allocation, decision.
+"""Plain values that every package shares: catalog, lists, listener, candidates, allocation.
 
-Knows no framework, opens nothing but the data files that it is given.
+Imports no framework, and opens only the data files that a caller names.
 """

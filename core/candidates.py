@@ -1,4 +1,4 @@
-"""Candidates: the tracks that a strategy proposes, and how likely each is."""
+"""Candidates: the tracks that a strategy proposes, and the probability of each."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
@@ -14,14 +14,14 @@ Weights = npt.NDArray[np.float64]
 class Candidates:
     """Tracks that may play next, without repetition; read-only once built.
 
-    Slotted and not a frozen dataclass: one is made on most requests, and a frozen dataclass
-    costs four times as much to make.
+    Slotted and not a frozen dataclass: most requests make one, and a frozen dataclass costs four
+    times as much to make.
 
     Attributes:
         tracks: Catalog indices; an integer array, a sequence, or the whole catalog as a range.
-        weights: float64, same length as `tracks`, positive, any sum; None means all alike.
-        source: Name of the strategy that these come from, where another one passed them on.
-        size: How many tracks there are; `len` says the same, at five times the cost.
+        weights: float64, same length as `tracks`, positive, any sum; None means equal weights.
+        source: Name of the strategy that proposed these, where a second strategy passed them on.
+        size: Number of tracks; `len` gives the same number at five times the cost.
     """
 
     __slots__ = ("_cumulative", "_gaps", "size", "source", "tracks", "weights")
@@ -34,7 +34,7 @@ class Candidates:
         _gaps: Sequence[int] = (),
         running: Sequence[float] | None = None,
     ) -> None:
-        """Build them; `running` is the running sum of the weights, where the maker has it."""
+        """Build them; `running` is the running sum of the weights, where the caller has it."""
         self.tracks = tracks
         self.weights = weights
         self.source = source
@@ -85,7 +85,7 @@ class Candidates:
         return track in self._track_list()
 
     def chance_of(self, track: int) -> float:
-        """Chance of one track, 0 where it is not among these."""
+        """Probability of one track, 0 where it is not among these."""
         if self.weights is None:
             return 1.0 / len(self) if track in self else 0.0
         try:
@@ -95,7 +95,7 @@ class Candidates:
         return float(self.weights[position]) / float(self.cumulative()[-1])
 
     def expected(self, values: Weights) -> float:
-        """Mean of a value that every track of the catalog has, by the chances.
+        """Expected value of a number that every track of the catalog has.
 
         Args:
             values: float64, (tracks of the catalog,).
@@ -109,7 +109,7 @@ class Candidates:
         return float(values[tracks].mean())
 
     def chances(self) -> Weights:
-        """Chance of each track in the order of `listed()`: float64, sum 1."""
+        """Probability of each track in the order of `listed()`: float64, sum 1."""
         if self.weights is None:
             return np.full(len(self), 1.0 / len(self))
         chances: Weights = self.weights / self.weights.sum()
@@ -123,7 +123,7 @@ class Candidates:
         return self._cumulative
 
     def without(self, tracks: Collection[int]) -> "Candidates | None":
-        """The same without `tracks`; None (abstain) when nothing is left."""
+        """The same candidates without `tracks`; None (abstain) when no track is left."""
         if not tracks:
             return self
         if isinstance(self.tracks, range):
@@ -139,7 +139,7 @@ class Candidates:
         return self._keep_positions([k for k, track in enumerate(mine) if track not in unwanted])
 
     def intersection(self, other: "Candidates") -> "Candidates | None":
-        """Only what `other` has too, as likely among each other as here; None when nothing is."""
+        """The tracks that `other` has too, with the weights of these; None when there are none."""
         complement = other.complement()
         if complement is not None:
             return self.without(complement)
@@ -152,7 +152,7 @@ class Candidates:
         return self._keep_positions([k for k, track in enumerate(mine) if track in wanted])
 
     def complement(self) -> Collection[int] | None:
-        """What the catalog has and these have not, if these are all the rest; None for a list."""
+        """The tracks of the catalog that are not among these; None for a list."""
         return self._gaps if isinstance(self.tracks, range) else None
 
     def as_set(self) -> AbstractSet[int]:
@@ -160,13 +160,13 @@ class Candidates:
         return set(self._track_list())
 
     def _keep_tracks(self, kept: list[int]) -> "Candidates | None":
-        """These of the tracks, which are alike; itself if that is all of them."""
+        """Candidates of equal weight with only these tracks; itself if that is all of them."""
         if len(kept) == len(self.tracks):
             return self
         return Candidates(kept, None, self.source) if kept else None
 
     def _keep_positions(self, positions: list[int]) -> "Candidates | None":
-        """The tracks at these positions with their weights; itself if that is all of them."""
+        """Candidates with only these positions and their weights; itself if that is all of them."""
         assert self.weights is not None
         if len(positions) == len(self.tracks):
             return self
@@ -176,15 +176,15 @@ class Candidates:
         return Candidates([mine[k] for k in positions], self.weights[positions], self.source)
 
     def _track_list(self) -> list[int]:
-        """All tracks in order, to be looked at only."""
+        """All tracks in order; callers must not change it, as it may be `tracks` itself."""
         return self.tracks if isinstance(self.tracks, list) else self.listed()
 
     def with_source(self, source: str) -> "Candidates":
-        """The same, marked as coming from `source` unless it already says whence it comes."""
+        """The same candidates with this source, unless a source is already set."""
         return self if self.source is not None else self._with_source(source)
 
     def without_source(self) -> "Candidates":
-        """The same, no longer said to come from another strategy."""
+        """The same candidates without a source."""
         return self if self.source is None else self._with_source(None)
 
     def _with_source(self, source: str | None) -> "Candidates":

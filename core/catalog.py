@@ -20,10 +20,10 @@ UNKNOWN = -1
 
 
 class Catalog:
-    """All tracks, each under an index in 0..n-1; everything inside Segue speaks of indices.
+    """All tracks, each under an index in 0..n-1; all code inside Segue uses indices.
 
-    Ids are ints or strings. 7 and "7" name the same track: a client that quotes its numbers
-    must not be served by fallbacks for ever.
+    Ids are ints or strings. 7 and "7" name the same track: if they did not, a client that quotes
+    its numbers would only ever get answers of the fallbacks.
 
     Attributes:
         ids: Track id by index, as the file has it.
@@ -64,13 +64,13 @@ class Catalog:
 
     def by_artist_of(self, track: int) -> Candidates:
         """All tracks of the artist of `track` (an index, not `UNKNOWN`), itself included."""
-        assert track >= 0, "ask only for known tracks"
+        assert track >= 0, "the track must be in the catalog"
         artist = self.artist_of[track]
         start, end = self._artist_starts[artist], self._artist_starts[artist + 1]
         return Candidates(self._by_artist[start:end])
 
     def describe(self, index: int) -> dict[str, TrackId]:
-        """Track, artist and title, as `GET /tracks/{id}` answers."""
+        """Track, artist and title, as in the answer of `GET /tracks/{id}`."""
         artist = self.artists[self.artist_of[index]]
         return {"track": self.ids[index], "artist": artist, "title": self.titles[index]}
 
@@ -79,7 +79,7 @@ def load_catalog(path: Path) -> Catalog:
     """Read a catalog: JSON lines of track, artist and, if known, title.
 
     Raises:
-        InputError: Every faulty line, by number; or the file is missing or empty.
+        InputError: Lines are faulty (each is named by its number), or there is no track at all.
     """
     faults = Faults()
     ids: list[TrackId] = []
@@ -92,7 +92,7 @@ def load_catalog(path: Path) -> Catalog:
         if not is_id(track):
             faults.add(where, f"track must be an int or a non-empty string, got {track!r}")
         elif str(track) in seen:
-            faults.add(where, f"track {track!r} stands already in line {seen[str(track)]}")
+            faults.add(where, f"track {track!r} is already in line {seen[str(track)]}")
         elif not isinstance(artist, str) or not artist:
             faults.add(where, f"artist must be a non-empty string, got {artist!r}")
         elif not isinstance(title, str):
@@ -132,30 +132,30 @@ def known_tracks(where: str, ids: Sequence[object], catalog: Catalog) -> npt.NDA
     """Indices of track ids: int32, same order.
 
     Raises:
-        InputError: Ids that are not in the catalog (up to three are named) or stand twice.
+        InputError: Ids are not in the catalog (up to three are named), or are there twice.
     """
     indices = [catalog.index_of(track) if is_id(track) else UNKNOWN for track in ids]
     if UNKNOWN in indices:
-        strange = [track for track, index in zip(ids, indices, strict=True) if index == UNKNOWN]
-        named = ", ".join(f"{track!r:.60}" for track in strange[:3])
-        more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
+        unknown = [track for track, index in zip(ids, indices, strict=True) if index == UNKNOWN]
+        named = ", ".join(f"{track!r:.60}" for track in unknown[:3])
+        more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
         raise InputError.one(
             where,
-            f"{len(strange)} of {len(ids)} tracks are not in the catalog: {named}{more}. "
+            f"{len(unknown)} of {len(ids)} tracks are not in the catalog: {named}{more}. "
             "Leave them out, or name the catalog that the list was made for",
         )
     seen: set[int] = set()
     for track, index in zip(ids, indices, strict=True):
         if index in seen:
-            raise InputError.one(where, f"track {track!r} stands twice; each may stand once")
+            raise InputError.one(where, f"track {track!r} is there twice; each may be there once")
         seen.add(index)
     return np.array(indices, dtype=np.int32)
 
 
 def is_id(value: object) -> TypeGuard[TrackId]:
-    """Whether `value` can name a track or a listener: an int, or a string of 1 to 256 characters.
+    """Whether `value` can be an id: an int, or a string of 1 to 256 characters without padding.
 
-    Floats, booleans and padded strings cannot: each is a listener who would land in a wrong arm.
+    Floats, booleans and padded strings cannot: under such an id a listener would get a wrong arm.
     """
     if isinstance(value, str):
         return 0 < len(value) <= 256 and value == value.strip()

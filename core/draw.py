@@ -1,6 +1,6 @@
-"""The draw: candidates and a stream in, tracks and the chance of each out.
+"""The draw: candidates and a random stream in, tracks and the propensity of the first out.
 
-All randomness of an answer sits here, so a decision can be replayed from its id.
+All randomness of an answer is here, so a decision can be replayed from its id.
 """
 
 import bisect
@@ -12,7 +12,7 @@ from core.rng import Stream
 
 
 def draw(candidates: Candidates, stream: Stream, n: int = 1) -> tuple[list[int], float]:
-    """Draw up to `n` different tracks, and say how likely the first one was.
+    """Draw up to `n` distinct tracks, and compute the propensity of the first one.
 
     Fewer than `n` when there are fewer candidates. The first track does not depend on `n`.
 
@@ -30,7 +30,7 @@ def draw(candidates: Candidates, stream: Stream, n: int = 1) -> tuple[list[int],
 
 
 def _draw_uniformly(candidates: Candidates, stream: Stream, n: int) -> list[int]:
-    """Fisher and Yates' shuffle, stopped after `n`, over positions that are kept only if moved."""
+    """Shuffle as Fisher and Yates, stop after `n`, and store only positions that moved."""
     moved: dict[int, int] = {}
     drawn = []
     last = len(candidates) - 1
@@ -42,7 +42,7 @@ def _draw_uniformly(candidates: Candidates, stream: Stream, n: int) -> list[int]
 
 
 def _draw_by_weight(candidates: Candidates, stream: Stream, n: int) -> tuple[list[int], float]:
-    """Draw by weight, take the drawn one out, draw again."""
+    """Draw a track by weight, remove it, and draw again."""
     cumulative = candidates.cumulative()
     total = float(cumulative[-1])
     position = _locate(cumulative, stream.uniform() * total)
@@ -65,7 +65,7 @@ def _draw_by_weight(candidates: Candidates, stream: Stream, n: int) -> tuple[lis
 
 
 def _draw_from_mixture(mixture: Mixture, stream: Stream, n: int) -> tuple[list[int], float]:
-    """Draw a part by its share, a track from the part, take that track out of all, draw again."""
+    """Draw a part by its share and a track of it, remove the track from all parts, draw again."""
     drawn: list[int] = []
     left: Candidates | None = mixture
     while isinstance(left, Mixture):
@@ -76,5 +76,5 @@ def _draw_from_mixture(mixture: Mixture, stream: Stream, n: int) -> tuple[list[i
 
 
 def _locate(cumulative: Sequence[float] | Weights, mark: float) -> int:
-    """First position whose running weight exceeds `mark`; never past the end by rounding."""
+    """First position with a running weight above `mark`; rounding never leads past the end."""
     return min(bisect.bisect_right(cumulative, mark), len(cumulative) - 1)

@@ -1,9 +1,9 @@
 """Our own errors.
 
 SegueError                 catch this to catch all of ours
-├── InputError             faulty config, data or log: every fault found, each with its place
-├── NoCandidatesLeft       a decision that no strategy of the chain could answer
-├── UndeclaredAnswer       a strategy answered that the arm's chain does not declare
+├── InputError             faulty config, data or log: every fault, each with its place
+├── NoCandidatesLeft       no strategy of the chain could answer a decision
+├── UndeclaredAnswer       a strategy answered that is not in the arm's chain
 └── EventLogError          an event could not be appended to the event log
 
 A fault reads: where, what must hold, what was found, what to do next.
@@ -20,7 +20,7 @@ class SegueError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with the input.
+    """One fault of the input.
 
     Attributes:
         where: File, and line or key path in it: `config.yaml: strategies.improved.type`.
@@ -35,7 +35,7 @@ class Fault:
 
 
 class InputError(SegueError):
-    """The input is faulty; `faults` has every fault that was found, not only the first."""
+    """Faulty input; `faults` has every fault that was found, not only the first."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
@@ -48,11 +48,11 @@ class InputError(SegueError):
 
 
 class NoCandidatesLeft(SegueError):
-    """Every strategy of the chain abstained or was emptied by the request's exclusions."""
+    """Every strategy of the chain abstained, or the request excluded all its tracks."""
 
 
 class UndeclaredAnswer(SegueError):
-    """A strategy answered that the arm does not declare: our mistake, never logged."""
+    """A strategy answered that the arm does not declare: a bug in Segue, which is never logged."""
 
 
 class EventLogError(SegueError):
@@ -68,27 +68,27 @@ class EventLogError(SegueError):
 
 
 class Faults:
-    """Collects faults, so that one run shows them all."""
+    """Collects faults, so that one run reports all of them."""
 
     def __init__(self) -> None:
         self.found: list[Fault] = []
 
     def add(self, where: str, what: str) -> None:
-        """Note one fault and go on."""
+        """Record one fault and continue."""
         self.found.append(Fault(where, what))
 
     def extend(self, error: InputError) -> None:
-        """Take over the faults of an error raised further down."""
+        """Add the faults of an error that a called function raised."""
         self.found.extend(error.faults)
 
     def raise_if_any(self) -> None:
-        """Raise `InputError` with everything found so far, if anything was."""
+        """Raise `InputError` with all faults so far, if there are any."""
         if self.found:
             raise InputError(self.found)
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:
-    """Say that `name` is unknown, with the nearest known name and the full list."""
+    """A message for an unknown name, with the nearest known name and the full list."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""

@@ -1,7 +1,8 @@
-"""Continuity: what may change in a started experiment. Listeners may enter; nobody leaves or moves.
+"""Experiment changes: decides which changes of a started experiment are allowed.
 
-Whoever was in an arm must stay in it for as long as the experiment has this name and version, or
-the log would have listeners who saw two treatments under one name.
+Listeners may enter; no listener leaves or moves. A listener stays in an arm for as long as the
+experiment has this name and version: with a move, the log would have two treatments of one
+listener under one name.
 """
 
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ class BreakingChange(NamedTuple):
 
     Attributes:
         key: The changed key of the definition.
-        what: What it was, what it is.
+        what: The old value and the new one.
     """
 
     key: str
@@ -22,13 +23,13 @@ class BreakingChange(NamedTuple):
 
 
 def breaking_changes(before: Experiment, after: Experiment) -> list[BreakingChange]:
-    """Everything in `after` that takes a listener out of the arm that `before` gave.
+    """Find every change that takes a listener out of the arm that `before` gave.
 
-    `forced` is left out: a forced arm is a test, and no analysis sees it.
+    `forced` does not count: a forced arm is a test, and no analysis reads it.
 
     Args:
-        before: The definition that was served, at its widest.
-        after: The one that is to be served under the same name and version.
+        before: The widest definition that was served.
+        after: The definition to serve under the same name and version.
     """
     found = [
         BreakingChange(key, f"was {getattr(before, key)!r}, is {getattr(after, key)!r}")
@@ -40,7 +41,7 @@ def breaking_changes(before: Experiment, after: Experiment) -> list[BreakingChan
             BreakingChange("arms", f"were {_treatments(before)}, are {_treatments(after)}")
         )
     elif _bounds(before) != _bounds(after):
-        # The weights' sum is fixed, so an arm grows only by listeners that another arm loses.
+        # The slots are split among the arms, so one arm can only grow by listeners of a second.
         found.append(
             BreakingChange("arms", f"had weights {_weights(before)}, have {_weights(after)}")
         )
@@ -69,14 +70,14 @@ def breaking_changes(before: Experiment, after: Experiment) -> list[BreakingChan
 
 
 def widest_definition(before: Experiment, after: Experiment) -> Experiment:
-    """The definition to compare the next one with, once `after` has been served without a break."""
+    """The definition with which to compare the next one, after `after` was served."""
     return before if after.traffic == 0 else after
 
 
 def assignment_fingerprint(experiment: Experiment) -> str:
-    """Fingerprint of what a started experiment keeps for as long as it runs, 12 hex digits.
+    """Fingerprint of all that a started experiment must keep, 12 hex digits.
 
-    Two definitions of one lineage may differ in who enters, but not in which arm.
+    Definitions with one fingerprint may differ in which listeners enter, but not in their arms.
     """
     return digest_of(
         [
@@ -107,7 +108,7 @@ def _bounds(experiment: Experiment) -> list[int]:
 
 
 def _wider(before: Experiment, after: Experiment) -> bool:
-    """Whether whoever was targeted still is; `true` is not 1, as in `eligible`."""
+    """Whether every targeted listener still is targeted; `true` is not 1, as in `eligible`."""
 
     def values(experiment: Experiment, key: str) -> set[Any]:
         return {(isinstance(value, bool), value) for value in experiment.targeting[key]}

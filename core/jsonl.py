@@ -1,4 +1,4 @@
-"""Reading JSON lines, with every faulty line named."""
+"""JSON lines: reads them, and names every faulty line."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +9,13 @@ import orjson
 from core.errors import Faults, InputError
 
 BOM = b"\xef\xbb\xbf"
-"""What some editors put before UTF-8; it says nothing, so it is passed over."""
+"""The byte order mark that some editors write before UTF-8; it has no meaning, so it is skipped."""
 
 
 def read_records(path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, object) for each line that is a JSON object.
 
-    Faulty lines are added to `faults` and passed over; blank lines are passed over.
+    A faulty line is added to `faults` and skipped; a blank line is skipped.
 
     Raises:
         InputError: The file cannot be read.

@@ -1,8 +1,8 @@
-"""Lists: for each track, or for each listener, an ordered list of tracks worth playing.
+"""Lists: for each track, or for each listener, an ordered list of tracks to recommend.
 
 On disk a list file is an uncompressed .npz that is memory-mapped, not read: arrays `tracks`
 (all lists one after another), `offsets` (where each begins), `keys`, and a JSON `manifest`.
-The JSON lines of the predecessor load as well, only slower.
+The JSON lines of botify load as well, only slower.
 """
 
 import hashlib
@@ -31,8 +31,8 @@ class Lists:
     """Ordered lists of tracks by track or by listener.
 
     Attributes:
-        key: What the lists are keyed by.
-        manifest: Where they come from; free-form apart from `format`, `key` and `catalog`.
+        key: Whether the lists are keyed by track or by listener.
+        manifest: How the lists were made; free-form apart from `format`, `key` and `catalog`.
         checksum: SHA-256 of the lists' content in hex.
     """
 
@@ -52,12 +52,12 @@ class Lists:
         self.tracks = tracks
         self.manifest = manifest
         self.checksum = checksum
-        # Arrays and not lists of integers: a look-up touches one place in memory, not two.
+        # Arrays and not lists of integers: a look-up then reads one place in memory, not two.
         self._starts = array("q", offsets.astype(np.int64).tobytes())
         if key == "track":
             rows = np.full(len(catalog) + 1, -1, dtype=np.int64)
             rows[np.asarray(keys, dtype=np.int64)] = np.arange(len(keys))
-            self._row_of_track = array("q", rows.tobytes())  # the last one answers UNKNOWN
+            self._row_of_track = array("q", rows.tobytes())  # index -1, UNKNOWN, is the last one
         else:
             self._row_of_user = {str(user): row for row, user in enumerate(keys)}
 
@@ -88,18 +88,18 @@ def save_lists(
     """Write a list file that the server maps into memory; same input, same bytes.
 
     Args:
-        path: Where to; replaced as a whole, so that a server never sees half of it.
-        key: What `rows` is keyed by.
+        path: The file; replaced as a whole, so that a server never sees half of it.
+        key: Whether `rows` is keyed by track or by listener.
         rows: Catalog indices by track index or by listener id, best first, none empty.
         catalog: The catalog that the indices belong to.
-        about: For the manifest: how the lists were made.
+        about: Entries for the manifest: how the lists were made.
 
     Raises:
         InputError: The file cannot be written.
     """
     ordered: list[Any] = sorted(rows) if key == "track" else list(rows)
     lengths = [len(rows[k]) for k in ordered]
-    assert all(lengths), "a list without tracks has no place in a list file"
+    assert all(lengths), "a list file has no empty list"
     assert all(len(set(row)) == len(row) for row in rows.values()), "a list has each track once"
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     tracks = np.concatenate([np.asarray(rows[k], dtype=np.int64) for k in ordered])
@@ -116,26 +116,27 @@ def save_lists(
         "offsets": offsets.astype(np.int64),
         "tracks": tracks.astype(small),
     }
-    beside = path.with_name(path.name + ".part")
+    part = path.with_name(path.name + ".part")
     try:
-        with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             for name, values in members.items():
                 with archive.open(zipfile.ZipInfo(name + ".npy"), "w") as member:
                     npy.write_array(member, values, version=(1, 0), allow_pickle=False)
-        beside.replace(path)
+        part.replace(path)
     except OSError as error:
         raise InputError.one(
             str(path), f"cannot be written: {error.strerror or error}. Name another file"
         ) from error
     finally:
-        beside.unlink(missing_ok=True)  # there still only if something, or somebody, came between
+        part.unlink(missing_ok=True)  # still there only after an error or an interrupt
 
 
 def load_lists(path: Path, catalog: Catalog) -> Lists:
     """Map a list file, or read lists in JSON lines, for this catalog.
 
     Raises:
-        InputError: Missing, damaged, empty, made for another catalog, or with unknown tracks.
+        InputError: The file is missing, damaged, empty, of a different catalog, or has unknown
+            tracks.
     """
     if path.suffix == ".npz":
         return _map_lists(path, catalog)
@@ -147,13 +148,16 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
 
     Args:
         path: The file.
-        catalog: What its track ids mean.
-        drop_unknown: Leave out tracks that the catalog does not have, where they are no fault; the
-            manifest then says under `dropped` how many tracks, and lists without any other.
+        catalog: The catalog of its track ids.
+        drop_unknown: Leave out tracks that the catalog does not have, instead of reporting them as
+            faults; the manifest counts them, and lists without a known track, under `dropped`.
 
     Raises:
         InputError: Every faulty line, by number.
     """
+    # The checks of a line stand in one order on purpose: an owner before its tracks, dropping
+    # before the check for known tracks, so that each line yields one fault, its first. A user named
+    # 7 and a track 7 are different owners, which is why the two kinds of key cannot mix.
     faults = Faults()
     rows: dict[Any, npt.NDArray[np.int32]] = {}
     kinds: set[Key] = set()
@@ -180,7 +184,7 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
         if row_key == UNKNOWN:
             faults.add(where, f"track {owner!r} is not in the catalog")
         elif row_key in rows:
-            faults.add(where, f"{key} {owner!r} has a list already in a line above")
+            faults.add(where, f"{key} {owner!r} already has a list in a line above")
         else:
             kinds.add(key)
             try:
@@ -188,7 +192,10 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
             except InputError as error:
                 faults.extend(error)
     if len(kinds) == 2:
-        faults.add(str(path), "must be keyed by track or by user, has lines of both")
+        faults.add(
+            str(path),
+            "must be keyed by track or by user, has lines of both. Split it into two files",
+        )
     if not rows and not faults.found:
         faults.add(str(path), "must have at least one list, has none")
     faults.raise_if_any()
@@ -209,6 +216,11 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
 
 
 def _map_lists(path: Path, catalog: Catalog) -> Lists:
+    """Map a list file into memory, and check all that a request would otherwise have to check.
+
+    numpy reads a negative index from the end of an array, so a damaged list would not fail at a
+    request: the server would play a wrong track. The file must be refused here.
+    """
     where = str(path)
     try:
         content = np.memmap(path, dtype=np.uint8, mode="r")
@@ -227,18 +239,24 @@ def _map_lists(path: Path, catalog: Catalog) -> Lists:
         raise InputError.one(where, f"cannot be read: {error.strerror or error}") from error
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
         raise InputError.one(
-            where, f"must be a list file that segue wrote, but is damaged or foreign ({error})"
+            where,
+            f"must be a list file that segue wrote, but is damaged or foreign ({error}). "
+            "Make it again with `segue lists` or `segue train`",
         ) from error
     if manifest.get("format") != FORMAT:
-        raise InputError.one(where, f"must be of format {FORMAT}, is {manifest.get('format')!r}")
+        raise InputError.one(
+            where,
+            f"must be of format {FORMAT}, is {manifest.get('format')!r}. "
+            "Make it again with `segue lists` or `segue train`",
+        )
     if manifest.get("catalog") != catalog.checksum:
         raise InputError.one(
             where,
             "was made for another catalog (checksum "
-            f"{str(manifest.get('catalog'))[:12]}..., ours {catalog.checksum[:12]}...). "
-            "Make the lists anew from this catalog",
+            f"{str(manifest.get('catalog'))[:12]}..., this one has {catalog.checksum[:12]}...). "
+            "Make the lists again with this catalog",
         )
-    sound = (
+    is_consistent = (
         len(keys) > 0
         and len(set(keys)) == len(keys)
         and (key == "user" or 0 <= min(keys) <= max(keys) < len(catalog))
@@ -249,11 +267,11 @@ def _map_lists(path: Path, catalog: Catalog) -> Lists:
         and int(tracks.max()) < len(catalog)
         and int(tracks.min()) >= 0
     )
-    if not sound:
+    if not is_consistent:
         raise InputError.one(
             where,
-            "must have one list for each key, of known tracks, none empty; it has not. "
-            "Make it anew with `segue lists` or `segue train`",
+            "must have one list for each key, of known tracks, none empty; this does not hold. "
+            "Make it again with `segue lists` or `segue train`",
         )
     digest = hashlib.sha256(content.data).hexdigest()
     return Lists(key, keys, offsets, tracks, catalog, manifest, digest)
@@ -262,7 +280,7 @@ def _map_lists(path: Path, catalog: Catalog) -> Lists:
 def _member(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, content: npt.NDArray[np.uint8]
 ) -> npt.NDArray[Any]:
-    """An array of a stored .npz as a view of the mapped file, without a copy."""
+    """A view of one array of a stored .npz in the mapped file, without a copy."""
     if info.compress_type != zipfile.ZIP_STORED:
         raise ValueError(f"{info.filename} is compressed, so it cannot be mapped")
     with archive.open(info) as member:
@@ -271,7 +289,7 @@ def _member(
             raise ValueError(f"{info.filename} has npy version {version}")
         shape, _, dtype = npy.read_array_header_1_0(member)
         header = member.tell()
-    # The local file header is 30 bytes, then name and extra field, whose lengths stand at 26, 28.
+    # A local file header has 30 bytes: at 26 and 28 the lengths of the name and the extra field.
     local = content[info.header_offset : info.header_offset + 30]
     name_length, extra_length = local[26:30].view("<u2").tolist()
     start = info.header_offset + 30 + name_length + extra_length + header

@@ -1,4 +1,4 @@
-"""A mixture: several candidates as one, without putting them together unless somebody asks."""
+"""A mixture: several candidates as one, which are merged only when a caller reads the result."""
 
 import itertools
 from collections.abc import Collection, Iterable
@@ -12,15 +12,16 @@ from core.candidates import Candidates, Weights
 
 
 class Mixture(Candidates):
-    """Candidates drawn from one of several parts, which is chosen by its share.
+    """Candidates from several parts: a draw chooses a part by its share, then a track of the part.
 
-    The chance of a track is the sum over the parts of the part's share times the track's chance
-    there. Mixing a list with the whole catalog costs no more than the list: `tracks` and `weights`
-    (the chances, most likely first, equals in order of appearance) are made when first read.
+    The probability of a track is the sum over the parts of the part's share times the track's
+    probability there. A mixture of a list and the whole catalog costs no more than the list,
+    because `tracks` and `weights` (probabilities, most likely first, ties in order of appearance)
+    are computed when they are first read.
 
     Attributes:
-        parts: The candidates that are mixed, no mixtures themselves.
-        cumulative_shares: Running sum of the parts' shares; the last one is 1 but for rounding.
+        parts: The candidates that are mixed; none of them is a mixture.
+        cumulative_shares: Running sum of the parts' shares; the last one is 1, up to rounding.
     """
 
     __slots__ = ("_shares", "cumulative_shares", "parts")
@@ -46,7 +47,7 @@ class Mixture(Candidates):
         self._cumulative = None
 
     def __getattr__(self, name: str) -> Any:
-        # Reached only while the slots of these three are empty.
+        # Python calls this only while the slots of these three are empty.
         if name == "size":
             self.size = self._count()
         elif name in ("tracks", "weights"):
@@ -62,17 +63,17 @@ class Mixture(Candidates):
         return len(self.as_set())
 
     def first(self, n: int) -> list[int]:
-        """The `n` most likely tracks as catalog indices, or all there are."""
+        """The `n` most likely tracks as catalog indices, or all tracks if there are fewer."""
         wholes = [part for part in self.parts if part.complement() is not None]
         if not wholes:
             return self.listed()[:n]
-        # What stands on no list and in no gap is all alike, so the first `n` of that are enough.
-        special: set[int] = set().union(
+        # Tracks on no list and in no gap all have the same probability, so `n` of them suffice.
+        distinct_tracks: set[int] = set().union(
             *(part.complement() or () if part in wholes else part.listed() for part in self.parts)
         )
         catalog = wholes[0].tracks
-        alike = itertools.islice((track for track in catalog if track not in special), n)
-        enough = sorted(special.union(alike))
+        equal = itertools.islice((track for track in catalog if track not in distinct_tracks), n)
+        enough = sorted(distinct_tracks.union(equal))
         listed = [
             [track for track in enough if track in part] if part in wholes else part.listed()
             for part in self.parts
@@ -84,35 +85,35 @@ class Mixture(Candidates):
         return any(track in part for part in self.parts)
 
     def chance_of(self, track: int) -> float:
-        """Chance of one track, 0 where it is not among these."""
+        """Probability of one track, 0 where it is not among these."""
         return sum(
             share * part.chance_of(track)
             for part, share in zip(self.parts, self._shares, strict=True)
         )
 
     def expected(self, values: Weights) -> float:
-        """Mean of a value that every track of the catalog has, by the chances."""
+        """Expected value of a number that every track of the catalog has."""
         return sum(
             share * part.expected(values)
             for part, share in zip(self.parts, self._shares, strict=True)
         )
 
     def without(self, tracks: Collection[int]) -> Candidates | None:
-        """The same without `tracks`, the chances left as they were among each other."""
+        """The same mixture without `tracks`; the ratios of all other probabilities stay."""
         return self._with_parts([part.without(tracks) for part in self.parts])
 
     def intersection(self, other: Candidates) -> Candidates | None:
-        """Only what `other` has too, the chances left as they were among each other."""
+        """The tracks that `other` has too; the ratios of their probabilities stay."""
         return self._with_parts([part.intersection(other) for part in self.parts])
 
     def complement(self) -> Collection[int] | None:
-        """What the catalog has and these have not, if the catalog is a part; None otherwise."""
+        """The tracks of the catalog that are not among these; None if the catalog is no part."""
         gaps = [gap for part in self.parts if (gap := part.complement()) is not None]
         if not gaps:
             return None
         if not all(gaps):
-            return ()  # a part without gaps has all that the others lack
-        # Only what stands in a gap of the catalog can be added by a list.
+            return ()  # a part without gaps has every track
+        # A list can add only tracks that are gaps in every part that is a catalog.
         lists = [part.as_set() for part in self.parts if part.complement() is None]
         return set(gaps[0]).intersection(*gaps[1:]).difference(*lists)
 
@@ -121,7 +122,7 @@ class Mixture(Candidates):
         return set().union(*(part.listed() for part in self.parts))
 
     def _with_parts(self, narrowed: list[Candidates | None]) -> Candidates | None:
-        """What is left of each part, by the share of it that is left."""
+        """A mixture of what is left of each part; its share shrinks with the mass that is left."""
         kept = []
         for part, left, share in zip(self.parts, narrowed, self._shares, strict=True):
             if left is part:
@@ -137,7 +138,7 @@ class Mixture(Candidates):
         self.tracks, self.weights = self._rank([part.listed() for part in self.parts])
 
     def _rank(self, listed: list[list[int]]) -> tuple[npt.NDArray[np.int64], Weights]:
-        """Tracks by their chance, and these; of each part, the listed tracks count."""
+        """Tracks by probability, and the probabilities, over the listed tracks of each part."""
         tracks = np.concatenate([np.asarray(part, dtype=np.int64) for part in listed])
         chances = np.concatenate(
             [
@@ -149,7 +150,7 @@ class Mixture(Candidates):
         )
         distinct, seen_at, where = np.unique(tracks, return_index=True, return_inverse=True)
         summed: Weights = np.bincount(where, chances).astype(np.float64)
-        # Twelve digits, so that equal sums of different parts are not ordered by their rounding.
+        # Twelve digits, so that rounding does not decide the order of equal sums.
         order = np.lexsort((seen_at, -np.round(summed, 12)))
         return distinct[order], summed[order]
 

@@ -1,32 +1,32 @@
-"""Progress: how long work tells whoever started it how far it is."""
+"""Progress: how long-running work reports its state to the user."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Shows work under way; the command line draws bars, tests and libraries show nothing."""
+    """Shows the state of work; the command line draws bars, tests and libraries show nothing."""
 
     def start(self, what: str, total: float | None = None) -> None:
-        """Begin a piece of work of `total` steps; None where nobody knows how many."""
+        """Begin a piece of work of `total` steps; None where the number is unknown."""
 
     def advance(self, steps: float = 1) -> None:
-        """Some steps of the present piece are done."""
+        """Count steps of the current piece as done."""
 
     def say(self, what: str) -> None:
-        """Say in passing how it goes, for instance the loss after an epoch."""
+        """Print a remark, for instance the loss after an epoch."""
 
 
 class Silent:
     """Shows nothing."""
 
     def start(self, what: str, total: float | None = None) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def advance(self, steps: float = 1) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def say(self, what: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 SILENT = Silent()

@@ -1,11 +1,11 @@
-"""Random streams: every number is a pure function of what it belongs to, never of call order.
+"""Random numbers: each is a pure function of a name or coordinates, and never of call order.
 
-One generator serves both uses. `Stream` is the scalar one, seeded by a decision's id, from which
-the dispatcher draws. `keys` and `uniforms` are the vectorised ones, for a world of listeners:
-a seed and the coordinates of the draw (listener, session, step, purpose) give a number each.
+One generator serves two uses. `Stream` is scalar and seeded by a decision's id; the dispatcher
+draws from it. `keys` and `uniforms` are vectorised, for a world of listeners: a seed and the
+coordinates of a draw (listener, session, step, purpose) give one number.
 
-The generator is SplitMix64 (Steele, Lea, Flood 2014): integer arithmetic only, so the same on
-every machine, interpreter and numpy version.
+The generator is SplitMix64 (Steele, Lea, Flood 2014). It uses integer arithmetic only, so the
+numbers are the same on every machine, interpreter and numpy version.
 """
 
 from hashlib import blake2b
@@ -29,7 +29,7 @@ def mix(word: int) -> int:
 
 
 class Stream:
-    """Random numbers that belong to one name, for instance a decision's id."""
+    """Random numbers of one name, for instance of a decision's id."""
 
     __slots__ = ("_state",)
 
@@ -55,15 +55,15 @@ def keys(seed: int, *coordinates: int | npt.NDArray[np.integer]) -> Words:
 
     Args:
         seed: Any integer; its low 64 bits count.
-        coordinates: What the draw belongs to, integers or integer arrays that broadcast.
+        coordinates: Integers, or integer arrays that broadcast; they identify the draw.
     """
     return extend_keys(np.asarray(mix((seed + _GAMMA) & _MASK), dtype=np.uint64), *coordinates)
 
 
 def extend_keys(key: Words, *coordinates: int | npt.NDArray[np.integer]) -> Words:
-    """Keys of more coordinates: `keys(seed, a, b)` is `extend_keys(keys(seed, a), b)`.
+    """Extend keys by more coordinates: `keys(seed, a, b)` is `extend_keys(keys(seed, a), b)`.
 
-    So that what many draws have in common, a listener's session, is mixed once.
+    Many draws share a listener and a session; their common key is then mixed only once.
     """
     with np.errstate(over="ignore"):
         for coordinate in coordinates:

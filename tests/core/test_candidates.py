@@ -37,7 +37,7 @@ def plain(found):
 
 
 @given(candidates())
-def test_positions_heads_chances_and_membership_agree_with_the_list(found):
+def test_positions_heads_probabilities_and_membership_agree_with_the_list(found):
     listed = found.listed()
     assert len(found) == len(listed) > 0
     assert [found.at(position) for position in range(len(found))] == listed
@@ -55,28 +55,28 @@ def test_positions_heads_chances_and_membership_agree_with_the_list(found):
 
 
 @given(candidates(), some_tracks, st.sampled_from([set, frozenset, list, tuple]))
-def test_without_leaves_the_others_in_order_with_their_weights(found, out, kind):
+def test_without_keeps_all_other_tracks_in_order_with_their_weights(found, out, kind):
     left = found.without(kind(out))
     assert plain(left) == [(track, weight) for track, weight in plain(found) if track not in out]
     assert left is None or len(left) > 0
 
 
 @given(candidates(), some_tracks, some_tracks)
-def test_taking_out_twice_is_taking_out_both(found, one, other):
+def test_two_removals_are_one_removal_of_both(found, one, other):
     left = found.without(one)
     twice = None if left is None else left.without(other)
     assert plain(twice) == plain(found.without(one | other))
 
 
 @given(candidates())
-def test_taking_out_what_is_not_there_changes_nothing(found):
+def test_removing_an_absent_track_changes_nothing(found):
     assert found.without(()) is found
     strangers = set(range(-3, CATALOG + 9)).difference(found.listed())
     assert plain(found.without(strangers)) == plain(found)
 
 
 @given(candidates(), candidates())
-def test_shared_is_what_both_have_in_the_order_and_by_the_weights_of_the_first(found, other):
+def test_an_intersection_has_the_order_and_the_weights_of_the_first(found, other):
     shared = found.intersection(other)
     expected = [(track, weight) for track, weight in plain(found) if track in other.listed()]
     if isinstance(found.tracks, range):
@@ -87,7 +87,7 @@ def test_shared_is_what_both_have_in_the_order_and_by_the_weights_of_the_first(f
 
 
 @given(candidates(), some_tracks)
-def test_who_proposed_it_stays_known_when_tracks_are_taken_out(found, out):
+def test_the_source_stays_when_tracks_are_removed(found, out):
     assert found.source is None
     named = found.with_source("popular")
     assert (named.source, plain(named)) == ("popular", plain(found))
@@ -99,13 +99,13 @@ def test_who_proposed_it_stays_known_when_tracks_are_taken_out(found, out):
     assert left is None or left.source == "popular"
 
 
-def test_a_running_sum_is_made_once_and_kept_by_a_named_twin():
+def test_a_running_sum_is_made_once_and_kept_with_a_new_source():
     found = Candidates.of([3, 5, 7], [1, 2, 4])
     assert found.cumulative().tolist() == [1, 3, 7]
     assert found.with_source("ranked").cumulative() is found.cumulative()
 
 
-def test_no_track_means_to_abstain():
+def test_candidates_of_no_track_are_none():
     assert Candidates.of([]) is None
     assert Candidates.of(np.array([], dtype=np.int32)) is None
     assert Candidates.of([], []) is None
@@ -138,7 +138,7 @@ def test_excluding_from_a_catalog_copies_nothing():
     ],
     ids=["catalog", "gaps", "list", "array", "weighted", "weighted-tuple", "tuple"],
 )
-def test_the_mean_of_a_value_is_by_the_chances(candidates):
+def test_the_expected_value_weights_tracks_by_their_probability(candidates):
     values = np.array([5.0, 1.0, -2.0, 0.5, 7.0, 3.0, 9.0, 4.0])
     pairs = zip(candidates.listed(), candidates.chances().tolist(), strict=True)
     assert candidates.expected(values) == pytest.approx(sum(c * values[t] for t, c in pairs))

@@ -68,13 +68,13 @@ def test_a_catalog_of_two_ids_that_are_alike_but_not_the_same():
     ],
     ids=["order", "artist", "title", "id", "length"],
 )
-def test_the_checksum_tells_catalogs_apart(other):
+def test_different_catalogs_have_different_checksums(other):
     one = Catalog([1, 2], ["a", "b"], ["x", "y"])
     assert one.checksum == Catalog([1, 2], ["a", "b"], ["x", "y"]).checksum
     assert one.checksum != other.checksum
 
 
-def test_the_predecessors_catalog_is_read_as_it_is(tmp_path):
+def test_a_botify_catalog_is_read_without_changes(tmp_path):
     lines = [
         {"artist": "Quern", "title": "Ember", "track": 0},
         {"track": "t-1", "artist": "Ossa", "extra": [1]},
@@ -85,7 +85,7 @@ def test_the_predecessors_catalog_is_read_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("ending", [b"\r\n", b"\n", b"\n\n \n"], ids=["crlf", "lf", "blank-lines"])
-def test_line_ends_blank_lines_and_a_byte_order_mark_are_passed_over(tmp_path, ending):
+def test_line_ends_blank_lines_and_a_byte_order_mark_are_skipped(tmp_path, ending):
     path = tmp_path / "tracks.jsonl"
     lines = [json.dumps(FIRST | {"track": track}).encode() for track in (7, 8)]
     path.write_bytes(b"\xef\xbb\xbf" + ending.join(lines))
@@ -102,8 +102,8 @@ def test_line_ends_blank_lines_and_a_byte_order_mark_are_passed_over(tmp_path, e
         ({"track": True, "artist": "A"}, "track must be an int or a non-empty string, got True"),
         ({"track": [1], "artist": "A"}, "track must be an int or a non-empty string, got [1]"),
         ({"track": " 7", "artist": "A"}, "track must be an int or a non-empty string, got ' 7'"),
-        ({"track": 7, "artist": "A"}, "track 7 stands already in line 1"),
-        ({"track": "7", "artist": "A"}, "track '7' stands already in line 1"),
+        ({"track": 7, "artist": "A"}, "track 7 is already in line 1"),
+        ({"track": "7", "artist": "A"}, "track '7' is already in line 1"),
         ({"track": 8}, "artist must be a non-empty string, got None"),
         ({"track": 8, "artist": ""}, "artist must be a non-empty string, got ''"),
         ({"track": 8, "artist": 5}, "artist must be a non-empty string, got 5"),
@@ -163,8 +163,8 @@ def test_a_popularity_list_keeps_its_order(tmp_path, catalog):
         ("[]", ": must be a JSON array of at least one track id"),
         ('{"top": [10]}', ": must be a JSON array of at least one track id"),
         ("7", ": must be a JSON array of at least one track id"),
-        ("[10, 20, 10]", ": track 10 stands twice; each may stand once"),
-        ('[10, 20, "10"]', ": track '10' stands twice; each may stand once"),
+        ("[10, 20, 10]", ": track 10 is there twice; each may be there once"),
+        ('[10, 20, "10"]', ": track '10' is there twice; each may be there once"),
         ("[10, 7]", ": 1 of 2 tracks are not in the catalog: 7. Leave them out, or name "),
         ("[1, 2, 3, 4, 10]", ": 4 of 5 tracks are not in the catalog: 1, 2, 3 and 1 more. Leave"),
         ("[10.0]", ": 1 of 1 tracks are not in the catalog: 10.0. "),
@@ -186,5 +186,5 @@ def test_a_long_list_with_one_track_twice_at_its_end_is_checked_in_no_time():
     catalog = Catalog(range(100_000), ["A"] * 100_000, [""] * 100_000)
     ids = [*range(100_000), 99_999]
     assert faults(known_tracks, "top", ids, catalog) == [
-        "top: track 99999 stands twice; each may stand once"
+        "top: track 99999 is there twice; each may be there once"
     ]

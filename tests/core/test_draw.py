@@ -136,7 +136,7 @@ def any_candidates(draw_from):
 
 
 @given(any_candidates(), st.text(max_size=5), st.integers(1, 25))
-def test_the_first_track_and_its_chance_do_not_depend_on_n(candidates, name, n):
+def test_the_first_track_and_its_propensity_do_not_depend_on_n(candidates, name, n):
     drawn, chance = draw(candidates, Stream(name), n)
     assert (drawn[:1], chance) == draw(candidates, Stream(name))
     assert len(drawn) == len(set(drawn)) == min(n, len(candidates))

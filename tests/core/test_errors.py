@@ -9,7 +9,7 @@ from core import errors
 from core.errors import Fault, Faults, InputError, SegueError, unknown_name
 
 
-def test_every_error_of_ours_is_in_the_tree_that_the_module_draws():
+def test_the_docstring_of_the_module_lists_every_error():
     ours = {
         name
         for name, found in inspect.getmembers(errors, inspect.isclass)
@@ -41,7 +41,7 @@ def test_faults_are_gathered_and_raised_together():
         (7, "unknown type '7'. Known: random, top_pop"),
     ],
 )
-def test_an_unknown_name_is_told_the_nearest_known(name, said):
+def test_a_message_names_the_nearest_known_name(name, said):
     assert unknown_name("type", name, ["top_pop", "random"]) == said
 
 

@@ -105,7 +105,7 @@ def test_this_may_not_change(after: Experiment, key: str, what: str) -> None:
     assert what in found.what
 
 
-def test_everything_that_breaks_is_named_at_once() -> None:
+def test_all_breaking_changes_are_named_at_once() -> None:
     after = changed(salt="x", layer="y", slots=(0, 1), traffic=0.1, targeting={"a": (1,)})
     assert {each.key for each in breaking_changes(STARTED, after)} == {
         "salt", "layer", "slots", "traffic", "targeting",
@@ -134,7 +134,7 @@ DEFINITIONS = some.builds(
 
 
 @given(DEFINITIONS, DEFINITIONS)
-def test_what_breaks_nothing_takes_nobody_out_of_an_arm(
+def test_an_allowed_change_takes_no_listener_out_of_an_arm(
     before: Experiment, after: Experiment
 ) -> None:
     if breaking_changes(before, after):
@@ -147,7 +147,7 @@ def test_what_breaks_nothing_takes_nobody_out_of_an_arm(
 
 
 @given(DEFINITIONS, DEFINITIONS)
-def test_what_is_said_to_break_takes_somebody_out_of_an_arm(
+def test_a_breaking_change_takes_a_listener_out_of_an_arm(
     before: Experiment, after: Experiment
 ) -> None:
     """No rule is there for nothing; but for a layer's, which keeps other experiments apart."""

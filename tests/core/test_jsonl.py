@@ -19,11 +19,11 @@ def test_objects_come_with_their_line_numbers(tmp_path):
     assert (found, faults) == ([(1, {"a": 1}), (4, {"b": "é"})], [])
 
 
-def test_a_byte_order_mark_is_passed_over(tmp_path):
+def test_a_byte_order_mark_is_skipped(tmp_path):
     assert read(tmp_path, b'\xef\xbb\xbf{"a": 1}\n') == ([(1, {"a": 1})], [])
 
 
-def test_faulty_lines_are_named_and_passed_over(tmp_path):
+def test_faulty_lines_are_named_and_skipped(tmp_path):
     found, faults = read(tmp_path, b'{"a": 1}\n{"a": \n[1]\nnull\n{"a": 2}\n')
     assert found == [(1, {"a": 1}), (5, {"a": 2})]
     assert [fault[:33] for fault in faults] == [

@@ -56,7 +56,7 @@ def test_lists_by_user_come_back(tmp_path_factory, given_rows):
     assert lists.of_user("somebody else") is None
 
 
-def test_the_same_lists_are_the_same_bytes_in_whatever_order_they_came(tmp_path):
+def test_the_same_lists_are_the_same_bytes_in_any_order(tmp_path):
     one, other = tmp_path / "one.npz", tmp_path / "other.npz"
     save_lists(one, "track", {1: [2, 3], 0: [4]}, CATALOG, {"a": 1, "b": 2})
     save_lists(other, "track", {0: np.array([4]), 1: np.array([2, 3])}, CATALOG, {"b": 2, "a": 1})
@@ -83,7 +83,7 @@ def test_a_list_file_that_cannot_be_written_is_a_fault_and_leaves_nothing_behind
     assert list(tmp_path.iterdir()) == [taken]
 
 
-def test_who_is_interrupted_while_writing_leaves_the_old_file_as_it_was(tmp_path, monkeypatch):
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "lists.npz"
     save_lists(path, "track", {0: [1]}, CATALOG, {})
     before = path.read_bytes()
@@ -98,7 +98,7 @@ def test_who_is_interrupted_while_writing_leaves_the_old_file_as_it_was(tmp_path
     assert path.read_bytes() == before
 
 
-def test_what_is_said_about_lists_cannot_change_what_they_are(tmp_path):
+def test_an_entry_of_the_manifest_cannot_change_the_key_or_the_catalog(tmp_path):
     path = tmp_path / "lists.npz"
     save_lists(path, "track", {0: [1]}, CATALOG, {"key": "user", "format": 9, "catalog": "other"})
     assert as_dict(load_lists(path, CATALOG)) == {0: [1]}
@@ -131,7 +131,7 @@ def written(folder, *lines):
     ],
     ids=["user-tracks", "track-recommendations", "item_id", "user-recommendations", "track-tracks"],
 )
-def test_the_predecessors_lines_are_read_as_they_are(tmp_path, lines, found):
+def test_botify_lines_are_read_without_changes(tmp_path, lines, found):
     assert as_dict(load_lists(written(tmp_path, *lines), CATALOG)) == found
 
 
@@ -148,8 +148,8 @@ def test_the_predecessors_lines_are_read_as_they_are(tmp_path, lines, found):
         ({"user": 2, "tracks": {"0": 1}}, 'must have "tracks" or "recommendations", an array'),
         ({"user": 2, "tracks": [0, 5]}, "1 of 2 tracks are not in the catalog: 5. Leave them"),
         ({"user": 2, "tracks": [0, None]}, "1 of 2 tracks are not in the catalog: None. Leave"),
-        ({"user": 2, "tracks": [0, 10, "0"]}, "track '0' stands twice; each may stand once"),
-        ({"user": "1", "tracks": [0]}, "user '1' has a list already in a line above"),
+        ({"user": 2, "tracks": [0, 10, "0"]}, "track '0' is there twice; each may be there once"),
+        ({"user": "1", "tracks": [0]}, "user '1' already has a list in a line above"),
         ("{", "must be one JSON object a line: "),
         ("[]", "must be a JSON object, got list"),
     ],
@@ -168,7 +168,9 @@ def test_a_list_of_an_unknown_track_is_a_fault(tmp_path):
 
 def test_lists_are_keyed_by_one_thing(tmp_path):
     path = written(tmp_path, {"track": 0, "tracks": [10]}, {"user": 0, "tracks": [10]})
-    assert faults(path) == [": must be keyed by track or by user, has lines of both"]
+    assert faults(path) == [
+        ": must be keyed by track or by user, has lines of both. Split it into two files"
+    ]
 
 
 def test_lists_without_any_are_a_fault(tmp_path):
@@ -194,11 +196,13 @@ def npz(path, **changed):
     return path
 
 
-def test_a_file_of_numpys_own_is_read_too(tmp_path):
+def test_a_file_that_numpy_wrote_is_read_too(tmp_path):
     assert as_dict(load_lists(npz(tmp_path / "l.npz"), CATALOG)) == {0: [3, 4], 1: [5]}
 
 
-UNSOUND = ": must have one list for each key, of known tracks, none empty; it has not. "
+INCONSISTENT = (
+    ": must have one list for each key, of known tracks, none empty; this does not hold. "
+)
 FOREIGN = ": must be a list file that segue wrote, but is damaged or foreign ("
 
 
@@ -211,20 +215,20 @@ FOREIGN = ": must be a list file that segue wrote, but is damaged or foreign ("
         ({"manifest": {"key": "artist"}}, FOREIGN + "keyed by 'artist')"),
         ({"keys": None}, FOREIGN + "'keys')"),
         ({"tracks": None}, FOREIGN + "'tracks')"),
-        ({"keys": np.array([0, 9], dtype=np.int32)}, UNSOUND),
-        ({"keys": np.array([-1, 0], dtype=np.int32)}, UNSOUND),
-        ({"keys": np.array([1, 1], dtype=np.int32)}, UNSOUND),
-        ({"keys": np.array([], dtype=np.int32)}, UNSOUND),
-        ({"offsets": np.array([0, 2])}, UNSOUND),
-        ({"offsets": np.array([0, 3, 3])}, UNSOUND),
-        ({"offsets": np.array([1, 2, 3])}, UNSOUND),
-        ({"offsets": np.array([0, 2, 4])}, UNSOUND),
-        ({"tracks": np.array([3, 4, TRACKS])}, UNSOUND),
-        ({"tracks": np.array([3, -1, 5])}, UNSOUND),
+        ({"keys": np.array([0, 9], dtype=np.int32)}, INCONSISTENT),
+        ({"keys": np.array([-1, 0], dtype=np.int32)}, INCONSISTENT),
+        ({"keys": np.array([1, 1], dtype=np.int32)}, INCONSISTENT),
+        ({"keys": np.array([], dtype=np.int32)}, INCONSISTENT),
+        ({"offsets": np.array([0, 2])}, INCONSISTENT),
+        ({"offsets": np.array([0, 3, 3])}, INCONSISTENT),
+        ({"offsets": np.array([1, 2, 3])}, INCONSISTENT),
+        ({"offsets": np.array([0, 2, 4])}, INCONSISTENT),
+        ({"tracks": np.array([3, 4, TRACKS])}, INCONSISTENT),
+        ({"tracks": np.array([3, -1, 5])}, INCONSISTENT),
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_an_unsound_list_file_is_refused(tmp_path, changed, fault):
+def test_an_inconsistent_list_file_is_refused(tmp_path, changed, fault):
     (found,) = faults(npz(tmp_path / "l.npz", **changed))
     assert found.startswith(fault)
 

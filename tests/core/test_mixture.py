@@ -43,7 +43,7 @@ def expected(members):
 
 
 @given(mixed)
-def test_chances_are_the_sum_of_share_times_chance(members):
+def test_a_probability_is_the_sum_of_share_times_probability(members):
     mixture, by_hand = Mixture(members), expected(members)
     assert len(mixture) == len(by_hand)
     assert dict(zip(mixture.listed(), mixture.chances().tolist(), strict=True)) == pytest.approx(
@@ -55,7 +55,7 @@ def test_chances_are_the_sum_of_share_times_chance(members):
 
 
 @given(mixed, st.sets(st.integers(0, CATALOG - 1)))
-def test_taking_tracks_out_leaves_the_other_chances_as_they_were_among_each_other(members, out):
+def test_removing_tracks_keeps_the_ratios_of_all_other_probabilities(members, out):
     left = Mixture(members).without(out)
     kept = {track: chance for track, chance in expected(members).items() if track not in out}
     if left is None:
@@ -67,7 +67,7 @@ def test_taking_tracks_out_leaves_the_other_chances_as_they_were_among_each_othe
 
 
 @given(mixed, mixed)
-def test_shared_with_another_the_chances_are_as_they_were_among_each_other(members, others):
+def test_an_intersection_keeps_the_ratios_of_probabilities(members, others):
     other = Mixture(others) if len(others) > 1 else others[0][0]
     for found in (Mixture(members), members[0][0]):
         shared = found.intersection(other)
@@ -83,7 +83,7 @@ def test_shared_with_another_the_chances_are_as_they_were_among_each_other(membe
 
 
 @given(mixed)
-def test_what_it_lacks_is_what_the_catalog_has_beside_it(members):
+def test_the_complement_is_the_rest_of_the_catalog(members):
     mixture = Mixture(members)
     assert mixture.as_set() == set(mixture.listed())
     lacking = mixture.complement()
@@ -119,7 +119,7 @@ def test_draws_are_different_tracks_that_are_among_it(members, n):
     assert drawn[0] == draw(mixture, Stream("a decision"))[0][0]
 
 
-def test_draws_come_as_often_as_their_chance_says():
+def test_draws_are_as_frequent_as_their_probability():
     mixture = Mixture(
         [
             (Candidates([3, 5]), 6),
@@ -136,7 +136,7 @@ def test_draws_come_as_often_as_their_chance_says():
     assert chi_square < 31.26  # the 0.999 quantile at 11 degrees of freedom
 
 
-def test_mixing_in_the_whole_catalog_puts_nothing_together():
+def test_a_mixture_with_the_whole_catalog_materialises_nothing():
     mixture = Mixture([(Candidates([3, 5]), 9), (Candidates(range(50_000)), 1)])
     left = mixture.without({4})
     draw(left, Stream("a decision"), 3)
@@ -151,7 +151,7 @@ def test_mixing_in_the_whole_catalog_puts_nothing_together():
             Candidates.tracks.__get__(each)
 
 
-def test_a_mixture_may_be_named_and_unnamed_like_any_candidates():
+def test_a_mixture_takes_and_loses_a_source_like_any_candidates():
     mixture = Mixture([(Candidates([3]), 1), (Candidates([5]), 1)])
     named = mixture.with_source("both")
     assert (named.source, named.with_source("other").source, named.without_source().source) == (
@@ -163,7 +163,7 @@ def test_a_mixture_may_be_named_and_unnamed_like_any_candidates():
 
 
 @given(mixed)
-def test_the_mean_of_a_value_is_by_the_chances_of_the_tracks(members):
+def test_the_expected_value_weights_tracks_by_their_probability(members):
     values = np.linspace(-1, 2, CATALOG)
     mean = sum(chance * values[track] for track, chance in expected(members).items())
     assert Mixture(members).expected(values) == pytest.approx(mean)

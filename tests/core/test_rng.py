@@ -34,7 +34,7 @@ def test_the_words_are_those_of_splitmix64(seed):
 
 
 @pytest.mark.parametrize("case", GOLDEN["streams"], ids=lambda case: repr(case["name"]))
-def test_a_names_numbers_never_move(case):
+def test_the_numbers_of_a_name_never_change(case):
     words, uniform, below = Stream(case["name"]), Stream(case["name"]), Stream(case["name"])
     assert [words.word() for _ in case["words"]] == case["words"]
     assert [uniform.uniform() for _ in case["uniforms"]] == case["uniforms"]
@@ -42,7 +42,7 @@ def test_a_names_numbers_never_move(case):
 
 
 @pytest.mark.parametrize("case", GOLDEN["keys"], ids=lambda case: str(case["coordinates"]))
-def test_the_keys_of_coordinates_never_move(case):
+def test_the_keys_of_coordinates_never_change(case):
     assert int(keys(case["seed"], *case["coordinates"])) == case["key"]
 
 
@@ -79,7 +79,7 @@ def test_many_at_once_are_the_same_as_one_at_a_time(seed, rows, columns):
     ]
 
 
-def test_what_a_draw_belongs_to_is_all_that_counts():
+def test_only_the_coordinates_of_a_draw_count():
     """Order and company of other draws change nothing: what `multi` mode once got wrong."""
     everybody = uniforms(7, np.arange(100), 3)
     assert uniforms(7, np.arange(99, -1, -1), 3).tolist() == everybody[::-1].tolist()
@@ -97,7 +97,7 @@ def test_different_coordinates_are_different_draws(one, other):
     assert keys(3, *one) != keys(4, *one)
 
 
-def test_choices_and_fractions_stay_in_their_range():
+def test_integers_and_uniforms_stay_in_their_range():
     ends = np.array([0, MASK, 1 << 32, (1 << 32) - 1], dtype=np.uint64)
     assert to_integers(7, ends).tolist() == [0, 6, 0, 0]
     assert to_integers(np.array([1, 2, 3, 4]), ends).tolist() == [0, 1, 0, 0]

@@ -199,7 +199,7 @@ def test_a_track_that_stands_twice_is_a_fault_of_its_line(tmp_path: Path) -> Non
         file.write('{"track": "1000", "artist": "Again", "title": "Again"}\n')
 
     (found,) = faults_of(path)
-    assert "tracks.jsonl:25: track '1000' stands already in line 1" in found
+    assert "tracks.jsonl:25: track '1000' is already in line 1" in found
 
 
 @pytest.mark.parametrize(
