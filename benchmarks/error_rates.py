@@ -57,9 +57,9 @@ def welch(random: Random) -> Iterator[Row]:
         missed = divided = 0
         for contrast in map(Contrast, control, treatment):
             critical = rule.critical(contrast, 0.05)
-            found = contrast.lift_within(critical)
+            found = contrast.lift_ci(critical)
             missed += found is None or not found.low <= lift <= found.high
-            naive = contrast.difference_within(critical)
+            naive = contrast.difference_ci(critical)
             divided += not naive.low <= lift * contrast.control.mean <= naive.high
         where = f"true lift {lift:+.0%}, {sizes[0]}:{sizes[1]}"
         yield "Fieller", f"interval misses, {where}", missed / runs, runs
@@ -132,7 +132,7 @@ def bootstraps(random: Random) -> Iterator[Row]:
             found = bootstrap_t_lift(*arms, seed)
             missed += found is None or not found.low <= truth <= found.high
             contrast = Contrast(*map(SampleMoments.of, arms))
-            lift = contrast.lift_within(FixedHorizonTest().critical(contrast, 0.05))
+            lift = contrast.lift_ci(FixedHorizonTest().critical(contrast, 0.05))
             fieller += lift is None or not lift.low <= truth <= lift.high
         yield "bootstrap-t", f"interval misses, {n} listeners an arm", missed / runs, runs
         yield "Fieller", f"interval misses, {n} listeners an arm", fieller / runs, runs

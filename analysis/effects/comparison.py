@@ -71,8 +71,8 @@ def method_of(rule: InferenceMethod, what: str) -> str:
 def _effect(question: Question, p: float, family: Corrected) -> Effect:
     contrast = question.contrast
     critical = question.rule.critical(contrast, family.alpha)
-    difference = contrast.difference_within(critical)
-    lift = contrast.lift_within(critical)
+    difference = contrast.difference_ci(critical)
+    lift = contrast.lift_ci(critical)
     effect = replace(
         _unknown(question),
         difference=difference,

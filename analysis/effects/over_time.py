@@ -79,4 +79,4 @@ def _lift(
     contrast = Contrast(*(SampleMoments.of(arm[~np.isnan(arm)]) for arm in arms))
     if min(contrast.control.n, contrast.treatment.n) < fewest or not contrast.known:
         return None
-    return contrast.lift_within(rule.critical(contrast, ALPHA))
+    return contrast.lift_ci(rule.critical(contrast, ALPHA))

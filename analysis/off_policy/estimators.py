@@ -165,13 +165,16 @@ def evaluate(weighed: WeightedDecisions, alpha: float = 0.05) -> Evaluation:
     weights = weighed.target / weighed.logged
     ones = np.ones_like(weights)
     corrected = weighed.values + weights * (weighed.rewards - weighed.guesses)
-    tops = {
+    numerators = {
         "logged": (weighed.rewards, ones),
         "IPS": (weights * weighed.rewards, ones),
         "SNIPS": (weights * weighed.rewards, weights),
         "DR": (corrected, ones),
     }
-    parts = {name: _parts(weighed.listeners, top, bottom) for name, (top, bottom) in tops.items()}
+    parts = {
+        name: _parts(weighed.listeners, numerator, denominator)
+        for name, (numerator, denominator) in numerators.items()
+    }
     estimates = tuple(_estimate(name, part, parts["logged"], alpha) for name, part in parts.items())
     overlap = _parts(weighed.listeners, weights, ones)
     low, high = _interval(overlap, alpha)
@@ -207,16 +210,16 @@ def _check(weighed: WeightedDecisions) -> None:
         )
 
 
-def _parts(listeners: Ints, top: Values, bottom: Values) -> Values:
+def _parts(listeners: Ints, numerator: Values, denominator: Values) -> Values:
     """Each listener's part in a ratio of sums, (listeners,); their mean is the ratio."""
     names, places = np.unique(listeners, return_inverse=True)
-    tops = np.bincount(places, weights=top, minlength=len(names))
-    bottoms = np.bincount(places, weights=bottom, minlength=len(names))
-    total = bottoms.sum()
+    numerators = np.bincount(places, weights=numerator, minlength=len(names))
+    denominators = np.bincount(places, weights=denominator, minlength=len(names))
+    total = denominators.sum()
     if not total:
         return np.full(len(names), np.nan)
-    ratio = tops.sum() / total
-    part: Values = ratio + (tops - ratio * bottoms) / bottoms.mean()
+    ratio = numerators.sum() / total
+    part: Values = ratio + (numerators - ratio * denominators) / denominators.mean()
     return part
 
 

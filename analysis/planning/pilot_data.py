@@ -82,16 +82,18 @@ def _pilot_data(tables: Workspace, metrics: list[Metric], needed: str) -> PilotD
     values: dict[str, Values] = {}
     samples = {}
     for metric in metrics:
-        top = _numbers(tables, metric.value, metric.name)
+        numerator = _numbers(tables, metric.value, metric.name)
         if metric.per is None:
-            known = top[~np.isnan(top)]
-            values[metric.name], samples[metric.name] = top, SampleMoments.of(known)
+            known = numerator[~np.isnan(numerator)]
+            values[metric.name], samples[metric.name] = numerator, SampleMoments.of(known)
             continue
-        bottom = _numbers(tables, metric.per, metric.name)
-        there = ~np.isnan(top) & ~np.isnan(bottom)
-        sample = SampleMoments.of_ratio(top[there], bottom[there])
+        denominator = _numbers(tables, metric.per, metric.name)
+        there = ~np.isnan(numerator) & ~np.isnan(denominator)
+        sample = SampleMoments.of_ratio(numerator[there], denominator[there])
         samples[metric.name] = sample
-        values[metric.name] = sample.mean + (top - sample.mean * bottom) / bottom[there].mean()
+        values[metric.name] = (
+            sample.mean + (numerator - sample.mean * denominator) / denominator[there].mean()
+        )
     for name in list(samples):
         if samples[name].variance > 0:
             continue

@@ -70,10 +70,10 @@ def power_of(control: float, treated: float, effect: float, sd: float, alpha: fl
         sd: Of one listener's value, alike in both arms.
         alpha: Two-sided.
     """
-    freedom = control + treated - 2
+    degrees_of_freedom = control + treated - 2
     shift = abs(effect) / (sd * math.sqrt(1 / control + 1 / treated))
-    critical = float(stats.t.isf(alpha / 2, freedom))
-    found = float(stats.nct.sf(critical, freedom, shift))
+    critical = float(stats.t.isf(alpha / 2, degrees_of_freedom))
+    found = float(stats.nct.sf(critical, degrees_of_freedom, shift))
     # Far in the tail scipy's series gives nan; there the normal curve is the same.
     return found if math.isfinite(found) else float(stats.norm.sf(critical - shift))
 

@@ -79,7 +79,7 @@ def _split(salt: str, arms: npt.NDArray[np.str_], names: list[str], past: PilotD
         differences[metric] = {}
         for name in others:
             apart = samples[name].mean - base.mean
-            error = (samples[name].error ** 2 + base.error**2) ** 0.5
+            error = (samples[name].standard_error ** 2 + base.standard_error**2) ** 0.5
             differences[metric][name] = apart / base.mean if base.mean else float("nan")
             worst = max(worst, abs(apart) / error if error else 0.0)
     return SaltSplit(salt, listeners, differences, worst)

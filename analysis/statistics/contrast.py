@@ -46,7 +46,7 @@ class Contrast:
     @property
     def known(self) -> bool:
         """Whether anything can be said: two listeners an arm, and they are not all alike."""
-        error = self.error
+        error = self.standard_error
         return math.isfinite(self.difference) and math.isfinite(error) and error > 0
 
     @property
@@ -60,24 +60,24 @@ class Contrast:
         return self.treatment.mean - self.control.mean
 
     @property
-    def error(self) -> float:
+    def standard_error(self) -> float:
         """Standard error of the difference, arms of unequal variance (Welch 1947)."""
-        return math.hypot(self.control.error, self.treatment.error)
+        return math.hypot(self.control.standard_error, self.treatment.standard_error)
 
     @property
-    def freedom(self) -> float:
+    def degrees_of_freedom(self) -> float:
         """Degrees of freedom by Satterthwaite (1946)."""
-        control, treatment = self.control.error**2, self.treatment.error**2
+        control, treatment = self.control.standard_error**2, self.treatment.standard_error**2
         return (control + treatment) ** 2 / (
             control**2 / (self.control.n - 1) + treatment**2 / (self.treatment.n - 1)
         )
 
-    def difference_within(self, critical: float) -> Interval:
+    def difference_ci(self, critical: float) -> Interval:
         """The difference and what lies within `critical` standard errors of it."""
-        reach = critical * self.error
-        return Interval(self.difference, self.difference - reach, self.difference + reach)
+        half_width = critical * self.standard_error
+        return Interval(self.difference, self.difference - half_width, self.difference + half_width)
 
-    def lift_within(self, critical: float) -> Interval | None:
+    def lift_ci(self, critical: float) -> Interval | None:
         """Relative lift, difference / |control mean|, with Fieller's interval.
 
         All lifts whose test by Fieller (1954) is not rejected: with R = mean_t / mean_c and
@@ -92,19 +92,19 @@ class Contrast:
         Returns:
             None when the control mean is not clear of 0 (g >= 1): a ratio to it means nothing.
         """
-        mean, error = self.control.mean, self.control.error
+        mean, error = self.control.mean, self.control.standard_error
         if not mean or not math.isfinite(error):
             return None
         g = (critical * error / mean) ** 2
         if g >= 1:
             return None
         ratio = self.treatment.mean / mean
-        reach = (
+        half_width = (
             critical
             / abs(mean)
-            * math.sqrt(self.treatment.error**2 * (1 - g) + (ratio * error) ** 2)
+            * math.sqrt(self.treatment.standard_error**2 * (1 - g) + (ratio * error) ** 2)
         )
-        low, high = ((ratio + side * reach) / (1 - g) - 1 for side in (-1, 1))
+        low, high = ((ratio + side * half_width) / (1 - g) - 1 for side in (-1, 1))
         if mean < 0:
             return Interval(1 - ratio, -high, -low)
         return Interval(ratio - 1, low, high)

@@ -21,7 +21,7 @@ def interaction_p(segments: Sequence[Contrast]) -> float | None:
     known = [contrast for contrast in segments if contrast.known]
     if len(known) < 2:
         return None
-    weights = [contrast.error**-2 for contrast in known]
+    weights = [contrast.standard_error**-2 for contrast in known]
     mean = sum(w * c.difference for w, c in zip(weights, known, strict=True)) / math.fsum(weights)
     q = sum(w * (c.difference - mean) ** 2 for w, c in zip(weights, known, strict=True))
     return float(special.chdtrc(len(known) - 1, q))

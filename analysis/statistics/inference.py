@@ -32,12 +32,12 @@ class FixedHorizonTest:
 
     def p_value(self, contrast: Contrast) -> float:
         """Two-sided, by Student's t with Satterthwaite's degrees of freedom."""
-        statistic = abs(contrast.difference / contrast.error)
-        return float(min(1.0, 2 * special.stdtr(contrast.freedom, -statistic)))
+        statistic = abs(contrast.difference / contrast.standard_error)
+        return float(min(1.0, 2 * special.stdtr(contrast.degrees_of_freedom, -statistic)))
 
     def critical(self, contrast: Contrast, alpha: float) -> float:
         """Student's t quantile."""
-        return float(-special.stdtrit(contrast.freedom, alpha / 2))
+        return float(-special.stdtrit(contrast.degrees_of_freedom, alpha / 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class ConfidenceSequence:
     def p_value(self, contrast: Contrast) -> float:
         """The smallest alpha whose interval excludes 0: its half-width, solved for alpha."""
         scaled = contrast.n * self.rho2
-        statistic = contrast.difference / contrast.error
+        statistic = contrast.difference / contrast.standard_error
         log_p = 0.5 * math.log1p(scaled) - statistic**2 * scaled / (2 * (1 + scaled))
         return math.exp(min(log_p, 0.0))
 

@@ -32,7 +32,7 @@ class SampleMoments:
         return cls(n, mean, float(values.var(ddof=1)) if n > 1 else math.nan)
 
     @classmethod
-    def of_ratio(cls, tops: Values, bottoms: Values) -> Self:
+    def of_ratio(cls, numerators: Values, denominators: Values) -> Self:
         """Ratio of totals, sum(tops) / sum(bottoms), by the delta method.
 
         r = sum T / sum S; z_i = (T_i - r S_i) / mean(S); var(r) = var(z) / n (Deng, Knoblich, Lu,
@@ -40,35 +40,41 @@ class SampleMoments:
         not their sessions: sessions of one listener are alike.
 
         Args:
-            tops: float64, (listeners,).
-            bottoms: float64, (listeners,), in the same order.
+            numerators: float64, (listeners,).
+            denominators: float64, (listeners,), in the same order.
         """
-        n, total = len(tops), float(bottoms.sum())
+        n, total = len(numerators), float(denominators.sum())
         if not total:
             return cls(n, math.nan, math.nan)
-        ratio = float(tops.sum()) / total
-        spread = delta_method_terms(tops, bottoms)
+        ratio = float(numerators.sum()) / total
+        spread = delta_method_terms(numerators, denominators)
         return cls(n, ratio, float(spread.var(ddof=1)) if n > 1 else math.nan)
 
     @classmethod
     def of_ratio_moments(
-        cls, n: int, top: float, bottom: float, top_var: float, bottom_var: float, cov: float
+        cls,
+        n: int,
+        numerator: float,
+        denominator: float,
+        numerator_var: float,
+        denominator_var: float,
+        cov: float,
     ) -> Self:
         """The same from means, variances and covariance of the listeners' tops and bottoms."""
-        if not bottom:
+        if not denominator:
             return cls(n, math.nan, math.nan)
-        ratio = top / bottom
-        variance = (top_var - 2 * ratio * cov + ratio**2 * bottom_var) / bottom**2
+        ratio = numerator / denominator
+        variance = (numerator_var - 2 * ratio * cov + ratio**2 * denominator_var) / denominator**2
         return cls(n, ratio, variance)
 
     @property
-    def error(self) -> float:
+    def standard_error(self) -> float:
         """Standard error of the mean."""
         return math.sqrt(self.variance / self.n) if self.n else math.nan
 
 
-def delta_method_terms(tops: Values, bottoms: Values) -> Values:
+def delta_method_terms(numerators: Values, denominators: Values) -> Values:
     """Each listener's part in the ratio of totals: ratio + z_i, whose mean is the ratio."""
-    ratio = tops.sum() / bottoms.sum()
-    part: Values = ratio + (tops - ratio * bottoms) / bottoms.mean()
+    ratio = numerators.sum() / denominators.sum()
+    part: Values = ratio + (numerators - ratio * denominators) / denominators.mean()
     return part

@@ -75,8 +75,8 @@ def detectable_loss(listeners: int, weights: Sequence[float], power: float = 0.8
     if len(shares) < 2 or listeners < 1:
         return None
     shares /= shares.sum()
-    freedom = len(shares) - 1
-    limit = special.chdtri(freedom, ALARM)
+    degrees_of_freedom = len(shares) - 1
+    limit = special.chdtri(degrees_of_freedom, ALARM)
     low, high = 0.0, 1.0
     for _ in range(40):
         loss = (low + high) / 2
@@ -84,7 +84,7 @@ def detectable_loss(listeners: int, weights: Sequence[float], power: float = 0.8
         kept[kept.argmin()] *= 1 - loss
         kept /= kept.sum()
         noncentrality = listeners * float(((kept - shares) ** 2 / shares).sum())
-        if stats.ncx2.sf(limit, freedom, noncentrality) < power:
+        if stats.ncx2.sf(limit, degrees_of_freedom, noncentrality) < power:
             low = loss
         else:
             high = loss

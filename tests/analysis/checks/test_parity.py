@@ -39,7 +39,7 @@ def test_the_variance_is_that_of_a_ratio_of_totals() -> None:
 
     sample = SampleMoments.of_ratio(x, y)
     assert group.ratio == pytest.approx(sample.mean)
-    assert group.variance == pytest.approx(sample.error**2)
+    assert group.variance == pytest.approx(sample.standard_error**2)
 
 
 def test_two_groups_are_compared_as_by_z() -> None:

@@ -43,7 +43,7 @@ def test_an_interval_excludes_zero_exactly_when_its_claim_holds(
     ]
     corrected = correct([FixedHorizonTest().p_value(contrast) for contrast in contrasts])
     for contrast, found in zip(contrasts, corrected, strict=True):
-        lift = contrast.lift_within(FixedHorizonTest().critical(contrast, found.alpha))
+        lift = contrast.lift_ci(FixedHorizonTest().critical(contrast, found.alpha))
         assert lift is not None
         assert lift.excludes_zero == (found.p <= 0.05)
 

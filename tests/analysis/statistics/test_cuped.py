@@ -42,8 +42,13 @@ def test_a_mean_adjusted_by_the_past_agrees_with_gbstats() -> None:
     before, after = float(a[:, 0].mean()), float(b[:, 0].mean())
     lift = contrast.difference / before
     assert lift == pytest.approx(-0.281707154, abs=5e-9)
-    error = math.hypot(contrast.treatment.error, after / before * contrast.control.error) / before
-    p = 2 * special.stdtr(contrast.freedom, -abs(lift / error))
+    error = (
+        math.hypot(
+            contrast.treatment.standard_error, after / before * contrast.control.standard_error
+        )
+        / before
+    )
+    p = 2 * special.stdtr(contrast.degrees_of_freedom, -abs(lift / error))
     assert p == pytest.approx(0.003732549, abs=1e-5)
 
 
@@ -74,7 +79,7 @@ def test_a_ratio_adjusted_by_the_past_agrees_with_gbstats() -> None:
     before = [delta_method_terms(arm[:, 2], arm[:, 3]) for arm in (a, b)]
     contrast = Contrast(*(SampleMoments.of(arm) for arm in adjust(after, before)))
     assert contrast.difference / 0.713495487 == pytest.approx(-0.000701483, abs=6e-4)
-    assert contrast.error / 0.713495487 == pytest.approx(0.00391, abs=2e-4)
+    assert contrast.standard_error / 0.713495487 == pytest.approx(0.00391, abs=2e-4)
 
 
 def test_the_past_narrows_the_interval_and_moves_no_mean() -> None:
@@ -86,8 +91,8 @@ def test_the_past_narrows_the_interval_and_moves_no_mean() -> None:
     raw = Contrast(SampleMoments.of(value[:2_000]), SampleMoments.of(value[2_000:]))
     arms = adjust([value[:2_000], value[2_000:]], [past[:2_000], past[2_000:]])
     adjusted = Contrast(*(SampleMoments.of(arm) for arm in arms))
-    assert adjusted.error < 0.62 * raw.error
-    assert adjusted.difference == pytest.approx(0.2, abs=3 * adjusted.error)
+    assert adjusted.standard_error < 0.62 * raw.standard_error
+    assert adjusted.difference == pytest.approx(0.2, abs=3 * adjusted.standard_error)
 
 
 def test_without_a_past_nothing_changes() -> None:

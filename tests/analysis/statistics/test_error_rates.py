@@ -56,10 +56,10 @@ def test_the_lifts_interval_covers_the_truth_as_often_as_it_says(lift: float) ->
     covered = divided = 0
     for contrast in map(Contrast, control, treatment):
         critical = rule.critical(contrast, 0.05)
-        found = contrast.lift_within(critical)
+        found = contrast.lift_ci(critical)
         assert found is not None
         covered += found.low <= lift <= found.high
-        naive = contrast.difference_within(critical)
+        naive = contrast.difference_ci(critical)
         divided += naive.low <= lift * contrast.control.mean <= naive.high
     assert covered / runs == pytest.approx(0.95, abs=allowed(0.05, runs))
     if lift == 1.0:  # the predecessor divided by the control mean as if it were known
@@ -71,14 +71,14 @@ def test_a_ratio_of_totals_covers_its_truth_though_sessions_are_alike() -> None:
     random, runs, n, rule = np.random.default_rng(13), 1_500, 400, FixedHorizonTest()
     taste = random.gamma(2.0, 1.0, (2, runs, n))
     sessions = 1.0 + random.poisson(taste * 2)
-    tops = sessions * taste * random.lognormal(0, 0.5, (2, runs, n))
+    numerators = sessions * taste * random.lognormal(0, 0.5, (2, runs, n))
     false = naive = 0
     for run in range(runs):
-        arms = [SampleMoments.of_ratio(tops[arm, run], sessions[arm, run]) for arm in (0, 1)]
+        arms = [SampleMoments.of_ratio(numerators[arm, run], sessions[arm, run]) for arm in (0, 1)]
         false += rule.p_value(Contrast(*arms)) <= 0.05
         pooled = [
             SampleMoments.of(
-                np.repeat(tops[arm, run] / sessions[arm, run], sessions[arm, run].astype(int))
+                np.repeat(numerators[arm, run] / sessions[arm, run], sessions[arm, run].astype(int))
             )
             for arm in (0, 1)
         ]
@@ -119,7 +119,7 @@ def test_looking_a_hundred_times_breaks_the_fixed_test_and_not_the_always_valid_
             contrast = Contrast(*arms)
             found["fixed"] |= fixed.p_value(contrast) <= 0.05
             found["always"] |= always.p_value(contrast) <= 0.05
-            lift = contrast.lift_within(always.critical(contrast, 0.05))
+            lift = contrast.lift_ci(always.critical(contrast, 0.05))
             found["lift"] |= lift is not None and lift.excludes_zero
         for name, was in found.items():
             fooled[name] += was
