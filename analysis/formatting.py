@@ -66,20 +66,20 @@ def span(window: tuple[int, int]) -> str:
     return f"{moment(window[0])} to {moment(window[1])} UTC, {length}"
 
 
-def reach(arm: ArmSummary) -> str:
+def coverage(arm: ArmSummary) -> str:
     """Tracks that an arm reached: `9,437 (94 %)`."""
     share = "" if arm.catalog_share is None else f" ({100 * arm.catalog_share:.0f} %)"
     return f"{arm.coverage:,.0f}{share}"
 
 
-def gates(certificate: ValidityReport) -> str:
+def check_counts(validity: ValidityReport) -> str:
     """How many gates said what: `13 passed, 2 warnings, 4 cannot tell, 1 not made`."""
-    counts = Counter(gate.verdict for gate in certificate.gates)
+    counts = Counter(check.status for check in validity.checks)
     return ", ".join(
-        f"{counts[verdict]} {verdict.value}"
-        + ("s" if verdict is Status.WARNING and counts[verdict] > 1 else "")
-        for verdict in Status
-        if counts[verdict]
+        f"{counts[status]} {status.value}"
+        + ("s" if status is Status.WARNING and counts[status] > 1 else "")
+        for status in Status
+        if counts[status]
     )
 
 

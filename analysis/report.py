@@ -12,32 +12,32 @@ from events.reader import EventLog
 
 def report(
     log: EventLog,
-    certificates: Sequence[ValidityReport],
+    validity_reports: Sequence[ValidityReport],
     definition_of: Callable[[str], Experiment | None],
-    asked_of: Callable[[str], ReportOptions],
-    origin: ReportProvenance,
+    options_of: Callable[[str], ReportOptions],
+    provenance: ReportProvenance,
 ) -> Report:
     """Findings of every experiment that has a certificate.
 
     Args:
         log: The log that was read.
-        certificates: What the gates said; in the order in which experiments are shown.
+        validity_reports: What the gates said; in the order in which experiments are shown.
         definition_of: An experiment's definition by its name; None where it is unknown.
-        asked_of: What the reader wants to know of an experiment, by its name.
-        origin: What the report is made of.
+        options_of: What the reader wants to know of an experiment, by its name.
+        provenance: What the report is made of.
 
     Raises:
         InputError: An arm is not there, or a metric's expression is faulty.
     """
-    names = [each.experiment for each in certificates if each.experiment is not None]
+    names = [each.experiment for each in validity_reports if each.experiment is not None]
     found = [
-        analyse_experiment(log, name, certificate, definition_of(name), asked_of(name))
-        for name, certificate in zip(names, certificates, strict=True)
+        analyse_experiment(log, name, validity, definition_of(name), options_of(name))
+        for name, validity in zip(names, validity_reports, strict=True)
     ]
-    return Report(origin, tuple(found))
+    return Report(provenance, tuple(found))
 
 
-def origin_of(log: EventLog, version: str, command: str) -> ReportProvenance:
+def provenance_of(log: EventLog, version: str, command: str) -> ReportProvenance:
     """What the report of a log is made of."""
     return ReportProvenance(
         version=version,
@@ -53,7 +53,7 @@ def origin_of(log: EventLog, version: str, command: str) -> ReportProvenance:
     )
 
 
-def deciding_config(log: EventLog, experiment: str) -> str | None:
+def find_main_config(log: EventLog, experiment: str) -> str | None:
     """Digest of the config that decided most of an experiment's events; None if none is named."""
     found = log.query(
         "SELECT e.config FROM events AS e INNER JOIN assignments AS a "

@@ -1,63 +1,53 @@
-"""Judging planted logs: which gates fail, the replay of every decision among them."""
+"""Which checks fail on a log with a known fault, the replay of every decision among them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.checks.suite import run_checks
+from audit.log_faults import CleanLog, LogLines, write
 from audit.replay import Replayer
 from engine.runtime import Runtime
 from events.config_snapshots import snapshots_beside
 from events.event_files import find_event_files
 from events.merge import merge_events
-
-if TYPE_CHECKING:
-    from audit.log_faults import CleanLog, LogLines
+from events.reader import open_log
 
 
 class FaultDetector:
-    """Judges logs that were made of the trial's.
+    """Checks logs that were made of the trial's log.
 
     Args:
-        folder: Where logs may be written; the trial's is in `trial`.
-        experiment: The experiment that the trial tried.
-        runtime: The config that decided it.
+        folder: Where logs may be written; the trial's log is in `trial`.
+        experiment: The experiment of the trial.
+        runtime: The config that decided the trial.
     """
 
     def __init__(self, folder: Path, experiment: str, runtime: Runtime) -> None:
-        from analysis.checks.archived_configs import ArchivedConfigs
-
         self._folder = folder
         self._experiment = experiment
-        self._serving = runtime
-        self._definitions = ArchivedConfigs.read(snapshots_beside([folder / "trial"]))
+        self._runtime = runtime
+        self._archived_configs = ArchivedConfigs.read(snapshots_beside([folder / "trial"]))
 
-    def sound(self) -> "CleanLog":
-        """The trial's log, to plant faults into."""
-        from audit.log_faults import CleanLog
-
-        deciding = self._definitions.deciding[self._serving.digest]
+    def clean_log(self) -> CleanLog:
+        """The trial's log, to inject faults into."""
+        archived = self._archived_configs.by_digest[self._runtime.digest]
         lines = merge_events(find_event_files([self._folder / "trial"]), lambda *_: None)
         events = [event for event, _ in lines]
-        return CleanLog(events, deciding, deciding.experiments[self._experiment])
+        return CleanLog(events, archived, archived.experiments[self._experiment])
 
-    def failed(self, written: "LogLines", name: str) -> list[str]:
-        """Names of the gates that fail on a log."""
-        from analysis.checks.suite import run_checks
-        from audit.log_faults import write
-        from events.reader import open_log
-
+    def failing_checks(self, lines: LogLines, name: str) -> list[str]:
+        """Names of the checks that fail on a log."""
         folder = self._folder / name
-        write(written, folder)
+        write(lines, folder)
         with open_log([folder]) as log:
-            certificate = run_checks(log, self._definitions, self._experiment)
-        return [gate.name for gate in certificate.failed]
+            validity = run_checks(log, self._archived_configs, self._experiment)
+        return [check.name for check in validity.failed]
 
-    def replays(self, written: "LogLines", name: str) -> bool:
+    def replays(self, lines: LogLines, name: str) -> bool:
         """Whether every decision of a log comes out the same."""
-        from audit.log_faults import write
-
         folder = self._folder / name
-        write(written, folder)
-        replayer = Replayer(lambda _: self._serving)
+        write(lines, folder)
+        replayer = Replayer(lambda _: self._runtime)
         for event, where in merge_events(find_event_files([folder]), replayer.result.skip):
             replayer.take(event, where)
         return replayer.finish().sound

@@ -31,7 +31,7 @@ class ListEstimator:
     """
 
     def __init__(self, late: "Interactions", top: int) -> None:
-        from analysis.off_policy.estimators import RewardModel, numbered
+        from analysis.off_policy.estimators import RewardModel, encode
 
         rows = _decided(late)
         self._top = top
@@ -41,7 +41,7 @@ class ListEstimator:
         self._rewards = late.time[rows].astype(np.float64)
         self._logged = late.propensity[rows].astype(np.float64)
         # Numbered as `segue evaluate` does, so that both put a listener into the same fold.
-        self._listeners = numbered([late.users[user] for user in self._user.tolist()])
+        self._listeners = encode([late.users[user] for user in self._user.tolist()])
         tracks = len(late.catalog)
         self._model = RewardModel(self._track, self._rewards, self._listeners, tracks)
         self._guesses = self._model.guesses(self._track, self._listeners)

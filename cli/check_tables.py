@@ -16,28 +16,28 @@ COLOURS = {
 }
 
 
-def show_checks(title: str, gates: Sequence[CheckResult], out: Console) -> None:
+def show_checks(title: str, checks: Sequence[CheckResult], out: Console) -> None:
     """A table of gates, and below it what those that did not pass have to say."""
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("gate", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("figure")
-    for gate in gates:
-        colour = COLOURS[gate.verdict]
-        table.add_row(gate.name, f"[{colour}]{gate.verdict.value}[/{colour}]", gate.figure)
+    for check in checks:
+        colour = COLOURS[check.status]
+        table.add_row(check.name, f"[{colour}]{check.status.value}[/{colour}]", check.figure)
     out.print(table)
-    explain(gates, out)
+    explain(checks, out)
 
 
-def explain(gates: Iterable[CheckResult], out: Console) -> None:
+def explain(checks: Iterable[CheckResult], out: Console) -> None:
     """What gates that did not pass found, with their examples."""
-    for gate in gates:
-        if gate.verdict is Status.PASSED or not gate.says:
+    for check in checks:
+        if check.status is Status.PASSED or not check.explanation:
             continue
-        colour = COLOURS[gate.verdict]
-        out.print(f"[{colour}]{gate.name}[/{colour}]  {gate.asks}", highlight=False)
-        out.print(f"    {gate.says}", highlight=False, markup=False)
-        for example in gate.examples:
+        colour = COLOURS[check.status]
+        out.print(f"[{colour}]{check.name}[/{colour}]  {check.question}", highlight=False)
+        out.print(f"    {check.explanation}", highlight=False, markup=False)
+        for example in check.examples:
             out.print(
                 f"    {example.where}: {example.what}",
                 highlight=False, markup=False, soft_wrap=True, style="dim",

@@ -8,7 +8,7 @@ from analysis.checks.context import CheckContext
 from analysis.checks.parity import SUMS, Clustered, heterogeneity
 from analysis.checks.result import EXAMPLES, CheckResult, Status
 
-UNTOLD = (
+NOT_LOGGED = (
     "The predecessor's log does not say who answered, so an arm that was served by another one's "
     "recommender, or silently by its fallback, looks like any other here. Only a canary can tell: "
     "give every arm a constant recommender of its own, and compare what is played with the arm in "
@@ -16,15 +16,15 @@ UNTOLD = (
 )
 
 
-def served(view: CheckContext, experiment: str) -> CheckResult:
+def check_served(context: CheckContext, experiment: str) -> CheckResult:
     """The strategy is the arm's, who answered is declared, and the depth is its place."""
-    asks = "Was every answer given by the strategy that the arm names, or a declared fallback?"
-    if not view.has_ours(experiment):
-        return CheckResult("served", asks, Status.UNKNOWN, "not in the log", UNTOLD)
+    question = "Was every answer given by the strategy that the arm names, or a declared fallback?"
+    if not context.has_ours(experiment):
+        return CheckResult("served", question, Status.UNKNOWN, "not in the log", NOT_LOGGED)
     wrong: list[tuple[str, ...]] = []
     table: Counter[tuple[str, str]] = Counter()
     lines = faulty = 0
-    for config, text, strategy, answered_by, depth, forced, count in view.query(
+    for config, text, strategy, answered_by, depth, forced, count in context.query(
         """SELECT config, experiments, strategy, answered_by, depth, forced, count(*) FROM events
         WHERE "schema" > 0 AND message = 'next' GROUP BY ALL ORDER BY ALL"""
     ):
@@ -34,8 +34,8 @@ def served(view: CheckContext, experiment: str) -> CheckResult:
         lines += count
         if not forced:
             table[arms[experiment], answered_by] += count
-        deciding = view.configs.deciding.get(config or "")
-        if deciding is None or not _may_answer(deciding, arms, strategy, answered_by, depth):
+        archived = context.configs.by_digest.get(config or "")
+        if archived is None or not _may_answer(archived, arms, strategy, answered_by, depth):
             faulty += count
             wrong.append((config, text, strategy, answered_by, depth))
     numbers: dict[str, Any] = {
@@ -47,12 +47,12 @@ def served(view: CheckContext, experiment: str) -> CheckResult:
         },
     }
     if not lines:
-        return CheckResult("served", asks, Status.NOT_MADE, "no answers", numbers=numbers)
+        return CheckResult("served", question, Status.NOT_MADE, "no answers", numbers=numbers)
     if not faulty:
-        return CheckResult("served", asks, Status.PASSED, f"{lines:,} answers", numbers=numbers)
+        return CheckResult("served", question, Status.PASSED, f"{lines:,} answers", numbers=numbers)
     rows: list[tuple[Any, ...]] = []
     for config, text, strategy, answered_by, depth in wrong[:EXAMPLES]:
-        rows += view.query(
+        rows += context.query(
             """SELECT file_id, line, experiments, strategy, answered_by, depth FROM events
             WHERE message = 'next' AND config IS NOT DISTINCT FROM ?
                 AND experiments IS NOT DISTINCT FROM ? AND strategy IS NOT DISTINCT FROM ?
@@ -61,34 +61,34 @@ def served(view: CheckContext, experiment: str) -> CheckResult:
             [config, text, strategy, answered_by, depth],
         )
     return CheckResult(
-        "served", asks, Status.FAILED, f"{faulty:,} of {lines:,} answers by another",
+        "served", question, Status.FAILED, f"{faulty:,} of {lines:,} answers by another",
         "The arm in the log is not the arm that was served, or something answers in its name "
         "that its config does not declare. No difference between the arms means anything.",
-        numbers, view.examples(rows, "{}: strategy {}, answered by {} at depth {}"),
+        numbers, context.examples(rows, "{}: strategy {}, answered by {} at depth {}"),
     )  # fmt: skip
 
 
 def _may_answer(
-    deciding: ArchivedConfig,
+    archived: ArchivedConfig,
     arms: dict[str, str],
     strategy: str | None,
     answered_by: str | None,
     depth: int | None,
 ) -> bool:
-    if strategy is None or depth is None or deciding.strategy_for(arms) != strategy:
+    if strategy is None or depth is None or archived.strategy_for(arms) != strategy:
         return False
-    chain = deciding.chains.get(strategy, [])
-    return depth < len(chain) and answered_by in deciding.declared[chain[depth]]
+    chain = archived.chains.get(strategy, [])
+    return depth < len(chain) and answered_by in archived.declared[chain[depth]]
 
 
-def fallback(view: CheckContext, experiment: str) -> CheckResult:
+def check_fallback(context: CheckContext, experiment: str) -> CheckResult:
     """Each arm answers for itself, on every process alike."""
-    asks = "Does every arm answer itself, rather than its fallback?"
-    if not view.has_ours(experiment):
-        return CheckResult("fallback", asks, Status.UNKNOWN, "not in the log", "See `served`.")
+    question = "Does every arm answer itself, rather than its fallback?"
+    if not context.has_ours(experiment):
+        return CheckResult("fallback", question, Status.UNKNOWN, "not in the log", "See `served`.")
     shares = {
         arm: (answers, fallbacks / answers)
-        for arm, answers, fallbacks in view.query(
+        for arm, answers, fallbacks in context.query(
             """SELECT a.arm, count(*), count(*) FILTER (WHERE e.depth > 0)
             FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
             WHERE a.experiment = ? AND e.message = 'next' AND NOT e.forced AND e."schema" > 0
@@ -99,20 +99,20 @@ def fallback(view: CheckContext, experiment: str) -> CheckResult:
     numbers: dict[str, Any] = {arm: share for arm, (_, share) in shares.items()}
     figure = ", ".join(f"{arm} {share:.1%}" for arm, (_, share) in shares.items())
     if not shares:
-        return CheckResult("fallback", asks, Status.NOT_MADE, "no answers", numbers=numbers)
-    limits = view.thresholds
+        return CheckResult("fallback", question, Status.NOT_MADE, "no answers", numbers=numbers)
+    limits = context.thresholds
     dead = [arm for arm, (n, share) in shares.items() if n and share > 1 - limits.dead_share]
     if dead:
         return CheckResult(
-            "fallback", asks, Status.FAILED, figure,
+            "fallback", question, Status.FAILED, figure,
             f"Arm {' and '.join(dead)} hardly ever answers: what is measured is its fallback. Look "
             "whether its list has the tracks, or the listeners, that come.",
             numbers,
         )  # fmt: skip
-    uneven = [arm for arm in shares if _uneven(view, experiment, arm)]
+    uneven = [arm for arm in shares if _differs_by_process(context, experiment, arm)]
     if uneven:
         return CheckResult(
-            "fallback", asks, Status.FAILED, figure,
+            "fallback", question, Status.FAILED, figure,
             f"Arm {' and '.join(uneven)} falls back far more often on some processes than on "
             "others: one of them has other data, or has lost it.",
             numbers,
@@ -120,19 +120,19 @@ def fallback(view: CheckContext, experiment: str) -> CheckResult:
     often = [arm for arm, (_, share) in shares.items() if share > limits.fallback_share]
     if often:
         return CheckResult(
-            "fallback", asks, Status.WARNING, figure,
+            "fallback", question, Status.WARNING, figure,
             f"Arm {' and '.join(often)} gives most of its answers by a fallback; an effect is the "
             "effect of both together.",
             numbers,
         )  # fmt: skip
-    return CheckResult("fallback", asks, Status.PASSED, figure, numbers=numbers)
+    return CheckResult("fallback", question, Status.PASSED, figure, numbers=numbers)
 
 
-def _uneven(view: CheckContext, experiment: str, arm: str) -> bool:
+def _differs_by_process(context: CheckContext, experiment: str, arm: str) -> bool:
     """Whether the share of fallbacks differs between processes beyond chance, and by much."""
     groups = [
         Clustered(*sums)
-        for sums in view.query(
+        for sums in context.query(
             f"""WITH own AS (
                 SELECT p.process, e."user", count(*) FILTER (WHERE e.depth > 0) AS x, count(*) AS y
                 FROM events AS e
@@ -149,4 +149,4 @@ def _uneven(view: CheckContext, experiment: str, arm: str) -> bool:
     if len(groups) < 2:
         return False
     ratios = [group.ratio for group in groups]
-    return max(ratios) - min(ratios) > 0.2 and heterogeneity(groups) < view.thresholds.alarm_p
+    return max(ratios) - min(ratios) > 0.2 and heterogeneity(groups) < context.thresholds.alarm_p

@@ -94,7 +94,7 @@ class ArchivedConfigs:
         kept: Mapping[str, Mapping[str, Any]] | None = None,
         botify: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
-        self.deciding = {digest: ArchivedConfig.of(copy) for digest, copy in (kept or {}).items()}
+        self.by_digest = {digest: ArchivedConfig.of(copy) for digest, copy in (kept or {}).items()}
         self.botify = {name: tuple(arms) for name, arms in (botify or {}).items()}
 
     @classmethod
@@ -110,8 +110,8 @@ class ArchivedConfigs:
 
     def experiment(self, name: str, digest: str | None) -> Experiment | None:
         """The experiment as a config had it."""
-        deciding = self.deciding.get(digest or "")
-        return deciding.experiments.get(name) if deciding else None
+        archived = self.by_digest.get(digest or "")
+        return archived.experiments.get(name) if archived else None
 
 
 def botify_experiment(name: str, arms: Iterable[str]) -> Experiment:

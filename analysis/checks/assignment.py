@@ -6,30 +6,30 @@ from collections.abc import Iterator
 from typing import Any
 
 from analysis.checks.archived_configs import arms_of, botify_experiment
-from analysis.checks.botify_arms import numbered_arms
+from analysis.checks.botify_arms import infer_arms
 from analysis.checks.context import CheckContext
 from analysis.checks.result import EXAMPLES, CheckResult, Example, Status
 from core.allocation import Allocation
 
-ASKS = "Is the arm in the log the arm that the hash gives, on every line?"
+QUESTION = "Is the arm in the log the arm that the hash gives, on every line?"
 _BATCH = 50_000
 
 
-def assignment(view: CheckContext, experiment: str) -> CheckResult:
+def check_assignment(context: CheckContext, experiment: str) -> CheckResult:
     """Every line's arm, recomputed from listener and config, equals the arm logged."""
     lines = agreeing = 0
     examples: list[tuple[Any, ...]] = []
     unknown: Counter[str] = Counter()
     allocations: dict[str, Allocation] = {}
     said = []
-    if view.botify and (inferred := numbered_arms(view, experiment)) is not None:
+    if context.botify and (inferred := infer_arms(context, experiment)) is not None:
         arms, how = inferred
         allocations[""] = Allocation([botify_experiment(experiment, arms)])
         said.append(how)
-    for digest, deciding in view.configs.deciding.items():
-        allocations[digest] = deciding.allocation
+    for digest, archived in context.configs.by_digest.items():
+        allocations[digest] = archived.allocation
     parsed: dict[str | None, dict[str, str]] = {}
-    for user, config, text, attributes, count, file_id, line in _assigned_lines(view):
+    for user, config, text, attributes, count, file_id, line in _read_lines(context):
         if text not in parsed:
             parsed[text] = arms_of(text)
         logged = parsed[text].get(experiment)
@@ -51,12 +51,12 @@ def assignment(view: CheckContext, experiment: str) -> CheckResult:
         elif len(examples) < EXAMPLES:
             examples.append((file_id, line, user, logged or "no arm", expected or "no arm"))
     numbers = {"lines": lines, "agreeing": agreeing, "unknown_configs": dict(unknown)}
-    shown = view.examples(examples, "listener {} is logged in {}, the hash gives {}")
-    return _verdict(view, experiment, lines, agreeing, unknown, said, numbers, shown)
+    shown = context.examples(examples, "listener {} is logged in {}, the hash gives {}")
+    return _verdict(context, experiment, lines, agreeing, unknown, said, numbers, shown)
 
 
 def _verdict(
-    view: CheckContext,
+    context: CheckContext,
     experiment: str,
     lines: int,
     agreeing: int,
@@ -69,16 +69,18 @@ def _verdict(
     if unknown:
         digests = ", ".join(sorted(unknown))
         return CheckResult(
-            "assignment", ASKS, Status.FAILED, f"{unknown.total():,} lines cannot be checked",
+            "assignment", QUESTION, Status.FAILED, f"{unknown.total():,} lines cannot be checked",
             f"The lines name config {digests}, of which there is no copy. The server keeps one of "
             f"each in the folder `configs` beside its log: put it beside these logs.",
             numbers, examples,
         )  # fmt: skip
     if not lines:
-        return CheckResult("assignment", ASKS, Status.NOT_MADE, "no lines", " ".join(said), numbers)
+        return CheckResult(
+            "assignment", QUESTION, Status.NOT_MADE, "no lines", " ".join(said), numbers
+        )
     if agreeing == lines:
-        return CheckResult("assignment", ASKS, Status.PASSED, figure, " ".join(said), numbers)
-    by_chance = 1 / max(2, len(view.log.experiments().get(experiment, [])))
+        return CheckResult("assignment", QUESTION, Status.PASSED, figure, " ".join(said), numbers)
+    by_chance = 1 / max(2, len(context.log.experiments().get(experiment, [])))
     share = agreeing / lines
     guess = (
         f" Agreement of {share:.0%} is what two unrelated hashes would give: the arms in the log "
@@ -88,7 +90,7 @@ def _verdict(
         else ""
     )
     return CheckResult(
-        "assignment", ASKS, Status.FAILED, figure,
+        "assignment", QUESTION, Status.FAILED, figure,
         " ".join(
             [*said, f"{lines - agreeing:,} lines name an arm that the listener is not in.{guess}"]
         ),
@@ -96,11 +98,11 @@ def _verdict(
     )  # fmt: skip
 
 
-def _assigned_lines(view: CheckContext) -> Iterator[tuple[Any, ...]]:
+def _read_lines(context: CheckContext) -> Iterator[tuple[Any, ...]]:
     """(user, config, experiments, attributes, lines, file, line) of lines that are not forced."""
-    targeted = any(deciding.targeted for deciding in view.configs.deciding.values())
+    targeted = any(archived.targeted for archived in context.configs.by_digest.values())
     attributes = "attributes" if targeted else "NULL"
-    cursor = view.log.con.cursor()
+    cursor = context.log.con.cursor()
     cursor.execute(f"""
         SELECT "user", config, experiments, {attributes} AS facts, count(*),
                arg_min(file_id, (file_id, line)), arg_min(line, (file_id, line))
@@ -110,19 +112,21 @@ def _assigned_lines(view: CheckContext) -> Iterator[tuple[Any, ...]]:
         yield from rows
 
 
-def one_arm(view: CheckContext, experiment: str) -> CheckResult:
+def check_one_arm(context: CheckContext, experiment: str) -> CheckResult:
     """No listener is in two arms of an experiment."""
-    asks = "Is every listener in one arm only?"
-    total, several = view.query(
+    question = "Is every listener in one arm only?"
+    total, several = context.query(
         "SELECT count(*), count(*) FILTER (WHERE arms > 1) FROM first_seen WHERE experiment = ?",
         [experiment],
     )[0]
     numbers = {"listeners": total, "in_several_arms": several}
     if not total:
-        return CheckResult("one-arm", asks, Status.NOT_MADE, "no listeners", numbers=numbers)
+        return CheckResult("one-arm", question, Status.NOT_MADE, "no listeners", numbers=numbers)
     if not several:
-        return CheckResult("one-arm", asks, Status.PASSED, f"{total:,} listeners", numbers=numbers)
-    rows = view.query(
+        return CheckResult(
+            "one-arm", question, Status.PASSED, f"{total:,} listeners", numbers=numbers
+        )
+    rows = context.query(
         """SELECT arg_min(e.file_id, (e.at_ms, e.turn)), arg_min(e.line, (e.at_ms, e.turn)),
                e."user", string_agg(DISTINCT a.arm, ', ' ORDER BY a.arm)
         FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
@@ -133,8 +137,8 @@ def one_arm(view: CheckContext, experiment: str) -> CheckResult:
         [experiment],
     )
     return CheckResult(
-        "one-arm", asks, Status.FAILED, f"{several:,} of {total:,} listeners in several arms",
+        "one-arm", question, Status.FAILED, f"{several:,} of {total:,} listeners in several arms",
         "These listeners saw more than one treatment: the assignment was changed while the "
         "experiment ran, or several definitions of it served at once.",
-        numbers, view.examples(rows, "listener {} is in {}"),
+        numbers, context.examples(rows, "listener {} is in {}"),
     )  # fmt: skip

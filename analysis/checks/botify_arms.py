@@ -15,21 +15,21 @@ MOST_ARMS = 16
 """Up to how many arms are tried."""
 
 
-def numbered_arms(view: CheckContext, experiment: str) -> tuple[tuple[str, ...], str] | None:
+def infer_arms(context: CheckContext, experiment: str) -> tuple[tuple[str, ...], str] | None:
     """The arms of an experiment in the order of their numbers, and how that is known.
 
     None where the log has no line of the predecessor's with this experiment.
     """
-    if experiment not in view.numbered:
-        view.numbered[experiment] = _found_out(view, experiment)
-    return view.numbered[experiment]
+    if experiment not in context.numbered:
+        context.numbered[experiment] = _infer_arms(context, experiment)
+    return context.numbered[experiment]
 
 
-def _found_out(view: CheckContext, experiment: str) -> tuple[tuple[str, ...], str] | None:
-    given = view.configs.botify.get(experiment)
+def _infer_arms(context: CheckContext, experiment: str) -> tuple[tuple[str, ...], str] | None:
+    given = context.configs.botify.get(experiment)
     if given is not None:
         return given, f"Arms in the order given: {', '.join(given)}."
-    rows = view.query(
+    rows = context.query(
         """SELECT DISTINCT e."user", a.arm FROM events AS e
         INNER JOIN assignments AS a ON e.experiments = a.experiments
         WHERE e."schema" = 0 AND a.experiment = ?""",
@@ -38,7 +38,7 @@ def _found_out(view: CheckContext, experiment: str) -> tuple[tuple[str, ...], st
     if not rows:
         return None
     seen = sorted({arm for _, arm in rows}, key=_botify_order)
-    named = _as_numbered(seen)
+    named = _botify_names(seen)
     if named is not None and _agreement(experiment, named, rows) == len(rows):
         return named, (
             f"The arms were taken to be {', '.join(named)} in this order, as the predecessor "
@@ -46,7 +46,7 @@ def _found_out(view: CheckContext, experiment: str) -> tuple[tuple[str, ...], st
             f"{len(rows):,} do."
         )
     for ways in range(2, MOST_ARMS + 1):
-        order = _read_off(experiment, ways, rows)
+        order = _order_from_log(experiment, ways, rows)
         if order is not None:
             return order, (
                 f"The log agrees with the predecessor's hash over {ways} arms if they stand in "
@@ -65,7 +65,7 @@ def _botify_order(arm: str) -> tuple[int, str]:
     return (int(arm[1:]) if arm[:1] == "T" and arm[1:].isdigit() else MOST_ARMS + 1), arm
 
 
-def _as_numbered(seen: list[str]) -> tuple[str, ...] | None:
+def _botify_names(seen: list[str]) -> tuple[str, ...] | None:
     """C, T1, T2 ... up to the highest number seen; None where arms have other names."""
     highest = max(_botify_order(arm)[0] for arm in seen)
     if highest > MOST_ARMS:
@@ -78,7 +78,9 @@ def _agreement(experiment: str, arms: tuple[str, ...], rows: list[tuple[Any, ...
     return sum(allocation.assign(user).arms[experiment] == arm for user, arm in rows)
 
 
-def _read_off(experiment: str, ways: int, rows: list[tuple[Any, ...]]) -> tuple[str, ...] | None:
+def _order_from_log(
+    experiment: str, ways: int, rows: list[tuple[Any, ...]]
+) -> tuple[str, ...] | None:
     """The arm of each residue modulo `ways`, if every residue has just one and not all the same."""
     places = tuple(str(place) for place in range(ways))
     allocation = Allocation([botify_experiment(experiment, places)])

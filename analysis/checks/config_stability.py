@@ -7,26 +7,26 @@ from typing import Any
 from analysis.checks.context import CheckContext
 from analysis.checks.result import CheckResult, Example, Status
 
-UNTOLD = "The predecessor's log does not say what was running; its author has to know."
+NOT_LOGGED = "The predecessor's log does not say what was running; its author has to know."
 
 
-def config(view: CheckContext, experiment: str) -> CheckResult:
+def check_config(context: CheckContext, experiment: str) -> CheckResult:
     """Every config that decided is known, and all of them give the same treatment."""
-    asks = "Was it the same experiment all the time?"
-    if not view.has_ours(experiment):
-        return CheckResult("config", asks, Status.UNKNOWN, "not in the log", UNTOLD)
-    rows = view.query(
+    question = "Was it the same experiment all the time?"
+    if not context.has_ours(experiment):
+        return CheckResult("config", question, Status.UNKNOWN, "not in the log", NOT_LOGGED)
+    rows = context.query(
         """SELECT e.config, count(*), min(e.at_ms), max(e.at_ms)
         FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
         WHERE a.experiment = ? AND e."schema" > 0
         GROUP BY e.config ORDER BY min(e.at_ms), e.config""",
         [experiment],
     )
-    deciding = view.configs.deciding
+    archived = context.configs.by_digest
     treatments: list[tuple[dict[str, Any], list[str]]] = []
     unknown = []
     for digest, *_ in rows:
-        known = deciding.get(digest or "")
+        known = archived.get(digest or "")
         if known is None or experiment not in known.experiments:
             unknown.append(str(digest))
         else:
@@ -46,7 +46,7 @@ def config(view: CheckContext, experiment: str) -> CheckResult:
     }
     if unknown:
         return CheckResult(
-            "config", asks, Status.FAILED,
+            "config", question, Status.FAILED,
             f"{len(unknown)} of {len(rows)} configs unknown",
             f"Nothing is known of config {', '.join(unknown)}, so nothing can be proved of what it "
             "decided. The server keeps a copy of each config in the folder `configs` beside its "
@@ -55,22 +55,27 @@ def config(view: CheckContext, experiment: str) -> CheckResult:
         )  # fmt: skip
     if len(treatments) > 1:
         return CheckResult(
-            "config", asks, Status.FAILED, f"{len(treatments)} different treatments",
+            "config", question, Status.FAILED, f"{len(treatments)} different treatments",
             f"What its listeners are treated with was changed while it ran: "
             f"{_changes([treatment for treatment, _ in treatments])}. Before and after are two "
             "experiments. Look at the time of one at once (--since, --until).",
             numbers, examples,
         )  # fmt: skip
     if len(rows) < 2:
-        return CheckResult("config", asks, Status.PASSED, "1 config", numbers=numbers)
-    traffic = [deciding[digest].experiments[experiment].traffic for digest, *_ in rows]
-    says = (
+        return CheckResult("config", question, Status.PASSED, "1 config", numbers=numbers)
+    traffic = [archived[digest].experiments[experiment].traffic for digest, *_ in rows]
+    explanation = (
         f"Traffic went {' -> '.join(f'{share:g}' for share in traffic)}; whoever entered stayed."
         if len(set(traffic)) > 1
         else "What changed did not touch this experiment."
     )
     return CheckResult(
-        "config", asks, Status.PASSED, f"{len(rows)} configs, one treatment", says, numbers
+        "config",
+        question,
+        Status.PASSED,
+        f"{len(rows)} configs, one treatment",
+        explanation,
+        numbers,
     )
 
 

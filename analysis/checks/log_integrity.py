@@ -10,29 +10,29 @@ COPIED = "copy of another file"
 HARMLESS = (*REPEATED, COPIED, "blank line")
 
 
-def readable(view: CheckContext) -> CheckResult:
+def check_lines(context: CheckContext) -> CheckResult:
     """Every line is an event."""
-    asks = "Can every line be read?"
-    total = view.one("SELECT coalesce(sum(lines), 0) FROM files")
-    found = _dropped(view, [])
+    question = "Can every line be read?"
+    total = context.one("SELECT coalesce(sum(lines), 0) FROM files")
+    found = _read_dropped(context, [])
     lost = sum(lines for _, lines, _ in found)
     numbers = {"lines": int(total), "lost": {reason: lines for reason, lines, _ in found}}
     if not lost:
-        return CheckResult("lines", asks, Status.PASSED, f"{total:,} lines", numbers=numbers)
+        return CheckResult("lines", question, Status.PASSED, f"{total:,} lines", numbers=numbers)
     examples = tuple(Example(place, reason) for reason, _, places in found for place in places)
     reasons = ", ".join(f"{reason} {lines:,}" for reason, lines, _ in found)
     return CheckResult(
-        "lines", asks, Status.FAILED, f"{lost:,} of {total:,} lines lost: {reasons}",
+        "lines", question, Status.FAILED, f"{lost:,} of {total:,} lines lost: {reasons}",
         "What these lines told is missing. Torn lines come from two processes that write to one "
         "file, from a full disk, or from a copy made while the file grew.",
         numbers, examples[:10],
     )  # fmt: skip
 
 
-def duplicates(view: CheckContext) -> CheckResult:
+def check_duplicates(context: CheckContext) -> CheckResult:
     """Every event is there once; repeated ones were left out by the reader."""
-    asks = "Is every event there once?"
-    found = _dropped(view, list(HARMLESS))
+    question = "Is every event there once?"
+    found = _read_dropped(context, list(HARMLESS))
     repeated = sum(lines for reason, lines, _ in found if reason in REPEATED)
     copied = sum(lines for reason, lines, _ in found if reason == COPIED)
     numbers = {"repeated": repeated, "in_copied_files": copied}
@@ -44,51 +44,51 @@ def duplicates(view: CheckContext) -> CheckResult:
     )
     if repeated:
         return CheckResult(
-            "duplicates", asks, Status.FAILED, f"{repeated:,} lines repeated",
+            "duplicates", question, Status.FAILED, f"{repeated:,} lines repeated",
             "The repeated lines were left out, so nothing was counted twice here. But whatever "
             "repeats lines may lose them too: look how the files were collected.",
             numbers, examples[:10],
         )  # fmt: skip
     if copied:
         return CheckResult(
-            "duplicates", asks, Status.WARNING, f"{copied:,} lines in copies of files",
+            "duplicates", question, Status.WARNING, f"{copied:,} lines in copies of files",
             "A whole file is there twice; one of the two was left out.", numbers, examples[:10],
         )  # fmt: skip
-    return CheckResult("duplicates", asks, Status.PASSED, "none repeated", numbers=numbers)
+    return CheckResult("duplicates", question, Status.PASSED, "none repeated", numbers=numbers)
 
 
-def forced(view: CheckContext, experiment: str) -> CheckResult:
+def check_forced(context: CheckContext, experiment: str) -> CheckResult:
     """Forced arms are for testing; no analysis counts them."""
-    asks = "Are arms that testers forced few?"
-    total, by_testers = view.query(
+    question = "Are arms that testers forced few?"
+    total, by_testers = context.query(
         "SELECT count(*), count(*) FILTER (WHERE forced) FROM exposures WHERE experiment = ?",
         [experiment],
     )[0]
     numbers = {"events": total, "forced": by_testers}
     if not total:
-        return CheckResult("forced", asks, Status.NOT_MADE, "no events", numbers=numbers)
+        return CheckResult("forced", question, Status.NOT_MADE, "no events", numbers=numbers)
     share = by_testers / total
     figure = f"{by_testers:,} of {total:,} events ({share:.2%})"
-    if share > view.thresholds.forced_share:
+    if share > context.thresholds.forced_share:
         return CheckResult(
-            "forced", asks, Status.WARNING, figure,
+            "forced", question, Status.WARNING, figure,
             "They are left out of every analysis, with the listeners they belong to. So many "
             "look like a forgotten `forced:` in the config.",
             numbers,
         )  # fmt: skip
-    return CheckResult("forced", asks, Status.PASSED, figure, numbers=numbers)
+    return CheckResult("forced", question, Status.PASSED, figure, numbers=numbers)
 
 
-def clock(view: CheckContext) -> CheckResult:
+def check_clock(context: CheckContext) -> CheckResult:
     """The order of a listener's events is known: by turn, or by a clock without ties."""
-    asks = "Is the order of every listener's events known?"
+    question = "Is the order of every listener's events known?"
     numbers: dict[str, Any] = {}
-    says = []
-    verdict = Status.PASSED
+    explanation = []
+    status = Status.PASSED
     examples: tuple[Example, ...] = ()
     figure = "ordered by turn"
-    if view.ours:
-        backwards = view.query(
+    if context.ours:
+        backwards = context.query(
             """SELECT file_id, line, "user", turn, before_ms - at_ms AS by_ms FROM (
                 SELECT *, lag(at_ms) OVER (PARTITION BY "user", session ORDER BY turn) AS before_ms
                 FROM events WHERE "schema" > 0)
@@ -96,44 +96,46 @@ def clock(view: CheckContext) -> CheckResult:
         )
         numbers["backwards"] = len(backwards)
         if backwards:
-            verdict = Status.WARNING
+            status = Status.WARNING
             figure = f"{len(backwards):,} times backwards" + (
                 " at least" if len(backwards) > 1000 else ""
             )
-            says.append(
+            explanation.append(
                 "The clock went back between two turns of a listener. The turns still order them, "
                 "but days and silences are reckoned by that clock."
             )
-            examples = view.examples(backwards, "listener {}, turn {}: {} ms back")
-    if view.botify:
-        ties, unclear, rows = _ties(view)
+            examples = context.examples(backwards, "listener {}, turn {}: {} ms back")
+    if context.botify:
+        ties, unclear, rows = _ties(context)
         numbers |= {"ties": ties, "unclear": unclear}
-        figure = f"{ties:,} ties" if not view.ours else f"{figure}; {ties:,} ties"
+        figure = f"{ties:,} ties" if not context.ours else f"{figure}; {ties:,} ties"
         if unclear:
-            verdict = Status.FAILED
-            says.append(
+            status = Status.FAILED
+            explanation.append(
                 f"{ties:,} events of the predecessor stand in the same millisecond as another "
                 f"one of their listener, and for {unclear:,} of them no order makes each listen "
                 "the track that was recommended before. A session that is cut at the wrong place "
                 "loses listening. Log a turn number."
             )
-            examples = view.examples(rows, "listener {} at {} ms: {} events")
-        elif ties and verdict is Status.PASSED:
-            verdict = Status.WARNING
-            says.append("Some events share a millisecond; their order was found all the same.")
-    return CheckResult("clock", asks, verdict, figure, " ".join(says), numbers, examples)
+            examples = context.examples(rows, "listener {} at {} ms: {} events")
+        elif ties and status is Status.PASSED:
+            status = Status.WARNING
+            explanation.append(
+                "Some events share a millisecond; their order was found all the same."
+            )
+    return CheckResult("clock", question, status, figure, " ".join(explanation), numbers, examples)
 
 
-def played(view: CheckContext) -> CheckResult:
+def check_played(context: CheckContext) -> CheckResult:
     """A listen is of the track that was recommended just before, in the predecessor's logs.
 
     Its only client, the simulator, plays what it is told; so a listen of another track shows
     that the lines between are missing, or stand in the wrong order.
     """
-    asks = "Was each track that was heard the one recommended before?"
-    if not view.botify:
-        return CheckResult("played", asks, Status.NOT_MADE, "turns tell more")
-    total, broken, misplaced = view.query(
+    question = "Was each track that was heard the one recommended before?"
+    if not context.botify:
+        return CheckResult("played", question, Status.NOT_MADE, "turns tell more")
+    total, broken, misplaced = context.query(
         f"""SELECT count(*), count(*) FILTER (WHERE broken),
             count(*) FILTER (WHERE broken AND ("user", track) IN (
                 SELECT "user", recommendation FROM events WHERE "schema" = 0))
@@ -142,30 +144,30 @@ def played(view: CheckContext) -> CheckResult:
     share = broken / total if total else 0.0
     numbers = {"followed": total, "broken": broken, "misplaced": misplaced}
     if not broken:
-        return CheckResult("played", asks, Status.PASSED, f"{total:,} listens", numbers=numbers)
-    rows = view.query(
+        return CheckResult("played", question, Status.PASSED, f"{total:,} listens", numbers=numbers)
+    rows = context.query(
         f"""SELECT file_id, line, "user", told, track FROM ({_FOLLOWED})
         WHERE broken ORDER BY file_id, line LIMIT 10"""  # noqa: S608
     )
-    examples = view.examples(rows, "listener {} was recommended {} and next heard {}")
+    examples = context.examples(rows, "listener {} was recommended {} and next heard {}")
     figure = f"{broken:,} of {total:,} listens ({share:.1%}) are of another track"
     if misplaced > broken / 2:
-        says = (
+        explanation = (
             f"The simulator plays what it is told, and {misplaced:,} of these tracks were "
             "recommended to the same listener at another moment: the lines are there, but in the "
             "wrong order. Servers' clocks differ by more than the time between two requests, or "
             "two simulators play the same listener at once."
         )
     else:
-        says = (
+        explanation = (
             f"The simulator plays what it is told, so the line that recommended the track is "
             f"missing: about {share:.0%} of all lines are not in these files. That is what it "
             "looks like when servers or workers are left out in collecting, or when two workers "
             "of one server rotate one file. Listening added up from this log is too short."
         )
-    bad = share > view.thresholds.broken_share
-    verdict = Status.FAILED if bad else Status.WARNING
-    return CheckResult("played", asks, verdict, figure, says, numbers, examples)
+    bad = share > context.thresholds.broken_share
+    status = Status.FAILED if bad else Status.WARNING
+    return CheckResult("played", question, status, figure, explanation, numbers, examples)
 
 
 _FOLLOWED = """
@@ -180,14 +182,14 @@ WHERE before = 'next'
 """
 
 
-def _ties(view: CheckContext) -> tuple[int, int, list[tuple[Any, ...]]]:
+def _ties(context: CheckContext) -> tuple[int, int, list[tuple[Any, ...]]]:
     """Events in a shared millisecond, those of them whose order is unclear, and examples."""
-    ties = view.one(
+    ties = context.one(
         """SELECT coalesce(sum(events), 0) FROM (
             SELECT count(*) AS events FROM events WHERE "schema" = 0
             GROUP BY "user", at_ms HAVING count(*) > 1)"""
     )
-    rows = view.query(
+    rows = context.query(
         f"""WITH tied AS (
             SELECT "user", at_ms, count(*) AS events FROM events WHERE "schema" = 0
             GROUP BY "user", at_ms HAVING count(*) > 1)
@@ -200,12 +202,12 @@ def _ties(view: CheckContext) -> tuple[int, int, list[tuple[Any, ...]]]:
     return int(ties), len(rows), rows
 
 
-def _dropped(view: CheckContext, kinds: list[str]) -> list[tuple[str, int, list[str]]]:
+def _read_dropped(context: CheckContext, kinds: list[str]) -> list[tuple[str, int, list[str]]]:
     """(reason, lines, places) of dropped lines: those of these kinds, or all but the harmless."""
     wanted = "reason IN (SELECT unnest($1))" if kinds else "reason NOT IN (SELECT unnest($1))"
     return [
         (reason, lines, list(places))
-        for reason, lines, places in view.query(
+        for reason, lines, places in context.query(
             f"SELECT reason, lines, examples FROM dropped WHERE {wanted} ORDER BY reason",  # noqa: S608
             [kinds or list(HARMLESS)],
         )

@@ -66,14 +66,14 @@ def heterogeneity(groups: Sequence[Clustered]) -> float:
         return 1.0
     if not any(group.variance > 0 for group in groups):
         return 1.0 if len({group.ratio for group in groups}) == 1 else 0.0
-    groups = [_smoothed(group) for group in groups]
+    groups = [_smooth(group) for group in groups]
     weights = [1 / group.variance for group in groups]
     centre = sum(w * g.ratio for w, g in zip(weights, groups, strict=True)) / sum(weights)
     statistic = sum(w * (g.ratio - centre) ** 2 for w, g in zip(weights, groups, strict=True))
     return float(stats.chi2.sf(statistic, len(groups) - 1))
 
 
-def _smoothed(group: Clustered) -> Clustered:
+def _smooth(group: Clustered) -> Clustered:
     """A group without any spread gets that of one listener who did otherwise."""
     if group.variance > 0:
         return group
@@ -83,10 +83,10 @@ def _smoothed(group: Clustered) -> Clustered:
     )
 
 
-def unfinished(view: CheckContext, experiment: str) -> CheckResult:
+def check_unfinished(context: CheckContext, experiment: str) -> CheckResult:
     """Sessions end with `last` as often in every arm."""
     groups = _groups(
-        view,
+        context,
         """SELECT arm, "user",
             count(*) FILTER (WHERE ended_by <> 'last' AND over) AS x,
             count(*) FILTER (WHERE ended_by = 'last' OR over) AS y
@@ -95,61 +95,61 @@ def unfinished(view: CheckContext, experiment: str) -> CheckResult:
                 PARTITION BY "user" ORDER BY started_ms) IS NOT NULL AS over
             FROM arm_sessions WHERE experiment = $1)
         GROUP BY arm, "user" """,
-        [experiment, _given_up_before(view)],
+        [experiment, _abandoned_before(context)],
     )
     return _parity(
-        view, "unfinished", "Do sessions end with `last` as often in every arm?", groups,
+        context, "unfinished", "Do sessions end with `last` as often in every arm?", groups,
         "{:.2%}", "The ends of sessions are lost more often in one arm than in "
         "another. Sessions without an end are cut short or left out, so the arms are not "
         "compared on the same listening.",
     )  # fmt: skip
 
 
-def outcomes(view: CheckContext, experiment: str) -> CheckResult:
+def check_outcomes(context: CheckContext, experiment: str) -> CheckResult:
     """As many listeners have an outcome in every arm."""
     groups = _groups(
-        view,
+        context,
         """SELECT s.arm, s."user", CASE WHEN sum(s.listens_chosen) > 0 THEN 0 ELSE 1 END AS x,
             1 AS y
         FROM arm_sessions AS s WHERE s.experiment = $1
         GROUP BY s.arm, s."user" HAVING sum(s.recommendations) > 0 AND min(s.ended_ms) < $2""",
-        [experiment, _given_up_before(view)],
+        [experiment, _abandoned_before(context)],
     )
     return _parity(
-        view, "outcomes", "Did as many listeners tell what they heard, in every arm?", groups,
+        context, "outcomes", "Did as many listeners tell what they heard, in every arm?", groups,
         "{:.2%}", "Listeners were given tracks, and nothing is known of what they "
         "heard, in one arm more often than in another: what they would have said is missing.",
     )  # fmt: skip
 
 
-def events_per_listener(view: CheckContext, experiment: str) -> CheckResult:
+def check_events_per_listener(context: CheckContext, experiment: str) -> CheckResult:
     """How many events a listener has; a treatment may well change it, so this only warns."""
-    asks = "Do listeners have as many events in every arm?"
+    question = "Do listeners have as many events in every arm?"
     groups = _groups(
-        view,
+        context,
         """SELECT arm, "user", events AS x, 1 AS y FROM first_seen
         WHERE experiment = $1 AND arms = 1""",
         [experiment],
     )
     if len(groups) < 2:
-        return CheckResult("events-per-listener", asks, Status.NOT_MADE, TOO_FEW_ARMS)
+        return CheckResult("events-per-listener", question, Status.NOT_MADE, TOO_FEW_ARMS)
     p = heterogeneity(groups)
     figure = ", ".join(f"{group.name} {group.ratio:.2f}" for group in groups)
     numbers = {"p": p, **{group.name: group.ratio for group in groups}}
-    if p < view.thresholds.alarm_p:
+    if p < context.thresholds.alarm_p:
         return CheckResult(
-            "events-per-listener", asks, Status.WARNING, figure,
+            "events-per-listener", question, Status.WARNING, figure,
             "A treatment that is liked makes more events, so this may be the effect itself; lines "
             "that are logged twice or not at all in one arm would look the same.",
             numbers,
         )  # fmt: skip
-    return CheckResult("events-per-listener", asks, Status.PASSED, figure, numbers=numbers)
+    return CheckResult("events-per-listener", question, Status.PASSED, figure, numbers=numbers)
 
 
-def latency(view: CheckContext, experiment: str) -> CheckResult:
+def check_latency(context: CheckContext, experiment: str) -> CheckResult:
     """A guardrail: an arm that answers late is judged for its lateness too."""
-    asks = "Do all arms answer as quickly?"
-    rows = view.query(
+    question = "Do all arms answer as quickly?"
+    rows = context.query(
         """SELECT a.arm, avg(e.latency_s), quantile_cont(e.latency_s, 0.99)
         FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
         WHERE a.experiment = ? AND e.message = 'next' AND NOT e.forced AND e.latency_s IS NOT NULL
@@ -157,24 +157,24 @@ def latency(view: CheckContext, experiment: str) -> CheckResult:
         [experiment],
     )
     if len(rows) < 2:
-        return CheckResult("latency", asks, Status.NOT_MADE, TOO_FEW_ARMS)
+        return CheckResult("latency", question, Status.NOT_MADE, TOO_FEW_ARMS)
     numbers = {arm: {"mean_s": mean, "p99_s": p99} for arm, mean, p99 in rows}
     figure = "p99 " + ", ".join(f"{arm} {p99 * 1000:.2f} ms" for arm, _, p99 in rows)
     slowest, quickest = max(p99 for *_, p99 in rows), min(p99 for *_, p99 in rows)
-    if slowest > 0.005 and slowest > view.thresholds.latency_ratio * quickest:
+    if slowest > 0.005 and slowest > context.thresholds.latency_ratio * quickest:
         return CheckResult(
-            "latency", asks, Status.WARNING, figure,
+            "latency", question, Status.WARNING, figure,
             "One arm is much slower than another; listeners may dislike that, not its tracks.",
             numbers,
         )  # fmt: skip
-    return CheckResult("latency", asks, Status.PASSED, figure, numbers=numbers)
+    return CheckResult("latency", question, Status.PASSED, figure, numbers=numbers)
 
 
-def _groups(view: CheckContext, listeners: str, params: list[Any]) -> list[Clustered]:
+def _groups(context: CheckContext, listeners: str, params: list[Any]) -> list[Clustered]:
     """Sums by arm of a query that gives arm, user, x, y."""
     return [
         Clustered(*row)
-        for row in view.query(
+        for row in context.query(
             f"SELECT arm, {SUMS} FROM ({listeners}) GROUP BY arm ORDER BY arm",  # noqa: S608
             params,
         )
@@ -182,35 +182,40 @@ def _groups(view: CheckContext, listeners: str, params: list[Any]) -> list[Clust
 
 
 def _parity(
-    view: CheckContext, name: str, asks: str, groups: list[Clustered], form: str, says: str
+    context: CheckContext,
+    name: str,
+    question: str,
+    groups: list[Clustered],
+    form: str,
+    explanation: str,
 ) -> CheckResult:
     p = heterogeneity(groups)
     ratios = [group.ratio for group in groups] or [0.0]
     figure = ", ".join(f"{group.name} {form.format(group.ratio)}" for group in groups)
     numbers = {"p": p, **{group.name: group.ratio for group in groups}}
-    if p < view.thresholds.alarm_p and max(ratios) - min(ratios) > view.thresholds.parity_gap:
-        return CheckResult(name, asks, Status.FAILED, figure, says, numbers)
-    if max(ratios) > view.thresholds.fallback_share:
+    if p < context.thresholds.alarm_p and max(ratios) - min(ratios) > context.thresholds.parity_gap:
+        return CheckResult(name, question, Status.FAILED, figure, explanation, numbers)
+    if max(ratios) > context.thresholds.fallback_share:
         return CheckResult(
-            name, asks, Status.WARNING, figure,
+            name, question, Status.WARNING, figure,
             "Alike in all arms, but so many that what is left may not stand for the rest.", numbers,
         )  # fmt: skip
     if len(groups) < 2:
-        return CheckResult(name, asks, Status.NOT_MADE, TOO_FEW_ARMS, numbers=numbers)
-    return CheckResult(name, asks, Status.PASSED, figure, numbers=numbers)
+        return CheckResult(name, question, Status.NOT_MADE, TOO_FEW_ARMS, numbers=numbers)
+    return CheckResult(name, question, Status.PASSED, figure, numbers=numbers)
 
 
-def _given_up_before(view: CheckContext) -> int:
+def _abandoned_before(context: CheckContext) -> int:
     """A session whose last event is older than this, Unix time in ms, will get no further one.
 
     From the log's own pauses, as a gap of half an hour says nothing of a log of five minutes.
     """
-    pause, end = view.query(
+    pause, end = context.query(
         """WITH pauses AS (
             SELECT at_ms - lag(at_ms) OVER (PARTITION BY "user", session ORDER BY turn) AS pause
             FROM events)
         SELECT coalesce(quantile_disc(pause, 0.9), 0), (SELECT max(at_ms) FROM events)
         FROM pauses"""
     )[0]
-    gap_ms = view.log.gap_s * 1000
+    gap_ms = context.log.gap_s * 1000
     return int(end - min(gap_ms, max(1000, PAUSES * pause)))

@@ -43,20 +43,20 @@ class CheckResult:
 
     Attributes:
         name: The same in every run; docs and doctor know the gate by it.
-        asks: The question that it answers, as a sentence.
-        verdict: The answer.
+        question: The question that it answers, as a sentence.
+        status: The answer.
         figure: The number behind the verdict, for a table.
-        says: What was found, what it means and what to do, for the author of the log; empty
+        explanation: What was found, what it means and what to do, for the author of the log; empty
             where there is nothing to say.
         numbers: The numbers behind it, as plain JSON values.
         examples: At most `EXAMPLES` cases.
     """
 
     name: str
-    asks: str
-    verdict: Status
+    question: str
+    status: Status
     figure: str
-    says: str = ""
+    explanation: str = ""
     numbers: Mapping[str, Any] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
 
@@ -64,10 +64,10 @@ class CheckResult:
         """As plain JSON values."""
         return {
             "name": self.name,
-            "asks": self.asks,
-            "verdict": self.verdict.value,
+            "question": self.question,
+            "status": self.status.value,
             "figure": self.figure,
-            "says": self.says,
+            "explanation": self.explanation,
             "numbers": dict(self.numbers),
             "examples": [{"where": each.where, "what": each.what} for each in self.examples],
         }
@@ -79,11 +79,11 @@ class ValidityReport:
 
     Attributes:
         experiment: Its name; None where the log has no experiment.
-        gates: In the order in which they are best read.
+        checks: In the order in which they are best read.
     """
 
     experiment: str | None
-    gates: tuple[CheckResult, ...]
+    checks: tuple[CheckResult, ...]
 
     @property
     def valid(self) -> bool:
@@ -93,16 +93,16 @@ class ValidityReport:
     @property
     def failed(self) -> tuple[CheckResult, ...]:
         """The gates that failed."""
-        return tuple(gate for gate in self.gates if gate.verdict is Status.FAILED)
+        return tuple(check for check in self.checks if check.status is Status.FAILED)
 
-    def gate(self, name: str) -> CheckResult:
+    def check(self, name: str) -> CheckResult:
         """The gate of this name."""
-        return next(gate for gate in self.gates if gate.name == name)
+        return next(check for check in self.checks if check.name == name)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {
             "experiment": self.experiment,
             "valid": self.valid,
-            "gates": [gate.to_dict() for gate in self.gates],
+            "checks": [check.to_dict() for check in self.checks],
         }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from analysis.checks.archived_configs import botify_experiment
-from analysis.checks.botify_arms import numbered_arms
+from analysis.checks.botify_arms import infer_arms
 from analysis.checks.context import CheckContext
 from analysis.checks.parity import TOO_FEW_ARMS
 from analysis.checks.result import EXAMPLES, CheckResult, Status
@@ -28,28 +28,28 @@ ADVICE = (
 )
 
 
-def sample_ratio(view: CheckContext, experiment: str) -> CheckResult:
+def check_sample_ratio(context: CheckContext, experiment: str) -> CheckResult:
     """Listeners by arm, against the weights of the config."""
-    asks = "Has every arm the listeners that it was promised?"
-    arms, weights = _promised(view, experiment)
+    question = "Has every arm the listeners that it was promised?"
+    arms, weights = _planned_shares(context, experiment)
     seen = Counter(
         dict(
-            view.query(
+            context.query(
                 "SELECT arm, count(*) FROM first_seen WHERE experiment = ? GROUP BY arm",
                 [experiment],
             )
         )
     )
     if not arms:
-        return CheckResult("sample-ratio", asks, Status.UNKNOWN, _listed(seen), _UNTOLD)
+        return CheckResult("sample-ratio", question, Status.UNKNOWN, _list_counts(seen), NO_CONFIG)
     for arm in sorted(set(seen) - set(arms)):
         arms, weights = (*arms, arm), (*weights, 0.0)
     if not seen.total():
-        return CheckResult("sample-ratio", asks, Status.NOT_MADE, NOBODY)
+        return CheckResult("sample-ratio", question, Status.NOT_MADE, NOBODY)
     counts = [seen[arm] for arm in arms]
     p = sample_ratio_p(counts, weights)
-    if p == 1.0 and len(_with_share(arms, weights)[0]) < 2:
-        return CheckResult("sample-ratio", asks, Status.NOT_MADE, TOO_FEW_ARMS)
+    if p == 1.0 and len(_drop_empty_arms(arms, weights)[0]) < 2:
+        return CheckResult("sample-ratio", question, Status.NOT_MADE, TOO_FEW_ARMS)
     loss = detectable_loss(sum(counts), weights)
     numbers: dict[str, Any] = {
         "listeners": dict(zip(arms, counts, strict=True)),
@@ -57,31 +57,31 @@ def sample_ratio(view: CheckContext, experiment: str) -> CheckResult:
         "p": p,
         "detectable_loss": loss,
     }
-    figure = f"{_listed(dict(zip(arms, counts, strict=True)))}; p = {p:.3g}"
-    if p < view.thresholds.alarm_p:
-        return CheckResult("sample-ratio", asks, Status.FAILED, figure, ADVICE, numbers)
-    says = (
+    figure = f"{_list_counts(dict(zip(arms, counts, strict=True)))}; p = {p:.3g}"
+    if p < context.thresholds.alarm_p:
+        return CheckResult("sample-ratio", question, Status.FAILED, figure, ADVICE, numbers)
+    explanation = (
         f"An arm that lost less than {loss:.0%} of its listeners would not be noticed."
         if loss is not None
         else "Too few listeners to notice even the loss of a whole arm."
     )
-    return CheckResult("sample-ratio", asks, Status.PASSED, figure, says, numbers)
+    return CheckResult("sample-ratio", question, Status.PASSED, figure, explanation, numbers)
 
 
-def watched_ratio(view: CheckContext, experiment: str) -> CheckResult:
+def check_sample_ratio_over_time(context: CheckContext, experiment: str) -> CheckResult:
     """The same over time, with a p-value that holds however often one looks."""
-    asks = "Has it been so at every moment?"
-    arms, weights = _promised(view, experiment)
+    question = "Has it been so at every moment?"
+    arms, weights = _planned_shares(context, experiment)
     if not arms:
-        return CheckResult("sample-ratio-watched", asks, Status.UNKNOWN, "", _UNTOLD)
-    arms_, weights_ = _with_share(arms, weights)
+        return CheckResult("sample-ratio-watched", question, Status.UNKNOWN, "", NO_CONFIG)
+    arms_, weights_ = _drop_empty_arms(arms, weights)
     if len(arms_) < 2:
-        return CheckResult("sample-ratio-watched", asks, Status.NOT_MADE, TOO_FEW_ARMS)
-    listeners = view.one("SELECT count(*) FROM first_seen WHERE experiment = ?", [experiment])
+        return CheckResult("sample-ratio-watched", question, Status.NOT_MADE, TOO_FEW_ARMS)
+    listeners = context.one("SELECT count(*) FROM first_seen WHERE experiment = ?", [experiment])
     if not listeners:
-        return CheckResult("sample-ratio-watched", asks, Status.NOT_MADE, NOBODY)
+        return CheckResult("sample-ratio-watched", question, Status.NOT_MADE, NOBODY)
     size = max(1, listeners // LOOKS)
-    rows = view.query(
+    rows = context.query(
         """SELECT look, arm, count(*) FROM (
             SELECT arm, (row_number() OVER (ORDER BY first_ms, "user") - 1) // $2 AS look
             FROM first_seen WHERE experiment = $1)
@@ -100,22 +100,22 @@ def watched_ratio(view: CheckContext, experiment: str) -> CheckResult:
     )
     figure = f"smallest p at any time {p:.3g}"
     numbers = {"p": p, "looks": -(-listeners // size) if listeners else 0}
-    if p < view.thresholds.alarm_p:
-        return CheckResult("sample-ratio-watched", asks, Status.FAILED, figure, ADVICE, numbers)
-    return CheckResult("sample-ratio-watched", asks, Status.PASSED, figure, numbers=numbers)
+    if p < context.thresholds.alarm_p:
+        return CheckResult("sample-ratio-watched", question, Status.FAILED, figure, ADVICE, numbers)
+    return CheckResult("sample-ratio-watched", question, Status.PASSED, figure, numbers=numbers)
 
 
-def ratio_by_part(view: CheckContext, experiment: str) -> CheckResult:
+def check_sample_ratio_by_part(context: CheckContext, experiment: str) -> CheckResult:
     """By the day and by the process on which a listener first came, corrected for their number."""
-    asks = "Is it so on every day and on every process?"
-    promised = _promised(view, experiment)
+    question = "Is it so on every day and on every process?"
+    promised = _planned_shares(context, experiment)
     if not promised[0]:
-        return CheckResult("sample-ratio-by-part", asks, Status.UNKNOWN, "", _UNTOLD)
-    arms, weights = _with_share(*promised)
+        return CheckResult("sample-ratio-by-part", question, Status.UNKNOWN, "", NO_CONFIG)
+    arms, weights = _drop_empty_arms(*promised)
     if len(arms) < 2:
-        return CheckResult("sample-ratio-by-part", asks, Status.NOT_MADE, TOO_FEW_ARMS)
+        return CheckResult("sample-ratio-by-part", question, Status.NOT_MADE, TOO_FEW_ARMS)
     parts: dict[str, Counter[str]] = {}
-    for part, arm, count in view.query(
+    for part, arm, count in context.query(
         """SELECT 'day ' || strftime(make_timestamp(first_ms * 1000), '%Y-%m-%d') AS part, arm,
             count(*) FROM first_seen WHERE experiment = $1 GROUP BY part, arm
         UNION ALL
@@ -131,36 +131,38 @@ def ratio_by_part(view: CheckContext, experiment: str) -> CheckResult:
         for part, seen in parts.items()
         if seen.total() * smallest >= 5  # below that the chi-square is no chi-square
     }
-    alarms = {part: p for part, p in tested.items() if p * len(tested) < view.thresholds.alarm_p}
+    alarms = {part: p for part, p in tested.items() if p * len(tested) < context.thresholds.alarm_p}
     numbers = {"parts": len(parts), "tested": len(tested), "alarms": alarms}
     if not tested:
         return CheckResult(
-            "sample-ratio-by-part", asks, Status.NOT_MADE, "no part has enough listeners",
+            "sample-ratio-by-part", question, Status.NOT_MADE, "no part has enough listeners",
             numbers=numbers,
         )  # fmt: skip
     if alarms:
         worst = sorted(alarms, key=lambda part: alarms[part])[:EXAMPLES]
         named = "; ".join(
-            f"{part}: {_listed(parts[part])}, p = {alarms[part]:.3g}" for part in worst
+            f"{part}: {_list_counts(parts[part])}, p = {alarms[part]:.3g}" for part in worst
         )
         return CheckResult(
-            "sample-ratio-by-part", asks, Status.FAILED,
+            "sample-ratio-by-part", question, Status.FAILED,
             f"{len(alarms)} of {len(tested)} parts off", f"{named}. {ADVICE}", numbers,
         )  # fmt: skip
     figure = f"{len(tested)} parts tested"
-    return CheckResult("sample-ratio-by-part", asks, Status.PASSED, figure, numbers=numbers)
+    return CheckResult("sample-ratio-by-part", question, Status.PASSED, figure, numbers=numbers)
 
 
-def population(view: CheckContext, experiment: str, listeners: Iterable[str]) -> CheckResult:
+def check_population(
+    context: CheckContext, experiment: str, listeners: Iterable[str]
+) -> CheckResult:
     """Against the hash's own counts over all listeners that there are.
 
     Sharper than the weights: the hash gave each arm a number of listeners that is known exactly,
     and only who did not come is left to chance.
     """
-    asks = "Did as many of each arm's own listeners come?"
-    definition = _definition(view, experiment)
+    question = "Did as many of each arm's own listeners come?"
+    definition = _definition(context, experiment)
     if definition is None:
-        return CheckResult("population", asks, Status.UNKNOWN, "", _UNTOLD)
+        return CheckResult("population", question, Status.UNKNOWN, "", NO_CONFIG)
     allocation = Allocation([definition])
     expected: Counter[str] = Counter()
     for listener in listeners:
@@ -169,46 +171,50 @@ def population(view: CheckContext, experiment: str, listeners: Iterable[str]) ->
             expected[arm] += 1
     came = Counter(
         dict(
-            view.query(
+            context.query(
                 "SELECT arm, count(*) FROM first_seen WHERE experiment = ? GROUP BY arm",
                 [experiment],
             )
         )
     )
     if not came.total():
-        return CheckResult("population", asks, Status.NOT_MADE, NOBODY)
+        return CheckResult("population", question, Status.NOT_MADE, NOBODY)
     names = sorted(set(expected) | set(came))
-    p = _lost_alike([came[arm] for arm in names], [expected[arm] for arm in names])
+    p = _loss_p([came[arm] for arm in names], [expected[arm] for arm in names])
     numbers = {"expected": dict(expected), "came": dict(came), "p": p}
     figure = ", ".join(f"{arm} {came[arm]:,} of {expected[arm]:,}" for arm in names)
-    if p < view.thresholds.alarm_p:
+    if p < context.thresholds.alarm_p:
         return CheckResult(
-            "population", asks, Status.FAILED, f"{figure}; p = {p:.3g}", ADVICE, numbers
+            "population", question, Status.FAILED, f"{figure}; p = {p:.3g}", ADVICE, numbers
         )
-    return CheckResult("population", asks, Status.PASSED, f"{figure}; p = {p:.3g}", numbers=numbers)
+    return CheckResult(
+        "population", question, Status.PASSED, f"{figure}; p = {p:.3g}", numbers=numbers
+    )
 
 
-_UNTOLD = "Nothing is known of the weights: there is no copy of the config that decided."
+NO_CONFIG = "Nothing is known of the weights: there is no copy of the config that decided."
 
 
-def _definition(view: CheckContext, experiment: str) -> Experiment | None:
+def _definition(context: CheckContext, experiment: str) -> Experiment | None:
     """The definition under which most listeners came; for the predecessor, equal shares."""
-    rows = view.query(
+    rows = context.query(
         "SELECT config, count(*) FROM first_seen WHERE experiment = ? GROUP BY config "
         "ORDER BY 2 DESC, 1",
         [experiment],
     )
     for digest, _ in rows:
-        if digest is None and (numbered := numbered_arms(view, experiment)) is not None:
+        if digest is None and (numbered := infer_arms(context, experiment)) is not None:
             return botify_experiment(experiment, numbered[0])
-        found = view.configs.experiment(experiment, digest)
+        found = context.configs.experiment(experiment, digest)
         if found is not None:
             return found
     return None
 
 
-def _promised(view: CheckContext, experiment: str) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    definition = _definition(view, experiment)
+def _planned_shares(
+    context: CheckContext, experiment: str
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    definition = _definition(context, experiment)
     if definition is None:
         return (), ()
     return (
@@ -217,7 +223,7 @@ def _promised(view: CheckContext, experiment: str) -> tuple[tuple[str, ...], tup
     )
 
 
-def _with_share(
+def _drop_empty_arms(
     arms: Sequence[str], weights: Sequence[float]
 ) -> tuple[tuple[str, ...], tuple[float, ...]]:
     kept = [(arm, weight) for arm, weight in zip(arms, weights, strict=True) if weight]
@@ -230,11 +236,11 @@ def _batches(rows: Iterable[tuple[Any, ...]], arms: Sequence[str]) -> Iterable[l
         yield [counts.get(arm, 0) for arm in arms]
 
 
-def _listed(counts: dict[str, int] | Counter[str]) -> str:
+def _list_counts(counts: dict[str, int] | Counter[str]) -> str:
     return " : ".join(f"{arm} {count:,}" for arm, count in sorted(counts.items()))
 
 
-def _lost_alike(came: Sequence[int], expected: Sequence[int]) -> float:
+def _loss_p(came: Sequence[int], expected: Sequence[int]) -> float:
     """Chi-square of coming or not by arm; 0.0 where more came than there are."""
     if any(seen > there for seen, there in zip(came, expected, strict=True)):
         return 0.0

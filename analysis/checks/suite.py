@@ -3,62 +3,78 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
-from analysis.checks.answered_by import fallback, served
+from analysis.checks.answered_by import check_fallback, check_served
 from analysis.checks.archived_configs import ArchivedConfigs
-from analysis.checks.assignment import assignment, one_arm
-from analysis.checks.config_stability import config
+from analysis.checks.assignment import check_assignment, check_one_arm
+from analysis.checks.config_stability import check_config
 from analysis.checks.context import CheckContext, Thresholds
-from analysis.checks.log_integrity import clock, duplicates, forced, played, readable
-from analysis.checks.parity import events_per_listener, latency, outcomes, unfinished
+from analysis.checks.log_integrity import (
+    check_clock,
+    check_duplicates,
+    check_forced,
+    check_lines,
+    check_played,
+)
+from analysis.checks.parity import (
+    check_events_per_listener,
+    check_latency,
+    check_outcomes,
+    check_unfinished,
+)
 from analysis.checks.result import CheckResult, Status, ValidityReport
-from analysis.checks.sample_ratio import population, ratio_by_part, sample_ratio, watched_ratio
-from analysis.checks.turn_continuity import state, turns
+from analysis.checks.sample_ratio import (
+    check_population,
+    check_sample_ratio,
+    check_sample_ratio_by_part,
+    check_sample_ratio_over_time,
+)
+from analysis.checks.turn_continuity import check_state, check_turns
 from core.progress import SILENT, Progress
 from events.reader import EventLog
 
 LOG_CHECKS: Mapping[str, Callable[[CheckContext], CheckResult]] = {
-    "lines": readable,
-    "duplicates": duplicates,
-    "turns": turns,
-    "state": state,
-    "clock": clock,
-    "played": played,
+    "lines": check_lines,
+    "duplicates": check_duplicates,
+    "turns": check_turns,
+    "state": check_state,
+    "clock": check_clock,
+    "played": check_played,
 }
 """Gates on the whole log, whatever experiment runs."""
 
 EXPERIMENT_CHECKS: Mapping[str, Callable[[CheckContext, str], CheckResult]] = {
-    "config": config,
-    "assignment": assignment,
-    "served": served,
-    "fallback": fallback,
-    "one-arm": one_arm,
-    "sample-ratio": sample_ratio,
-    "sample-ratio-watched": watched_ratio,
-    "sample-ratio-by-part": ratio_by_part,
-    "unfinished": unfinished,
-    "outcomes": outcomes,
-    "events-per-listener": events_per_listener,
-    "forced": forced,
-    "latency": latency,
+    "config": check_config,
+    "assignment": check_assignment,
+    "served": check_served,
+    "fallback": check_fallback,
+    "one-arm": check_one_arm,
+    "sample-ratio": check_sample_ratio,
+    "sample-ratio-watched": check_sample_ratio_over_time,
+    "sample-ratio-by-part": check_sample_ratio_by_part,
+    "unfinished": check_unfinished,
+    "outcomes": check_outcomes,
+    "events-per-listener": check_events_per_listener,
+    "forced": check_forced,
+    "latency": check_latency,
 }
 """Gates on one experiment; `population` joins them where all listeners are known."""
 
 
 def run_checks(
     log: EventLog,
-    definitions: ArchivedConfigs,
+    archived_configs: ArchivedConfigs,
     experiment: str,
     limits: Thresholds | None = None,
     tolerated: Collection[str] = (),
 ) -> ValidityReport:
     """The certificate of one experiment; see `run_all_checks`."""
-    (certificate,) = run_all_checks(log, definitions, [experiment], limits, tolerated)
-    return certificate
+    (validity,) = run_all_checks(log, archived_configs, [experiment], limits, tolerated)
+    return validity
 
 
 def run_all_checks(
     log: EventLog,
-    definitions: ArchivedConfigs,
+    archived_configs: ArchivedConfigs,
     experiments: Iterable[str] | None = None,
     limits: Thresholds | None = None,
     tolerated: Collection[str] = (),
@@ -69,7 +85,7 @@ def run_all_checks(
 
     Args:
         log: A log that was read whole: a window cuts stories and looks like missing events.
-        definitions: What should have happened.
+        archived_configs: What should have happened.
         experiments: Which ones; all of the log by default.
         limits: Where alarms begin.
         tolerated: Names of gates whose failure the caller has looked into; it becomes a warning
@@ -81,24 +97,24 @@ def run_all_checks(
     progress = progress or SILENT
     progress.start("checking", len(LOG_CHECKS) + len(names) * len(EXPERIMENT_CHECKS))
 
-    def done(gate: CheckResult) -> CheckResult:
+    def done(check: CheckResult) -> CheckResult:
         progress.advance()
-        if gate.verdict is Status.FAILED and gate.name in tolerated:
+        if check.status is Status.FAILED and check.name in tolerated:
             return replace(
-                gate,
-                verdict=Status.WARNING,
-                says=f"Failed, and tolerated by who asked. {gate.says}",
+                check,
+                status=Status.WARNING,
+                explanation=f"Failed, and tolerated by who asked. {check.explanation}",
             )
-        return gate
+        return check
 
-    with CheckContext(log, definitions, limits) as context:
-        whole = [done(gate(context)) for gate in LOG_CHECKS.values()]
+    with CheckContext(log, archived_configs, limits) as context:
+        whole = [done(check(context)) for check in LOG_CHECKS.values()]
         if not names:
             return [ValidityReport(None, tuple(whole))]
-        certificates = []
+        validity_reports = []
         for name in names:
-            own = [done(gate(context, name)) for gate in EXPERIMENT_CHECKS.values()]
+            own = [done(check(context, name)) for check in EXPERIMENT_CHECKS.values()]
             if listeners is not None:
-                own.append(done(population(context, name, listeners)))
-            certificates.append(ValidityReport(name, (*whole, *own)))
-        return certificates
+                own.append(done(check_population(context, name, listeners)))
+            validity_reports.append(ValidityReport(name, (*whole, *own)))
+        return validity_reports

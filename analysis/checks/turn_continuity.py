@@ -3,77 +3,77 @@
 from analysis.checks.context import CheckContext
 from analysis.checks.result import CheckResult, Status
 
-UNNUMBERED = "The predecessor's log has no turn numbers, so a missing line leaves no gap."
+NO_TURNS = "The predecessor's log has no turn numbers, so a missing line leaves no gap."
 
 
-def turns(view: CheckContext) -> CheckResult:
+def check_turns(context: CheckContext) -> CheckResult:
     """A listener's turns follow one another without a gap."""
-    asks = "Are all turns of every listener there?"
-    if not view.ours:
-        return CheckResult("turns", asks, Status.UNKNOWN, "not in the log", UNNUMBERED)
-    events, inside, between, late, listeners = view.query(
+    question = "Are all turns of every listener there?"
+    if not context.ours:
+        return CheckResult("turns", question, Status.UNKNOWN, "not in the log", NO_TURNS)
+    events, inside, between, late, listeners = context.query(
         f"""SELECT
             sum(events),
             sum(turn_to - turn_from + 1 - events),
             sum(CASE WHEN gap THEN greatest(turn_from - before_to - 1, 1) ELSE 0 END),
             count(DISTINCT "user") - count(DISTINCT CASE WHEN turn_from = 1 THEN "user" END),
             count(DISTINCT "user")
-        FROM ({_STORIES})"""  # noqa: S608
+        FROM ({_SESSION_CHAINS})"""  # noqa: S608
     )[0]
     missing = int(inside + between)
     numbers = {"events": int(events), "missing": missing, "begin_late": late}
     if missing:
-        rows = view.query(
+        rows = context.query(
             f"""SELECT file_id, line, "user", turn, before FROM (
                 SELECT file_id, line, "user", turn,
                     lag(turn) OVER (PARTITION BY "user", session ORDER BY turn) AS before
                 FROM events WHERE "schema" > 0)
             WHERE turn > before + 1
             UNION ALL
-            SELECT file_id, line, "user", turn_from, before_to FROM ({_STORIES}) WHERE gap
+            SELECT file_id, line, "user", turn_from, before_to FROM ({_SESSION_CHAINS}) WHERE gap
             ORDER BY ALL LIMIT 10"""  # noqa: S608
         )
         return CheckResult(
-            "turns", asks, Status.FAILED,
+            "turns", question, Status.FAILED,
             f"at least {missing:,} events missing beside {int(events):,}",
             "Events that the server had acknowledged are not in these files: files of a further "
             "process are missing, or lines were lost after they were written.",
-            numbers, view.examples(rows, "listener {}: turn {} comes after turn {}"),
+            numbers, context.examples(rows, "listener {}: turn {} comes after turn {}"),
         )  # fmt: skip
     if late:
         return CheckResult(
-            "turns", asks, Status.WARNING,
+            "turns", question, Status.WARNING,
             f"{late:,} of {listeners:,} listeners begin in mid-story",
             "Their first turn here is not their first: the log begins after they did. What they "
             "heard before is not counted.",
             numbers,
         )  # fmt: skip
     return CheckResult(
-        "turns", asks, Status.PASSED, f"{int(events):,} events, no gap", numbers=numbers
+        "turns", question, Status.PASSED, f"{int(events):,} events, no gap", numbers=numbers
     )
 
 
-def state(view: CheckContext) -> CheckResult:
+def check_state(context: CheckContext) -> CheckResult:
     """What a listener heard is remembered from turn to turn, whoever serves them."""
-    asks = "Does the server remember a listener from turn to turn?"
-    if not view.ours:
-        return CheckResult("state", asks, Status.UNKNOWN, "not in the log", "See `turns`.")
-    gap_ms = view.log.gap_s * 1000
-    forgotten, restarted, split = view.query(
+    question = "Does the server remember a listener from turn to turn?"
+    if not context.ours:
+        return CheckResult("state", question, Status.UNKNOWN, "not in the log", "See `turns`.")
+    gap_ms = context.log.gap_s * 1000
+    forgotten, restarted, split = context.query(
         f"""SELECT
             count(*) FILTER (WHERE again AND process = before_process),
             count(*) FILTER (WHERE again AND process <> before_process),
             count(*) FILTER (WHERE crossed)
-        FROM ({_STORIES}) WHERE started_ms - before_ms < $1""",  # noqa: S608
+        FROM ({_SESSION_CHAINS}) WHERE started_ms - before_ms < $1""",  # noqa: S608
         [gap_ms],
     )[0]
-    events = view.one('SELECT count(*) FROM events WHERE "schema" > 0')
+    events = context.one('SELECT count(*) FROM events WHERE "schema" > 0')
     numbers = {
         "events": int(events), "forgotten": forgotten, "restarted": restarted, "split": split,
     }  # fmt: skip
-    if max(forgotten, split) > view.thresholds.forgotten_share * events:
-        rows = view.query(
-            f"""SELECT file_id, line, "user", turn_from, before_to FROM ({_STORIES})
+    if max(forgotten, split) > context.thresholds.forgotten_share * events:
+        rows = context.query(
+            f"""SELECT file_id, line, "user", turn_from, before_to FROM ({_SESSION_CHAINS})
             WHERE (again OR crossed) AND started_ms - before_ms < $1
             ORDER BY file_id, line LIMIT 10""",  # noqa: S608
             [gap_ms],
@@ -88,26 +88,26 @@ def state(view: CheckContext) -> CheckResult:
             "keeps a listener on one process."
         )
         return CheckResult(
-            "state", asks, Status.FAILED,
+            "state", question, Status.FAILED,
             f"{max(forgotten, split):,} times forgotten in {int(events):,} events",
-            why, numbers, view.examples(rows, "listener {}: turn {} after turn {}"),
+            why, numbers, context.examples(rows, "listener {}: turn {} after turn {}"),
         )  # fmt: skip
     if forgotten or restarted or split:
         return CheckResult(
-            "state", asks, Status.WARNING,
+            "state", question, Status.WARNING,
             f"{forgotten + restarted + split:,} listeners forgotten",
             "Some listeners were new to the server although they had just been there: it was "
             "restarted with its state in memory, or kept fewer listeners than came.",
             numbers,
         )  # fmt: skip
-    return CheckResult("state", asks, Status.PASSED, "nobody forgotten", numbers=numbers)
+    return CheckResult("state", question, Status.PASSED, "nobody forgotten", numbers=numbers)
 
 
 # One row a session of ours, with what came before it. Several processes without a shared state
 # each tell a story of their own; a session goes on from whichever session ended a turn before.
 # `again`: the listener's second first turn, or a later one. `crossed`: back from another process,
 # where both have told a story from its first turn on.
-_STORIES = """
+_SESSION_CHAINS = """
 WITH parts AS (
     SELECT
         e."user",

@@ -19,7 +19,7 @@ KNOWN_TRACKS = 0.9
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
-def in_order(seen: Sequence[str], definition: Experiment | None) -> list[str]:
+def order_arms(seen: Sequence[str], definition: Experiment | None) -> list[str]:
     """Arms as config has them; without a config, C first and the others by name."""
     if definition is None:
         return sorted(seen, key=lambda arm: (arm != "C", arm))
@@ -27,7 +27,7 @@ def in_order(seen: Sequence[str], definition: Experiment | None) -> list[str]:
     return [*known, *sorted(set(seen) - set(known))]
 
 
-def summaries(
+def summarise_arms(
     listeners: ListenerTable, definition: Experiment | None, answers_known: bool
 ) -> tuple[ArmSummary, ...]:
     """The allocation table."""
@@ -117,7 +117,7 @@ def coverages(listeners: ListenerTable) -> Mapping[str, float]:
     return result
 
 
-def latency_p99(
+def compare_latency_p99(
     listeners: ListenerTable, pairs: Sequence[tuple[str, str]], seed: int
 ) -> tuple[Effect, ...]:
     """The p99 latency of each pair of arms, with a bootstrap over listeners."""

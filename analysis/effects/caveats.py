@@ -9,7 +9,7 @@ from analysis.formatting import percent
 from analysis.statistics.inference import ALPHA
 
 
-def of_plan(plan: PlannedSize, asked: ReportOptions) -> list[str]:
+def of_plan(plan: PlannedSize, options: ReportOptions) -> list[str]:
     """Whether the plan was followed."""
     found = []
     if plan.listeners is None:
@@ -22,15 +22,16 @@ def of_plan(plan: PlannedSize, asked: ReportOptions) -> list[str]:
             f"{plan.seen:,} listeners came, {plan.listeners:,} were planned. The fixed interval "
             "holds for one look; looking until it pleases makes it false."
         )
-    if asked.planned_metric and asked.planned_metric != asked.primary.name:
+    if options.planned_metric and options.planned_metric != options.primary.name:
         found.append(
-            f"The plan was made for {asked.planned_metric}, the verdict is about "
-            f"{asked.primary.name}: a metric that is chosen afterwards proves less than it seems "
+            f"The plan was made for {options.planned_metric}, the verdict is about "
+            f"{options.primary.name}: a metric that is chosen afterwards proves less than it seems "
             "to."
         )
-    if asked.planned_alpha != ALPHA:
+    if options.planned_alpha != ALPHA:
         found.append(
-            f"The plan was made for an error rate of {asked.planned_alpha:g}; here it is {ALPHA:g}."
+            f"The plan was made for an error rate of {options.planned_alpha:g}; "
+            f"here it is {ALPHA:g}."
         )
     return found
 

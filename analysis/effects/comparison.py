@@ -30,7 +30,7 @@ class Question:
         control: Name of the arm compared with.
         treatment: Name of the arm compared.
         contrast: Their samples.
-        rule: How much evidence is enough.
+        inference: How much evidence is enough.
         method: How the intervals are made, in words.
     """
 
@@ -38,11 +38,11 @@ class Question:
     control: str
     treatment: str
     contrast: Contrast
-    rule: InferenceMethod
+    inference: InferenceMethod
     method: str = ""
 
 
-def answer(questions: Sequence[Question], correct: Correction | None) -> list[Effect]:
+def estimate_effects(questions: Sequence[Question], correct: Correction | None) -> list[Effect]:
     """An effect for each question, corrected over all of them that can be answered.
 
     Args:
@@ -50,7 +50,7 @@ def answer(questions: Sequence[Question], correct: Correction | None) -> list[Ef
         correct: How the family is corrected; None: not at all.
     """
     known = [question for question in questions if question.contrast.known]
-    p_values = [question.rule.p_value(question.contrast) for question in known]
+    p_values = [question.inference.p_value(question.contrast) for question in known]
     corrected = correct(p_values) if correct else [Corrected(p, ALPHA) for p in p_values]
     effects = iter(
         _effect(question, p, family)
@@ -61,16 +61,16 @@ def answer(questions: Sequence[Question], correct: Correction | None) -> list[Ef
     ]
 
 
-def method_of(rule: InferenceMethod, what: str) -> str:
+def describe_method(inference: InferenceMethod, what: str) -> str:
     """How an interval is made, in words."""
-    if isinstance(rule, ConfidenceSequence):
+    if isinstance(inference, ConfidenceSequence):
         return f"always-valid ({what})"
-    return f"Welch ({what})" if isinstance(rule, FixedHorizonTest) else what
+    return f"Welch ({what})" if isinstance(inference, FixedHorizonTest) else what
 
 
 def _effect(question: Question, p: float, family: Corrected) -> Effect:
     contrast = question.contrast
-    critical = question.rule.critical(contrast, family.alpha)
+    critical = question.inference.critical(contrast, family.alpha)
     difference = contrast.difference_ci(critical)
     lift = contrast.lift_ci(critical)
     effect = replace(
@@ -84,7 +84,7 @@ def _effect(question: Question, p: float, family: Corrected) -> Effect:
         note="" if lift else f"no lift: {question.control} is not clear of 0",
     )
     smallest = min(contrast.control.n, contrast.treatment.n)
-    if isinstance(question.rule, ConfidenceSequence) and smallest < ENOUGH:
+    if isinstance(question.inference, ConfidenceSequence) and smallest < ENOUGH:
         return replace(effect, claim=None, note=f"too early: under {ENOUGH} listeners in an arm")
     return effect
 

@@ -6,16 +6,17 @@ from itertools import combinations
 
 import numpy as np
 
-from analysis.effects import caveats, verdict
-from analysis.effects.arm_summary import catalog_size, latency_p99
+from analysis.effects import caveats
+from analysis.effects.arm_summary import catalog_size, compare_latency_p99
 from analysis.effects.chart_data import chart_data
-from analysis.effects.comparison import Question, answer, method_of
+from analysis.effects.comparison import Question, describe_method, estimate_effects
 from analysis.effects.listener_table import Column, ListenerTable
 from analysis.effects.metrics import SESSION_TIME, SESSIONS, TIME_PER_SESSION, Metric
 from analysis.effects.over_time import effects_over_time
 from analysis.effects.report_options import Pair, ReportOptions
 from analysis.effects.results import Effect, ExperimentResult, Segments
-from analysis.effects.segments import by_segment
+from analysis.effects.segments import effects_by_segment
+from analysis.effects.verdict import describe_verdict
 from analysis.statistics.bootstrap import SMALL, bootstrap_t_lift
 from analysis.statistics.contrast import Contrast, Interval
 from analysis.statistics.corrections import benjamini_hochberg, holm
@@ -36,60 +37,60 @@ class ExperimentAnalysis:
         self,
         base: ExperimentResult,
         listeners: ListenerTable,
-        asked: ReportOptions,
+        options: ReportOptions,
         answers_known: bool,
     ) -> None:
         self.base = base
         self.listeners = listeners
-        self.asked = asked
+        self.options = options
         arms = [base.control, *(arm for arm in listeners.arms if arm != base.control)]
         self.pairs: list[Pair] = (
             list(combinations(arms, 2))
-            if asked.all_pairs
+            if options.all_pairs
             else [(base.control, arm) for arm in arms[1:]]
         )
         lacking = set() if answers_known else {"answers"}
         if not catalog_size(listeners):
             lacking.add("catalog")
-        self.metrics = [metric for metric in asked.others if metric.needs not in lacking]
+        self.metrics = [metric for metric in options.others if metric.needs not in lacking]
         self.columns: dict[str, Column] = {}
 
-    def findings(self) -> ExperimentResult:
+    def result(self) -> ExperimentResult:
         """All of it."""
-        base, primary = self.base, self.asked.primary
+        base, primary = self.base, self.options.primary
         column = self.column(primary)
         adjusted = self.adjusted(column)
         shown = self.primary(adjusted or column, primary, adjusted is not None)
-        beside = list(self.primary(column, primary, False)) if adjusted else []
-        beside += self.small(column, primary)
+        alternatives = list(self.primary(column, primary, False)) if adjusted else []
+        alternatives += self.small(column, primary)
         secondary = [metric for metric in self.metrics if metric.role == "secondary"]
         guarding = [metric for metric in self.metrics if metric.role == "guardrail"]
-        guardrails = answer(self.questions(guarding), None)
+        guardrails = estimate_effects(self.questions(guarding), None)
         seed = int.from_bytes(hashlib.sha256(base.experiment.encode()).digest()[:4], "big")
-        guardrails += latency_p99(self.listeners, self.pairs, seed)
+        guardrails += compare_latency_p99(self.listeners, self.pairs, seed)
         return ExperimentResult(
             base.experiment,
             base.control,
             base.arms,
             base.window,
-            base.certificate,
+            base.validity,
             base.plan,
-            base.rule,
+            base.inference,
             False,
-            tuple(verdict.verdict(effect, base.plan, base.certificate) for effect in shown),
+            tuple(describe_verdict(effect, base.plan, base.validity) for effect in shown),
             base.excluded,
             primary=shown,
-            beside=tuple(beside),
-            secondary=tuple(answer(self.questions(secondary), benjamini_hochberg)),
+            alternatives=tuple(alternatives),
+            secondary=tuple(estimate_effects(self.questions(secondary), benjamini_hochberg)),
             guardrails=tuple(guardrails),
             corrections=self.corrections(len(secondary)),
             segments=self.segments(column, primary),
-            courses=effects_over_time(
+            over_time=effects_over_time(
                 self.listeners,
                 [(pair, self.always_valid(pair)) for pair in self.pairs],
                 base.window,
             ),
-            pictures=chart_data(self.listeners, base.window),
+            charts=chart_data(self.listeners, base.window),
             notes=tuple(self.notes()),
         )
 
@@ -99,7 +100,7 @@ class ExperimentAnalysis:
             self.columns[metric.name] = self.listeners.column(metric)
         return self.columns[metric.name]
 
-    def rule(self, pair: Pair, share: float = 1.0) -> InferenceMethod:
+    def inference(self, pair: Pair, share: float = 1.0) -> InferenceMethod:
         """The rule in force, for a share of the listeners of two arms."""
         return FixedHorizonTest() if self.base.plan.reached else self.always_valid(pair, share)
 
@@ -124,16 +125,18 @@ class ExperimentAnalysis:
         self, metric: Metric, column: Column, pair: Pair, adjusted: bool = False
     ) -> Question:
         """One metric for one pair."""
-        rule = self.rule(pair)
+        inference = self.inference(pair)
         how = "delta method, Fieller" if metric.per else "Fieller"
-        method = method_of(rule, f"CUPED, {how}" if adjusted else how)
+        method = describe_method(inference, f"CUPED, {how}" if adjusted else how)
         contrast = Contrast(*(column.sample(arm) for arm in pair))
-        return Question(metric, *pair, contrast, rule, method)
+        return Question(metric, *pair, contrast, inference, method)
 
     def primary(self, column: Column, metric: Metric, adjusted: bool) -> tuple[Effect, ...]:
         """The primary metric for each pair."""
         return tuple(
-            answer([self.question(metric, column, pair, adjusted) for pair in self.pairs], holm)
+            estimate_effects(
+                [self.question(metric, column, pair, adjusted) for pair in self.pairs], holm
+            )
         )
 
     def adjusted(self, column: Column) -> Column | None:
@@ -173,10 +176,10 @@ class ExperimentAnalysis:
         """The primary metric by what was asked for."""
 
         def maker(pair: Pair) -> Callable[[float], InferenceMethod]:
-            return lambda share: self.rule(pair, share)
+            return lambda share: self.inference(pair, share)
 
         pairs = [(pair, maker(pair)) for pair in self.pairs]
-        return by_segment(self.listeners, column, metric, self.asked.segments, pairs)
+        return effects_by_segment(self.listeners, column, metric, self.options.segments, pairs)
 
     def corrections(self, secondary: int) -> dict[str, str]:
         """How each table was corrected."""
@@ -190,11 +193,11 @@ class ExperimentAnalysis:
 
     def notes(self) -> list[str]:
         """What a reader must know."""
-        found = caveats.of_plan(self.base.plan, self.asked)
-        if self.asked.primary.name == SESSION_TIME.name:
-            plain = self.primary(self.column(self.asked.primary), self.asked.primary, False)
-            pooled = answer(self.questions([TIME_PER_SESSION]), None)
-            sessions = answer(self.questions([SESSIONS]), None)
+        found = caveats.of_plan(self.base.plan, self.options)
+        if self.options.primary.name == SESSION_TIME.name:
+            plain = self.primary(self.column(self.options.primary), self.options.primary, False)
+            pooled = estimate_effects(self.questions([TIME_PER_SESSION]), None)
+            sessions = estimate_effects(self.questions([SESSIONS]), None)
             found += caveats.of_other_ways(plain, pooled, sessions)
             found += caveats.of_first_tracks(self.listeners)
         return found + caveats.of_open_sessions(self.base.arms)

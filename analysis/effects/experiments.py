@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import Literal
 
 from analysis.checks.result import ValidityReport
-from analysis.effects import verdict
-from analysis.effects.arm_summary import in_order, summaries
+from analysis.effects.arm_summary import order_arms, summarise_arms
 from analysis.effects.experiment_analysis import ExperimentAnalysis
 from analysis.effects.listener_table import ListenerTable
 from analysis.effects.report_options import ReportOptions
 from analysis.effects.results import ExperimentResult, PlannedSize
+from analysis.effects.verdict import describe_withheld
 from core.allocation import Experiment
 from core.errors import InputError, unknown_name
 from events.reader import EventLog
@@ -18,36 +18,36 @@ from events.reader import EventLog
 def analyse_experiment(
     log: EventLog,
     experiment: str,
-    certificate: ValidityReport,
+    validity: ValidityReport,
     definition: Experiment | None,
-    asked: ReportOptions,
+    options: ReportOptions,
 ) -> ExperimentResult:
     """Everything about one experiment of a log.
 
     Args:
         log: The log that was read.
         experiment: Which experiment.
-        certificate: What the gates said of it.
+        validity: What the gates said of it.
         definition: As config has it; None where the log stands alone.
-        asked: What the reader wants to know.
+        options: What the reader wants to know.
 
     Raises:
         InputError: An arm is not there, or a metric's expression is faulty.
     """
-    arms = in_order(log.experiments()[experiment], definition)
-    control = asked.control or arms[0]
+    arms = order_arms(log.experiments()[experiment], definition)
+    control = options.control or arms[0]
     if control not in arms:
         raise InputError.one("--control", unknown_name("arm", control, arms))
     with ListenerTable(log, experiment, arms) as listeners:
-        return _analyse(listeners, control, certificate, definition, asked)
+        return _analyse(listeners, control, validity, definition, options)
 
 
 def _analyse(
     listeners: ListenerTable,
     control: str,
-    certificate: ValidityReport,
+    validity: ValidityReport,
     definition: Experiment | None,
-    asked: ReportOptions,
+    options: ReportOptions,
 ) -> ExperimentResult:
     experiment = listeners.experiment
     window = listeners.query(
@@ -59,7 +59,7 @@ def _analyse(
             [experiment],
         )
     )
-    plan = PlannedSize(asked.planned, asked.planned_by, listeners.count)
+    plan = PlannedSize(options.planned, options.planned_by, listeners.count)
     excluded = dict(
         listeners.query(
             "SELECT reason, count(*) FROM excluded WHERE experiment = ? GROUP BY reason "
@@ -67,16 +67,16 @@ def _analyse(
             [experiment],
         )
     )
-    allocation = summaries(listeners, definition, answers_known)
-    rule: Literal["fixed", "always-valid"] = "fixed" if plan.reached else "always-valid"
-    kept_back = not certificate.valid and not asked.even_if_invalid
+    allocation = summarise_arms(listeners, definition, answers_known)
+    inference: Literal["fixed", "always-valid"] = "fixed" if plan.reached else "always-valid"
+    kept_back = not validity.valid and not options.even_if_invalid
     base = ExperimentResult(
-        experiment, control, allocation, window, certificate, plan, rule, kept_back,
-        (verdict.withheld(certificate),), excluded,
+        experiment, control, allocation, window, validity, plan, inference, kept_back,
+        (describe_withheld(validity),), excluded,
     )  # fmt: skip
     if kept_back:
         return base
     if len(listeners.arms) < 2:
         alone = f"only arm {control} was seen: there is nothing to compare"
         return replace(base, verdicts=(alone,))
-    return ExperimentAnalysis(base, listeners, asked, answers_known).findings()
+    return ExperimentAnalysis(base, listeners, options, answers_known).result()

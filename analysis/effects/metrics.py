@@ -93,7 +93,7 @@ LATENCY_P99 = Metric("latency_p99", "latency, p99", "", unit="ms", better="less"
 """A quantile over answers, with a bootstrap over listeners: no expression of one listener."""
 
 
-def chosen(
+def choose_metrics(
     extra: Mapping[str, Any], primary: str | None, faults: Faults, where: str
 ) -> tuple[Metric, Sequence[Metric]]:
     """The primary metric and all others, with those of config or command line added.

@@ -47,36 +47,36 @@ def effects_over_time(
     )
     places = {name: place for place, name in enumerate(listeners.labels('"user"').tolist())}
     whose = np.fromiter((places[name] for name in table["listener"]), np.int64)
-    stretches = np.asarray(table["stretch"])
+    number = np.asarray(table["stretch"])
     time, sessions = np.asarray(table["time_all"]), np.asarray(table["sessions"], dtype=np.float64)
-    moments: list[list[StretchEffect]] = [[] for _ in pairs]
+    stretches: list[list[StretchEffect]] = [[] for _ in pairs]
     total, count = np.zeros(listeners.count), np.zeros(listeners.count)
-    for stretch in range(int(stretches[-1]) + 1 if len(stretches) else 0):
-        here = slice(*np.searchsorted(stretches, [stretch, stretch + 1]))
+    for stretch in range(int(number[-1]) + 1 if len(number) else 0):
+        here = slice(*np.searchsorted(number, [stretch, stretch + 1]))
         total[whose[here]] += time[here]
         count[whose[here]] += sessions[here]
         alone = np.full(listeners.count, np.nan)
         alone[whose[here]] = time[here] / sessions[here]
         so_far = np.divide(total, count, out=np.full(listeners.count, np.nan), where=count > 0)
-        for found, (pair, rule) in zip(moments, pairs, strict=True):
+        for found, (pair, inference) in zip(stretches, pairs, strict=True):
             found.append(
                 StretchEffect(
                     start + stretch * step,
                     _lift(listeners, alone, pair, FixedHorizonTest(), FEWEST),
-                    _lift(listeners, so_far, pair, rule, FEWEST),
+                    _lift(listeners, so_far, pair, inference, FEWEST),
                 )
             )
     return tuple(
         EffectOverTime(control, treatment, tuple(found))
-        for ((control, treatment), _), found in zip(pairs, moments, strict=True)
+        for ((control, treatment), _), found in zip(pairs, stretches, strict=True)
     )
 
 
 def _lift(
-    listeners: ListenerTable, values: Values, pair: Pair, rule: InferenceMethod, fewest: int
+    listeners: ListenerTable, values: Values, pair: Pair, inference: InferenceMethod, fewest: int
 ) -> Interval | None:
     arms = [values[listeners.arm_of[arm]] for arm in pair]
     contrast = Contrast(*(SampleMoments.of(arm[~np.isnan(arm)]) for arm in arms))
     if min(contrast.control.n, contrast.treatment.n) < fewest or not contrast.known:
         return None
-    return contrast.lift_ci(rule.critical(contrast, ALPHA))
+    return contrast.lift_ci(inference.critical(contrast, ALPHA))

@@ -164,12 +164,12 @@ class EffectOverTime:
     Attributes:
         control: Arm compared with.
         treatment: Arm compared.
-        moments: In order of time.
+        stretches: In order of time.
     """
 
     control: str
     treatment: str
-    moments: tuple[StretchEffect, ...]
+    stretches: tuple[StretchEffect, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,20 +198,20 @@ class ExperimentResult:
         control: The arm that others are compared with.
         arms: In the order of config, or of their names.
         window: First and last event, Unix time in ms.
-        certificate: What the gates said.
+        validity: What the gates said.
         plan: Planned and seen.
-        rule: Which interval stands in the tables.
+        inference: Which interval stands in the tables.
         withheld: Whether the effects are kept back because a gate failed.
         verdicts: One sentence a comparison; the first thing to read.
         excluded: Reason -> listeners that were left out.
         primary: The primary metric, one row a comparison; adjusted by the past if there is one.
-        beside: The primary metric by other methods: unadjusted, bootstrap-t.
+        alternatives: The primary metric by other methods: unadjusted, bootstrap-t.
         secondary: The other metrics.
         guardrails: What must not get worse; not corrected, so that harm is seen early.
         corrections: How each table was corrected.
         segments: By attribute, where asked for.
-        courses: Over time.
-        pictures: Data of charts; None when withheld.
+        over_time: Over time.
+        charts: Data of charts; None when withheld.
         notes: What a reader must know.
     """
 
@@ -219,20 +219,20 @@ class ExperimentResult:
     control: str
     arms: tuple[ArmSummary, ...]
     window: tuple[int, int]
-    certificate: ValidityReport
+    validity: ValidityReport
     plan: PlannedSize
-    rule: Literal["fixed", "always-valid"]
+    inference: Literal["fixed", "always-valid"]
     withheld: bool
     verdicts: tuple[str, ...]
     excluded: Mapping[str, int]
     primary: tuple[Effect, ...] = ()
-    beside: tuple[Effect, ...] = ()
+    alternatives: tuple[Effect, ...] = ()
     secondary: tuple[Effect, ...] = ()
     guardrails: tuple[Effect, ...] = ()
     corrections: Mapping[str, str] = field(default_factory=dict)
     segments: tuple[Segments, ...] = ()
-    courses: tuple[EffectOverTime, ...] = ()
-    pictures: ChartData | None = None
+    over_time: tuple[EffectOverTime, ...] = ()
+    charts: ChartData | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -259,10 +259,10 @@ class ReportProvenance:
 class Report:
     """Findings of every experiment in a log, and what they were made of."""
 
-    origin: ReportProvenance
+    provenance: ReportProvenance
     experiments: tuple[ExperimentResult, ...]
 
     @property
     def valid(self) -> bool:
         """Whether no experiment failed a gate."""
-        return all(findings.certificate.valid for findings in self.experiments)
+        return all(result.validity.valid for result in self.experiments)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from analysis.effects.comparison import Question, answer, method_of
+from analysis.effects.comparison import Question, describe_method, estimate_effects
 from analysis.effects.listener_table import Column, ListenerTable
 from analysis.effects.metrics import Metric
 from analysis.effects.results import Segment, Segments
@@ -24,7 +24,7 @@ BUILT_IN = {
 """Segments that every log has: new or returning listener, and the day of the first request."""
 
 
-def by_segment(
+def effects_by_segment(
     listeners: ListenerTable,
     column: Column,
     metric: Metric,
@@ -53,17 +53,24 @@ def by_segment(
             rest = shown[MOST_SEGMENTS - 1 :]
             labels = np.where(np.isin(labels, rest), "(other)", labels)
             shown = [*shown[: MOST_SEGMENTS - 1], "(other)"]
-        for (control, treatment), rule_for in pairs:
+        for (control, treatment), inference_for in pairs:
             contrasts, questions = [], []
             for value in shown:
                 there = labels == value
-                rule = rule_for(float(there.mean()))
+                inference = inference_for(float(there.mean()))
                 contrast = Contrast(column.sample(control, there), column.sample(treatment, there))
                 contrasts.append(contrast)
                 questions.append(
-                    Question(metric, control, treatment, contrast, rule, method_of(rule, "Fieller"))
+                    Question(
+                        metric,
+                        control,
+                        treatment,
+                        contrast,
+                        inference,
+                        describe_method(inference, "Fieller"),
+                    )
                 )
-            effects = answer(questions, bonferroni)
+            effects = estimate_effects(questions, bonferroni)
             found.append(
                 Segments(
                     attribute,
@@ -74,7 +81,7 @@ def by_segment(
                     None,
                 )
             )
-    return _corrected(found)
+    return _correct(found)
 
 
 def _labels(listeners: ListenerTable, attribute: str) -> npt.NDArray[np.object_]:
@@ -89,7 +96,7 @@ def _labels(listeners: ListenerTable, attribute: str) -> npt.NDArray[np.object_]
     return np.asarray([of.get(user, "(none)") for user in users], dtype=object)
 
 
-def _corrected(found: Sequence[Segments]) -> tuple[Segments, ...]:
+def _correct(found: Sequence[Segments]) -> tuple[Segments, ...]:
     known = [segments.p for segments in found if segments.p is not None]
     corrected = iter(holm(known))
     return tuple(

@@ -5,13 +5,13 @@ from analysis.effects.results import Effect, PlannedSize
 from analysis.formatting import percent
 
 
-def verdict(effect: Effect, plan: PlannedSize, certificate: ValidityReport) -> str:
+def describe_verdict(effect: Effect, plan: PlannedSize, validity: ValidityReport) -> str:
     """One sentence on the primary metric of one treatment.
 
     "Significant" is said only of the fixed test at the planned size of a valid experiment.
     """
     label = effect.metric.label
-    valid = "valid" if certificate.valid else "INVALID"
+    valid = "valid" if validity.valid else "INVALID"
     size = (
         "no planned size"
         if plan.listeners is None
@@ -43,12 +43,12 @@ def verdict(effect: Effect, plan: PlannedSize, certificate: ValidityReport) -> s
     else:
         shown = f"by {shown}"
     sure = " (always-valid interval)" if not plan.reached else ""
-    if plan.reached and certificate.valid:
+    if plan.reached and validity.valid:
         sure = ", significant"
     return f"{effect.treatment} {verb} {label} {shown}{sure}; {valid}; {size}"
 
 
-def withheld(certificate: ValidityReport) -> str:
+def describe_withheld(validity: ValidityReport) -> str:
     """The verdict on an experiment whose effects are kept back."""
-    failed = ", ".join(gate.name for gate in certificate.failed)
+    failed = ", ".join(check.name for check in validity.failed)
     return f"INVALID, effects withheld: failed {failed}"

@@ -193,7 +193,7 @@ def evaluate(weighed: WeightedDecisions, alpha: float = 0.05) -> Evaluation:
         float(weights.max()),
         (),
     )
-    return _warned(found, float(heaviest))
+    return _add_warnings(found, float(heaviest))
 
 
 def _check(weighed: WeightedDecisions) -> None:
@@ -244,7 +244,7 @@ def _estimate(name: str, parts: Values, logged: Values, alpha: float) -> Estimat
     )
 
 
-def _warned(found: Evaluation, heaviest: float) -> Evaluation:
+def _add_warnings(found: Evaluation, heaviest: float) -> Evaluation:
     said: list[str] = []
     if not found.effective:
         said.append("No logged track could have come from the strategy: nothing can be said.")
@@ -271,7 +271,7 @@ def _warned(found: Evaluation, heaviest: float) -> Evaluation:
     return replace(found, warnings=tuple(said))
 
 
-def numbered(names: Sequence[str]) -> Ints:
+def encode(names: Sequence[str]) -> Ints:
     """int64, same length: a number for each different name, by its order."""
     _, places = np.unique(np.array(names, dtype=np.str_), return_inverse=True)
     return places.astype(np.int64)

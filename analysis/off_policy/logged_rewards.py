@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.off_policy.estimators import Ints, numbered
+from analysis.off_policy.estimators import Ints, encode
 from analysis.statistics.sample_moments import Values
 from analysis.workspace import Workspace
 from core.errors import InputError
@@ -79,7 +79,7 @@ def logged_rewards(
     decisions, users, tracks, propensities, rewards = zip(*rows, strict=True)
     return LoggedRewards(
         {decision: place for place, decision in enumerate(decisions)},
-        numbered(users),
+        encode(users),
         list(tracks),
         np.array(propensities, dtype=np.float64),
         np.array(rewards, dtype=np.float64),

@@ -37,7 +37,7 @@ class SaltSplit:
     unevenness: float
 
 
-def salt_splits(
+def compare_salts(
     experiment: Experiment, past: PilotData, salts: Iterable[str], progress: Progress = SILENT
 ) -> list[SaltSplit]:
     """What each salt would have done, the most even first.
@@ -90,7 +90,7 @@ def _sample(values: Values, where: npt.NDArray[np.bool_]) -> SampleMoments:
     return SampleMoments.of(mine[~np.isnan(mine)])
 
 
-def entering(experiment: Experiment, holdout: float) -> float:
+def entering_share(experiment: Experiment, holdout: float) -> float:
     """Share of all listeners that enter: the experiment's slots and traffic, without holdout."""
     start, end = experiment.slots
     return (end - start) / SLOTS * experiment.traffic * (1 - holdout)

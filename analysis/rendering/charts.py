@@ -16,12 +16,12 @@ def course(
     for place, each in enumerate(courses):
         # Arms stand side by side within a stretch, so that one does not hide the other.
         aside = 0.5 + 0.12 * (place - (len(courses) - 1) / 2)
-        for moment in each.moments:
-            interval: Interval | None = moment.so_far if so_far else moment.alone
+        for stretch in each.stretches:
+            interval: Interval | None = stretch.so_far if so_far else stretch.alone
             if interval is not None:
                 rows.append(
                     {
-                        "at": moment.from_ms + round(step_ms * (1 if so_far else aside)),
+                        "at": stretch.from_ms + round(step_ms * (1 if so_far else aside)),
                         "arm": each.treatment,
                         "lift": 100 * interval.estimate,
                         "low": 100 * interval.low,
@@ -61,17 +61,17 @@ def course(
     return {"width": WIDTH, "height": 200, "data": {"values": rows}, "layer": [zero, *marks]}
 
 
-def session_times(pictures: ChartData, arms: Sequence[str]) -> Spec:
+def session_times(data: ChartData, arms: Sequence[str]) -> Spec:
     """How long sessions were, by arm."""
-    width = pictures.edges[1] - pictures.edges[0] if len(pictures.edges) > 1 else 1.0
+    width = data.edges[1] - data.edges[0] if len(data.edges) > 1 else 1.0
     rows: Rows = []
-    for arm, shares in pictures.sessions.items():
+    for arm, shares in data.sessions.items():
         rows += [
             {"arm": arm, "time": edge, "share": 100 * share}
-            for edge, share in zip(pictures.edges, shares, strict=True)
+            for edge, share in zip(data.edges, shares, strict=True)
         ]
-        rows.append({"arm": arm, "time": pictures.edges[-1] + width, "share": 100 * shares[-1]})
-    last = pictures.edges[-1]
+        rows.append({"arm": arm, "time": data.edges[-1] + width, "share": 100 * shares[-1]})
+    last = data.edges[-1]
     return {
         "width": WIDTH,
         "height": 200,
@@ -83,7 +83,7 @@ def session_times(pictures: ChartData, arms: Sequence[str]) -> Spec:
                 "title": f"session time, tracks (last class: {last:g} and more)",
                 "scale": {"nice": False},
             },
-            "color": by_arm(list(pictures.sessions), arms),
+            "color": by_arm(list(data.sessions), arms),
         },
         "layer": [
             {
@@ -99,15 +99,15 @@ def session_times(pictures: ChartData, arms: Sequence[str]) -> Spec:
     }  # fmt: skip
 
 
-def sample_ratio(findings: ExperimentResult, pictures: ChartData) -> Spec:
+def sample_ratio(result: ExperimentResult, data: ChartData) -> Spec:
     """Share of the listeners that each arm has got so far, with what chance allows."""
-    arms = [arm.name for arm in findings.arms]
+    arms = [arm.name for arm in result.arms]
     promised = {
-        arm.name: 1 / len(arms) if arm.weight is None else arm.weight for arm in findings.arms
+        arm.name: 1 / len(arms) if arm.weight is None else arm.weight for arm in result.arms
     }
     seen = dict.fromkeys(arms, 0)
     rows: Rows = []
-    for from_ms, counts in pictures.arrivals:
+    for from_ms, counts in data.arrivals:
         for arm in arms:
             seen[arm] += counts.get(arm, 0)
         total = sum(seen.values())
@@ -116,7 +116,7 @@ def sample_ratio(findings: ExperimentResult, pictures: ChartData) -> Spec:
             reach = 3.29 * (share * (1 - share) / total) ** 0.5  # 99.9 % of a normal
             rows.append(
                 {
-                    "at": from_ms + pictures.step_ms,
+                    "at": from_ms + data.step_ms,
                     "arm": arm,
                     "share": 100 * seen[arm] / total,
                     "low": 100 * (share - reach),
@@ -133,7 +133,7 @@ def sample_ratio(findings: ExperimentResult, pictures: ChartData) -> Spec:
         "height": 200,
         "data": {"values": rows},
         "encoding": {
-            "x": {"field": "at", **time_axis(pictures.step_ms)},
+            "x": {"field": "at", **time_axis(data.step_ms)},
             "color": by_arm(arms, arms),
         },
         "layer": [
@@ -154,13 +154,13 @@ def sample_ratio(findings: ExperimentResult, pictures: ChartData) -> Spec:
     }  # fmt: skip
 
 
-def fallbacks(findings: ExperimentResult) -> Spec:
+def fallbacks(result: ExperimentResult) -> Spec:
     """Share of answers that a fallback gave, by arm."""
-    arms = [arm.name for arm in findings.arms]
+    arms = [arm.name for arm in result.arms]
     rows: Rows = [
         {"arm": arm.name, "share": 100 * (arm.fallbacks or 0.0),
          "said": f"{100 * (arm.fallbacks or 0.0):.2f} %"}
-        for arm in findings.arms
+        for arm in result.arms
     ]  # fmt: skip
     most = max([0.1, *(row["share"] for row in rows)])
     x = {"field": "share", "type": "quantitative", "title": "answers by a fallback, %",
@@ -168,12 +168,12 @@ def fallbacks(findings: ExperimentResult) -> Spec:
     return _bars(rows, x, arms)
 
 
-def latencies(findings: ExperimentResult) -> Spec:
+def latencies(result: ExperimentResult) -> Spec:
     """Median, 90th and 99th percentile of latency by arm."""
-    arms = [arm.name for arm in findings.arms]
+    arms = [arm.name for arm in result.arms]
     rows = [
         {"arm": arm.name, "name": name, "ms": ms}
-        for arm in findings.arms
+        for arm in result.arms
         for name, ms in arm.latency_ms.items()
     ]
     y = {"field": "arm", "type": "nominal", "sort": None, "title": None,

@@ -10,20 +10,18 @@ from analysis.rendering.forest import forest, label_of
 from analysis.rendering.terminal import interaction
 
 
-def effects_card(findings: ExperimentResult, key: str) -> str:
-    if not findings.primary:
+def effects_card(result: ExperimentResult, key: str) -> str:
+    if not result.primary:
         return ""
     alt = "Lift of every metric with its interval. " + "; ".join(
         f"{effect.metric.label} {effect.treatment} "
         f"{formatting.lift(effect)} {formatting.bounds(effect)}"
-        for effect in findings.primary
+        for effect in result.primary
     )
-    drawn = any(
-        effect.lift for effect in (*findings.primary, *findings.secondary, *findings.guardrails)
-    )
+    drawn = any(effect.lift for effect in (*result.primary, *result.secondary, *result.guardrails))
     plots = "".join(
         f'<div class="{size}">'
-        + draw(forest(findings, size == "wide"), f"{key}-forest-{size}", alt)
+        + draw(forest(result, size == "wide"), f"{key}-forest-{size}", alt)
         + "</div>"
         for size in ("wide", "narrow")
         if drawn
@@ -32,43 +30,43 @@ def effects_card(findings: ExperimentResult, key: str) -> str:
         '<div class="card"><h2>Effects</h2>'
         '<p class="hint">Green and red only where the claim holds after correction; '
         f"grey may be chance.</p>{plots}</div>"
-        f'<div class="card"><div class="scroll">{_table(findings)}</div>'
-        f'<p class="hint" style="margin-top:12px">{escape(_how(findings))}</p></div>'
+        f'<div class="card"><div class="scroll">{_table(result)}</div>'
+        f'<p class="hint" style="margin-top:12px">{escape(_how(result))}</p></div>'
     )
 
 
-def _how(findings: ExperimentResult) -> str:
+def _how(result: ExperimentResult) -> str:
     kind = (
         "Intervals are fixed ones: the planned size is reached."
-        if findings.rule == "fixed"
+        if result.inference == "fixed"
         else "Intervals are always-valid: they hold however often one looks."
     )
     corrections = "; ".join(
         f"{part}: {how}"
-        for part, how in findings.corrections.items()
-        if part != "segments" or findings.segments
+        for part, how in result.corrections.items()
+        if part != "segments" or result.segments
     )
     return f"{kind} Corrections: {corrections}. p is after correction."
 
 
-def _table(findings: ExperimentResult) -> str:
+def _table(result: ExperimentResult) -> str:
     parts: tuple[tuple[str, Sequence[Effect]], ...] = (
-        ("primary", [*findings.primary, *findings.beside]),
-        ("others", findings.secondary),
-        ("guardrails", findings.guardrails),
+        ("primary", [*result.primary, *result.alternatives]),
+        ("others", result.secondary),
+        ("guardrails", result.guardrails),
     )
-    pairs = {(effect.treatment, effect.control) for effect in findings.primary}
+    pairs = {(effect.treatment, effect.control) for effect in result.primary}
     rows = []
     for name, effects in parts:
         if effects:
             rows.append(f'<tr class="part"><td colspan="7">{name}</td></tr>')
         for effect in effects:
-            strong = ' class="primary"' if effect in findings.primary else ""
-            tone = _tone(effect, findings)
+            strong = ' class="primary"' if effect in result.primary else ""
+            tone = _tone(effect, result)
             arms = f'<td class="text">{escape(effect.treatment)} : {escape(effect.control)}</td>'
             rows.append(
                 f'<tr{strong}><td title="{escape(effect.method)}">'
-                f"{escape(label_of(effect, findings))}</td>{arms if len(pairs) > 1 else ''}"
+                f"{escape(label_of(effect, result))}</td>{arms if len(pairs) > 1 else ''}"
                 f"<td{tone}>{formatting.lift(effect)}</td><td{tone}>{formatting.bounds(effect)}</td>"
                 f"<td>{escape(formatting.p_value(effect.corrected))}</td>"
                 f"<td>{formatting.value(effect.metric, effect.control_mean)}</td>"
@@ -85,12 +83,12 @@ def _table(findings: ExperimentResult) -> str:
     return f"<table>{head}{''.join(rows)}</table>"
 
 
-def segments_card(segments: Segments, findings: ExperimentResult) -> str:
+def segments_card(segments: Segments, result: ExperimentResult) -> str:
     rows = "".join(
         f"<tr><td>{escape(segment.value)}</td>"
         f"<td>{segment.effect.control_n + segment.effect.treatment_n:,}</td>"
-        f"<td{_tone(segment.effect, findings)}>{formatting.lift(segment.effect)}</td>"
-        f"<td{_tone(segment.effect, findings)}>{formatting.bounds(segment.effect)}</td>"
+        f"<td{_tone(segment.effect, result)}>{formatting.lift(segment.effect)}</td>"
+        f"<td{_tone(segment.effect, result)}>{formatting.bounds(segment.effect)}</td>"
         f"<td>{escape(formatting.p_value(segment.effect.corrected))}</td></tr>"
         for segment in segments.segments
     )
@@ -98,19 +96,19 @@ def segments_card(segments: Segments, findings: ExperimentResult) -> str:
         f'<div class="card"><h2>By {escape(segments.attribute)}: {escape(segments.treatment)} '
         f"against {escape(segments.control)}</h2>"
         f'<p class="hint">{escape(interaction(segments.corrected))} '
-        f"{escape(findings.corrections.get('segments', ''))}.</p>"
+        f"{escape(result.corrections.get('segments', ''))}.</p>"
         '<div class="scroll"><table><tr><th>segment</th><th>listeners</th><th>lift</th>'
         f"<th>interval, %</th><th>p</th></tr>{rows}</table></div></div>"
     )
 
 
-def mood_of(effect: Effect, findings: ExperimentResult) -> str:
+def mood_of(effect: Effect, result: ExperimentResult) -> str:
     """Good or bad where the claim holds; nothing else has a colour."""
-    if effect.claim is None or not findings.certificate.valid:
+    if effect.claim is None or not result.validity.valid:
         return ""
     return {True: "good", False: "bad", None: "warn"}[effect.good]
 
 
-def _tone(effect: Effect, findings: ExperimentResult) -> str:
-    found = mood_of(effect, findings)
+def _tone(effect: Effect, result: ExperimentResult) -> str:
+    found = mood_of(effect, result)
     return f' class="{found}-text"' if found else ""

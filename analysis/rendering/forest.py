@@ -5,16 +5,16 @@ from analysis.effects.results import Effect, ExperimentResult
 from analysis.rendering.drawing import Rows, Spec
 
 
-def forest(findings: ExperimentResult, wide: bool) -> Spec:
+def forest(result: ExperimentResult, wide: bool) -> Spec:
     """Every effect with its interval; the primary metric on top."""
-    several = len({effect.treatment for effect in findings.primary}) > 1
-    parts = (findings.primary, findings.beside, findings.secondary, findings.guardrails)
+    several = len({effect.treatment for effect in result.primary}) > 1
+    parts = (result.primary, result.alternatives, result.secondary, result.guardrails)
     rows: Rows = []
     for part, effects in enumerate(parts):
         for effect in effects:
             if effect.lift is None:
                 continue
-            label = label_of(effect, findings) + (f" · {effect.treatment}" if several else "")
+            label = label_of(effect, result) + (f" · {effect.treatment}" if several else "")
             rows.append(
                 {
                     "row": label,
@@ -22,7 +22,7 @@ def forest(findings: ExperimentResult, wide: bool) -> Spec:
                     "low": 100 * effect.lift.low,
                     "high": 100 * effect.lift.high,
                     "lift": 100 * effect.lift.estimate,
-                    "colour": colour_of(effect, findings),
+                    "colour": colour_of(effect, result),
                     "said": f"{formatting.lift(effect)}  {formatting.bounds(effect)}",
                 }
             )
@@ -118,15 +118,15 @@ def _share(rows: Rows) -> float:
     return (primary - 0.5) / max(1, every - 1)
 
 
-def label_of(effect: Effect, findings: ExperimentResult) -> str:
+def label_of(effect: Effect, result: ExperimentResult) -> str:
     """What a row is called."""
-    if effect in findings.beside:
+    if effect in result.alternatives:
         return "… bootstrap-t" if effect.method == "bootstrap-t" else "… unadjusted"
     return effect.metric.label + (", CUPED" if "CUPED" in effect.method else "")
 
 
-def colour_of(effect: Effect, findings: ExperimentResult) -> str:
+def colour_of(effect: Effect, result: ExperimentResult) -> str:
     """Green and red only where the claim holds."""
-    if effect.claim is None or not findings.certificate.valid:
+    if effect.claim is None or not result.validity.valid:
         return "var(--calm)"
     return {True: "var(--good)", False: "var(--bad)", None: "var(--warn)"}[effect.good]

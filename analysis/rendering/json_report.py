@@ -10,7 +10,7 @@ from analysis.checks.result import ValidityReport
 from analysis.effects.metrics import Metric
 from analysis.effects.results import Effect, Report
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def to_json(report: Report) -> str:

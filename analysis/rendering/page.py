@@ -27,92 +27,92 @@ ORDER = {Status.FAILED: 0, Status.WARNING: 1, Status.NOT_MADE: 3}
 def page(report: Report) -> str:
     """The whole page as HTML."""
     template = (resources.files("analysis") / "rendering" / "page.html").read_text(encoding="utf-8")
-    names = ", ".join(findings.experiment for findings in report.experiments)
+    names = ", ".join(result.experiment for result in report.experiments)
     return Template(template).substitute(
         title=escape(f"{names}: report"),
         experiments="\n".join(
-            _experiment(findings, f"e{place}") for place, findings in enumerate(report.experiments)
+            _experiment(result, f"e{place}") for place, result in enumerate(report.experiments)
         ),
-        origin=_origin(report),
+        provenance=_origin(report),
     )
 
 
-def _experiment(findings: ExperimentResult, key: str) -> str:
+def _experiment(result: ExperimentResult, key: str) -> str:
     parts = [
         '<section class="experiment">',
         '<p class="over">Segue report · experiment</p>',
-        f"<h1>{escape(findings.experiment)}</h1>",
-        f'<p class="under">{formatting.span(findings.window)}</p>',
-        _verdict(findings),
-        _certificate(findings),
+        f"<h1>{escape(result.experiment)}</h1>",
+        f'<p class="under">{formatting.span(result.window)}</p>',
+        _verdict(result),
+        _certificate(result),
     ]
-    if not findings.withheld:
-        if not findings.certificate.valid:
+    if not result.withheld:
+        if not result.validity.valid:
             parts.append(
                 '<div class="card banner">INVALID: a gate failed. '
                 "The effects below prove nothing.</div>"
             )
-        parts += [effects_card(findings, key), chart_cards(findings, key)]
-        parts += [segments_card(segments, findings) for segments in findings.segments]
-    parts += [_allocation(findings), _notes(findings), "</section>"]
+        parts += [effects_card(result, key), chart_cards(result, key)]
+        parts += [segments_card(segments, result) for segments in result.segments]
+    parts += [_allocation(result), _notes(result), "</section>"]
     return "\n".join(parts)
 
 
-def _verdict(findings: ExperimentResult) -> str:
-    moods = {mood_of(effect, findings) for effect in findings.primary}
-    mood = "bad" if findings.withheld else moods.pop() if len(moods) == 1 else ""
-    tones = [mood_of(effect, findings) for effect in findings.primary] or [mood]
+def _verdict(result: ExperimentResult) -> str:
+    moods = {mood_of(effect, result) for effect in result.primary}
+    mood = "bad" if result.withheld else moods.pop() if len(moods) == 1 else ""
+    tones = [mood_of(effect, result) for effect in result.primary] or [mood]
     sentences = "".join(
         f'<p class="{tone}">{escape(sentence)}</p>'
-        for sentence, tone in zip(findings.verdicts, tones, strict=True)
+        for sentence, tone in zip(result.verdicts, tones, strict=True)
     )
-    plan = findings.plan
+    plan = result.plan
     facts = [f"{plan.seen:,} listeners"]
     if plan.listeners is not None:
         facts.append(f"{plan.listeners:,} planned")
-    if not findings.withheld:
-        facts.append(f"{findings.rule} 95 % intervals")
-    facts.append(f"control {findings.control}")
-    facts += [f"{count:,} left out: {reason}" for reason, count in findings.excluded.items()]
+    if not result.withheld:
+        facts.append(f"{result.inference} 95 % intervals")
+    facts.append(f"control {result.control}")
+    facts += [f"{count:,} left out: {reason}" for reason, count in result.excluded.items()]
     listed = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
     return f'<div class="card verdict {mood}">{sentences}<ul>{listed}</ul></div>'
 
 
-def _certificate(findings: ExperimentResult) -> str:
-    certificate = findings.certificate
-    said = formatting.gates(certificate)
-    shown = sorted(certificate.gates, key=lambda gate: ORDER.get(gate.verdict, 2))
+def _certificate(result: ExperimentResult) -> str:
+    validity = result.validity
+    said = formatting.check_counts(validity)
+    shown = sorted(validity.checks, key=lambda check: ORDER.get(check.status, 2))
     rows = []
-    for gate in shown:
-        name, mark = MARKS[gate.verdict]
-        loud = gate.verdict in (Status.FAILED, Status.WARNING)
-        says = f" {escape(gate.says)}" if loud else ""
-        for example in gate.examples[:EXAMPLES] if loud else ():
+    for check in shown:
+        name, mark = MARKS[check.status]
+        loud = check.status in (Status.FAILED, Status.WARNING)
+        says = f" {escape(check.explanation)}" if loud else ""
+        for example in check.examples[:EXAMPLES] if loud else ():
             says += f"<br><code>{escape(example.where)}</code> {escape(example.what)}"
         rows.append(
-            f'<li class="{name}" title="{escape(gate.asks)}"><span class="mark">{mark}</span>'
-            f'<span><b>{escape(gate.name)}</b> <span class="figure">{escape(gate.figure)}</span>'
+            f'<li class="{name}" title="{escape(check.question)}"><span class="mark">{mark}</span>'
+            f'<span><b>{escape(check.name)}</b> <span class="figure">{escape(check.figure)}</span>'
             f"{says}</span></li>"
         )
-    state = "Valid" if certificate.valid else "Invalid"
+    state = "Valid" if validity.valid else "Invalid"
     return (
-        f'<div class="card"><h2>{state}: {escape(said) or "no gate was asked"}</h2>'
+        f'<div class="card"><h2>{state}: {escape(said) or "no check was asked"}</h2>'
         '<p class="hint">Checked before any effect was computed. A failed gate means that no '
         "difference between the arms can be believed.</p>"
-        f'<ul class="gates">{"".join(rows)}</ul></div>'
+        f'<ul class="checks">{"".join(rows)}</ul></div>'
     )
 
 
-def _allocation(findings: ExperimentResult) -> str:
-    arms = [arm.name for arm in findings.arms]
+def _allocation(result: ExperimentResult) -> str:
+    arms = [arm.name for arm in result.arms]
     rows = "".join(
         f'<tr><td><span class="dot" style="background:{arm_colour(arm.name, arms)}"></span>'
         f"{escape(arm.name)}</td>"
         f'<td class="text">{escape(arm.strategy or "–")}</td>'
         f"<td>{'–' if arm.weight is None else f'{arm.weight:.1%}'}</td>"
         f"<td>{arm.share:.1%}</td><td>{arm.listeners:,}</td><td>{arm.sessions:,}</td>"
-        f"<td>{arm.open_sessions:,}</td><td>{arm.answers:,}</td><td>{formatting.reach(arm)}</td></tr>"
-        for arm in findings.arms
+        f"<td>{arm.open_sessions:,}</td><td>{arm.answers:,}</td><td>{formatting.coverage(arm)}</td></tr>"
+        for arm in result.arms
     )
     return (
         '<div class="card"><h2>Allocation</h2><p class="hint">Reach: different tracks recommended, '
@@ -123,31 +123,32 @@ def _allocation(findings: ExperimentResult) -> str:
     )
 
 
-def _notes(findings: ExperimentResult) -> str:
-    if not findings.notes:
+def _notes(result: ExperimentResult) -> str:
+    if not result.notes:
         return ""
-    listed = "".join(f"<li>{escape(note)}</li>" for note in findings.notes)
+    listed = "".join(f"<li>{escape(note)}</li>" for note in result.notes)
     return f'<div class="card"><h2>Notes</h2><ul class="notes">{listed}</ul></div>'
 
 
 def _origin(report: Report) -> str:
-    origin = report.origin
+    provenance = report.provenance
     files = "".join(
         f'<tr><td><code>{escape(path)}</code></td><td class="text">{escape(form)}</td>'
         f'<td>{lines:,}</td><td class="text"><code>{escape(checksum)}</code></td></tr>'
-        for path, form, lines, checksum in origin.files
+        for path, form, lines, checksum in provenance.files
     )
     configs = "".join(
         f"<li><code>{escape(digest)}</code> decided {count:,} events</li>"
-        for digest, count in origin.configs.items()
+        for digest, count in provenance.configs.items()
     )
     dropped = "".join(
         f"<li>{lines:,} lines dropped: {escape(reason)}, as at <code>{escape(places[0])}</code>"
-        for reason, lines, places in origin.dropped
+        for reason, lines, places in provenance.dropped
     )
     return (
         '<footer class="card"><h2>What this was made of</h2>'
-        f'<p class="hint">Segue {escape(origin.version)}: <code>{escape(origin.command)}</code>. '
+        f'<p class="hint">Segue {escape(provenance.version)}: '
+        f"<code>{escape(provenance.command)}</code>. "
         "The same logs give the same page, byte for byte.</p>"
         '<div class="scroll"><table><tr><th>file</th><th class="text">format</th><th>lines</th>'
         f'<th class="text">SHA-256</th></tr>{files}</table></div>'

@@ -26,56 +26,56 @@ MARKS = {
 
 def show(report: Report, console: Console) -> None:
     """Print the whole report."""
-    dropped = sum(lines for _, lines, _ in report.origin.dropped)
-    for findings in report.experiments:
-        _experiment(findings, console)
+    dropped = sum(lines for _, lines, _ in report.provenance.dropped)
+    for result in report.experiments:
+        _experiment(result, console)
     console.print()
-    read = sum(lines for _, _, lines, _ in report.origin.files)
-    files = len(report.origin.files)
+    read = sum(lines for _, _, lines, _ in report.provenance.files)
+    files = len(report.provenance.files)
     console.print(
         f"Read {read:,} lines of {files} file{'s' * (files != 1)}, dropped {dropped:,}.",
         style="dim",
     )
-    for reason, lines, places in report.origin.dropped:
+    for reason, lines, places in report.provenance.dropped:
         console.print(f"  {lines:,} × {reason}, as at {places[0]}", style="dim", soft_wrap=True)
 
 
-def _experiment(findings: ExperimentResult, console: Console) -> None:
+def _experiment(result: ExperimentResult, console: Console) -> None:
     console.print()
-    console.print(Text(f"Experiment {findings.experiment}", style="bold"))
-    console.print(formatting.span(findings.window), style="dim")
+    console.print(Text(f"Experiment {result.experiment}", style="bold"))
+    console.print(formatting.span(result.window), style="dim")
     counts = " · ".join(
         f"{arm.name} {arm.listeners:,}"
         + ("" if arm.weight is None else f" (promised {arm.weight:.1%})")
-        for arm in findings.arms
+        for arm in result.arms
     )
     console.print(f"Listeners: {counts}", highlight=False)
-    for reason, count in findings.excluded.items():
+    for reason, count in result.excluded.items():
         console.print(f"Left out: {count:,} listeners, {reason}", highlight=False)
-    _validity(findings, console)
-    if not findings.certificate.valid and not findings.withheld:
+    _validity(result, console)
+    if not result.validity.valid and not result.withheld:
         console.print(Text(" INVALID: the effects below prove nothing ", style="bold white on red"))
     for sentence, effect in zip(
-        findings.verdicts, findings.primary or [None] * len(findings.verdicts), strict=True
+        result.verdicts, result.primary or [None] * len(result.verdicts), strict=True
     ):
-        colour = _colour(effect, findings) if effect else "red" if findings.withheld else ""
+        colour = _colour(effect, result) if effect else "red" if result.withheld else ""
         style = f"bold {colour}".strip()
         console.print(Text(sentence, style=style), soft_wrap=True)
-    if findings.primary:
-        _effects(findings, console)
-        _segments(findings, console)
-    if not findings.withheld:
-        reached = " · ".join(f"{arm.name} {formatting.reach(arm)}" for arm in findings.arms)
+    if result.primary:
+        _effects(result, console)
+        _segments(result, console)
+    if not result.withheld:
+        reached = " · ".join(f"{arm.name} {formatting.coverage(arm)}" for arm in result.arms)
         console.print(f"Different tracks recommended, at equally many answers: {reached}.",
                       style="dim", highlight=False)  # fmt: skip
-    for note in findings.notes:
+    for note in result.notes:
         console.print(note, style="dim", highlight=False)
 
 
-def _validity(findings: ExperimentResult, console: Console) -> None:
-    gates = findings.certificate.gates
-    said = formatting.gates(findings.certificate)
-    valid = findings.certificate.valid
+def _validity(result: ExperimentResult, console: Console) -> None:
+    checks = result.validity.checks
+    said = formatting.check_counts(result.validity)
+    valid = result.validity.valid
     console.print(
         Text.assemble(
             "Validity: ",
@@ -83,19 +83,21 @@ def _validity(findings: ExperimentResult, console: Console) -> None:
             f" ({said})" if said else " (no gate was asked)",
         )
     )
-    for gate in gates:
-        if gate.verdict in (Status.FAILED, Status.WARNING):
-            mark, colour = MARKS[gate.verdict]
+    for check in checks:
+        if check.status in (Status.FAILED, Status.WARNING):
+            mark, colour = MARKS[check.status]
             console.print(
-                Text.assemble((f"  {mark} {gate.name}", colour), f": {gate.figure}. {gate.says}")
+                Text.assemble(
+                    (f"  {mark} {check.name}", colour), f": {check.figure}. {check.explanation}"
+                )
             )
 
 
-def _effects(findings: ExperimentResult, console: Console) -> None:
-    several = len({(effect.control, effect.treatment) for effect in findings.primary}) > 1
+def _effects(result: ExperimentResult, console: Console) -> None:
+    several = len({(effect.control, effect.treatment) for effect in result.primary}) > 1
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("metric", no_wrap=True)
-    first = findings.primary[0]
+    first = result.primary[0]
     for name in ("arm", "value") if several else (first.control, first.treatment):
         table.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
     table.add_column("lift", justify="right", no_wrap=True)
@@ -103,9 +105,9 @@ def _effects(findings: ExperimentResult, console: Console) -> None:
     table.add_column("interval, %", min_width=11)
     table.add_column("p", justify="right", no_wrap=True, min_width=6)
     parts: tuple[tuple[str, Sequence[Effect]], ...] = (
-        ("primary", [*findings.primary, *findings.beside]),
-        ("others", findings.secondary),
-        ("guardrails", findings.guardrails),
+        ("primary", [*result.primary, *result.alternatives]),
+        ("others", result.secondary),
+        ("guardrails", result.guardrails),
     )
     for name, effects in parts:
         if not effects:
@@ -113,14 +115,14 @@ def _effects(findings: ExperimentResult, console: Console) -> None:
         table.add_row(Text(name, style="dim italic"), *[""] * 5)
         before = ""
         for effect in effects:
-            label = _label(effect, findings)
+            label = _label(effect, result)
             control = formatting.value(effect.metric, effect.control_mean)
             value = formatting.value(effect.metric, effect.treatment_mean)
             if several and label != before:
-                table.add_row(label, findings.control, control)
-            colour = _colour(effect, findings)
+                table.add_row(label, result.control, control)
+            colour = _colour(effect, result)
             table.add_row(
-                *(("", _pair(effect, findings), value) if several else (label, control, value)),
+                *(("", _pair(effect, result), value) if several else (label, control, value)),
                 Text(formatting.lift(effect), style=colour),
                 Text(formatting.bounds(effect), style=colour),
                 formatting.p_value(effect.corrected),
@@ -131,16 +133,16 @@ def _effects(findings: ExperimentResult, console: Console) -> None:
     console.print(table)
     kind = (
         "Fixed 95 % intervals, for one look at the planned size"
-        if findings.rule == "fixed"
+        if result.inference == "fixed"
         else "Always-valid 95 % intervals, however often one looks"
     )
-    corrected = "; ".join(f"{part}: {how}" for part, how in findings.corrections.items()
-                          if part != "segments" or findings.segments)  # fmt: skip
+    corrected = "; ".join(f"{part}: {how}" for part, how in result.corrections.items()
+                          if part != "segments" or result.segments)  # fmt: skip
     console.print(f"{kind}. Corrected: {corrected}.", style="dim", highlight=False)
 
 
-def _segments(findings: ExperimentResult, console: Console) -> None:
-    for segments in findings.segments:
+def _segments(result: ExperimentResult, console: Console) -> None:
+    for segments in result.segments:
         table = Table(
             box=box.SIMPLE_HEAD,
             pad_edge=False,
@@ -155,7 +157,7 @@ def _segments(findings: ExperimentResult, console: Console) -> None:
             )
         for segment in segments.segments:
             effect = segment.effect
-            colour = _colour(effect, findings)
+            colour = _colour(effect, result)
             table.add_row(
                 segment.value,
                 f"{effect.control_n + effect.treatment_n:,}",
@@ -180,8 +182,8 @@ def interaction(p: float | None) -> str:
     )
 
 
-def _label(effect: Effect, findings: ExperimentResult) -> str:
-    if effect in findings.beside:
+def _label(effect: Effect, result: ExperimentResult) -> str:
+    if effect in result.alternatives:
         how = "bootstrap-t" if effect.method == "bootstrap-t" else "unadjusted"
         return f"  {how}"
     if "CUPED" in effect.method:
@@ -189,13 +191,13 @@ def _label(effect: Effect, findings: ExperimentResult) -> str:
     return effect.metric.label
 
 
-def _pair(effect: Effect, findings: ExperimentResult) -> str:
-    if effect.control == findings.control:
+def _pair(effect: Effect, result: ExperimentResult) -> str:
+    if effect.control == result.control:
         return effect.treatment
     return f"{effect.treatment} : {effect.control}"
 
 
-def _colour(effect: Effect, findings: ExperimentResult) -> str:
-    if effect.claim is None or not findings.certificate.valid:
+def _colour(effect: Effect, result: ExperimentResult) -> str:
+    if effect.claim is None or not result.validity.valid:
         return ""
     return COLOURS[effect.good]

@@ -42,7 +42,7 @@ def bootstrap_t_lift(
     error = math.hypot(_relative_error(control), _relative_error(treatment))
     if not error > 0:
         return None
-    (mean_c, error_c), (mean_t, error_t) = (_redrawn(arm, random) for arm in (control, treatment))
+    (mean_c, error_c), (mean_t, error_t) = (_resample(arm, random) for arm in (control, treatment))
     if min(mean_c.min(), mean_t.min()) <= 0:
         return None
     errors = np.hypot(error_c / mean_c, error_t / mean_t)
@@ -119,7 +119,7 @@ def _relative_error(values: Values) -> float:
     return float(values.std(ddof=1) / math.sqrt(len(values)) / values.mean())
 
 
-def _redrawn(values: Values, random: np.random.Generator) -> tuple[Values, Values]:
+def _resample(values: Values, random: np.random.Generator) -> tuple[Values, Values]:
     """Means and standard errors of redrawn arms, float64 (REPLICATES,) each."""
     n = len(values)
     if n > _NORMAL_FROM:  # the mean of so many is normal; drawing them all would only take long

@@ -167,13 +167,13 @@ def _arms(given: list[str]) -> list[Arm]:
 
 
 def _past(logs: list[Path], metric: str, settings: "Settings | None") -> "PilotData":
-    from analysis.effects.metrics import SESSION_TIME, SESSIONS, chosen
+    from analysis.effects.metrics import SESSION_TIME, SESSIONS, choose_metrics
     from analysis.planning.pilot_data import pilot_data_of
     from events.reader import open_log
 
     faults = Faults()
     extra = settings.report.metrics if settings is not None else {}
-    first, others = chosen(extra, metric, faults, "--metric")
+    first, others = choose_metrics(extra, metric, faults, "--metric")
     faults.raise_if_any()
     known = {each.name: each for each in (first, *others)}
     # What is known of listeners beforehand, and must be even: the metric, and how active they are.
@@ -189,9 +189,9 @@ def _duration(
     past: "PilotData | None",
     per_day: float | None,
 ) -> dict[str, Any]:
-    from analysis.planning.salts import entering
+    from analysis.planning.salts import entering_share
 
-    share = entering(experiment, settings.holdout.share if settings is not None else 0.0)
+    share = entering_share(experiment, settings.holdout.share if settings is not None else 0.0)
     if not share:
         return {"days": None, "days from": "the experiment has no traffic"}
     if per_day:
@@ -206,12 +206,12 @@ def _duration(
 
 
 def _salts(experiment: Experiment, past: "PilotData", count: int) -> "list[SaltSplit]":
-    from analysis.planning.salts import salt_splits
+    from analysis.planning.salts import compare_salts
 
     with bars() as progress:
         progress.start("salts", count)
         names = [f"{experiment.name}-{number:04}" for number in range(1, count + 1)]
-        return salt_splits(experiment, past, names, progress)
+        return compare_salts(experiment, past, names, progress)
 
 
 def _show(found: Mapping[str, Any], tried: "list[SaltSplit]") -> None:

@@ -203,22 +203,29 @@ def _faults(folder: Path, experiment: str, runtime: "Runtime", progress: Bars) -
     """Plant every known fault, into copies of the trial's log and into servers of canaries."""
     from audit.canary import run_canaries
     from audit.fault_detection import FaultDetector
-    from audit.log_faults import LOG_FAULTS, REPLAYED, CleanLog, FaultNotApplicable, found_by
+    from audit.log_faults import (
+        LOG_FAULTS,
+        REPLAY_FAULTS,
+        CleanLog,
+        FaultNotApplicable,
+        new_failures,
+    )
     from audit.server_faults import SERVER_FAULTS
 
-    befores = list(dict.fromkeys([CleanLog.copy, *(mutant.before for mutant in LOG_FAULTS)]))
+    befores = list(dict.fromkeys([CleanLog.copy, *(fault.before for fault in LOG_FAULTS)]))
     progress.start(
-        "planted faults", len(befores) + len(LOG_FAULTS) + len(REPLAYED) + len(SERVER_FAULTS) + 1
+        "planted faults",
+        len(befores) + len(LOG_FAULTS) + len(REPLAY_FAULTS) + len(SERVER_FAULTS) + 1,
     )
     part = DoctorStep("planted faults", "Is every known fault found, and by what?")
     part.columns = ("fault", "what goes wrong", "found by")
     judge = FaultDetector(folder, experiment, runtime)
-    sound = judge.sound()
+    clean = judge.clean_log()
     before: dict[Any, list[str]] = {}
     for kind in befores:
-        before[kind] = judge.failed(kind(sound), f"before {kind.__name__}")
+        before[kind] = judge.failing_checks(kind(clean), f"before {kind.__name__}")
         progress.advance()
-    before[CleanLog.copy] += [] if judge.replays(sound.copy(), "again") else ["replay"]
+    before[CleanLog.copy] += [] if judge.replays(clean.copy(), "again") else ["replay"]
     progress.advance()
     if before[CleanLog.copy]:
         part.faults.append(f"a sound log fails already: {', '.join(before[CleanLog.copy])}")
@@ -229,18 +236,18 @@ def _faults(folder: Path, experiment: str, runtime: "Runtime", progress: Bars) -
             part.faults.append(f"nothing finds that {what}")
         progress.advance()
 
-    for mutant in (*LOG_FAULTS, *REPLAYED):
+    for fault in (*LOG_FAULTS, *REPLAY_FAULTS):
         try:
-            planted = mutant.plant(sound)
+            planted = fault.inject(clean)
         except FaultNotApplicable as reason:
-            part.rows.append((mutant.name, mutant.what, f"cannot happen here: {reason}"))
+            part.rows.append((fault.name, fault.what, f"cannot happen here: {reason}"))
             progress.advance()
             continue
-        if mutant in REPLAYED:
-            failed = [] if judge.replays(planted, mutant.name) else ["replay"]
+        if fault in REPLAY_FAULTS:
+            failed = [] if judge.replays(planted, fault.name) else ["replay"]
         else:
-            failed = judge.failed(planted, mutant.name)
-        note(mutant.name, mutant.what, found_by(failed, before[mutant.before]))
+            failed = judge.failing_checks(planted, fault.name)
+        note(fault.name, fault.what, new_failures(failed, before[fault.before]))
     for name, what, plant in SERVER_FAULTS:
         flight = run_canaries(runtime.settings, runtime.catalog, folder / name, range(200), plant)
         note(name, what, ["canary"] if flight.disagreeing else [])

@@ -142,7 +142,7 @@ def _weighed(
     rewards: "LoggedRewards",
     progress: "Progress",
 ) -> "tuple[dict[str, WeightedDecisions], ReplayResult]":
-    from analysis.off_policy.estimators import WeightedDecisions, numbered
+    from analysis.off_policy.estimators import WeightedDecisions, encode
     from audit.archived_runtimes import runtimes_by_digest
     from audit.replay import Replayer
     from events.merge import merge_events
@@ -161,7 +161,7 @@ def _weighed(
             "LOG", "could not be replayed; `segue replay` on the same log says why"
         )
     keep = asking.seen
-    listeners = numbered([str(each) for each in rewards.listeners[keep]])
+    listeners = encode([str(each) for each in rewards.listeners[keep]])
     guesses = asking.model.guesses(asking.tracks, rewards.listeners)
     return {
         target.name: WeightedDecisions(

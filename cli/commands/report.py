@@ -101,17 +101,17 @@ def report(
     """
     from analysis.checks.archived_configs import ArchivedConfigs
     from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS
-    from analysis.effects.metrics import chosen
+    from analysis.effects.metrics import choose_metrics
     from analysis.effects.report_options import ReportOptions
     from events.config_snapshots import snapshots_beside
 
     faults = Faults()
     extra = _pairs(metric or (), "--metric", faults)
     order = _pairs(botify_arms or (), "--botify-arms", faults)
-    for gate in tolerate or ():
-        if gate not in (*LOG_CHECKS, *EXPERIMENT_CHECKS):
+    for check in tolerate or ():
+        if check not in (*LOG_CHECKS, *EXPERIMENT_CHECKS):
             known = [*LOG_CHECKS, *EXPERIMENT_CHECKS]
-            faults.add("--tolerate", unknown_name("gate", gate, known))
+            faults.add("--tolerate", unknown_name("gate", check, known))
     faults.raise_if_any()
     settings = _settings(config)
     plans = _plans(settings)
@@ -119,9 +119,9 @@ def report(
         extra = {**settings.report.metrics, **extra}
         primary = primary or settings.report.primary
 
-    def asked_of(name: str) -> ReportOptions:
+    def options_of(name: str) -> ReportOptions:
         plan = plans.get(name, PlannedSizes())
-        first, others = chosen(extra, primary or plan.metric, faults, "metric")
+        first, others = choose_metrics(extra, primary or plan.metric, faults, "metric")
         faults.raise_if_any()
         return ReportOptions(
             first,
@@ -136,13 +136,13 @@ def report(
             planned_alpha=plan.alpha,
         )
 
-    asked_of("")  # what is wrong with the metrics is better said before the log is read
+    options_of("")  # what is wrong with the metrics is better said before the log is read
     kept = snapshots_beside([path for path in log if path.exists()], configs or ())
-    definitions = ArchivedConfigs.read(
+    archived_configs = ArchivedConfigs.read(
         kept, {name: arms.split(",") for name, arms in order.items()}
     )
     reading = _Reading(log, gap, *window(since, until), catalog, experiment, tolerate or ())
-    found = _made(reading, definitions, asked_of)
+    found = _made(reading, archived_configs, options_of)
     if html is not None:
         from analysis.rendering.page import page
 
@@ -175,16 +175,18 @@ class _Reading:
 
 
 def _made(
-    reading: _Reading, definitions: "ArchivedConfigs", asked_of: "Callable[[str], ReportOptions]"
+    reading: _Reading,
+    archived_configs: "ArchivedConfigs",
+    options_of: "Callable[[str], ReportOptions]",
 ) -> "Report":
     """Read, check, decide."""
     from analysis.checks.suite import run_all_checks
-    from analysis.report import deciding_config, origin_of
+    from analysis.report import find_main_config, provenance_of
     from analysis.report import report as make
     from core.catalog import load_catalog
     from events.reader import open_log
 
-    tracks = reading.catalog or _catalog_of(definitions)
+    tracks = reading.catalog or _catalog_of(archived_configs)
     catalog = load_catalog(tracks) if tracks is not None else None
     gap_s = 60 * reading.gap_minutes
     with (
@@ -205,9 +207,9 @@ def _made(
         for name in reading.experiments or ():
             if name not in there:
                 raise InputError.one("--experiment", unknown_name("experiment", name, there))
-        certificates = run_all_checks(
+        validity_reports = run_all_checks(
             log,
-            definitions,
+            archived_configs,
             reading.experiments or there,
             tolerated=reading.tolerated,
             progress=progress,
@@ -216,10 +218,10 @@ def _made(
         command = shlex.join(["segue", *sys.argv[1:]])
         return make(
             log,
-            certificates,
-            lambda name: definitions.experiment(name, deciding_config(log, name)),
-            asked_of,
-            origin_of(log, version(), command),
+            validity_reports,
+            lambda name: archived_configs.experiment(name, find_main_config(log, name)),
+            options_of,
+            provenance_of(log, version(), command),
         )
 
 
@@ -255,10 +257,10 @@ def _plans(settings: "Settings | None") -> dict[str, PlannedSizes]:
     return found
 
 
-def _catalog_of(definitions: "ArchivedConfigs") -> Path | None:
+def _catalog_of(archived_configs: "ArchivedConfigs") -> Path | None:
     """The catalog that the log's config named, if it is still there."""
-    for deciding in definitions.deciding.values():
-        path = Path(deciding.described["paths"]["tracks"])
+    for archived in archived_configs.by_digest.values():
+        path = Path(archived.described["paths"]["tracks"])
         if path.exists():
             return path
     return None

@@ -74,36 +74,36 @@ def verify(
         open_log(logs, since_ms=since_ms, until_ms=until_ms, progress=progress) as log,
     ):
         kept = snapshots_beside(logs, configs or ())
-        definitions = ArchivedConfigs.read(kept, arms)
+        archived_configs = ArchivedConfigs.read(kept, arms)
         running = list(log.experiments())
         for name in experiment or ():
             if name not in running:
                 raise InputError.one("--experiment", unknown_name("experiment", name, running))
-        certificates = run_all_checks(
-            log, definitions, experiment, None, tolerate or (), everybody, progress
+        validity_reports = run_all_checks(
+            log, archived_configs, experiment, None, tolerate or (), everybody, progress
         )
     if as_json:
-        print(json.dumps([each.to_dict() for each in certificates], indent=2))  # noqa: T201
+        print(json.dumps([each.to_dict() for each in validity_reports], indent=2))  # noqa: T201
     else:
-        _show(certificates, len(LOG_CHECKS))
-    if not all(certificate.valid for certificate in certificates):
+        _show(validity_reports, len(LOG_CHECKS))
+    if not all(validity.valid for validity in validity_reports):
         raise typer.Exit(1)
 
 
-def _show(certificates: "list[ValidityReport]", log_gates: int) -> None:
+def _show(validity_reports: "list[ValidityReport]", log_checks: int) -> None:
     from cli.check_tables import show_checks
 
     out = Console()
-    show_checks("The log", certificates[0].gates[:log_gates], out)
-    for certificate in certificates:
-        if certificate.experiment is not None:
+    show_checks("The log", validity_reports[0].checks[:log_checks], out)
+    for validity in validity_reports:
+        if validity.experiment is not None:
             out.print()
-            own = certificate.gates[log_gates:]
-            show_checks(f"Experiment {certificate.experiment}", own, out)
+            own = validity.checks[log_checks:]
+            show_checks(f"Experiment {validity.experiment}", own, out)
     out.print()
-    for certificate in certificates:
-        name = certificate.experiment or "The log"
-        failed = ", ".join(gate.name for gate in certificate.failed)
+    for validity in validity_reports:
+        name = validity.experiment or "The log"
+        failed = ", ".join(check.name for check in validity.failed)
         if failed:
             out.print(f"[red]{name} is not valid[/red]: {failed}.", highlight=False)
         else:

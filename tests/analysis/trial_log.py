@@ -28,10 +28,10 @@ def trial_log(
     serving = loaded(folder, change)
     with SyntheticTraffic(serving, folder / "log", plain=True) as trial:
         trial.play(range(listeners), sessions)
-    definitions = ArchivedConfigs.read(snapshots_beside([folder / "log"]))
-    deciding = definitions.deciding[serving.digest]
-    sound = CleanLog(events_of(folder / "log"), deciding, deciding.experiments[EXPERIMENT])
-    return sound, definitions
+    archived_configs = ArchivedConfigs.read(snapshots_beside([folder / "log"]))
+    archived = archived_configs.by_digest[serving.digest]
+    clean = CleanLog(events_of(folder / "log"), archived, archived.experiments[EXPERIMENT])
+    return clean, archived_configs
 
 
 def events_of(folder: Path) -> list[dict[str, Any]]:
@@ -44,14 +44,14 @@ def events_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def judged(
-    written: LogLines, folder: Path, definitions: ArchivedConfigs, experiment: str = EXPERIMENT
+    lines: LogLines, folder: Path, archived_configs: ArchivedConfigs, experiment: str = EXPERIMENT
 ) -> ValidityReport:
     """What the gates say of a log."""
-    write(written, folder)
+    write(lines, folder)
     with open_log([folder], threads=1) as log:
-        return run_checks(log, definitions, experiment)
+        return run_checks(log, archived_configs, experiment)
 
 
-def failed(certificate: ValidityReport) -> list[str]:
+def failed(validity: ValidityReport) -> list[str]:
     """Names of the gates that failed."""
-    return [gate.name for gate in certificate.failed]
+    return [check.name for check in validity.failed]

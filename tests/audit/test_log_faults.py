@@ -7,7 +7,7 @@ import pytest
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.result import EXAMPLES, Status
 from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS
-from audit.log_faults import LOG_FAULTS, CleanLog, LogFault, as_predecessor, found_by
+from audit.log_faults import LOG_FAULTS, CleanLog, LogFault, as_botify, new_failures
 from tests.analysis.trial_log import failed, judged, trial_log
 
 Base = tuple[CleanLog, ArchivedConfigs]
@@ -29,48 +29,48 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 
 
 def test_a_sound_log_passes_every_gate(base: Base, tmp_path: Path) -> None:
-    sound, definitions = base
+    clean, archived_configs = base
 
-    certificate = judged(sound.copy(), tmp_path, definitions)
+    validity = judged(clean.copy(), tmp_path, archived_configs)
 
-    assert certificate.valid
-    assert [gate.name for gate in certificate.gates] == [*LOG_CHECKS, *EXPERIMENT_CHECKS]
-    verdicts = {gate.name: gate.verdict for gate in certificate.gates if gate.name != "latency"}
-    assert verdicts.pop("played") is Status.NOT_MADE
-    assert set(verdicts.values()) == {Status.PASSED}
+    assert validity.valid
+    assert [check.name for check in validity.checks] == [*LOG_CHECKS, *EXPERIMENT_CHECKS]
+    statuses = {check.name: check.status for check in validity.checks if check.name != "latency"}
+    assert statuses.pop("played") is Status.NOT_MADE
+    assert set(statuses.values()) == {Status.PASSED}
 
 
-@pytest.mark.parametrize("mutant", LOG_FAULTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
-def test_the_fault_is_found(mutant: LogFault, base: Base, tmp_path: Path) -> None:
-    sound, definitions = base
+@pytest.mark.parametrize("fault", LOG_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_the_fault_is_found(fault: LogFault, base: Base, tmp_path: Path) -> None:
+    clean, archived_configs = base
     before: list[str] = []
-    if mutant.before is not CleanLog.copy:
-        before = failed(judged(mutant.before(sound), tmp_path / "before", definitions))
+    if fault.before is not CleanLog.copy:
+        before = failed(judged(fault.before(clean), tmp_path / "before", archived_configs))
 
-    certificate = judged(mutant.plant(sound), tmp_path / "mutant", definitions)
+    validity = judged(fault.inject(clean), tmp_path / "fault", archived_configs)
 
-    found = found_by(failed(certificate), before)
-    assert set(mutant.found_by) <= set(found)
-    for gate in certificate.failed:
-        assert gate.says
-        assert len(gate.examples) <= EXAMPLES
-        if gate.name in WITH_EXAMPLES:
-            assert gate.examples
+    found = new_failures(failed(validity), before)
+    assert set(fault.found_by) <= set(found)
+    for check in validity.failed:
+        assert check.explanation
+        assert len(check.examples) <= EXAMPLES
+        if check.name in WITH_EXAMPLES:
+            assert check.examples
 
 
 def test_the_predecessors_form_of_a_sound_log_fails_no_gate(base: Base, tmp_path: Path) -> None:
-    sound, definitions = base
+    clean, archived_configs = base
 
-    certificate = judged(as_predecessor(sound), tmp_path, definitions)
+    validity = judged(as_botify(clean), tmp_path, archived_configs)
 
-    assert failed(certificate) == []
-    untold = {g.name for g in certificate.gates if g.verdict is Status.UNKNOWN}
+    assert failed(validity) == []
+    untold = {g.name for g in validity.checks if g.status is Status.UNKNOWN}
     assert untold == {"turns", "state", "config", "served", "fallback"}
 
 
 def test_examples_name_the_line(base: Base, tmp_path: Path) -> None:
-    sound, definitions = base
-    written = sound.copy()
+    clean, archived_configs = base
+    written = clean.copy()
     where = next(
         n for n, (_, e) in enumerate(written) if isinstance(e, dict) and e["message"] == "next"
     )
@@ -80,10 +80,10 @@ def test_examples_name_the_line(base: Base, tmp_path: Path) -> None:
     other = {"C": "T1", "T1": "C"}[logged]
     event["experiments"] = {"fallback": other}
 
-    gate = judged(written, tmp_path, definitions).gate("assignment")
+    check = judged(written, tmp_path, archived_configs).check("assignment")
 
-    assert gate.figure == f"{len(written) - 1:,} of {len(written):,} lines agree"
-    (example,) = gate.examples
+    assert check.figure == f"{len(written) - 1:,} of {len(written):,} lines agree"
+    (example,) = check.examples
     assert example.where == f"{tmp_path}/events-1.jsonl:{where + 1}"
     assert example.what == (
         f"listener {event['user']} is logged in {other}, the hash gives {logged}"

@@ -39,12 +39,10 @@ def test_a_sound_log_gets_a_verdict(base: Base) -> None:
     assert "no planned size" in result.output
 
 
-@pytest.mark.parametrize("mutant", LOG_FAULTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
-def test_a_planted_fault_withholds_the_effects(
-    mutant: LogFault, base: Base, tmp_path: Path
-) -> None:
-    sound, _, folder = base
-    write(mutant.plant(sound), tmp_path)
+@pytest.mark.parametrize("fault", LOG_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_a_planted_fault_withholds_the_effects(fault: LogFault, base: Base, tmp_path: Path) -> None:
+    clean, _, folder = base
+    write(fault.inject(clean), tmp_path)
     (tmp_path / "configs").symlink_to(folder / "log" / "configs")
 
     result = report(tmp_path, "--json")
@@ -52,11 +50,12 @@ def test_a_planted_fault_withholds_the_effects(
     assert result.exit_code == 1
     content = json.loads(result.stdout)
     assert not content["valid"]
-    for findings in content["experiments"]:
-        assert findings["withheld"]
-        assert findings["verdicts"][0].startswith("INVALID, effects withheld: failed ")
+    for result in content["experiments"]:
+        assert result["withheld"]
+        assert result["verdicts"][0].startswith("INVALID, effects withheld: failed ")
         assert not any(
-            findings[part] for part in ("primary", "beside", "secondary", "guardrails", "courses")
+            result[part]
+            for part in ("primary", "alternatives", "secondary", "guardrails", "over_time")
         )
 
 
@@ -73,9 +72,9 @@ def test_the_page_is_written_and_the_same_command_writes_the_same_bytes(
 def test_effects_of_an_invalid_log_are_shown_only_on_demand_and_under_a_banner(
     base: Base, tmp_path: Path
 ) -> None:
-    sound, _, folder = base
-    torn = next(mutant for mutant in LOG_FAULTS if mutant.name == "torn line")
-    write(torn.plant(sound), tmp_path)
+    clean, _, folder = base
+    torn = next(fault for fault in LOG_FAULTS if fault.name == "torn line")
+    write(torn.inject(clean), tmp_path)
     (tmp_path / "configs").symlink_to(folder / "log" / "configs")
     result = report(tmp_path, "--even-if-invalid")
     assert result.exit_code == 0
@@ -86,15 +85,15 @@ def test_effects_of_an_invalid_log_are_shown_only_on_demand_and_under_a_banner(
 def test_the_size_planned_by_config_chooses_the_interval(base: Base, tmp_path: Path) -> None:
     config = with_plan(base, tmp_path, "{listeners: 300, metric: total_time}")
     content = json.loads(report(base[2] / "log", "--config", config, "--json").stdout)
-    (findings,) = content["experiments"]
-    assert findings["plan"] == {"listeners": 300, "source": "config", "seen": 400 - _absent(base)}
-    assert findings["rule"] == "fixed"
-    assert "long" in [effect["metric"]["name"] for effect in findings["secondary"]]
-    assert findings["primary"][0]["metric"]["name"] == "total_time"
+    (result,) = content["experiments"]
+    assert result["plan"] == {"listeners": 300, "source": "config", "seen": 400 - _absent(base)}
+    assert result["inference"] == "fixed"
+    assert "long" in [effect["metric"]["name"] for effect in result["secondary"]]
+    assert result["primary"][0]["metric"]["name"] == "total_time"
     by_hand = json.loads(
         report(base[2] / "log", "--config", config, "--planned", 90_000, "--json").stdout
     )
-    assert by_hand["experiments"][0]["rule"] == "always-valid"
+    assert by_hand["experiments"][0]["inference"] == "always-valid"
 
 
 def _absent(base: Base) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from audit.log_faults import CleanLog, torn_line, write
+from audit.log_faults import CleanLog, tear_line, write
 from cli import main
 from tests.analysis.trial_log import trial_log
 
@@ -19,7 +19,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sound(folder: Path) -> CleanLog:
+def clean(folder: Path) -> CleanLog:
     return trial_log(folder, sessions=300, listeners=100)[0]
 
 
@@ -29,30 +29,30 @@ def verify(*arguments: object) -> Result:
     )
 
 
-def test_a_sound_log_is_valid(sound: CleanLog, folder: Path) -> None:
+def test_a_sound_log_is_valid(clean: CleanLog, folder: Path) -> None:
     result = verify(folder / "log")
 
     assert result.exit_code == 0, result.output
     assert "fallback is valid: no gate failed." in result.output
-    assert f"{len(sound.events):,} of {len(sound.events):,} lines agree" in result.output
+    assert f"{len(clean.events):,} of {len(clean.events):,} lines agree" in result.output
 
 
 def test_a_failed_gate_ends_with_1_and_names_the_line(
-    sound: CleanLog, folder: Path, tmp_path: Path
+    clean: CleanLog, folder: Path, tmp_path: Path
 ) -> None:
-    write(torn_line(sound), tmp_path)
+    write(tear_line(clean), tmp_path)
     (tmp_path / "configs").symlink_to(folder / "log" / "configs")
 
     result = verify(tmp_path)
 
     assert result.exit_code == 1, result.output
     assert "fallback is not valid: lines" in result.output
-    line = len(sound.events) // 2 + 1
+    line = len(clean.events) // 2 + 1
     assert f"{tmp_path}/events-1.jsonl:{line}: torn line" in result.output
 
 
-def test_a_tolerated_failure_is_a_warning(sound: CleanLog, folder: Path, tmp_path: Path) -> None:
-    write(torn_line(sound), tmp_path)
+def test_a_tolerated_failure_is_a_warning(clean: CleanLog, folder: Path, tmp_path: Path) -> None:
+    write(tear_line(clean), tmp_path)
     configs = tmp_path / "elsewhere"
     configs.symlink_to(folder / "log" / "configs")
 
@@ -61,15 +61,15 @@ def test_a_tolerated_failure_is_a_warning(sound: CleanLog, folder: Path, tmp_pat
     )
 
     assert result.exit_code == 0, result.output
-    (certificate,) = json.loads(result.output)
-    assert certificate["valid"] is True
-    lines = next(gate for gate in certificate["gates"] if gate["name"] == "lines")
-    assert lines["verdict"] == "warning"
-    assert lines["says"].startswith("Failed, and tolerated by who asked.")
+    (validity,) = json.loads(result.output)
+    assert validity["valid"] is True
+    lines = next(check for check in validity["checks"] if check["name"] == "lines")
+    assert lines["status"] == "warning"
+    assert lines["explanation"].startswith("Failed, and tolerated by who asked.")
 
 
-def test_a_log_without_its_configs_proves_nothing(sound: CleanLog, tmp_path: Path) -> None:
-    write(sound.copy(), tmp_path)
+def test_a_log_without_its_configs_proves_nothing(clean: CleanLog, tmp_path: Path) -> None:
+    write(clean.copy(), tmp_path)
 
     result = verify(tmp_path)
 
@@ -100,7 +100,7 @@ def test_a_log_without_its_configs_proves_nothing(sound: CleanLog, tmp_path: Pat
 def test_faulty_input_ends_with_2(
     arguments: list[str],
     complaint: str,
-    sound: CleanLog,
+    clean: CleanLog,
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -121,17 +121,17 @@ def test_faulty_input_ends_with_2(
 
 
 def test_all_listeners_that_there_are_make_the_ratio_sharper(
-    sound: CleanLog, folder: Path, tmp_path: Path
+    clean: CleanLog, folder: Path, tmp_path: Path
 ) -> None:
     everybody = tmp_path / "users.json"
     everybody.write_text("".join(f'{{"user": {user}}}\n' for user in range(100)))
 
     result = verify(folder / "log", "--listeners", everybody, "--json")
 
-    (certificate,) = json.loads(result.output)
-    population = certificate["gates"][-1]
+    (validity,) = json.loads(result.output)
+    population = validity["checks"][-1]
     assert population["name"] == "population"
-    assert population["verdict"] == "passed"
+    assert population["status"] == "passed"
     assert sum(population["numbers"]["expected"].values()) == 100
 
 

@@ -55,63 +55,63 @@ def judged(
 
 
 def test_arms_named_as_the_predecessor_numbers_them_are_found_out(tmp_path: Path) -> None:
-    certificate = judged(sessions(["C", "T1", "T2", "T3"]), tmp_path)
+    validity = judged(sessions(["C", "T1", "T2", "T3"]), tmp_path)
 
-    gate = certificate.gate("assignment")
-    assert certificate.valid
-    assert gate.verdict is Status.PASSED
-    assert gate.figure == "600 of 600 lines agree"
-    assert "one listener in 4 would agree, here all 120 do" in gate.says
+    check = validity.check("assignment")
+    assert validity.valid
+    assert check.status is Status.PASSED
+    assert check.figure == "600 of 600 lines agree"
+    assert "one listener in 4 would agree, here all 120 do" in check.explanation
 
 
 def test_an_arm_that_nobody_was_logged_in_is_counted_by_its_number(tmp_path: Path) -> None:
     events = [e for e in sessions(["C", "T1", "T2"]) if e["experiments"][NAME] != "T1"]
 
-    certificate = judged(events, tmp_path)
+    validity = judged(events, tmp_path)
 
-    assert "taken to be C, T1, T2" in certificate.gate("assignment").says
-    assert certificate.gate("assignment").verdict is Status.PASSED
-    assert certificate.gate("sample-ratio").verdict is Status.FAILED
+    assert "taken to be C, T1, T2" in validity.check("assignment").explanation
+    assert validity.check("assignment").status is Status.PASSED
+    assert validity.check("sample-ratio").status is Status.FAILED
 
 
 def test_arms_in_another_order_are_read_off_and_that_is_said(tmp_path: Path) -> None:
-    gate = judged(sessions(["T1", "C"]), tmp_path).gate("assignment")
+    check = judged(sessions(["T1", "C"]), tmp_path).check("assignment")
 
-    assert gate.verdict is Status.PASSED
-    assert "stand in the order T1, C" in gate.says
-    assert "arms with swapped names would not be noticed" in gate.says
+    assert check.status is Status.PASSED
+    assert "stand in the order T1, C" in check.explanation
+    assert "arms with swapped names would not be noticed" in check.explanation
 
 
 def test_arms_that_are_given_are_taken_at_their_word(tmp_path: Path) -> None:
-    gate = judged(sessions(["T1", "C"]), tmp_path, {NAME: ["C", "T1"]}).gate("assignment")
+    check = judged(sessions(["T1", "C"]), tmp_path, {NAME: ["C", "T1"]}).check("assignment")
 
-    assert gate.verdict is Status.FAILED
-    assert gate.figure == "0 of 600 lines agree"
+    assert check.status is Status.FAILED
+    assert check.figure == "0 of 600 lines agree"
 
 
 def test_arms_by_the_hash_of_another_experiment_are_told_so(tmp_path: Path) -> None:
     """The origin's bug: served by one experiment's hash, logged by another's."""
     events = sessions(["C", "T1"], hashed_by="PERSONALIZED", listeners=1000)
 
-    certificate = judged(events, tmp_path)
+    validity = judged(events, tmp_path)
 
-    gate = certificate.gate("assignment")
-    assert gate.verdict is Status.FAILED
-    assert "No order of 2 to 16 arms" in gate.says
-    assert "is what two unrelated hashes would give" in gate.says
-    assert certificate.gate("sample-ratio").verdict is Status.PASSED  # which is why nobody saw it
+    check = validity.check("assignment")
+    assert check.status is Status.FAILED
+    assert "No order of 2 to 16 arms" in check.explanation
+    assert "is what two unrelated hashes would give" in check.explanation
+    assert validity.check("sample-ratio").status is Status.PASSED  # which is why nobody saw it
 
 
 def test_half_the_servers_are_missing(tmp_path: Path) -> None:
     stream = Stream("servers")
     events = [event for event in sessions(["C", "T1"]) if stream.below(2)]
 
-    gate = judged(events, tmp_path).gate("played")
+    check = judged(events, tmp_path).check("played")
 
-    assert gate.verdict is Status.FAILED
-    assert "of all lines are not in these files" in gate.says
-    assert gate.numbers["misplaced"] < gate.numbers["broken"] / 2
-    assert gate.examples[0].what.startswith("listener ")
+    assert check.status is Status.FAILED
+    assert "of all lines are not in these files" in check.explanation
+    assert check.numbers["misplaced"] < check.numbers["broken"] / 2
+    assert check.examples[0].what.startswith("listener ")
 
 
 def test_two_simulators_that_play_the_same_listener_at_once_are_told_apart_from_loss(
@@ -126,17 +126,17 @@ def test_two_simulators_that_play_the_same_listener_at_once_are_told_apart_from_
     ]  # fmt: skip
     both = sorted([*first, *second], key=lambda event: event["timestamp"])
 
-    gate = judged(both, tmp_path).gate("played")
+    check = judged(both, tmp_path).check("played")
 
-    assert gate.verdict is Status.FAILED
-    assert "two simulators play the same listener at once" in gate.says
+    assert check.status is Status.FAILED
+    assert "two simulators play the same listener at once" in check.explanation
 
 
 def test_a_whole_file_that_is_there_twice_is_a_warning(tmp_path: Path) -> None:
     events = sessions(["C", "T1"])
     (tmp_path / "copy.json").write_bytes(text(events[0::2]))
 
-    gate = judged(events, tmp_path).gate("duplicates")
+    check = judged(events, tmp_path).check("duplicates")
 
-    assert gate.verdict is Status.WARNING
-    assert gate.numbers["in_copied_files"] == 300
+    assert check.status is Status.WARNING
+    assert check.numbers["in_copied_files"] == 300

@@ -57,11 +57,11 @@ def judged(folder: Path, change: Change, forget: bool = False) -> CheckResult:
     if forget:
         del kept[serving.digest]
     with open_log([folder / "log"], threads=1) as log:
-        return run_checks(log, ArchivedConfigs.read(kept), "fallback").gate("config")
+        return run_checks(log, ArchivedConfigs.read(kept), "fallback").check("config")
 
 
 @pytest.mark.parametrize(
-    ("change", "verdict", "figure", "says"),
+    ("change", "status", "figure", "says"),
     [
         (ramped, Status.PASSED, "2 configs, one treatment", "Traffic went 0.5 -> 1; whoever"),
         (another_default, Status.PASSED, "2 configs, one treatment", "did not touch this"),
@@ -77,18 +77,18 @@ def judged(folder: Path, change: Change, forget: bool = False) -> CheckResult:
     ids=["ramped", "another-default", "another-strategy", "another-salt", "shorter-memory"],
 )
 def test_a_change_in_mid_run_is_judged_by_what_it_changes(
-    change: Change, verdict: Status, figure: str, says: str, tmp_path: Path
+    change: Change, status: Status, figure: str, says: str, tmp_path: Path
 ) -> None:
-    gate = judged(tmp_path, change)
+    check = judged(tmp_path, change)
 
-    assert (gate.verdict, gate.figure) == (verdict, figure)
-    assert says in gate.says
+    assert (check.status, check.figure) == (status, figure)
+    assert says in check.explanation
 
 
 def test_a_config_of_which_there_is_no_copy_proves_nothing(tmp_path: Path) -> None:
-    gate = judged(tmp_path, another_default, forget=True)
+    check = judged(tmp_path, another_default, forget=True)
 
-    assert gate.verdict is Status.FAILED
-    assert gate.figure == "1 of 2 configs unknown"
-    assert "put it beside these logs" in gate.says
-    assert len(gate.examples) == 2
+    assert check.status is Status.FAILED
+    assert check.figure == "1 of 2 configs unknown"
+    assert "put it beside these logs" in check.explanation
+    assert len(check.examples) == 2

@@ -29,7 +29,7 @@ def checked(
 
 
 def statuses(report: ValidityReport, names: Sequence[str]) -> dict[str, Status]:
-    return {name: report.gate(name).verdict for name in names}
+    return {name: report.check(name).status for name in names}
 
 
 def test_a_check_that_was_not_made_is_counted_apart_and_forbids_nothing() -> None:
@@ -42,18 +42,18 @@ def test_a_check_that_was_not_made_is_counted_apart_and_forbids_nothing() -> Non
     )
 
     assert report.valid
-    assert formatting.gates(report) == "1 passed, 1 not made"
-    assert report.to_dict()["gates"][1]["verdict"] == "not made"
+    assert formatting.check_counts(report) == "1 passed, 1 not made"
+    assert report.to_dict()["checks"][1]["status"] == "not made"
     console = Console(width=80)
     with console.capture() as capture:
-        show_checks("The log", report.gates, console)
+        show_checks("The log", report.checks, console)
     assert "not made" in capture.get()
 
 
 def test_without_lines_of_botify_the_check_of_played_tracks_is_not_made(tmp_path: Path) -> None:
     report = checked(tmp_path, logs.listening(logs.Plan(listeners=20)), "fallback")
 
-    assert report.gate("played").verdict is Status.NOT_MADE
+    assert report.check("played").status is Status.NOT_MADE
 
 
 def test_with_a_single_arm_no_comparison_of_arms_is_made(tmp_path: Path) -> None:
@@ -89,4 +89,4 @@ def test_no_check_passes_on_an_experiment_without_events_in_the_window(
 
     report = checked(tmp_path, [*early, *late], "early", since_ms=logs.START_MS + 2 * logs.DAY_MS)
 
-    assert report.gate(name).verdict in (Status.NOT_MADE, Status.UNKNOWN)
+    assert report.check(name).status in (Status.NOT_MADE, Status.UNKNOWN)

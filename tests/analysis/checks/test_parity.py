@@ -88,13 +88,13 @@ def test_the_p_value_is_one_whatever_the_order(pairs: list[tuple[int, int]]) -> 
 
 
 def changed(base: Base, folder: Path, change: Any) -> Any:
-    sound, definitions = base
+    clean, archived_configs = base
     written = []
-    for file, event in sound.copy():
+    for file, event in clean.copy():
         kept = change(event)
         if kept is not None:
             written.append((file, kept))
-    return judged(written, folder, definitions)
+    return judged(written, folder, archived_configs)
 
 
 def arm(event: dict[str, Any]) -> str:
@@ -108,31 +108,31 @@ def test_listeners_who_tell_nothing_in_one_arm_are_an_alarm(base: Base, tmp_path
         lost = arm(event) == "T1" and Stream(f"mute {event['user']}").below(3) == 0
         return None if lost and event["turn"] > 1 else event
 
-    gate = changed(base, tmp_path, mute).gate("outcomes")
+    check = changed(base, tmp_path, mute).check("outcomes")
 
-    assert gate.verdict is Status.FAILED
-    assert gate.numbers["T1"] > 0.2
-    assert gate.numbers["C"] == 0
+    assert check.status is Status.FAILED
+    assert check.numbers["T1"] > 0.2
+    assert check.numbers["C"] == 0
 
 
 def test_an_arm_with_more_events_is_only_a_warning(base: Base, tmp_path: Path) -> None:
     def short(event: dict[str, Any]) -> Any:
         return None if arm(event) == "T1" and event["turn"] > 6 else event
 
-    certificate = changed(base, tmp_path, short)
+    validity = changed(base, tmp_path, short)
 
-    assert certificate.gate("events-per-listener").verdict is Status.WARNING
-    assert "may be the effect itself" in certificate.gate("events-per-listener").says
+    assert validity.check("events-per-listener").status is Status.WARNING
+    assert "may be the effect itself" in validity.check("events-per-listener").explanation
 
 
 def test_a_slow_arm_is_a_warning(base: Base, tmp_path: Path) -> None:
     def slow(event: dict[str, Any]) -> Any:
         return {**event, "latency": 0.02 if arm(event) == "T1" else 0.001}
 
-    gate = changed(base, tmp_path, slow).gate("latency")
+    check = changed(base, tmp_path, slow).check("latency")
 
-    assert gate.verdict is Status.WARNING
-    assert gate.figure == "p99 C 1.00 ms, T1 20.00 ms"
+    assert check.status is Status.WARNING
+    assert check.figure == "p99 C 1.00 ms, T1 20.00 ms"
 
 
 def test_many_forced_events_are_a_warning_and_count_nowhere(base: Base, tmp_path: Path) -> None:
@@ -141,10 +141,10 @@ def test_many_forced_events_are_a_warning_and_count_nowhere(base: Base, tmp_path
             return event
         return {**event, "forced": True, "experiments": {"fallback": "T1"}, "strategy": "improved"}
 
-    certificate = changed(base, tmp_path, forced)
+    validity = changed(base, tmp_path, forced)
 
-    assert certificate.gate("forced").verdict is Status.WARNING
-    assert certificate.gate("assignment").verdict is Status.PASSED
-    assert certificate.gate("one-arm").verdict is Status.PASSED
-    listeners = certificate.gate("sample-ratio").numbers["listeners"]
+    assert validity.check("forced").status is Status.WARNING
+    assert validity.check("assignment").status is Status.PASSED
+    assert validity.check("one-arm").status is Status.PASSED
+    listeners = validity.check("sample-ratio").numbers["listeners"]
     assert sum(listeners.values()) < 170

@@ -23,12 +23,12 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 
 
 def without(
-    sound: CleanLog, arm: str, one_in: int, from_event: int = 0, file: bool = False
+    clean: CleanLog, arm: str, one_in: int, from_event: int = 0, file: bool = False
 ) -> LogLines:
     """The log without some listeners of an arm; or only of the second file."""
-    half = len(sound.events) // 2
+    half = len(clean.events) // 2
     written: LogLines = []
-    for number, event in enumerate(sound.events):
+    for number, event in enumerate(clean.events):
         name = "events-1.jsonl" if number < half else "events-2.jsonl"
         lost = (
             event["experiments"].get(EXPERIMENT) == arm
@@ -41,91 +41,91 @@ def without(
 
 
 def test_an_arm_that_loses_listeners_is_an_alarm_at_every_look(base: Base, tmp_path: Path) -> None:
-    sound, definitions = base
+    clean, archived_configs = base
 
-    certificate = judged(without(sound, "T1", 2), tmp_path, definitions)
+    validity = judged(without(clean, "T1", 2), tmp_path, archived_configs)
 
-    assert certificate.gate("sample-ratio").verdict is Status.FAILED
-    assert certificate.gate("sample-ratio-watched").verdict is Status.FAILED
-    assert certificate.gate("sample-ratio").numbers["p"] < 1e-6
+    assert validity.check("sample-ratio").status is Status.FAILED
+    assert validity.check("sample-ratio-watched").status is Status.FAILED
+    assert validity.check("sample-ratio").numbers["p"] < 1e-6
 
 
 def test_one_bad_process_is_named(base: Base, tmp_path: Path) -> None:
     """Over all it drowns: only one process loses listeners of one arm."""
-    sound, definitions = base
+    clean, archived_configs = base
 
-    gate = judged(without(sound, "T1", 2, file=True), tmp_path, definitions).gate(
+    check = judged(without(clean, "T1", 2, file=True), tmp_path, archived_configs).check(
         "sample-ratio-by-part"
     )
 
-    assert gate.verdict is Status.FAILED
-    assert "process events-2" in gate.numbers["alarms"]
-    assert "process events-1" not in gate.numbers["alarms"]
-    assert "process events-2: C " in gate.says
+    assert check.status is Status.FAILED
+    assert "process events-2" in check.numbers["alarms"]
+    assert "process events-1" not in check.numbers["alarms"]
+    assert "process events-2: C " in check.explanation
 
 
 def test_against_all_listeners_a_smaller_loss_shows(base: Base, tmp_path: Path) -> None:
-    sound, definitions = base
-    everybody = [str(event["user"]) for event in sound.events]
+    clean, archived_configs = base
+    everybody = [str(event["user"]) for event in clean.events]
     there = sorted(set(everybody))
-    write(without(sound, "T1", 12), tmp_path)
+    write(without(clean, "T1", 12), tmp_path)
 
     with open_log([tmp_path], threads=1) as log:
-        (certificate,) = run_all_checks(log, definitions, listeners=there)
+        (validity,) = run_all_checks(log, archived_configs, listeners=there)
 
-    assert certificate.gate("sample-ratio").verdict is Status.PASSED
-    gate = certificate.gate("population")
-    assert gate.verdict is Status.FAILED
-    expected = Allocation([sound.experiment])
-    assert gate.numbers["expected"]["C"] == sum(
+    assert validity.check("sample-ratio").status is Status.PASSED
+    check = validity.check("population")
+    assert check.status is Status.FAILED
+    expected = Allocation([clean.experiment])
+    assert check.numbers["expected"]["C"] == sum(
         expected.assign(user).arms[EXPERIMENT] == "C" for user in there
     )
-    assert gate.numbers["came"]["C"] == gate.numbers["expected"]["C"]
+    assert check.numbers["came"]["C"] == check.numbers["expected"]["C"]
 
 
 def test_who_did_not_come_at_all_is_no_fault_of_an_arm(base: Base, tmp_path: Path) -> None:
-    sound, definitions = base
-    write(sound.copy(), tmp_path)
+    clean, archived_configs = base
+    write(clean.copy(), tmp_path)
 
     with open_log([tmp_path], threads=1) as log:
-        (certificate,) = run_all_checks(log, definitions, listeners=ALL)
+        (validity,) = run_all_checks(log, archived_configs, listeners=ALL)
 
-    gate = certificate.gate("population")
-    assert gate.verdict is Status.PASSED
-    assert sum(gate.numbers["came"].values()) < sum(gate.numbers["expected"].values()) == 1500
+    check = validity.check("population")
+    assert check.status is Status.PASSED
+    assert sum(check.numbers["came"].values()) < sum(check.numbers["expected"].values()) == 1500
 
 
 def test_listeners_from_nowhere_are_an_alarm(base: Base, tmp_path: Path) -> None:
-    sound, definitions = base
-    write(sound.copy(), tmp_path)
+    clean, archived_configs = base
+    write(clean.copy(), tmp_path)
 
     with open_log([tmp_path], threads=1) as log:
-        (certificate,) = run_all_checks(log, definitions, listeners=ALL[:5])
+        (validity,) = run_all_checks(log, archived_configs, listeners=ALL[:5])
 
-    assert certificate.gate("population").verdict is Status.FAILED
+    assert validity.check("population").status is Status.FAILED
 
 
 def test_a_listener_in_an_arm_that_config_does_not_know_is_an_alarm(
     base: Base, tmp_path: Path
 ) -> None:
-    sound, definitions = base
-    written = sound.copy()
+    clean, archived_configs = base
+    written = clean.copy()
     event = written[0][1]
     assert isinstance(event, dict)
     event["experiments"] = {EXPERIMENT: "T9"}
 
-    gate = judged(written, tmp_path, definitions).gate("sample-ratio")
+    check = judged(written, tmp_path, archived_configs).check("sample-ratio")
 
-    assert gate.verdict is Status.FAILED
-    assert gate.numbers["listeners"]["T9"] == 1
+    assert check.status is Status.FAILED
+    assert check.numbers["listeners"]["T9"] == 1
 
 
 def test_without_a_config_nothing_was_promised(base: Base, tmp_path: Path) -> None:
-    sound, _ = base
-    write(sound.copy(), tmp_path)
+    clean, _ = base
+    write(clean.copy(), tmp_path)
 
     with open_log([tmp_path], threads=1) as log:
-        certificate = run_checks(log, ArchivedConfigs(), EXPERIMENT)
+        validity = run_checks(log, ArchivedConfigs(), EXPERIMENT)
 
     for name in ("sample-ratio", "sample-ratio-watched", "sample-ratio-by-part"):
-        assert certificate.gate(name).verdict is Status.UNKNOWN
+        assert validity.check(name).status is Status.UNKNOWN

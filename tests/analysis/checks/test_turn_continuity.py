@@ -19,13 +19,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     return trial_log(tmp_path_factory.mktemp("trial"), sessions=300, listeners=60)
 
 
-def restarted(sound: CleanLog) -> LogLines:
+def restarted(clean: CleanLog) -> LogLines:
     """The process is replaced in the middle, and its successor knows nobody."""
-    middle = len(sound.events) // 2
+    middle = len(clean.events) // 2
     turns: dict[str, int] = {}
     sessions: dict[str, str] = {}
-    written: LogLines = [("events-1.jsonl", {**event}) for event in sound.events[:middle]]
-    for event in sound.events[middle:]:
+    written: LogLines = [("events-1.jsonl", {**event}) for event in clean.events[:middle]]
+    for event in clean.events[middle:]:
         user = str(event["user"])
         turns[user] = turns.get(user, 0) + 1
         session = sessions.setdefault(user, event["decision"])
@@ -35,34 +35,34 @@ def restarted(sound: CleanLog) -> LogLines:
     return written
 
 
-def reset(sound: CleanLog) -> LogLines:
+def reset(clean: CleanLog) -> LogLines:
     """The same, but the server started every listener afresh on purpose, and says so."""
     return [
         ("events-1.jsonl", {**event, **({"reset": True} if event["turn"] == 1 else {})})
-        for _, event in restarted(sound)
+        for _, event in restarted(clean)
         if isinstance(event, dict)
     ]
 
 
-def tail(sound: CleanLog) -> LogLines:
+def tail(clean: CleanLog) -> LogLines:
     """Only the second half was copied."""
-    return [("events-1.jsonl", {**event}) for event in sound.events[len(sound.events) // 2 :]]
+    return [("events-1.jsonl", {**event}) for event in clean.events[len(clean.events) // 2 :]]
 
 
-def backwards(sound: CleanLog) -> LogLines:
+def backwards(clean: CleanLog) -> LogLines:
     """The clock is put back by a minute in the middle."""
-    middle = len(sound.events) // 2
+    middle = len(clean.events) // 2
     return [
         ("events-1.jsonl", {**event, "timestamp": event["timestamp"] - 60_000 * (n >= middle)})
-        for n, event in enumerate(sound.events)
+        for n, event in enumerate(clean.events)
     ]
 
 
-def same_millisecond(sound: CleanLog) -> LogLines:
+def same_millisecond(clean: CleanLog) -> LogLines:
     """All in the same second: turns order them all the same."""
     return [
         ("events-1.jsonl", {**event, "timestamp": event["timestamp"] // 1000 * 1000})
-        for event in sound.events
+        for event in clean.events
     ]
 
 
@@ -79,19 +79,19 @@ def same_millisecond(sound: CleanLog) -> LogLines:
 def test_what_only_looks_like_a_loss_does_not_fail(
     change: Callable[[CleanLog], LogLines], warnings: dict[str, str], base: Base, tmp_path: Path
 ) -> None:
-    sound, definitions = base
+    clean, archived_configs = base
 
-    certificate = judged(change(sound), tmp_path, definitions)
+    validity = judged(change(clean), tmp_path, archived_configs)
 
     for name in ("turns", "state", "clock"):
-        gate = certificate.gate(name)
-        assert gate.verdict is (Status.WARNING if name in warnings else Status.PASSED)
-        assert warnings.get(name, "") in gate.says
+        check = validity.check(name)
+        assert check.status is (Status.WARNING if name in warnings else Status.PASSED)
+        assert warnings.get(name, "") in check.explanation
 
 
 def test_missing_turns_are_counted_and_shown(base: Base, tmp_path: Path) -> None:
-    sound, definitions = base
-    written = sound.copy()
+    clean, archived_configs = base
+    written = clean.copy()
     one = next(
         n for n, (_, e) in enumerate(written) if isinstance(e, dict) and e["turn"] == 2
     )  # fmt: skip
@@ -102,10 +102,10 @@ def test_missing_turns_are_counted_and_shown(base: Base, tmp_path: Path) -> None
         if isinstance(e, dict) and e["user"] == gone["user"] and e["turn"] > 2
     )
 
-    gate = judged(written, tmp_path, definitions).gate("turns")
+    check = judged(written, tmp_path, archived_configs).check("turns")
 
-    assert gate.verdict is Status.FAILED
-    assert gate.figure == f"at least 1 events missing beside {len(written):,}"
-    (example,) = gate.examples
+    assert check.status is Status.FAILED
+    assert check.figure == f"at least 1 events missing beside {len(written):,}"
+    (example,) = check.examples
     assert example.where == f"{tmp_path}/events-1.jsonl:{after[0] + 1}"
     assert example.what == f"listener {gone['user']}: turn 3 comes after turn 1"

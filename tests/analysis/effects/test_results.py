@@ -14,7 +14,7 @@ from analysis.checks.result import CheckResult, Status, ValidityReport
 from analysis.effects.arm_summary import coverages
 from analysis.effects.experiments import analyse_experiment
 from analysis.effects.listener_table import ListenerTable
-from analysis.effects.metrics import STANDARD, chosen
+from analysis.effects.metrics import STANDARD, choose_metrics
 from analysis.effects.report_options import ReportOptions
 from analysis.effects.results import Effect, ExperimentResult, Report, ReportProvenance
 from analysis.rendering.json_report import to_json
@@ -40,7 +40,7 @@ BROKEN = ValidityReport(
 DEFINITION = Experiment("fallback", (Arm("C", 50.0, "plain"), Arm("T1", 50.0, "improved")))
 
 
-def asked(**changes: Any) -> ReportOptions:
+def options(**changes: Any) -> ReportOptions:
     return replace(ReportOptions(STANDARD[0], STANDARD[1:]), **changes)
 
 
@@ -71,8 +71,8 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventLog]:
         yield log
 
 
-def found(log: EventLog, certificate: ValidityReport = SOUND, **changes: Any) -> ExperimentResult:
-    return analyse_experiment(log, "fallback", certificate, None, asked(**changes))
+def found(log: EventLog, validity: ValidityReport = SOUND, **changes: Any) -> ExperimentResult:
+    return analyse_experiment(log, "fallback", validity, None, options(**changes))
 
 
 def row(effects: Sequence[Effect], metric: str) -> Effect:
@@ -100,12 +100,12 @@ def by_hand(log: EventLog) -> Mapping[str, list[float]]:
 
 
 def test_a_real_effect_is_found_and_said_in_one_sentence(better: EventLog) -> None:
-    findings = found(better, planned=700)
-    effect = findings.primary[0]
+    result = found(better, planned=700)
+    effect = result.primary[0]
     assert effect.claim == "up"
     assert effect.good
     assert effect.lift is not None
-    (sentence,) = findings.verdicts
+    (sentence,) = result.verdicts
     low, high = (f"{100 * bound:.1f}" for bound in (effect.lift.low, effect.lift.high))
     assert sentence == (
         f"T1 raises mean session time by {100 * effect.lift.estimate:.1f} % [{low}, {high}], "
@@ -115,7 +115,7 @@ def test_a_real_effect_is_found_and_said_in_one_sentence(better: EventLog) -> No
 
 def test_the_primary_metric_is_the_mean_of_listeners_session_means(better: EventLog) -> None:
     means = by_hand(better)
-    plain = found(better).beside[0]
+    plain = found(better).alternatives[0]
     assert plain.control_mean == pytest.approx(np.mean(means["C"]), rel=1e-9)
     assert plain.treatment_mean == pytest.approx(np.mean(means["T1"]), rel=1e-9)
     assert (plain.control_n, plain.treatment_n) == (len(means["C"]), len(means["T1"]))
@@ -125,14 +125,14 @@ def test_before_the_planned_size_the_interval_is_always_valid_and_nothing_is_sig
     better: EventLog,
 ) -> None:
     early, late = found(better, planned=100_000), found(better, planned=700)
-    assert (early.rule, late.rule) == ("always-valid", "fixed")
+    assert (early.inference, late.inference) == ("always-valid", "fixed")
     assert early.primary[0].lift is not None
     assert late.primary[0].lift is not None
     assert early.primary[0].lift.low < late.primary[0].lift.low
     assert "significant" not in early.verdicts[0]
     assert "of 100,000 planned listeners so far" in early.verdicts[0]
     unplanned = found(better)
-    assert unplanned.rule == "always-valid"
+    assert unplanned.inference == "always-valid"
     assert "significant" not in unplanned.verdicts[0]
     assert "no planned size" in unplanned.verdicts[0]
 
@@ -141,9 +141,11 @@ def test_a_failed_gate_withholds_every_effect_unless_told_otherwise(better: Even
     withheld = found(better, BROKEN)
     assert withheld.withheld
     assert withheld.verdicts == ("INVALID, effects withheld: failed sample-ratio",)
-    assert withheld.primary == withheld.secondary == withheld.guardrails == withheld.beside == ()
-    assert withheld.courses == withheld.segments == ()
-    assert withheld.pictures is None
+    assert (
+        withheld.primary == withheld.secondary == withheld.guardrails == withheld.alternatives == ()
+    )
+    assert withheld.over_time == withheld.segments == ()
+    assert withheld.charts is None
     shown = found(better, BROKEN, even_if_invalid=True)
     assert shown.primary[0].lift is not None
     assert "; INVALID; " in shown.verdicts[0]
@@ -152,13 +154,13 @@ def test_a_failed_gate_withholds_every_effect_unless_told_otherwise(better: Even
 def test_the_past_adjusts_the_primary_metric_and_the_plain_one_stands_beside(
     better: EventLog,
 ) -> None:
-    findings = found(better)
-    assert "CUPED" in findings.primary[0].method
-    plain = findings.beside[0]
+    result = found(better)
+    assert "CUPED" in result.primary[0].method
+    plain = result.alternatives[0]
     assert "CUPED" not in plain.method
     assert plain.difference is not None
-    assert findings.primary[0].difference is not None
-    adjusted = findings.primary[0].difference
+    assert result.primary[0].difference is not None
+    adjusted = result.primary[0].difference
     assert adjusted.high - adjusted.low <= plain.difference.high - plain.difference.low
     assert adjusted.estimate == pytest.approx(plain.difference.estimate, rel=0.2)
 
@@ -192,14 +194,14 @@ def test_secondary_metrics_are_corrected_and_intervals_agree_with_it(better: Eve
 
 
 def test_each_table_is_corrected_over_all_its_questions(three: EventLog) -> None:
-    findings = found(three, planned=300)
-    for effects, correct in ((findings.primary, holm), (findings.secondary, benjamini_hochberg)):
+    result = found(three, planned=300)
+    for effects, correct in ((result.primary, holm), (result.secondary, benjamini_hochberg)):
         raw = [effect.p for effect in effects if effect.p is not None]
         assert len(raw) == len(effects)
         family = correct(raw)
         assert [e.corrected for e in effects] == pytest.approx([each.p for each in family])
         assert [1 - e.confidence for e in effects] == pytest.approx([e.alpha for e in family])
-    assert len(findings.secondary) == 2 * 6
+    assert len(result.secondary) == 2 * 6
 
 
 def test_a_segment_is_what_the_first_request_said(better: EventLog) -> None:
@@ -222,40 +224,40 @@ def test_new_and_returning_listeners_are_told_apart_by_the_log(better: EventLog)
 
 
 def test_the_course_ends_where_the_whole_log_does(better: EventLog) -> None:
-    findings = found(better)
-    (course,) = findings.courses
-    last = course.moments[-1].so_far
-    plain = findings.beside[0].lift
+    result = found(better)
+    (course,) = result.over_time
+    last = course.stretches[-1].so_far
+    plain = result.alternatives[0].lift
     assert last is not None
     assert plain is not None
     assert (last.estimate, last.low, last.high) == pytest.approx(
         (plain.estimate, plain.low, plain.high), rel=1e-6
     )
-    assert [m.from_ms for m in course.moments] == sorted({m.from_ms for m in course.moments})
+    assert [m.from_ms for m in course.stretches] == sorted({m.from_ms for m in course.stretches})
 
 
 def test_charts_count_every_listener_and_every_session_once(better: EventLog) -> None:
-    findings = found(better)
-    pictures = findings.pictures
+    result = found(better)
+    pictures = result.charts
     assert pictures is not None
     arrived = sum(sum(counts.values()) for _, counts in pictures.arrivals)
-    assert arrived == sum(arm.listeners for arm in findings.arms)
+    assert arrived == sum(arm.listeners for arm in result.arms)
     for shares in pictures.sessions.values():
         assert sum(shares) == pytest.approx(1.0)
         assert len(shares) == len(pictures.edges)
 
 
 def test_three_equal_arms_make_no_claim_and_all_pairs_are_three(three: EventLog) -> None:
-    findings = found(three)
-    assert [(e.control, e.treatment) for e in findings.primary] == [("C", "T1"), ("C", "T2")]
-    assert all("shows no sure change" in sentence for sentence in findings.verdicts)
-    assert findings.corrections["primary"] == "Holm over 2 comparisons"
+    result = found(three)
+    assert [(e.control, e.treatment) for e in result.primary] == [("C", "T1"), ("C", "T2")]
+    assert all("shows no sure change" in sentence for sentence in result.verdicts)
+    assert result.corrections["primary"] == "Holm over 2 comparisons"
     pairs = found(three, all_pairs=True, control="T2").primary
     assert [(e.control, e.treatment) for e in pairs] == [("T2", "C"), ("T2", "T1"), ("C", "T1")]
 
 
 def test_a_small_arm_gets_a_bootstrap_t_row(three: EventLog) -> None:
-    small = [effect for effect in found(three).beside if effect.method == "bootstrap-t"]
+    small = [effect for effect in found(three).alternatives if effect.method == "bootstrap-t"]
     assert [effect.treatment for effect in small] == ["T1", "T2"]
     for effect in small:
         assert effect.lift is not None
@@ -268,7 +270,7 @@ def test_an_unknown_control_is_refused_with_the_known_names(three: EventLog) -> 
 
 
 def test_weights_of_config_stand_in_the_allocation_table(better: EventLog) -> None:
-    arms = analyse_experiment(better, "fallback", SOUND, DEFINITION, asked()).arms
+    arms = analyse_experiment(better, "fallback", SOUND, DEFINITION, options()).arms
     assert [(arm.name, arm.weight, arm.strategy) for arm in arms] == [
         ("C", 0.5, "plain"),
         ("T1", 0.5, "improved"),
@@ -280,21 +282,21 @@ def test_a_metric_of_ones_own_is_sql_over_the_listener_table(better: EventLog) -
     extra = {"long": "CAST(mean_time_all > 3 AS INT)", "skips_a_session": {
         "value": "skips", "per": "sessions", "better": "less", "role": "guardrail",
         "label": "skips per session"}}  # fmt: skip
-    primary, others = chosen(extra, None, faults, "metric")
+    primary, others = choose_metrics(extra, None, faults, "metric")
     faults.raise_if_any()
-    findings = analyse_experiment(better, "fallback", SOUND, None, ReportOptions(primary, others))
+    result = analyse_experiment(better, "fallback", SOUND, None, ReportOptions(primary, others))
     means = by_hand(better)
-    long = row(findings.secondary, "long")
+    long = row(result.secondary, "long")
     assert long.control_mean == pytest.approx(np.mean([mean > 3 for mean in means["C"]]))
-    assert row(findings.guardrails, "skips_a_session").metric.label == "skips per session"
-    primary, others = chosen(extra, "long", faults, "metric")
+    assert row(result.guardrails, "skips_a_session").metric.label == "skips per session"
+    primary, others = choose_metrics(extra, "long", faults, "metric")
     again = analyse_experiment(better, "fallback", SOUND, None, ReportOptions(primary, others))
     assert again.primary[0].metric.name == "long"
     assert row(again.secondary, "session_time").control_mean is not None
 
 
 def test_a_faulty_metric_names_the_columns_that_there_are(better: EventLog) -> None:
-    primary, others = chosen({"bad": "no_such_column + 1"}, None, Faults(), "metric")
+    primary, others = choose_metrics({"bad": "no_such_column + 1"}, None, Faults(), "metric")
     with pytest.raises(InputError, match=r"metric bad: .*no_such_column.*Its columns: .*time_all"):
         analyse_experiment(better, "fallback", SOUND, None, ReportOptions(primary, others))
 
@@ -313,13 +315,13 @@ def test_a_faulty_metric_names_the_columns_that_there_are(better: EventLog) -> N
 )
 def test_a_metric_that_makes_no_sense_is_refused(name: str, given: Any, said: str) -> None:
     faults = Faults()
-    chosen({name: given}, None, faults, "report.metrics")
+    choose_metrics({name: given}, None, faults, "report.metrics")
     assert [said in str(fault) for fault in faults.found] == [True]
 
 
 def test_an_unknown_primary_metric_is_refused() -> None:
     faults = Faults()
-    chosen({}, "sesion_time", faults, "report")
+    choose_metrics({}, "sesion_time", faults, "report")
     assert "unknown metric 'sesion_time'. Known: " in str(faults.found[0])
 
 
@@ -328,7 +330,7 @@ def test_coverage_is_compared_at_equally_many_answers(tmp_path: Path) -> None:
     arms = {"C": logs.Effect(weight=2.0), "T1": logs.Effect()}
     logs.write_ours(tmp_path, logs.listening(logs.Plan(arms=arms, listeners=300, tracks=900)))
     with open_log([tmp_path]) as log:
-        findings = analyse_experiment(log, "fallback", SOUND, None, asked())
+        result = analyse_experiment(log, "fallback", SOUND, None, options())
         with ListenerTable(log, "fallback", ["C", "T1"]) as listeners:
             reached = coverages(listeners)
             distinct = listeners.query(
@@ -337,28 +339,28 @@ def test_coverage_is_compared_at_equally_many_answers(tmp_path: Path) -> None:
     assert dict(distinct)["T1"] == pytest.approx(reached["T1"])
     assert reached["C"] == pytest.approx(reached["T1"], rel=0.08)
     assert dict(distinct)["C"] > 1.15 * reached["C"]
-    assert findings.arms[0].coverage == reached["C"]
+    assert result.arms[0].coverage == reached["C"]
 
 
 def test_the_predecessors_log_has_no_fallbacks_to_speak_of(tmp_path: Path) -> None:
     logs.write_botify(tmp_path, logs.listening(logs.Plan(listeners=120)))
     with open_log([tmp_path]) as log:
-        findings = analyse_experiment(log, "fallback", SOUND, None, asked())
-    assert "fallbacks" not in {effect.metric.name for effect in findings.guardrails}
-    assert findings.arms[0].fallbacks is None
+        result = analyse_experiment(log, "fallback", SOUND, None, options())
+    assert "fallbacks" not in {effect.metric.name for effect in result.guardrails}
+    assert result.arms[0].fallbacks is None
 
 
 def report_of(*experiments: ExperimentResult) -> Report:
-    origin = ReportProvenance(
+    provenance = ReportProvenance(
         "0", "segue report log/", [("log/a", "ours", 9, "ab")], {"0123": 9}, []
     )
-    return Report(origin, experiments)
+    return Report(provenance, experiments)
 
 
-def printed(findings: ExperimentResult, width: int = 110) -> str:
+def printed(result: ExperimentResult, width: int = 110) -> str:
     console = Console(width=width, force_terminal=False)
     with console.capture() as capture:
-        show(report_of(findings), console)
+        show(report_of(result), console)
     return capture.get()
 
 

@@ -12,8 +12,8 @@ from analysis.off_policy.estimators import (
     Evaluation,
     RewardModel,
     WeightedDecisions,
+    encode,
     evaluate,
-    numbered,
 )
 from core.errors import InputError
 
@@ -197,7 +197,7 @@ def test_nobody_has_a_part_in_their_own_guess() -> None:
 
 
 def test_listeners_are_numbered_by_name() -> None:
-    assert numbered(["b", "a", "b", "10", "9"]).tolist() == [3, 2, 3, 0, 1]
+    assert encode(["b", "a", "b", "10", "9"]).tolist() == [3, 2, 3, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.effects.metrics import STANDARD, Metric
 from analysis.planning.pilot_data import DAY_MS, PilotData, pilot_data_of
-from analysis.planning.salts import entering, salt_splits
+from analysis.planning.salts import compare_salts, entering_share
 from analysis.statistics.sample_moments import SampleMoments
 from core.allocation import Allocation, Arm, Experiment
 from core.errors import InputError
@@ -80,7 +80,7 @@ def test_when_nobody_new_comes_it_takes_for_ever() -> None:
 
 def test_the_chosen_salt_splits_more_evenly_than_others() -> None:
     known = past()
-    found = salt_splits(TWO, known, [f"next-{number}" for number in range(40)])
+    found = compare_salts(TWO, known, [f"next-{number}" for number in range(40)])
     assert [split.unevenness for split in found] == sorted(split.unevenness for split in found)
     assert found[0].unevenness < 0.2 < found[20].unevenness
     # About one in twenty is uneven beyond two standard errors.
@@ -89,7 +89,7 @@ def test_the_chosen_salt_splits_more_evenly_than_others() -> None:
 
 def test_a_split_says_what_the_salt_will_do() -> None:
     known = past()
-    (split,) = salt_splits(TWO, known, ["a"])
+    (split,) = compare_salts(TWO, known, ["a"])
     allocation = Allocation([replace(TWO, salt="a")])
     arms = np.array([allocation.assign(user).arms["next"] for user in known.users])
     values = known.values["time"]
@@ -104,9 +104,9 @@ def test_a_split_says_what_the_salt_will_do() -> None:
 def test_arms_without_past_listeners_are_refused() -> None:
     tiny = replace(TWO, arms=(Arm("C", 9999), Arm("T1", 1)))
     with pytest.raises(InputError, match=r"too few listeners for these arms"):
-        salt_splits(tiny, past(listeners=20), ["a"])
+        compare_salts(tiny, past(listeners=20), ["a"])
 
 
 def test_only_the_experiments_part_of_the_listeners_enters() -> None:
     part = replace(TWO, slots=(0, 5000), traffic=0.5)
-    assert entering(part, holdout=0.1) == pytest.approx(0.225)
+    assert entering_share(part, holdout=0.1) == pytest.approx(0.225)

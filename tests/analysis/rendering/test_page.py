@@ -19,7 +19,7 @@ from analysis.effects.results import ExperimentResult, Report
 from analysis.rendering.json_report import to_json
 from analysis.rendering.page import page
 from analysis.rendering.terminal import show
-from analysis.report import origin_of
+from analysis.report import provenance_of
 from core.allocation import Arm, Experiment
 from events.reader import open_log
 from tests import logs
@@ -34,17 +34,19 @@ SCHEMA = json.loads(
 )
 
 
-def made(folder: Path, gates: tuple[CheckResult, ...], forced: bool = False) -> Report:
+def made(folder: Path, checks: tuple[CheckResult, ...], forced: bool = False) -> Report:
     """A report of three arms; the same arguments give the same log."""
     arms = {"C": logs.Effect(fallback=0.1), "T1": logs.Effect(lift=0.5), "T2": logs.Effect()}
     plan = logs.Plan(arms=arms, listeners=450, sessions=2, days=3, before_days=1)
     logs.write_ours(folder, logs.listening(plan), servers=2)
-    asked = ReportOptions(STANDARD[0], STANDARD[1:], segments=("listener",), even_if_invalid=forced)
+    options = ReportOptions(
+        STANDARD[0], STANDARD[1:], segments=("listener",), even_if_invalid=forced
+    )
     with open_log([folder]) as log:
-        findings = analyse_experiment(
-            log, "fallback", ValidityReport("fallback", gates), None, asked
+        result = analyse_experiment(
+            log, "fallback", ValidityReport("fallback", checks), None, options
         )
-        return Report(origin_of(log, "0.1.0", "segue report <log>"), (findings,))
+        return Report(provenance_of(log, "0.1.0", "segue report <log>"), (result,))
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +122,9 @@ def test_the_page_stands_in_order_verdict_certificate_effects_allocation_origin(
     sound: Report,
 ) -> None:
     content = page(sound)
-    (findings,) = sound.experiments
+    (result,) = sound.experiments
     marks = [
-        findings.verdicts[0],
+        result.verdicts[0],
         "Checked before any effect",
         "<h2>Effects",
         "Effect of each",
@@ -133,7 +135,7 @@ def test_the_page_stands_in_order_verdict_certificate_effects_allocation_origin(
     ]
     places = [content.index(mark) for mark in marks]
     assert places == sorted(places)
-    for path, _, lines, checksum in sound.origin.files:
+    for path, _, lines, checksum in sound.provenance.files:
         assert path in content
         assert checksum in content
         assert f"{lines:,}" in content
@@ -167,7 +169,7 @@ def test_effects_of_an_invalid_experiment_stand_under_a_red_banner(tmp_path: Pat
 
 def test_the_same_log_gives_the_same_page(sound: Report, tmp_path: Path) -> None:
     again = made(tmp_path, (PASSED,))
-    same = Report(sound.origin, again.experiments)
+    same = Report(sound.provenance, again.experiments)
     assert page(same) == page(sound)
 
 
@@ -184,12 +186,12 @@ def test_the_json_keeps_its_schema(kind: str, request: pytest.FixtureRequest) ->
 def test_an_experiment_of_one_arm_has_nothing_to_compare(tmp_path: Path) -> None:
     logs.write_ours(tmp_path, logs.listening(logs.Plan(arms={"C": logs.Effect()}, listeners=60)))
     with open_log([tmp_path]) as log:
-        asked = ReportOptions(STANDARD[0], STANDARD[1:])
-        findings: ExperimentResult = analyse_experiment(
-            log, "fallback", ValidityReport("fallback", ()), None, asked
+        options = ReportOptions(STANDARD[0], STANDARD[1:])
+        result: ExperimentResult = analyse_experiment(
+            log, "fallback", ValidityReport("fallback", ()), None, options
         )
-        report = Report(origin_of(log, "0", "segue report"), (findings,))
-    assert findings.verdicts == ("only arm C was seen: there is nothing to compare",)
+        report = Report(provenance_of(log, "0", "segue report"), (result,))
+    assert result.verdicts == ("only arm C was seen: there is nothing to compare",)
     assert "nothing to compare" in page(report)
     jsonschema.validate(json.loads(to_json(report)), SCHEMA)
 
@@ -203,17 +205,17 @@ def test_a_report_can_be_made_of_arms_without_listeners(kind: str, tmp_path: Pat
     logs.write_ours(tmp_path, events)
     definition = Experiment("fallback", tuple(Arm(name, 1.0) for name in ("C", "T1", "T9")))
     with open_log([tmp_path]) as log:
-        asked = ReportOptions(STANDARD[0], STANDARD[1:], all_pairs=True, segments=("day",))
-        findings = analyse_experiment(
-            log, "fallback", ValidityReport("fallback", ()), definition, asked
+        options = ReportOptions(STANDARD[0], STANDARD[1:], all_pairs=True, segments=("day",))
+        result = analyse_experiment(
+            log, "fallback", ValidityReport("fallback", ()), definition, options
         )
-        report = Report(origin_of(log, "0", "segue report"), (findings,))
-    assert [arm.name for arm in findings.arms] == ["C", "T1", "T9"]
-    assert findings.arms[2].listeners == 0
-    unknown = [effect for effect in findings.primary if "T9" in (effect.control, effect.treatment)]
+        report = Report(provenance_of(log, "0", "segue report"), (result,))
+    assert [arm.name for arm in result.arms] == ["C", "T1", "T9"]
+    assert result.arms[2].listeners == 0
+    unknown = [effect for effect in result.primary if "T9" in (effect.control, effect.treatment)]
     assert len(unknown) == 2
     assert all(effect.lift is effect.p is None for effect in unknown)
-    assert "nothing can be said" in findings.verdicts[1]
+    assert "nothing can be said" in result.verdicts[1]
     assert Outline(page(report)).wrong == []
     jsonschema.validate(json.loads(to_json(report)), SCHEMA)
     with Console(file=io.StringIO(), width=80) as console:
