@@ -85,7 +85,7 @@ def test_a_log_without_its_configs_proves_nothing(clean: CleanLog, tmp_path: Pat
         (["LOG", "--experiment", "falback"], "Did you mean 'fallback'?"),
         (["LOG", "--tolerate", "line"], "Did you mean 'lines'?"),
         (["LOG", "--botify-arms", "AA"], "must be NAME=ARM,ARM"),
-        (["LOG", "--configs", "nowhere"], "nowhere: must be a folder of kept configs"),
+        (["LOG", "--configs", "nowhere"], "nowhere: must be a folder of config snapshots"),
         (["LOG", "--listeners", "LISTENERS"], "listeners.jsonl:2: must have a `user`"),
     ],
     ids=[
