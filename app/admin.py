@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Iterable, Mapping
 
-from app.responses import ApiError
+from app.errors import ApiError
 from core.allocation import Allocation
 from core.errors import unknown_name
 

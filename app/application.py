@@ -14,7 +14,8 @@ from watchfiles import awatch
 
 from app.admin import Admin
 from app.handlers import Handlers
-from app.hot_route import ASGIApp, HotRoute
+from app.hot_route import HotRoute
+from app.idempotency import AnsweredKeys
 from app.reload import Reloader
 from app.routes import add_routes
 from engine.config_snapshots import save_snapshot
@@ -28,7 +29,7 @@ from events.writer import EventWriter
 LOG = logging.getLogger("segue")
 
 
-def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> ASGIApp:
+def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> HotRoute:
     """The ASGI app that serves what was loaded.
 
     Args:
@@ -47,13 +48,14 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> ASG
         save_snapshot(runtime, folder)
         state = MemoryState(settings.state.max_listeners, settings.state.ttl_s, time.monotonic)
         dispatcher = Dispatcher(runtime, state, log, ServerMetrics(), clock)
-        app.state.api = front.api = Handlers(
-            dispatcher,
+        answered = AnsweredKeys(
+            int(settings.state.idempotency_mb * 1_000_000),
             settings.state.idempotency_keys,
             settings.state.idempotency_ttl_s,
             time.monotonic,
-            Admin(os.environ.get(env, ""), env),
         )
+        handlers = Handlers(dispatcher, answered, Admin(os.environ.get(env, ""), env))
+        app.state.handlers = hot_route.handlers = handlers
         reloader = app.state.reloader = Reloader(dispatcher, clock)
         tasks = [asyncio.create_task(_sync_forever(log, settings.events.fsync_s))]
         if settings.watch:
@@ -76,8 +78,8 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> ASG
         lifespan=lifespan,
     )
     add_routes(app)
-    front = HotRoute(app)
-    return front
+    hot_route = HotRoute(app)
+    return hot_route
 
 
 @contextmanager

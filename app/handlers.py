@@ -1,23 +1,25 @@
-"""Our routes without a web framework: bytes and headers in, a reply out."""
+"""Our routes without a web framework: calls in, answers out, in batches.
+
+The door (`app.door`) hands over the calls of one loop iteration together; every other ASGI server
+brings one at a time, as a batch of one.
+"""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, TypeVar
 
-from cachetools import TTLCache
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from app.admin import Admin, requested_arms
+from app.errors import ApiError, error_response
+from app.idempotency import AnsweredKeys, Key, check_same
 from app.requests import MAX_BODY, BotifyListen, FeedbackRequest, RecommendRequest, field_of
-from app.responses import (
-    ApiError,
-    HttpResponse,
-    botify_next_response,
-    feedback_response,
-    recommend_response,
-)
-from engine.dispatcher import Dispatcher
+from app.responses import HttpResponse, botify_next_body, feedback_body, recommend_body
+from core.request import ListenReport, Request
+from engine.dispatcher import Arrival, Dispatcher
 
 Headers = Iterable[tuple[bytes, bytes]]
 B = TypeVar("B", RecommendRequest, FeedbackRequest, BotifyListen)
@@ -25,11 +27,45 @@ Validate = Callable[[bytes], B]
 
 # The validators inside the adapters: an adapter's own method costs a third of the validation.
 _RECOMMEND: Validate[RecommendRequest] = TypeAdapter(RecommendRequest).validator.validate_json
-_HEARD: Validate[FeedbackRequest] = TypeAdapter(FeedbackRequest).validator.validate_json
-_PLAYED: Validate[BotifyListen] = TypeAdapter(BotifyListen).validator.validate_json
+_FEEDBACK: Validate[FeedbackRequest] = TypeAdapter(FeedbackRequest).validator.validate_json
+_LISTEN: Validate[BotifyListen] = TypeAdapter(BotifyListen).validator.validate_json
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
 MAX_KEY = 256
 JSON = b"application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route that takes a turn.
+
+    Attributes:
+        name: Part of an idempotency key's name: one key may be used on each route.
+        read: Makes what the engine takes of the path's user and the body.
+        write: Makes the answer's body of the turn.
+    """
+
+    name: str
+    read: Callable[[str, bytes], Request | ListenReport]
+    write: Callable[[Any], bytes]
+
+
+@dataclass(slots=True)
+class Call:
+    """A request to one of our routes that has arrived whole.
+
+    Attributes:
+        route: The route.
+        body: The body's bytes.
+        headers: (lower-case name, value).
+        user: The path's last part, percent-decoded, where the route has one.
+        arrived_s: When it arrived, on `perf_counter`'s clock.
+    """
+
+    route: Route
+    body: bytes
+    headers: Headers
+    user: str
+    arrived_s: float
 
 
 class Handlers:
@@ -37,104 +73,151 @@ class Handlers:
 
     Args:
         dispatcher: Decides.
-        keys: How many answers are kept for retried requests.
-        keys_ttl_s: For how long, in seconds.
-        timer: Seconds on a clock that never goes back.
-        admin: Who may choose arms for testing.
+        answered: Answers kept for retried requests.
+        admin: Knows who may choose arms for testing.
     """
 
-    def __init__(
-        self,
-        dispatcher: Dispatcher,
-        keys: int,
-        keys_ttl_s: float,
-        timer: Callable[[], float],
-        admin: Admin,
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher, answered: AnsweredKeys, admin: Admin) -> None:
         self.dispatcher = dispatcher
         self.admin = admin
-        self._answered: TTLCache[tuple[str, str, str], tuple[bytes, HttpResponse]] = TTLCache(
-            keys, keys_ttl_s, timer
-        )
+        self._answered = answered
 
-    def recommend(self, body: bytes, headers: Headers) -> HttpResponse:
-        """`POST /recommend`."""
-        arrived_s = perf_counter()
-        key, force = _checked(body, headers)
-        forced = None if force is None else self._forced(force, headers)
-        ask = _validated(_RECOMMEND, body)
-        if key is None:
-            return recommend_response(self.dispatcher.recommend(ask, arrived_s, None, forced))
-        return self._once(
-            ("recommend", str(ask.user), key),
-            body if force is None else body + force,
-            lambda: recommend_response(self.dispatcher.recommend(ask, arrived_s, key, forced)),
-        )
+    def answer(
+        self, route: Route, body: bytes, headers: Headers = (), user: str = ""
+    ) -> HttpResponse:
+        """Answer one call that has just arrived."""
+        return self.answer_all((Call(route, body, headers, user, perf_counter()),))[0]
 
-    def feedback(self, body: bytes, headers: Headers) -> HttpResponse:
-        """`POST /feedback`."""
-        arrived_s = perf_counter()
-        key, force = _checked(body, headers)
-        forced = None if force is None else self._forced(force, headers)
-        heard = _validated(_HEARD, body)
-        return self._once(
-            ("feedback", str(heard.user), key),
-            body if force is None else body + force,
-            lambda: feedback_response(self.dispatcher.feedback(heard, arrived_s, key, forced)),
-        )
+    def answer_all(self, calls: Sequence[Call]) -> list[HttpResponse]:
+        """Answer calls that arrived together, each in its order of arrival.
 
-    def next(self, user: str, body: bytes, headers: Headers) -> HttpResponse:
-        """The predecessor's `POST /next/{user}`."""
-        arrived_s = perf_counter()
-        key, force = _checked(body, headers)
-        forced = None if force is None else self._forced(force, headers)
-        heard = _validated(_PLAYED, body)
-        ask = RecommendRequest(user=_id(user), track=heard.track, time=heard.time)
-        return self._once(
-            ("next", user, key),
-            body if force is None else body + force,
-            lambda: botify_next_response(self.dispatcher.recommend(ask, arrived_s, key, forced)),
-        )
+        Every line of theirs is on file when this returns. Each call has its own answer, whatever
+        becomes of the others.
+        """
+        batch = _Batch(len(calls))
+        for place, call in enumerate(calls):
+            try:
+                self._admit(place, call, batch)
+            except Exception as error:
+                batch.responses[place] = error_response(error, self.dispatcher.metrics)
+        if batch.arrivals:
+            outcomes = self.dispatcher.dispatch(batch.arrivals)
+            for place, outcome in zip(batch.places, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    response = error_response(outcome, self.dispatcher.metrics)
+                else:
+                    response = HttpResponse(200, calls[place].route.write(outcome))
+                batch.responses[place] = response
+        if batch.keys:
+            self._settle_keys(batch)
+        return batch.responses
 
-    def last(self, user: str, body: bytes, headers: Headers) -> HttpResponse:
-        """The predecessor's `POST /last/{user}`."""
-        arrived_s = perf_counter()
-        key, force = _checked(body, headers)
-        forced = None if force is None else self._forced(force, headers)
-        told = _validated(_PLAYED, body)
-        heard = FeedbackRequest(user=_id(user), track=told.track, time=told.time, final=True)
-        return self._once(
-            ("last", user, key),
-            body if force is None else body + force,
-            lambda: feedback_response(self.dispatcher.feedback(heard, arrived_s, key, forced)),
-        )
+    def _admit(self, place: int, call: Call, batch: "_Batch") -> None:
+        """Check a call and put it into the batch; or answer it by its key, or refuse it.
+
+        Raises:
+            ApiError: The call is refused.
+        """
+        key, force = _checked(call.body, call.headers)
+        forced = None if force is None else self._forced(force, call.headers)
+        sent = call.route.read(call.user, call.body)
+        if key is not None:
+            name = (call.route.name, str(sent.user), key)
+            body = call.body if force is None else call.body + force
+            known = batch.keys.get(name)
+            if known is not None:
+                check_same(known[1], body)
+                batch.repeats.append((place, known[0]))
+                return
+            kept = self._answered.find(name, body)
+            if kept is not None:
+                batch.responses[place] = kept
+                return
+            batch.keys[name] = place, body
+        batch.places.append(place)
+        batch.arrivals.append(Arrival(sent, call.arrived_s, key, forced))
+
+    def _settle_keys(self, batch: "_Batch") -> None:
+        """Keep the answers of keys that were taken; give a key's repeats the same answer."""
+        for name, (place, body) in batch.keys.items():
+            response = batch.responses[place]
+            if response.status == 200:
+                self._answered.keep(name, body, response)
+        for place, first in batch.repeats:
+            batch.responses[place] = batch.responses[first]
 
     def _forced(self, force: bytes, headers: Headers) -> Mapping[str, str]:
         """The arms that a tester with the token asks for."""
         self.admin.check(headers)
         return requested_arms(force, self.dispatcher.runtime.allocation)
 
-    def _once(
-        self, request: tuple[str, str, str | None], body: bytes, answer: Callable[[], HttpResponse]
-    ) -> HttpResponse:
-        """Answer, or give a retried request the answer that it got before."""
-        route, user, key = request
-        if key is None:
-            return answer()
-        kept = self._answered.get((route, user, key))
-        if kept is not None:
-            if kept[0] != body:
-                raise ApiError(
-                    422,
-                    "idempotency_key_reused",
-                    "this Idempotency-Key came with another body before; give every request "
-                    "its own key",
-                    "Idempotency-Key",
-                )
-            return kept[1]
-        reply = answer()
-        self._answered[(route, user, key)] = (body, reply)
-        return reply
+    def refuse(self, error: Exception) -> HttpResponse:
+        """Answer a call that cannot be taken, and count it."""
+        return error_response(error, self.dispatcher.metrics)
+
+    def track(self, track: str) -> HttpResponse:
+        """Describe a track of the catalog."""
+        catalog = self.dispatcher.runtime.catalog
+        index = catalog.index_of(track)
+        if index < 0:
+            return error_response(
+                ApiError(404, "not_found", f"no track {track!r:.80} in the catalog", "track")
+            )
+        return HttpResponse(200, orjson.dumps(catalog.describe(index)))
+
+    def ready(self) -> HttpResponse:
+        """Say whether a turn can be taken, and by which config."""
+        return HttpResponse(
+            200, orjson.dumps({"status": "ready", "config": self.dispatcher.runtime.digest})
+        )
+
+
+class _Batch:
+    """The calls of one batch on their way.
+
+    Attributes:
+        responses: By place; there for every place at the end.
+        places: The place of each arrival.
+        arrivals: What the dispatcher is to take.
+        keys: Idempotency key -> place and body of the first call with it.
+        repeats: Place of a call, and of the first call with the same key.
+    """
+
+    __slots__ = ("arrivals", "keys", "places", "repeats", "responses")
+
+    def __init__(self, size: int) -> None:
+        self.responses: list[HttpResponse] = [_UNANSWERED] * size
+        self.places: list[int] = []
+        self.arrivals: list[Arrival] = []
+        self.keys: dict[Key, tuple[int, bytes]] = {}
+        self.repeats: list[tuple[int, int]] = []
+
+
+_UNANSWERED = HttpResponse(500, b"")
+
+
+def _read_recommend(user: str, body: bytes) -> Request:
+    return _validated(_RECOMMEND, body)
+
+
+def _read_feedback(user: str, body: bytes) -> ListenReport:
+    return _validated(_FEEDBACK, body)
+
+
+def _read_botify_next(user: str, body: bytes) -> Request:
+    listen = _validated(_LISTEN, body)
+    return Request(_id(user), listen.track, listen.time)
+
+
+def _read_botify_last(user: str, body: bytes) -> ListenReport:
+    listen = _validated(_LISTEN, body)
+    return ListenReport(_id(user), listen.track, listen.time, final=True)
+
+
+RECOMMEND = Route("recommend", _read_recommend, recommend_body)
+FEEDBACK = Route("feedback", _read_feedback, feedback_body)
+BOTIFY_NEXT = Route("next", _read_botify_next, botify_next_body)
+BOTIFY_LAST = Route("last", _read_botify_last, feedback_body)
 
 
 def _checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None]:
@@ -168,7 +251,7 @@ def _checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None]:
 
 
 def too_large() -> ApiError:
-    """The refusal of a body over the limit."""
+    """Refuse a body over the limit."""
     return ApiError(413, "too_large", f"the body must be at most {MAX_BODY} bytes")
 
 
@@ -195,7 +278,7 @@ def _message(problem: Any) -> str:
 
 
 def _id(path_part: str) -> int | str:
-    """A listener id from a path: digits are a number there, as they were for the predecessor."""
+    """A listener id from a path: digits are a number there, as the botify server has it."""
     if _INTEGER.match(path_part):
         return int(path_part)
     if 0 < len(path_part) <= 256 and path_part == path_part.strip():

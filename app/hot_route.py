@@ -1,99 +1,56 @@
-"""The hot route: `POST /recommend` is answered before FastAPI's router sees it.
+"""The hot route under any ASGI server: `POST /recommend`, answered before FastAPI's router.
 
 One plain ASGI callable, since a routed, injected and serialised answer costs four times as much
-(see docs/performance.md). It calls the same `Handlers.recommend` as the documented route.
+(docs/results/performance.md). `app.door` answers the same calls without ASGI, under our server.
 """
 
-import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.handlers import Handlers, Headers, too_large
+from app.errors import ApiError
+from app.handlers import RECOMMEND, Handlers, too_large
 from app.requests import MAX_BODY
-from app.responses import ApiError, HttpResponse, error_body
-from core.errors import EventLogError, NoCandidatesLeft
-
-LOG = logging.getLogger("segue")
-UNEXPECTED = error_body("internal", "something went wrong here; the server's log has the traceback")
+from app.responses import HttpResponse
 
 _JSON = (b"content-type", b"application/json")
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 
 class HotRoute:
-    """An ASGI app: our hot route, and another app for everything else.
+    """An ASGI app: our hot route, and an app behind it for everything else.
 
     Args:
-        behind: The app for everything else; its lifespan sets `api`.
+        behind: The app for everything else; its lifespan sets `handlers`.
 
     Attributes:
-        api: What answers; there from start-up on.
+        handlers: What answers; there from start-up on.
     """
 
     def __init__(self, behind: ASGIApp) -> None:
         self._behind = behind
-        self.api: Handlers
+        self.handlers: Handlers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope.get("path") != "/recommend" or scope.get("method") != "POST":
             await self._behind(scope, receive, send)
             return
-        api = self.api
         message = await receive()
         body = message.get("body", b"")
-        if message.get("more_body"):
-            try:
-                body = await rest_of(body, receive)
-            except ApiError as refusal:
-                reply = refused(api, refusal)
-            else:
-                reply = answer(api, api.recommend, body, scope["headers"])
+        try:
+            if message.get("more_body"):
+                body = await _rest_of(body, receive)
+        except ApiError as error:
+            response = self.handlers.refuse(error)
         else:
-            reply = answer(api, api.recommend, body, scope["headers"])
-        await send(_head(reply))
-        await send({"type": "http.response.body", "body": reply.body})
+            response = self.handlers.answer(RECOMMEND, body, scope["headers"])
+        await send(_head(response))
+        await send({"type": "http.response.body", "body": response.body})
 
 
-def answer(
-    api: Handlers, route: Callable[[bytes, Headers], HttpResponse], body: bytes, headers: Headers
-) -> HttpResponse:
-    """What a route replies; every error is made a reply here."""
-    try:
-        return route(body, headers)
-    except ApiError as refusal:
-        return refused(api, refusal)
-    except NoCandidatesLeft as error:
-        return refused(
-            api, ApiError(422, "nothing_left", f"{error}; exclude fewer tracks", "exclude")
-        )
-    except EventLogError:
-        LOG.exception("the event log takes no line")
-        return refused(
-            api,
-            ApiError(503, "log_unwritable", "the event log takes no line, so nothing is served"),
-        )
-    except Exception:
-        LOG.exception("a request failed by our mistake; it changed nothing")
-        return HttpResponse(500, UNEXPECTED)
-
-
-def refused(api: Handlers, refusal: ApiError) -> HttpResponse:
-    """The reply of a refusal, counted."""
-    api.dispatcher.metrics.refused(refusal.code)
-    return refusal.reply()
-
-
-async def rest_of(body: bytes, receive: Receive) -> bytes:
+async def _rest_of(body: bytes, receive: Receive) -> bytes:
     """The whole of a body that came in parts.
 
     Raises:
-        Refusal: It is longer than allowed, or the client went away.
+        ApiError: It is longer than allowed, or the client went away.
     """
     parts = [body]
     size = len(body)
@@ -109,9 +66,7 @@ async def rest_of(body: bytes, receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _head(reply: HttpResponse) -> Message:
-    """Status and headers of a reply."""
-    headers = [_JSON, (b"content-length", b"%d" % len(reply.body))]
-    if reply.headers:
-        headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers]
-    return {"type": "http.response.start", "status": reply.status, "headers": headers}
+def _head(response: HttpResponse) -> Message:
+    """Status and headers of a response."""
+    headers = [_JSON, (b"content-length", b"%d" % len(response.body)), *response.headers]
+    return {"type": "http.response.start", "status": response.status, "headers": headers}

@@ -125,7 +125,14 @@ def _yielding() -> Iterator[None]:
 
 def _check_kept(before: Settings, after: Settings, faults: Faults) -> None:
     """What the process holds since its start cannot change under it."""
-    held = ("backend", "max_listeners", "ttl_s", "idempotency_keys", "idempotency_ttl_s")
+    held = (
+        "backend",
+        "max_listeners",
+        "ttl_s",
+        "idempotency_keys",
+        "idempotency_ttl_s",
+        "idempotency_mb",
+    )
     pairs = [
         ("events", before.events, after.events),
         ("admin", before.admin, after.admin),

@@ -15,37 +15,21 @@ class HttpResponse:
     Attributes:
         status: HTTP status code.
         body: JSON.
-        headers: More headers than type and length.
+        headers: Headers beside type and length: (lower-case name, value).
     """
 
     status: int
     body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class ApiError(Exception):
-    """A request that is answered with an error and changes nothing."""
-
-    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.field = field
-
-    def reply(self) -> HttpResponse:
-        """The error as an answer."""
-        headers = (("WWW-Authenticate", "Bearer"),) if self.status == 401 else ()
-        return HttpResponse(self.status, error_body(self.code, self.message, self.field), headers)
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 def error_body(code: str, message: str, field: str | None = None) -> bytes:
-    """The one shape of every error."""
+    """Give every error its one shape."""
     return orjson.dumps({"error": {"code": code, "message": message, "field": field}})
 
 
-def recommend_response(decision: Decision) -> HttpResponse:
-    """The answer of `POST /recommend`."""
+def recommend_body(decision: Decision) -> bytes:
+    """Answer `POST /recommend`."""
     body: dict[str, Any] = {
         "user": decision.user,
         "track": decision.tracks[0],
@@ -57,14 +41,14 @@ def recommend_response(decision: Decision) -> HttpResponse:
     }
     if decision.why is not None:
         body["why"] = decision.why
-    return HttpResponse(200, orjson.dumps(body))
+    return orjson.dumps(body)
 
 
-def feedback_response(turn: Feedback) -> HttpResponse:
-    """The answer of `POST /feedback`, and of the predecessor's `POST /last/{user}`."""
-    return HttpResponse(200, orjson.dumps({"user": turn.user}))
+def feedback_body(feedback: Feedback) -> bytes:
+    """Answer `POST /feedback`, and the botify clients' `POST /last/{user}`."""
+    return orjson.dumps({"user": feedback.user})
 
 
-def botify_next_response(decision: Decision) -> HttpResponse:
-    """The answer of the predecessor's `POST /next/{user}`."""
-    return HttpResponse(200, orjson.dumps({"user": decision.user, "track": decision.tracks[0]}))
+def botify_next_body(decision: Decision) -> bytes:
+    """Answer the botify clients' `POST /next/{user}`."""
+    return orjson.dumps({"user": decision.user, "track": decision.tracks[0]})

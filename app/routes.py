@@ -1,7 +1,6 @@
 """Every route as FastAPI documents it, and the one shape of its errors."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -10,11 +9,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
+from app.errors import ApiError, error_response
 from app.experiment_status import ServerStatus, server_status
-from app.handlers import Handlers, Headers, too_large
-from app.hot_route import UNEXPECTED, answer, refused
+from app.handlers import BOTIFY_LAST, BOTIFY_NEXT, FEEDBACK, RECOMMEND, Handlers, Route, too_large
 from app.requests import MAX_BODY, BotifyListen, FeedbackRequest, RecommendRequest, field_of
-from app.responses import ApiError, HttpResponse, error_body
+from app.responses import HttpResponse
 from app.schemas import (
     BotifyNextResponse,
     FeedbackResponse,
@@ -24,10 +23,7 @@ from app.schemas import (
     documented_responses,
     request_body,
 )
-from core.errors import InputError
 from engine.metrics import PrometheusCollector
-
-LOG = logging.getLogger("segue")
 
 
 def add_routes(app: FastAPI) -> None:
@@ -47,7 +43,7 @@ def _add_ours(app: FastAPI) -> None:
     )
     async def recommend(request: Request) -> Response:
         """The next track for a listener, who may have just heard one."""
-        return await _answered(request, _api(request).recommend)
+        return await _take_turn(request, RECOMMEND)
 
     @app.post(
         "/feedback",
@@ -56,17 +52,17 @@ def _add_ours(app: FastAPI) -> None:
     )
     async def feedback(request: Request) -> Response:
         """What a listener heard, when no further track is wanted."""
-        return await _answered(request, _api(request).feedback)
+        return await _take_turn(request, FEEDBACK)
 
     @app.get("/tracks/{track}", responses=documented_responses(TrackResponse))
     async def track(request: Request, track: str) -> Response:
         """A track's artist and title."""
-        return _track(request, track)
+        return _json(_handlers(request).track(track))
 
     @app.get("/experiments")
     async def experiments(request: Request) -> ServerStatus:
         """What is running, and what each arm did in this process since it started."""
-        return server_status(_api(request).dispatcher)
+        return server_status(_handlers(request).dispatcher)
 
 
 def _add_the_predecessors(app: FastAPI) -> None:
@@ -78,7 +74,7 @@ def _add_the_predecessors(app: FastAPI) -> None:
     @app.get("/track/{track}", tags=["predecessor"], responses=documented_responses(TrackResponse))
     async def track(request: Request, track: str) -> Response:
         """A track's artist and title."""
-        return _track(request, track)
+        return _json(_handlers(request).track(track))
 
     @app.post(
         "/next/{user}",
@@ -88,8 +84,7 @@ def _add_the_predecessors(app: FastAPI) -> None:
     )
     async def next_track(request: Request, user: str) -> Response:
         """The next track after one that was heard."""
-        api = _api(request)
-        return await _answered(request, lambda body, headers: api.next(user, body, headers))
+        return await _take_turn(request, BOTIFY_NEXT, user)
 
     @app.post(
         "/last/{user}",
@@ -99,8 +94,7 @@ def _add_the_predecessors(app: FastAPI) -> None:
     )
     async def last_track(request: Request, user: str) -> Response:
         """What was heard last in a session."""
-        api = _api(request)
-        return await _answered(request, lambda body, headers: api.last(user, body, headers))
+        return await _take_turn(request, BOTIFY_LAST, user)
 
 
 def _add_watching(app: FastAPI) -> None:
@@ -109,15 +103,15 @@ def _add_watching(app: FastAPI) -> None:
         """Whether the process lives."""
         return {"status": "alive"}
 
-    @app.get("/readyz", tags=["operations"])
-    async def readyz(request: Request) -> dict[str, str]:
+    @app.get("/readyz", tags=["operations"], responses={200: {"model": dict[str, str]}})
+    async def readyz(request: Request) -> Response:
         """Whether it can answer, and with which config."""
-        return {"status": "ready", "config": _api(request).dispatcher.runtime.digest}
+        return _json(_handlers(request).ready())
 
     @app.get("/metrics", tags=["operations"])
     async def metrics(request: Request) -> Response:
         """Counts and latencies in Prometheus' text form."""
-        dispatcher = _api(request).dispatcher
+        dispatcher = _handlers(request).dispatcher
         registry = CollectorRegistry(auto_describe=False)
         registry.register(PrometheusCollector(dispatcher.metrics, lambda: len(dispatcher.state)))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
@@ -130,19 +124,14 @@ def _add_admin(app: FastAPI) -> None:
 
         A faulty config is answered with all its faults, and the one before still serves.
         """
-        api = _api(request)
+        handlers = _handlers(request)
         try:
-            api.admin.check(request.scope["headers"])
+            handlers.admin.check(request.scope["headers"])
             before = await request.app.state.reloader.reload("POST /admin/reload")
-        except InputError as error:
-            return _json(refused(api, ApiError(422, "faulty_config", str(error))))
-        except ApiError as refusal:
-            return _json(refused(api, refusal))
-        except Exception:
-            LOG.exception("a reload failed by our mistake; the config before still serves")
-            return _json(HttpResponse(500, UNEXPECTED))
-        shown = {"config": api.dispatcher.runtime.digest, "before": before.digest}
-        return _json(HttpResponse(200, orjson.dumps(shown)))
+        except Exception as error:
+            return _json(handlers.refuse(error))
+        served = handlers.dispatcher.runtime.digest
+        return _json(HttpResponse(200, orjson.dumps({"config": served, "before": before.digest})))
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -150,52 +139,40 @@ def _add_errors(app: FastAPI) -> None:
     async def http_error(request: Request, error: HTTPException) -> Response:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
         message = f"{request.method} {request.url.path}: {error.detail}"
-        return Response(
-            error_body(code, message),
-            error.status_code,
-            headers=error.headers,
-            media_type="application/json",
-        )
+        return _error(ApiError(error.status_code, code, message), error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
-        return Response(
-            error_body("invalid", first["msg"], field_of(first["loc"][1:])),
-            422,
-            media_type="application/json",
-        )
+        return _error(ApiError(422, "invalid", first["msg"], field_of(first["loc"][1:])))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        return Response(UNEXPECTED, 500, media_type="application/json")
+        return _error(error)
 
 
-def _api(request: Request) -> Handlers:
-    api: Handlers = request.app.state.api
-    return api
+def _handlers(request: Request) -> Handlers:
+    handlers: Handlers = request.app.state.handlers
+    return handlers
 
 
-async def _answered(request: Request, route: Callable[[bytes, Headers], HttpResponse]) -> Response:
+async def _take_turn(request: Request, route: Route, user: str = "") -> Response:
     """Read the body up to the limit, and answer."""
     body = b""
-    api = _api(request)
+    handlers = _handlers(request)
     async for part in request.stream():
         body += part
         if len(body) > MAX_BODY:
-            return _json(refused(api, too_large()))
-    return _json(answer(api, route, body, request.scope["headers"]))
+            return _json(handlers.refuse(too_large()))
+    return _json(handlers.answer(route, body, request.scope["headers"], user))
 
 
-def _track(request: Request, track: str) -> Response:
-    catalog = _api(request).dispatcher.runtime.catalog
-    index = catalog.index_of(track)
-    if index < 0:
-        refusal = ApiError(404, "not_found", f"no track {track!r:.80} in the catalog", "track")
-        return _json(refusal.reply())
-    return _json(HttpResponse(200, orjson.dumps(catalog.describe(index))))
+def _json(response: HttpResponse, headers: Mapping[str, str] | None = None) -> Response:
+    own = {name.decode(): value.decode() for name, value in response.headers}
+    return Response(
+        response.body, response.status, {**own, **(headers or {})}, media_type="application/json"
+    )
 
 
-def _json(reply: HttpResponse) -> Response:
-    headers = dict(reply.headers)
-    return Response(reply.body, reply.status, headers, media_type="application/json")
+def _error(error: Exception, headers: Mapping[str, str] | None = None) -> Response:
+    return _json(error_response(error), headers)

@@ -162,7 +162,7 @@ def running_server(
             raise SegueError("the canary's server did not start")
         time.sleep(0.01)
     if plant is not None:
-        plant(app.api.dispatcher)
+        plant(app.handlers.dispatcher)
     try:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:

@@ -14,9 +14,9 @@ from typing import Annotated
 import typer
 import uvicorn
 from rich.console import Console
+from starlette.types import ASGIApp
 
 from app.application import create_app
-from app.hot_route import ASGIApp
 from core.errors import SegueError
 from engine.experiment_ledger import ExperimentLedger
 from engine.runtime import Runtime, load_runtime

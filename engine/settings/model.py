@@ -110,6 +110,7 @@ class StateSettings(Section):
             first, so that no experiment grows on what another left behind.
         idempotency_keys: Answers kept for retried requests, a count.
         idempotency_ttl_s: For how long, in seconds.
+        idempotency_mb: Memory for them, in MB; the oldest go when it is full.
     """
 
     backend: Literal["memory"] = "memory"
@@ -120,6 +121,7 @@ class StateSettings(Section):
     reset_state_on_new_experiment: bool = False
     idempotency_keys: int = Field(50_000, ge=1)
     idempotency_ttl_s: float = Field(600, gt=0)
+    idempotency_mb: float = Field(64, gt=0)
 
 
 class EventsSettings(Section):

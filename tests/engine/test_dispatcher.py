@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.handlers import RECOMMEND
 from core.decision import Decision, Feedback
 from core.errors import EventLogError
 from core.listener import History, Listener, unpack
@@ -69,15 +70,15 @@ def test_over_10000_requests_the_arm_logged_is_the_arm_answered(tmp_path: Path) 
     answers = []
     asks = []
     with running(tmp_path, **EVERY_TYPE_IN_AN_ARM) as client:
-        api = client.app.api  # type: ignore[attr-defined]
-        runtime = api.dispatcher.runtime
+        handlers = client.app.handlers  # type: ignore[attr-defined]
+        runtime = handlers.dispatcher.runtime
         ids = runtime.catalog.ids
         for _ in range(10_000):
             ask: dict[str, Any] = {"user": rng.randrange(500)}
             if rng.random() < 0.9:
                 ask |= {"track": rng.choice(ids), "time": rng.choice([0.0, 0.05, 0.2, 0.7, 1.0])}
             asks.append(ask)
-            answers.append(json.loads(api.recommend(json.dumps(ask).encode(), ()).body))
+            answers.append(json.loads(handlers.answer(RECOMMEND, json.dumps(ask).encode()).body))
     events = {event["decision"]: event for event in events_in(tmp_path)}
 
     assert len(events) == 10_000

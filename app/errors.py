@@ -1,0 +1,63 @@
+"""The one place where an error becomes an answer."""
+
+import logging
+
+from app.responses import HttpResponse, error_body
+from core.errors import EventLogError, InputError, NoCandidatesLeft
+from engine.metrics import ServerMetrics
+
+LOG = logging.getLogger("segue")
+
+
+class ApiError(Exception):
+    """A request that is answered with an error and changes nothing.
+
+    Attributes:
+        status: HTTP status code.
+        code: Name of the error, for programs.
+        message: What must hold, what was found, what to do.
+        field: The field or header at fault.
+    """
+
+    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.field = field
+
+
+def error_response(error: Exception, metrics: ServerMetrics | None = None) -> HttpResponse:
+    """Answer a request with an error, and count it.
+
+    Args:
+        error: What went wrong; an error that is not ours is logged with its traceback.
+        metrics: Where the refusal is counted; a 500 is our fault and no refusal.
+    """
+    known = _as_api_error(error)
+    if known is None:
+        LOG.error(
+            "a request failed with an unhandled exception; it was rolled back", exc_info=error
+        )
+        return HttpResponse(500, INTERNAL)
+    if metrics is not None:
+        metrics.refused(known.code)
+    headers = ((b"www-authenticate", b"Bearer"),) if known.status == 401 else ()
+    return HttpResponse(known.status, error_body(known.code, known.message, known.field), headers)
+
+
+INTERNAL = error_body("internal", "something went wrong here; the server's log has the traceback")
+
+
+def _as_api_error(error: Exception) -> ApiError | None:
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, NoCandidatesLeft):
+        return ApiError(422, "nothing_left", f"{error}; exclude fewer tracks", "exclude")
+    if isinstance(error, EventLogError):
+        LOG.error("the event log takes no line", exc_info=error)
+        message = "the event log takes no line, so nothing is served"
+        return ApiError(503, "log_unwritable", message)
+    if isinstance(error, InputError):
+        return ApiError(422, "faulty_config", str(error))
+    return None

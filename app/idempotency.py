@@ -1,0 +1,75 @@
+"""Answers kept for retried requests: a key is answered once."""
+
+from collections.abc import Callable
+
+from cachetools import TTLCache
+
+from app.errors import ApiError
+from app.responses import HttpResponse
+
+Key = tuple[str, str, str]
+"""Route, listener, and the request's `Idempotency-Key`."""
+_OVERHEAD = 600
+"""Bytes that an entry takes beside its two byte strings: cache links, key, response object."""
+
+
+class AnsweredKeys:
+    """Keeps answers by key, for a time, within a bound of bytes; the oldest go first.
+
+    Args:
+        max_bytes: Memory for all entries, bytes.
+        max_keys: How many entries at most.
+        ttl_s: How long an answer is kept, in seconds.
+        timer: Seconds on a clock that never goes back.
+    """
+
+    def __init__(
+        self, max_bytes: int, max_keys: int, ttl_s: float, timer: Callable[[], float]
+    ) -> None:
+        self._max_keys = max_keys
+        self._kept: TTLCache[Key, tuple[bytes, HttpResponse]] = TTLCache(
+            max_bytes, ttl_s, timer, getsizeof=_size_of
+        )
+
+    def find(self, key: Key, body: bytes) -> HttpResponse | None:
+        """The answer that this key got before, or None.
+
+        Raises:
+            ApiError: The key came with a body that was not the same.
+        """
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        check_same(kept[0], body)
+        return kept[1]
+
+    def keep(self, key: Key, body: bytes, response: HttpResponse) -> None:
+        """Keep the answer of a request that was taken."""
+        # Copies: both strings were cut from larger buffers, which would stay alive with them.
+        response = HttpResponse(response.status, bytes(memoryview(response.body)), response.headers)
+        entry = (bytes(memoryview(body)), response)
+        if _size_of(entry) > self._kept.maxsize:
+            return
+        while len(self._kept) >= self._max_keys:
+            self._kept.popitem()
+        self._kept[key] = entry
+
+
+def check_same(before: bytes, body: bytes) -> None:
+    """Refuse a key that came with two bodies.
+
+    Raises:
+        ApiError: The bodies differ.
+    """
+    if before != body:
+        raise ApiError(
+            422,
+            "idempotency_key_reused",
+            "this Idempotency-Key came with another body before; give every request its own key",
+            "Idempotency-Key",
+        )
+
+
+def _size_of(entry: tuple[bytes, HttpResponse]) -> int:
+    body, response = entry
+    return len(body) + len(response.body) + _OVERHEAD
