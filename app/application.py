@@ -13,11 +13,13 @@ from fastapi import FastAPI
 from watchfiles import awatch
 
 from app.admin import Admin
+from app.door import STATE, Limits, Reception
 from app.handlers import Handlers
 from app.hot_route import HotRoute
 from app.idempotency import AnsweredKeys
 from app.reload import Reloader
 from app.routes import add_routes
+from app.turn_batches import TurnBatches
 from engine.config_snapshots import save_snapshot
 from engine.dispatcher import Dispatcher
 from engine.experiment_ledger import ExperimentLedger
@@ -39,7 +41,7 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> Hot
     clock = now_ms or _now_ms
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Reception]]:
         settings = runtime.settings
         folder = settings.resolve(settings.events.dir)
         env = settings.admin.token_env
@@ -56,6 +58,10 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> Hot
         )
         handlers = Handlers(dispatcher, answered, Admin(os.environ.get(env, ""), env))
         app.state.handlers = hot_route.handlers = handlers
+        loop = asyncio.get_running_loop()
+        server = settings.server
+        limits = Limits(server.request_timeout_s, server.keep_alive_s, server.connections)
+        reception = Reception(TurnBatches(handlers, loop), limits, loop)
         reloader = app.state.reloader = Reloader(dispatcher, clock)
         tasks = [asyncio.create_task(_sync_forever(log, settings.events.fsync_s))]
         if settings.watch:
@@ -65,7 +71,7 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> Hot
             tasks[-1].add_done_callback(_complain)
         try:
             with _reloading_on_hangup(reloader):
-                yield
+                yield {STATE: reception}
         finally:
             for task in tasks:
                 task.cancel()

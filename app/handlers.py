@@ -75,11 +75,15 @@ class Handlers:
         dispatcher: Decides.
         answered: Answers kept for retried requests.
         admin: Knows who may choose arms for testing.
+
+    Attributes:
+        draining: Whether the server is about to stop.
     """
 
     def __init__(self, dispatcher: Dispatcher, answered: AnsweredKeys, admin: Admin) -> None:
         self.dispatcher = dispatcher
         self.admin = admin
+        self.draining = False
         self._answered = answered
 
     def answer(
@@ -167,6 +171,8 @@ class Handlers:
 
     def ready(self) -> HttpResponse:
         """Say whether a turn can be taken, and by which config."""
+        if self.draining:
+            return error_response(ApiError(503, "draining", "the server is about to stop"))
         return HttpResponse(
             200, orjson.dumps({"status": "ready", "config": self.dispatcher.runtime.digest})
         )
@@ -218,6 +224,10 @@ RECOMMEND = Route("recommend", _read_recommend, recommend_body)
 FEEDBACK = Route("feedback", _read_feedback, feedback_body)
 BOTIFY_NEXT = Route("next", _read_botify_next, botify_next_body)
 BOTIFY_LAST = Route("last", _read_botify_last, feedback_body)
+ROUTES = {"/recommend": RECOMMEND, "/feedback": FEEDBACK}
+"""Path -> route."""
+USER_ROUTES = {"/next/": BOTIFY_NEXT, "/last/": BOTIFY_LAST}
+"""Path before the user -> route; each is six characters long."""
 
 
 def _checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None]:

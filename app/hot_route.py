@@ -1,4 +1,4 @@
-"""The hot route under any ASGI server: `POST /recommend`, answered before FastAPI's router.
+"""The hot routes under any ASGI server: routes that take a turn, answered before FastAPI's router.
 
 One plain ASGI callable, since a routed, injected and serialised answer costs four times as much
 (docs/results/performance.md). `app.door` answers the same calls without ASGI, under our server.
@@ -7,7 +7,7 @@ One plain ASGI callable, since a routed, injected and serialised answer costs fo
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ApiError
-from app.handlers import RECOMMEND, Handlers, too_large
+from app.handlers import ROUTES, USER_ROUTES, Handlers, Route, too_large
 from app.requests import MAX_BODY
 from app.responses import HttpResponse
 
@@ -15,7 +15,7 @@ _JSON = (b"content-type", b"application/json")
 
 
 class HotRoute:
-    """An ASGI app: our hot route, and an app behind it for everything else.
+    """An ASGI app: our hot routes, and an app behind it for everything else.
 
     Args:
         behind: The app for everything else; its lifespan sets `handlers`.
@@ -28,9 +28,16 @@ class HotRoute:
         self._behind = behind
         self.handlers: Handlers
 
+    def drain(self) -> None:
+        """Say to whoever asks that the server stops; requests are still answered."""
+        handlers = getattr(self, "handlers", None)
+        if handlers is not None:
+            handlers.draining = True
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope.get("path") != "/recommend" or scope.get("method") != "POST":
+        route, user = _find_route(scope)
+        if route is None:
             await self._behind(scope, receive, send)
             return
         message = await receive()
@@ -41,9 +48,21 @@ class HotRoute:
         except ApiError as error:
             response = self.handlers.refuse(error)
         else:
-            response = self.handlers.answer(RECOMMEND, body, scope["headers"])
+            response = self.handlers.answer(route, body, scope["headers"], user)
         await send(_head(response))
         await send({"type": "http.response.body", "body": response.body})
+
+
+def _find_route(scope: Scope) -> tuple[Route | None, str]:
+    """The hot route of a request, and the user in its path."""
+    if scope.get("method") != "POST":
+        return None, ""
+    path: str = scope["path"]
+    route = ROUTES.get(path)
+    if route is None and (route := USER_ROUTES.get(path[:6])) is not None:
+        user = path[6:]
+        return (route, user) if user and "/" not in user else (None, "")
+    return route, ""
 
 
 async def _rest_of(body: bytes, receive: Receive) -> bytes:

@@ -135,6 +135,7 @@ def _check_kept(before: Settings, after: Settings, faults: Faults) -> None:
     )
     pairs = [
         ("events", before.events, after.events),
+        ("server", before.server, after.server),
         ("admin", before.admin, after.admin),
         ("watch", before.watch, after.watch),
         ("started", before.started_folder, after.started_folder),

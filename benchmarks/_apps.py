@@ -13,8 +13,6 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
 
-from cli.commands.serve import server_settings
-
 CONSTANT = (
     b'{"user":4211,"track":31337,"tracks":[31337],"decision":"0123456789ab-1f00f",'
     b'"experiments":{"measured":"T1"},"strategy":"contextual","answered_by":"contextual"}'
@@ -74,8 +72,9 @@ def idiomatic() -> FastAPI:
 
 if __name__ == "__main__":
     app = {"bare": bare, "fastapi": idiomatic()}[sys.argv[1]]
-    settings = server_settings(app)
-    settings.port = int(sys.argv[2])
+    settings = uvicorn.Config(
+        app, access_log=False, log_level="warning", lifespan="on", port=int(sys.argv[2])
+    )
     gc.collect()
     gc.freeze()
     uvicorn.Server(settings).run()

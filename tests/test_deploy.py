@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import uvicorn
 import yaml
 
 from app.application import create_app
-from cli.commands.serve import server_settings
+from app.server import Server
 from tests import needs, service
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
@@ -47,8 +46,8 @@ def free_port() -> int:
 @contextlib.contextmanager
 def serving(folder: Path, port: int) -> Iterator[None]:
     """Our server in a thread, ready to answer."""
-    settings = server_settings(create_app(service.loaded(folder)))
-    server = uvicorn.Server(settings)
+    runtime = service.loaded(folder)
+    server = Server(create_app(runtime), runtime.settings.server)
     listening = socket.create_server(("127.0.0.1", port))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

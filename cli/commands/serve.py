@@ -6,17 +6,15 @@ import logging
 import os
 import signal
 import socket
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import uvicorn
 from rich.console import Console
-from starlette.types import ASGIApp
 
 from app.application import create_app
+from app.server import Server, raise_file_limit
 from core.errors import SegueError
 from engine.experiment_ledger import ExperimentLedger
 from engine.runtime import Runtime, load_runtime
@@ -33,8 +31,13 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     config: ConfigOption = Path("config.yaml"),
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="server.host")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port to listen on.", min=0, max=65535, show_default="server.port"),
+    ] = None,
 ) -> None:
     """Serve recommendations over HTTP until Ctrl-C."""
     # What wants a reload before there is anything to replace gets what is loaded anyway.
@@ -42,24 +45,22 @@ def serve(
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("segue").setLevel(logging.INFO)
     runtime = _loaded(config)
-    listening = _listen(host, port)
+    settings = runtime.settings.server
+    listening = _listen(
+        settings.host if host is None else host, settings.port if port is None else port
+    )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    if (warning := raise_file_limit(settings.connections)) is not None:
+        console.print(f"[yellow]{warning}[/yellow]")
     _say(runtime, console)
     address, taken_port = listening.getsockname()[:2]
     console.print(f"Listening on http://{address}:{taken_port} (docs at /docs, Ctrl-C stops)")
-    settings = server_settings(create_app(runtime))
+    server = Server(create_app(runtime), settings)
     # What was loaded lives as long as the process: keep the collector from walking it again.
     gc.collect()
     gc.freeze()
-    # uvicorn stops in order, then raises the Ctrl-C again; to whoever pressed it, that is an end.
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(settings).run(sockets=[listening])
+    server.run(sockets=[listening])
     console.print("Stopped")
-
-
-def server_settings(app: ASGIApp) -> uvicorn.Config:
-    """How uvicorn runs our app; benchmarks run others' with the same."""
-    return uvicorn.Config(app, access_log=False, log_level="warning", lifespan="on")
 
 
 def check(config: ConfigOption = Path("config.yaml")) -> None:

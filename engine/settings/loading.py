@@ -58,6 +58,7 @@ def settings_of(content: dict[str, Any], path: Path) -> Settings:
         planned={e.name: e.planned for e in file.experiments if e.planned},
         modules=tuple(file.modules),
         started=file.started,
+        server=file.server,
         admin=file.admin,
         watch=file.watch,
         report=file.report,

@@ -138,6 +138,29 @@ class EventsSettings(Section):
     fsync_s: float = Field(1.0, gt=0)
 
 
+class ServerSettings(Section):
+    """How the server listens; read at start only, and of no effect on decisions.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port to listen on; 0 for one that is free.
+        door: `own` answers hot routes without ASGI; `plain` is uvicorn's protocol as it is, with
+            the same answers and without the three limits below.
+        request_timeout_s: Time for a request to arrive whole, in seconds.
+        keep_alive_s: Time that a connection may be silent, in seconds.
+        shutdown_s: Time that clients may delay the end of the server, in seconds.
+        connections: Connections at once, a count.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    door: Literal["own", "plain"] = "own"
+    request_timeout_s: float = Field(10.0, gt=0)
+    keep_alive_s: float = Field(5.0, gt=0)
+    shutdown_s: float = Field(5.0, gt=0)
+    connections: int = Field(10_000, ge=1)
+
+
 class AdminSettings(Section):
     """Who may reload, and choose arms for testing.
 
@@ -173,6 +196,7 @@ class ConfigFile(Section):
     state: StateSettings = StateSettings()
     events: EventsSettings = EventsSettings()
     started: Path | None = None
+    server: ServerSettings = ServerSettings()
     admin: AdminSettings = AdminSettings()
     watch: bool = False
     report: ReportSettings = ReportSettings()
@@ -204,6 +228,7 @@ class Settings:
         strategies: By name, each after those that it uses.
         experiments: Definitions, in the order of the file.
         planned: Experiment -> what was planned for it.
+        server: How the server listens.
         watch: Whether the file is reloaded when it changes.
         modules: Imported for the strategy types that they register.
         started: Folder that remembers started experiments; None for the one beside the events.
@@ -219,6 +244,7 @@ class Settings:
     state: StateSettings
     events: EventsSettings
     planned: dict[str, dict[str, Any]]
+    server: ServerSettings
     admin: AdminSettings
     watch: bool
     report: ReportSettings

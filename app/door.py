@@ -1,0 +1,437 @@
+"""The door: a subclass of uvicorn's protocol that answers our hot routes in the parser's callbacks.
+
+No task, no scope and no send() for a turn: what arrived whole goes into the batch of the loop's
+iteration (`app.turn_batches`). Every other request, and everything unusual (Expect, a websocket, a
+request pipelined behind one that is under way), goes the way of plain ASGI. Both ways give the
+same bytes; tests/app/test_door.py compares them. The door adds deadlines, a limit of connections
+and a prompt stop.
+"""
+
+import asyncio
+import re
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.errors import ApiError
+from app.handlers import ROUTES, USER_ROUTES, Call, Route, too_large
+from app.requests import MAX_BODY
+from app.responses import HttpResponse
+from app.turn_batches import TurnBatches
+
+STATE = "segue.door"
+"""Key of the `Reception` in the lifespan's state, where uvicorn hands it to each connection."""
+SWEEP_S = 0.1
+"""How often deadlines are looked at, in seconds."""
+LINGER_S = 1.0
+"""How long a refused connection is read on, so that its client reads the refusal, in seconds."""
+_CROWD = 1_000
+"""Refused connections that may linger; beyond them a connection is cut without an answer."""
+_ROUTES = {path.encode(): route for path, route in ROUTES.items()}
+_USER_ROUTES = {path.encode(): route for path, route in USER_ROUTES.items()}
+_is_plain = re.compile(rb"[A-Za-z0-9_.~-]+\Z").match
+_UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
+
+
+@dataclass(slots=True)
+class Limits:
+    """What a connection may take.
+
+    Attributes:
+        request_timeout_s: Time for a request to arrive whole, from its first byte, in seconds.
+        keep_alive_s: Time that a connection may be silent between requests, in seconds.
+        connections: Connections at once.
+    """
+
+    request_timeout_s: float = 10.0
+    keep_alive_s: float = 5.0
+    connections: int = 10_000
+
+
+class Reception:
+    """What all connections of one server share.
+
+    Args:
+        batches: Answers the calls of hot routes.
+        limits: What each connection may take.
+        loop: The server's loop.
+    """
+
+    def __init__(
+        self, batches: TurnBatches, limits: Limits, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.batches = batches
+        self.limits = limits
+        self._loop = loop
+        self._doors: set[Door] = set()
+        self._sweep_handle: asyncio.TimerHandle | None = None
+        self._head_of: tuple[object, bytes] = (None, b"")
+
+    def enter(self, door: "Door") -> int:
+        """Watch a connection; return how many there are beyond the limit."""
+        self._doors.add(door)
+        if self._sweep_handle is None:
+            self._sweep_handle = self._loop.call_later(SWEEP_S, self._sweep)
+        return len(self._doors) - self.limits.connections
+
+    def leave(self, door: "Door") -> None:
+        """Forget a connection that is closed."""
+        self._doors.discard(door)
+
+    def _sweep(self) -> None:
+        """Close the connections whose time is over; one timer for all of them."""
+        now_s = self._loop.time()
+        for door in list(self._doors):
+            door.check_deadline(now_s)
+        self._sweep_handle = self._loop.call_later(SWEEP_S, self._sweep) if self._doors else None
+
+    def default_head(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """The header lines that every answer has: date and server; made once a second."""
+        known, head = self._head_of
+        if known is not headers:
+            head = b"".join(b"%b: %b\r\n" % pair for pair in headers)
+            self._head_of = headers, head
+        return head
+
+
+class _OwnCycle:
+    """Stands for a turn under way where uvicorn looks for its request-response cycle."""
+
+    __slots__ = (
+        "disconnected",
+        "keep_alive",
+        "message_event",
+        "response_complete",
+        "response_started",
+    )
+
+    def __init__(self) -> None:
+        self.response_complete = True
+        self.response_started = False
+        self.disconnected = False
+        self.keep_alive = True
+        self.message_event = _NO_EVENT
+
+
+class _NoEvent:
+    """An event that nobody waits for."""
+
+    def set(self) -> None:
+        """Wake nobody."""
+
+
+_NO_EVENT = _NoEvent()
+
+
+class Door(HttpToolsProtocol):
+    """One connection.
+
+    Attributes:
+        receiving: Whether a request has begun to arrive and is not whole.
+        since_s: When that began, or when the connection fell idle, on the loop's clock.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.reception: Reception | None = self.app_state.get(STATE)
+        self.receiving = False
+        self.since_s = 0.0
+        self._has_head = False
+        self._own = _OwnCycle()
+        self._route: Route | None = None
+        self._user = ""
+        self._body = b""
+        self._refused = False
+        self._offers_upgrade = False
+        self._has_connection_header = False
+
+    # Connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, or refuse it where there is no room."""
+        super().connection_made(transport)
+        self.since_s = self.loop.time()
+        if self.reception is not None and (beyond := self.reception.enter(self)) > 0:
+            self._refuse_connection(beyond)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        if self.reception is not None:
+            self.reception.leave(self)
+        super().connection_lost(exc)
+
+    def _refuse_connection(self, beyond: int) -> None:
+        """Answer 503 to whatever comes, and read on for a moment so that the answer arrives."""
+        assert self.reception is not None
+        self._refused = True
+        if beyond > _CROWD:
+            self.transport.abort()
+            return
+        most = self.reception.limits.connections
+        error = ApiError(
+            503, "too_many_connections", f"the server has its {most:,} connections; try again soon"
+        )
+        response = self.reception.batches.handlers.refuse(error)
+        response.headers += ((b"retry-after", b"1"),)
+        self.transport.write(self._message(response, keep_alive=False))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser; ignore an offer to upgrade to HTTP/2, as RFC 9110 allows."""
+        if self._refused:
+            return
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._offers_upgrade:
+                self._read_without_upgrade(data[upgrade.args[0] :])
+            elif self._should_upgrade():
+                self.handle_websocket_upgrade()
+            else:
+                self._unsupported_upgrade_warning()
+        except httptools.HttpParserError:
+            self._refuse_request_bytes()
+        if self.receiving and self.since_s == 0.0:
+            self.since_s = self.loop.time()
+
+    def _refuse_request_bytes(self) -> None:
+        """Answer what is no HTTP as uvicorn does, after the turns that came before it."""
+        if self.reception is not None:
+            self.reception.batches.flush()
+        message = "Invalid HTTP request received."
+        self.logger.warning(message)
+        self.send_400_response(message)
+
+    def _read_without_upgrade(self, rest: bytes) -> None:
+        """Read the request again as one that offers nothing: its head, then what followed it."""
+        version = self.parser.get_http_version().encode()
+        head = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
+        for name, value in self.headers:
+            if name == b"connection":
+                value = _without_upgrade(value)
+            if name not in _UPGRADE_HEADERS and value:
+                head += [name, b": ", value, b"\r\n"]
+        self.parser = httptools.HttpRequestParser(self)
+        self._offers_upgrade = False
+        self.data_received(b"".join([*head, b"\r\n", rest]))
+
+    # Parser callbacks
+
+    def on_message_begin(self) -> None:
+        """Begin a request; uvicorn's scope is made only when its way is taken."""
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+        self._has_connection_header = self._has_head = False
+        if not self.receiving:
+            self.receiving = True
+            self.since_s = 0.0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header."""
+        name = name.lower()
+        if name == b"connection":
+            self._has_connection_header = True
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Choose the way: ours for a turn, uvicorn's for everything else."""
+        parser = self.parser
+        if parser.should_upgrade() and self._get_upgrade() and not self._should_upgrade():
+            self._offers_upgrade = True
+            return
+        self._has_head = True
+        route = None
+        if (
+            self.reception is not None
+            and not self.expect_100_continue
+            and (self.cycle is None or self.cycle.response_complete)
+            and parser.get_method() == b"POST"
+        ):
+            route = self._find_route(self.url)
+        self._route = route
+        if route is None:
+            self._begin_cycle()
+            return
+        own = self._own
+        own.response_complete = False
+        own.keep_alive = parser.should_keep_alive() and not (
+            self._has_connection_header and parser.get_http_version() == "1.0"
+        )
+        self.cycle = own  # type: ignore[assignment]
+        self._body = b""
+
+    def _find_route(self, url: bytes) -> Route | None:
+        """Our route of a path that needs no decoding, or None."""
+        route = _ROUTES.get(url)
+        if route is not None:
+            self._user = ""
+            return route
+        route = _USER_ROUTES.get(url[:6])
+        if route is None or not _is_plain(url, 6):
+            return None
+        self._user = url[6:].decode("ascii")
+        return route
+
+    def _begin_cycle(self) -> None:
+        """Go uvicorn's way, with the request line and headers that were read."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers = headers
+        self.scope["headers"] = headers
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a part of the body; answer at once when it is too long."""
+        if self._offers_upgrade:
+            return
+        if self._route is None:
+            super().on_body(body)
+        elif not self._own.response_complete:
+            self._body = self._body + body if self._body else body
+            if len(self._body) > MAX_BODY:
+                self._route_refused(too_large())
+
+    def on_message_complete(self) -> None:
+        """Take the whole request."""
+        if self._offers_upgrade:
+            return
+        self.receiving = False
+        route = self._route
+        if route is None:
+            super().on_message_complete()
+        elif not self._own.response_complete:
+            assert self.reception is not None
+            call = Call(route, self._body, self.headers, self._user, perf_counter())
+            self.reception.batches.add(call, self)
+
+    # Answers
+
+    def answer(self, response: HttpResponse, now_s: float) -> None:
+        """Write the answer of a turn; what it acknowledges is on file."""
+        own = self._own
+        own.response_complete = True
+        if self.access_log:
+            self._log_access(response.status)
+        if not self.transport.is_closing():
+            self.transport.write(self._message(response, own.keep_alive))
+            if not own.keep_alive:
+                self.transport.close()
+        self._end_cycle(now_s)
+
+    def _log_access(self, status: int) -> None:
+        """Log the request as uvicorn does."""
+        client = "{}:{}".format(*self.client) if self.client else ""
+        path, version = self.url.decode("ascii"), self.parser.get_http_version()
+        self.access_logger.info('%s - "%s %s HTTP/%s" %d', client, "POST", path, version, status)
+
+    def _route_refused(self, error: ApiError) -> None:
+        assert self.reception is not None
+        self.answer(self.reception.batches.handlers.refuse(error), self.loop.time())
+
+    def _message(self, response: HttpResponse, keep_alive: bool) -> bytes:
+        """The whole answer, as uvicorn would write it."""
+        assert self.reception is not None
+        body = response.body
+        more = b"".join(b"%b: %b\r\n" % pair for pair in response.headers)
+        return b"%b%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%b\r\n%b" % (
+            STATUS_LINE[response.status],
+            self.reception.default_head(self.server_state.default_headers),
+            len(body),
+            more,
+            b"" if keep_alive else b"connection: close\r\n",
+            body,
+        )
+
+    def on_response_complete(self) -> None:
+        """End a cycle of uvicorn's."""
+        self._end_cycle(self.loop.time())
+
+    def _end_cycle(self, now_s: float) -> None:
+        """Begin the next pipelined request, or fall idle.
+
+        As uvicorn's `on_response_complete`, with the deadline of all connections' one timer in
+        place of a timer a request.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        elif not self.receiving:
+            self.since_s = now_s
+
+    # Deadlines and the end
+
+    def check_deadline(self, now_s: float) -> None:
+        """Close the connection if its client has been silent, or slow, for too long."""
+        assert self.reception is not None
+        limits = self.reception.limits
+        waited_s = now_s - self.since_s
+        if self._refused:
+            if waited_s > LINGER_S:
+                self.transport.abort()
+        elif self.receiving:
+            if waited_s > limits.request_timeout_s:
+                self._time_out()
+        elif waited_s > limits.keep_alive_s and self._is_idle():
+            self.transport.close()
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or (self.cycle.response_complete and not self.pipeline)
+
+    def _time_out(self) -> None:
+        """Answer 408 where nothing was answered yet, and close."""
+        assert self.reception is not None
+        cycle = self.cycle
+        if self._has_head:
+            unanswered = not cycle.response_complete and not cycle.response_started
+        else:
+            unanswered = cycle is None or cycle.response_complete
+        if unanswered:
+            seconds = self.reception.limits.request_timeout_s
+            error = ApiError(
+                408, "request_timeout", f"a request must arrive whole within {seconds:g} s"
+            )
+            response = self.reception.batches.handlers.refuse(error)
+            self.transport.write(self._message(response, keep_alive=False))
+        self.transport.close()
+
+    def shutdown(self) -> None:
+        """Stop: close what is idle or half sent; let what is decided be answered."""
+        if self.receiving or self._refused:
+            self.transport.close()
+        else:
+            super().shutdown()
+
+    def pause_writing(self) -> None:
+        """Read no more requests of a client that does not read its answers."""
+        super().pause_writing()
+        self.flow.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Read on."""
+        super().resume_writing()
+        self.flow.resume_reading()
+
+
+def _without_upgrade(connection: bytes) -> bytes:
+    """A Connection header's value without the tokens of an upgrade."""
+    tokens = [token.strip() for token in connection.split(b",")]
+    return b", ".join(
+        token for token in tokens if token.lower() not in (b"upgrade", b"http2-settings")
+    )

@@ -1,0 +1,99 @@
+"""Our server: uvicorn with the door, a clean end, and room for its connections."""
+
+import asyncio
+import logging
+import math
+import signal
+import socket
+from types import FrameType
+
+import uvicorn
+
+from app.door import Door
+from app.hot_route import HotRoute
+from engine.settings.model import ServerSettings
+
+LOG = logging.getLogger("segue")
+SPARE_FILES = 200
+"""Files that a server has open beside its connections, at most."""
+
+
+def server_config(app: HotRoute, settings: ServerSettings) -> uvicorn.Config:
+    """Say how uvicorn runs our app."""
+    return uvicorn.Config(
+        app,
+        http=Door if settings.door == "own" else "httptools",
+        access_log=False,
+        log_level="warning",
+        lifespan="on",
+        timeout_keep_alive=math.ceil(settings.keep_alive_s),
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_s),
+    )
+
+
+class Server(uvicorn.Server):
+    """Serves our app until a signal, and ends with exit code 0.
+
+    Args:
+        app: Our app.
+        settings: How to serve it.
+    """
+
+    def __init__(self, app: HotRoute, settings: ServerSettings) -> None:
+        super().__init__(server_config(app, settings))
+        self._app = app
+        self._shutdown_s = settings.shutdown_s
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop; a second Ctrl-C stops at once.
+
+        uvicorn would raise the signal again at the end; for who sent it, a clean stop is an end.
+        """
+        self._app.drain()
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop; no client delays that for longer than `shutdown_s`."""
+        deadline = asyncio.get_running_loop().call_later(self._shutdown_s, self._cut_connections)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            deadline.cancel()
+
+    def _cut_connections(self) -> None:
+        for connection in list(self.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+
+
+def raise_file_limit(connections: int) -> str | None:
+    """Let the process open as many files as its connections need.
+
+    Returns:
+        A sentence where the limit stays below; None where there is room, or no such limit.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return None
+    wanted = connections + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return None
+    for ceiling in (hard, wanted):
+        target = wanted if ceiling == resource.RLIM_INFINITY else min(wanted, ceiling)
+        try:
+            highest = hard if hard == resource.RLIM_INFINITY else max(hard, target)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (target, highest))
+        except (ValueError, OSError):
+            continue
+        if target >= wanted:
+            return None
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return (
+        f"the file limit of this process is {soft:,}, which is too low for server.connections: "
+        f"{connections:,}. Raise it (ulimit -n {wanted}), or lower server.connections"
+    )
