@@ -28,6 +28,7 @@ def chunked(path: str, *parts: bytes) -> bytes:
     return head.encode() + chunks + b"0\r\n\r\n"
 
 
+EVERYTHING = b",".join(b"%d" % track for track in range(1000, 1240, 10))
 LARGE = b'{"user": 7, "exclude": [' + b",".join([b"123456789"] * 8000) + b"]}"
 
 CORPUS: dict[str, list[bytes]] = {
@@ -62,7 +63,7 @@ CORPUS: dict[str, list[bytes]] = {
     "no-latin": [post("/recommend", '{"user": "Ŝako"}'.encode())],
     "explain": [post("/recommend", b'{"user": 8, "explain": true}', "Idempotency-Key: e")],
     "nothing-left": [
-        post("/recommend", b'{"user": 7, "exclude": [%b]}' % b",".join(b"%d" % t for t in range(1000, 1240, 10)))
+        post("/recommend", b'{"user": 7, "exclude": [%b]}' % EVERYTHING)
     ],
     "other-content-type": [
         b"POST /recommend HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"
@@ -83,7 +84,9 @@ CORPUS: dict[str, list[bytes]] = {
     "expect": [post("/recommend", HEARD, "Expect: 100-continue")],
     "no-http": [b"SSH-2.0-OpenSSH_9.6\r\n\r\n"],
     "bad-header": [b"POST /recommend HTTP/1.1\r\nbad header\r\n\r\n"],
-    "two-lengths": [b"POST /recommend HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"],
+    "two-lengths": [
+        b"POST /recommend HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"
+    ],
     "connect": [b"CONNECT 127.0.0.1:443 HTTP/1.1\r\n\r\n"],
     "absolute-form": [post("http://127.0.0.1/recommend", HEARD)],
     "version-9": [post("/recommend", HEARD, version="9.9")],

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -15,9 +16,9 @@ from tests.service import write_config
 ROOT = Path(__file__).parents[2]
 
 
-def started(folder: Path, *arguments: str) -> tuple[subprocess.Popen[str], str]:
+def started(folder: Path, *arguments: str, **sections: Any) -> tuple[subprocess.Popen[str], str]:
     """A real server on a port of the system's choice, and its address, once it listens."""
-    config = write_config(folder)
+    config = write_config(folder, **sections)
     server = subprocess.Popen(
         [sys.executable, "-m", "cli", "serve", "--config", str(config), "--port", "0", *arguments],
         cwd=ROOT,

@@ -11,6 +11,7 @@ from core.allocation import UNASSIGNED
 from core.decision import Feedback
 from core.errors import EventLogError
 from events import writer
+from events.schema import line
 from events.writer import EventWriter
 
 
@@ -25,9 +26,9 @@ def opened(folder: Path, rotate_bytes: int = 1_000_000) -> EventWriter:
 def lines(folder: Path) -> list[int]:
     """Turn numbers of all lines of all files, in order of the files' names."""
     return [
-        json.loads(line)["turn"]
+        json.loads(each)["turn"]
         for path in sorted(folder.glob("events-*.jsonl"))
-        for line in path.read_bytes().splitlines()
+        for each in path.read_bytes().splitlines()
     ]
 
 
@@ -220,3 +221,24 @@ def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
     log.close()
     log.close()
     log.sync()
+
+
+def test_a_batch_that_goes_in_partly_keeps_its_whole_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = opened(tmp_path)
+    turns = [turn(number) for number in range(4)]
+    sizes = [len(line(each)) for each in turns]
+    whole = os.write
+    monkeypatch.setattr(
+        writer.os, "write", lambda descriptor, data: whole(descriptor, data[: sum(sizes[:2]) + 9])
+    )
+    with pytest.raises(EventLogError, match=r"2 of 4 lines are whole") as refused:
+        log.append_all(turns)
+    monkeypatch.undo()
+    assert refused.value.written == 2
+    log.append_all(turns[2:])
+    log.close()
+    (path,) = tmp_path.glob("events-*.jsonl")
+    assert path.read_bytes() == b"".join(map(line, turns))
+    assert log.lines == 4
