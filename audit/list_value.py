@@ -1,6 +1,7 @@
-"""What learnt lists would have earned in a log's latest sessions, had an arm played from them.
+"""Off-policy estimates for trained lists: what an arm that plays them would earn in a test split.
 
-Training knows the lists and analysis the estimators; they may not know each other, and meet here.
+The package training has the lists and the package analysis has the estimators. Neither imports the
+other; they meet here.
 """
 
 from typing import TYPE_CHECKING
@@ -22,39 +23,39 @@ _AT_ONCE = 1 << 14
 class ListEstimator:
     """Estimates arms of `contextual` or `personal` over lists, with `random` as their fallback.
 
-    What `segue evaluate` says of such an arm on a log of these sessions, without a replay: what the
-    arm would play depends on nothing but the previous track, or the listener.
+    The estimate equals that of `segue evaluate` for such an arm on these sessions. It needs no
+    replay: what the arm plays depends only on the previous track, or on the listener.
 
     Args:
-        late: The sessions. A listen counts whose chance is known and that another one precedes.
-        top: How many tracks of a list are played from, each as likely.
+        test: The sessions. A listen counts if its propensity is known and a listen precedes it.
+        top: The arm plays one of the first `top` tracks of a list, each with the same propensity.
     """
 
-    def __init__(self, late: "Interactions", top: int) -> None:
+    def __init__(self, test: "Interactions", top: int) -> None:
         from analysis.off_policy.estimators import RewardModel, encode
 
-        rows = _decided(late)
+        rows = _usable_rows(test)
         self._top = top
-        self._user = late.user[rows]
-        self._before = late.track[rows - 1]
-        self._track = late.track[rows].astype(np.int64)
-        self._rewards = late.time[rows].astype(np.float64)
-        self._logged = late.propensity[rows].astype(np.float64)
-        # Numbered as `segue evaluate` does, so that both put a listener into the same fold.
-        self._listeners = encode([late.users[user] for user in self._user.tolist()])
-        tracks = len(late.catalog)
+        self._user = test.user[rows]
+        self._before = test.track[rows - 1]
+        self._track = test.track[rows].astype(np.int64)
+        self._rewards = test.time[rows].astype(np.float64)
+        self._logged_propensity = test.propensity[rows].astype(np.float64)
+        # The numbers of `segue evaluate`, so that both put a listener into the same fold.
+        self._listeners = encode([test.users[user] for user in self._user.tolist()])
+        tracks = len(test.catalog)
         self._model = RewardModel(self._track, self._rewards, self._listeners, tracks)
-        self._guesses = self._model.guesses(self._track, self._listeners)
+        self._q_hat = self._model.predict(self._track, self._listeners)
         self._random = 1 / tracks
 
     @property
     def about(self) -> str:
-        """A sentence for below a table."""
+        """The sentence below a table."""
         return (
-            "off-policy: share heard of a recommendation in the latest sessions, had their lists' "
-            f"first {self._top} been played, each as likely (doubly robust, 95 % interval, from "
-            f"{len(self._track):,} logged chances); the log's own: {self._rewards.mean():.3f}. "
-            "?: doubtful, comparison.json and manifests say why"
+            "off-policy: mean share heard of a recommendation in the test split, if an arm plays "
+            f"the first {self._top} of each list, each as likely (doubly robust, 95 % interval, "
+            f"from {len(self._track):,} logged propensities). The log's mean: "
+            f"{self._rewards.mean():.3f}. ?: doubtful, comparison.json and manifests say why"
         )
 
     def __call__(self, fitted: "FittedModel", key: Key) -> "OffPolicyEstimate":
@@ -65,10 +66,10 @@ class ListEstimator:
         asked = self._before if key == "track" else self._user
         keys, row = np.unique(asked, return_inverse=True)
         ranked = fitted.rankers[key](keys, self._top)
-        target, values = self._played(ranked, row)
+        target, v_hat = self._weigh(ranked, row)
         found = evaluate(
             WeightedDecisions(
-                self._listeners, self._rewards, self._logged, target, self._guesses, values
+                self._listeners, self._rewards, self._logged_propensity, target, self._q_hat, v_hat
             )
         )
         best = next(each for each in found.estimates if each.name == "DR")
@@ -76,16 +77,16 @@ class ListEstimator:
             Interval(best.mean, best.low, best.high), found.effective, found.warnings
         )
 
-    def _played(
+    def _weigh(
         self, ranked: "Rankings", row: npt.NDArray[np.integer]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Chance that the arm gives the logged track, and the guessed reward of what it plays."""
+        """The arm's propensity of each logged track, and the predicted reward of what it plays."""
         from analysis.off_policy.estimators import FOLDS
         from training.top_k import NONE
 
-        target, values = np.empty(len(row)), np.empty(len(row))
+        target, v_hat = np.empty(len(row)), np.empty(len(row))
         for fold in range(FOLDS):
-            guesses = self._model.of(fold)  # the same for all listeners of a fold
+            predicted = self._model.predict_all(fold)  # equal for all listeners of a fold
             rows = np.flatnonzero(self._listeners % FOLDS == fold)
             for start in range(0, len(rows), _AT_ONCE):
                 part = rows[start : start + _AT_ONCE]
@@ -94,21 +95,21 @@ class ListEstimator:
                 length = there.sum(axis=1)
                 some = np.maximum(length, 1)
                 hit = (lists == self._track[part, None]).any(axis=1)
-                listed = np.where(there, guesses[lists], 0).sum(axis=1)
+                listed = np.where(there, predicted[lists], 0).sum(axis=1)
                 target[part] = np.where(length > 0, hit / some, self._random)
-                values[part] = np.where(length > 0, listed / some, guesses.mean())
-        return target, values
+                v_hat[part] = np.where(length > 0, listed / some, predicted.mean())
+        return target, v_hat
 
 
-def estimator(late: "Interactions", top: int) -> ListEstimator | None:
-    """An estimator over these sessions; None unless chances of two listeners or more are known."""
-    if len(np.unique(late.user[_decided(late)])) < 2:
+def make_estimator(test: "Interactions", top: int) -> ListEstimator | None:
+    """Make an estimator; None unless propensities of two listeners or more are known."""
+    if len(np.unique(test.user[_usable_rows(test)])) < 2:
         return None
-    return ListEstimator(late, top)
+    return ListEstimator(test, top)
 
 
-def _decided(late: "Interactions") -> npt.NDArray[np.int64]:
-    """Rows of listens whose chance is known and that another one of the session precedes."""
-    follows = np.zeros(len(late), dtype=bool)
-    follows[1:] = late.session[1:] == late.session[:-1]
-    return np.flatnonzero(follows & (late.propensity > 0))
+def _usable_rows(test: "Interactions") -> npt.NDArray[np.int64]:
+    """Rows of listens with a known propensity and an earlier listen in the same session."""
+    follows = np.zeros(len(test), dtype=bool)
+    follows[1:] = test.session[1:] == test.session[:-1]
+    return np.flatnonzero(follows & (test.propensity > 0))

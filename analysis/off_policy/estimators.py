@@ -1,16 +1,16 @@
-"""What another strategy would have earned on the requests of a log, from logged chances alone.
+"""Off-policy estimates: the mean reward of a target strategy, from another strategy's decisions.
 
-Of each logged decision d: reward r, chance p that its track had, chance q that the target strategy
-would have given that track to the same listener at that moment; w = q / p.
+Each logged decision has a reward r and the propensity p of its track. The target strategy gives the
+same track to the same listener at the same moment with propensity q. The weight is w = q / p.
 
     IPS    mean of w r                         (Horvitz and Thompson 1952)
     SNIPS  sum of w r / sum of w               (Swaminathan and Joachims 2015)
-    DR     mean of v + w (r - m)               (Dudik, Langford and Li 2011)
+    DR     mean of v_hat + w (r - q_hat)       (Dudik, Langford and Li 2011)
 
-m is a model's guess of the reward of the track that was played, v that of what the target would
-have played. The model is a smoothed mean by track, fitted on other listeners than it guesses for.
-All are of the very requests that were logged: that a strategy would also change which requests
-come next, and how many, is not in them.
+q_hat is the reward that a model predicts for the logged track, v_hat the one for what the target
+strategy plays. The model is a smoothed mean by track. It predicts for listeners on whom it was not
+fitted. All estimates hold for the logged requests: a strategy also changes which requests come
+next, and how many. That effect is not in them.
 """
 
 from collections.abc import Sequence
@@ -27,22 +27,22 @@ Ints = npt.NDArray[np.int64]
 
 FOLDS = 5
 SMOOTHING = 10.0
-"""How many listens of average reward each track is credited with before its own count."""
+"""Listens of average reward that each track gets before its own are counted."""
 FEW = 200
-"""Effective decisions or listeners below which an interval is no good."""
+"""Below so many effective decisions or listeners, an interval is too narrow to be trusted."""
 HEAVY = 0.05
-"""Share of all weight that one listener may have before we warn."""
+"""Share of all weight from which we warn of a single listener."""
 
 
 class RewardModel:
-    """Mean reward by track, drawn to the overall mean, fitted without the listener's own fold.
+    """Mean reward by track, shrunk to the overall mean, fitted without the listener's own fold.
 
     Args:
-        tracks: int64, (decisions,), index of the track that was played; -1 is unknown.
+        tracks: int64, (decisions,), index of the logged track; -1 is unknown.
         rewards: float64, (decisions,).
-        listeners: int64, (decisions,), which listener; decides the fold.
+        listeners: int64, (decisions,), the listener's number; it decides the fold.
         size: Tracks of the catalog.
-        smoothing: Listens of average reward that each track is credited with.
+        smoothing: Listens of average reward that each track gets.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class RewardModel:
             self.by_fold[fold] = (sums + smoothing * mean) / (counts + smoothing)
             self.unknown[fold] = mean
 
-    def of(self, listener: int) -> Values:
-        """float64, (tracks,): the guess for this listener, who had no part in it."""
-        guesses: Values = self.by_fold[listener % FOLDS]
-        return guesses
+    def predict_all(self, listener: int) -> Values:
+        """float64, (tracks,): the rewards for this listener, on whom the model was not fitted."""
+        q_hat: Values = self.by_fold[listener % FOLDS]
+        return q_hat
 
-    def guesses(self, tracks: Ints, listeners: Ints) -> Values:
-        """float64, (decisions,): the guess for each track that was played."""
+    def predict(self, tracks: Ints, listeners: Ints) -> Values:
+        """float64, (decisions,): q_hat, the reward of each logged track."""
         folds = listeners % FOLDS
         found: Values = np.where(tracks >= 0, self.by_fold[folds, tracks], self.unknown[folds])
         return found
@@ -79,23 +79,23 @@ class RewardModel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeightedDecisions:
-    """Logged decisions, weighed by a target strategy; all (decisions,).
+    """Logged decisions with a target strategy's propensities; all (decisions,).
 
     Attributes:
-        listeners: int64, which listener, 0..n-1.
+        listeners: int64, the listener's number, 0..n-1.
         rewards: float64.
-        logged: float64, chance that the track had, in (0, 1].
-        target: float64, chance that the target would have given it, in [0, 1].
-        guesses: float64, the model's guess for the track that was played.
-        values: float64, the model's guess for what the target would have played.
+        logged_propensity: float64, propensity of the logged track, in (0, 1].
+        target_propensity: float64, propensity of the same track under the target, in [0, 1].
+        q_hat: float64, predicted reward of the logged track.
+        v_hat: float64, predicted reward of what the target plays.
     """
 
     listeners: Ints
     rewards: Values
-    logged: Values
-    target: Values
-    guesses: Values
-    values: Values
+    logged_propensity: Values
+    target_propensity: Values
+    q_hat: Values
+    v_hat: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Estimate:
         mean: The estimate.
         low: Lower end of its interval.
         high: Upper end.
-        difference: To what was logged; nan for `logged` itself.
+        difference: To the logged mean; nan for `logged` itself.
         difference_low: Lower end of its interval.
         difference_high: Upper end.
     """
@@ -123,21 +123,21 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What came of it.
+    """Estimates for one target strategy, and how far to trust them.
 
     Attributes:
         estimates: By `logged`, `IPS`, `SNIPS`, `DR`, in this order.
-        decisions: How many.
-        listeners: Of how many.
-        effective: Effective sample size, sum(w)^2 / sum(w^2): so many decisions of the target's
-            own would be as good (Kong 1992).
-        overlap: Mean weight: the share of what the target plays that the log's strategies could
-            have played too; 1 but for chance when they could have played all.
+        decisions: Number of decisions.
+        listeners: Number of listeners.
+        effective: Effective sample size, sum(w)^2 / sum(w^2): as many decisions of the target's
+            own would be as precise (Kong 1992).
+        overlap: Mean weight. It is the share of the target's plays that the log's strategies could
+            have made too: near 1 if they could have made all.
         overlap_low: Lower end of its interval.
         overlap_high: Upper end.
-        never: Share of decisions whose track the target would never have given.
+        never: Share of decisions whose track the target never plays.
         largest: Largest weight.
-        warnings: Why not to believe it, in sentences.
+        warnings: Reasons to doubt the estimates, one sentence each.
     """
 
     estimates: tuple[Estimate, ...]
@@ -152,35 +152,36 @@ class Evaluation:
     warnings: tuple[str, ...]
 
 
-def evaluate(weighed: WeightedDecisions, alpha: float = 0.05) -> Evaluation:
-    """Estimate, with intervals by listener: a listener's decisions are alike, so each counts once.
+def evaluate(decisions: WeightedDecisions, alpha: float = 0.05) -> Evaluation:
+    """Estimate the target's mean reward, with intervals over listeners.
 
-    Every estimate is a ratio of sums over listeners; its interval is the delta method's, with
-    Student's t (Deng, Knoblich and Lu, KDD 2018), as in `analysis.statistics.sample_moments`.
+    A listener's decisions are alike, so the sample is the listeners. Every estimate is a ratio of
+    sums over listeners; its interval is the delta method's, with Student's t (Deng, Knoblich and
+    Lu, KDD 2018), as in `analysis.statistics.sample_moments`.
 
     Raises:
-        InputError: Fewer than two listeners, or a chance that is none.
+        InputError: There are fewer than two listeners, or a propensity is outside of (0, 1].
     """
-    _check(weighed)
-    weights = weighed.target / weighed.logged
+    _check(decisions)
+    weights = decisions.target_propensity / decisions.logged_propensity
     ones = np.ones_like(weights)
-    corrected = weighed.values + weights * (weighed.rewards - weighed.guesses)
-    numerators = {
-        "logged": (weighed.rewards, ones),
-        "IPS": (weights * weighed.rewards, ones),
-        "SNIPS": (weights * weighed.rewards, weights),
+    corrected = decisions.v_hat + weights * (decisions.rewards - decisions.q_hat)
+    ratios = {
+        "logged": (decisions.rewards, ones),
+        "IPS": (weights * decisions.rewards, ones),
+        "SNIPS": (weights * decisions.rewards, weights),
         "DR": (corrected, ones),
     }
     parts = {
-        name: _parts(weighed.listeners, numerator, denominator)
-        for name, (numerator, denominator) in numerators.items()
+        name: _parts(decisions.listeners, numerator, denominator)
+        for name, (numerator, denominator) in ratios.items()
     }
     estimates = tuple(_estimate(name, part, parts["logged"], alpha) for name, part in parts.items())
-    overlap = _parts(weighed.listeners, weights, ones)
+    overlap = _parts(decisions.listeners, weights, ones)
     low, high = _interval(overlap, alpha)
     squares = float((weights**2).sum())
     effective = float(weights.sum()) ** 2 / squares if squares else 0.0
-    heaviest = np.bincount(weighed.listeners, weights=weights).max() / max(weights.sum(), 1e-300)
+    heaviest = np.bincount(decisions.listeners, weights=weights).max() / max(weights.sum(), 1e-300)
     found = Evaluation(
         estimates,
         len(weights),
@@ -189,29 +190,30 @@ def evaluate(weighed: WeightedDecisions, alpha: float = 0.05) -> Evaluation:
         float(overlap.mean()),
         low,
         high,
-        float((weighed.target == 0).mean()),
+        float((decisions.target_propensity == 0).mean()),
         float(weights.max()),
         (),
     )
     return _add_warnings(found, float(heaviest))
 
 
-def _check(weighed: WeightedDecisions) -> None:
-    if len(np.unique(weighed.listeners)) < 2:
+def _check(decisions: WeightedDecisions) -> None:
+    if len(np.unique(decisions.listeners)) < 2:
         raise InputError.one(
-            "LOG", "has decisions with a reward of fewer than two listeners; nothing can be said"
+            "LOG",
+            "must have rewarded decisions of two listeners or more, has fewer. Use a longer log",
         )
-    wrong = ~((weighed.logged > 0) & (weighed.logged <= 1))
+    wrong = ~((decisions.logged_propensity > 0) & (decisions.logged_propensity <= 1))
     if wrong.any():
         raise InputError.one(
             "LOG",
-            f"{int(wrong.sum())} decisions have a propensity outside of (0, 1], for instance "
-            f"{weighed.logged[wrong][0]}; they were not written by Segue",
+            f"propensities must be in (0, 1], {int(wrong.sum())} are not, for instance "
+            f"{decisions.logged_propensity[wrong][0]}. Use a log that Segue wrote",
         )
 
 
 def _parts(listeners: Ints, numerator: Values, denominator: Values) -> Values:
-    """Each listener's part in a ratio of sums, (listeners,); their mean is the ratio."""
+    """Each listener's term in a ratio of sums, (listeners,); the mean of the terms is the ratio."""
     names, places = np.unique(listeners, return_inverse=True)
     numerators = np.bincount(places, weights=numerator, minlength=len(names))
     denominators = np.bincount(places, weights=denominator, minlength=len(names))
@@ -245,33 +247,35 @@ def _estimate(name: str, parts: Values, logged: Values, alpha: float) -> Estimat
 
 
 def _add_warnings(found: Evaluation, heaviest: float) -> Evaluation:
-    said: list[str] = []
+    warnings: list[str] = []
     if not found.effective:
-        said.append("No logged track could have come from the strategy: nothing can be said.")
+        warnings.append(
+            "The strategy plays none of the logged tracks: the log cannot tell what it would earn."
+        )
     elif found.effective < FEW:
-        said.append(
-            f"The {found.decisions:,} decisions are worth {found.effective:.0f} of the strategy's "
-            f"own; below {FEW} the intervals are too narrow. Log more, or with strategies nearer "
-            "to it."
+        warnings.append(
+            f"The {found.decisions:,} decisions are as precise as {found.effective:.0f} of the "
+            f"strategy's own; below {FEW} the intervals are too narrow. Log more decisions, or use "
+            "a log of strategies that play similar tracks."
         )
     if found.effective and found.overlap_high < 0.98:
-        said.append(
-            f"About {1 - found.overlap:.0%} of what the strategy plays, the log's strategies could "
-            "never play. IPS counts that as no reward, SNIPS leaves it out, DR guesses it from "
-            "other listeners: log with some exploration, for instance `mixture` with `random`."
+        warnings.append(
+            f"The log's strategies could never play about {1 - found.overlap:.0%} of what this "
+            "strategy plays. IPS counts that part as no reward, SNIPS leaves it out, DR predicts "
+            "it from other listeners. Log with exploration, for instance `mixture` with `random`."
         )
     if found.overlap_low > 1.02:
-        said.append(
-            f"The mean weight is {found.overlap:.3f}, above 1: the logged chances cannot be right."
+        warnings.append(
+            f"The mean weight is {found.overlap:.3f}, above 1: the logged propensities are wrong."
         )
     if found.listeners < FEW:
-        said.append(f"Only {found.listeners} listeners: the intervals are too narrow.")
+        warnings.append(f"Only {found.listeners} listeners: the intervals are too narrow.")
     if heaviest > HEAVY:
-        said.append(f"One listener carries {heaviest:.0%} of all weight.")
-    return replace(found, warnings=tuple(said))
+        warnings.append(f"One listener carries {heaviest:.0%} of all weight.")
+    return replace(found, warnings=tuple(warnings))
 
 
 def encode(names: Sequence[str]) -> Ints:
-    """int64, same length: a number for each different name, by its order."""
+    """Number the different names by their order: int64, same length."""
     _, places = np.unique(np.array(names, dtype=np.str_), return_inverse=True)
     return places.astype(np.int64)

@@ -1,4 +1,4 @@
-"""What each logged decision earned, as arrays."""
+"""The reward of each logged decision, as arrays."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ class LoggedRewards:
     """Decisions that have a reward; all (decisions,).
 
     Attributes:
-        decisions: Id -> its place in the arrays.
-        listeners: int64, which listener, 0..n-1.
+        decisions: Id of a decision -> its place in the arrays.
+        listeners: int64, the listener's number, 0..n-1.
         tracks: Track ids, as text.
-        propensities: float64, the logged chance of the track.
+        propensities: float64, the logged propensity of the track.
         rewards: float64, share of the track that was heard, in [0, 1].
-        left_out: Reason -> decisions without a reward.
+        left_out: Reason -> number of decisions without a reward.
     """
 
     decisions: dict[str, int]
@@ -35,7 +35,7 @@ class LoggedRewards:
 def logged_rewards(
     log: EventLog, first: bool = False, arm: tuple[str, str] | None = None
 ) -> LoggedRewards:
-    """The decisions of a log with what they earned.
+    """Read the decisions of a log that have a reward.
 
     Args:
         log: The log.
@@ -43,7 +43,7 @@ def logged_rewards(
         arm: Only decisions in this experiment and arm.
 
     Raises:
-        InputError: There is none.
+        InputError: No decision has a reward.
     """
     where = ["TRUE"]
     params: list[str] = []
@@ -70,11 +70,11 @@ def logged_rewards(
             params,
         )
     if not rows:
-        said = ", ".join(f"{count} x {reason}" for reason, count in left_out.items())
+        reasons = ", ".join(f"{count} x {reason}" for reason, count in left_out.items())
         raise InputError.one(
             "LOG",
-            "has no decision of ours with a known reward"
-            + (f": {said}" if said else "; the predecessor did not log chances"),
+            "must have a decision of ours with a known reward, has none"
+            + (f": {reasons}" if reasons else ". Botify logged no propensities: use a log of ours"),
         )
     decisions, users, tracks, propensities, rewards = zip(*rows, strict=True)
     return LoggedRewards(

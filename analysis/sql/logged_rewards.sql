@@ -1,5 +1,5 @@
--- Decisions of ours and what each earned: the time that its track was heard, which the listener's
--- next event of the session tells. `why_not` says why a decision has no reward.
+-- Decisions of ours with their rewards: how much of the recommended track the listener heard. The
+-- next event of the session tells it. `why_not` says why a decision has no reward.
 
 CREATE TEMP TABLE logged_rewards AS
 WITH opened AS (

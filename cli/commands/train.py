@@ -216,9 +216,9 @@ def _parse_settings(pairs: list[str] | None) -> dict[str, Any]:
 
 def _estimator(options: "TrainingOptions") -> "EstimatorFactory | None":
     """Estimates from logged propensities; None where short listens, the failures, are left out."""
-    from audit.list_value import estimator
+    from audit.list_value import make_estimator
 
-    return None if options.selection.min_time > 0 else partial(estimator, top=options.top)
+    return None if options.selection.min_time > 0 else partial(make_estimator, top=options.top)
 
 
 def _load(

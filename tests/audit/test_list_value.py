@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 import training.models  # noqa: F401  (importing it registers the models)
-from audit.list_value import ListEstimator, estimator
+from audit.list_value import ListEstimator, make_estimator
 from cli.main import build as command
 from core.catalog import load_catalog
 from core.lists import Key
@@ -95,9 +95,9 @@ def test_lists_of_one_track_each_are_worth_what_that_track_was(
 
 def test_a_log_without_chances_has_no_column(played: tuple[Path, Interactions]) -> None:
     _, log = played
-    assert estimator(log, TOP) is not None
-    assert estimator(log.where(np.isnan(log.propensity)), TOP) is None
-    assert estimator(log.where(log.user == 0), TOP) is None
+    assert make_estimator(log, TOP) is not None
+    assert make_estimator(log.where(np.isnan(log.propensity)), TOP) is None
+    assert make_estimator(log.where(log.user == 0), TOP) is None
 
 
 def test_a_log_without_its_short_listens_has_no_column(
@@ -121,7 +121,7 @@ def test_a_comparison_has_the_column_and_the_lists_beside_it(
         "--models", "neighbours,popular", "--late", 0.5, "--top", 5,
     )  # fmt: skip
     written = json.loads((tmp_path / "comparison.json").read_text())
-    assert "first 5 been played" in written["off_policy"]
+    assert "the first 5 of each list" in written["off_policy"]
     times = {
         (model["model"], lists["by"]): lists["off_policy"]["time"]
         for model in written["models"]

@@ -78,8 +78,8 @@ def test_a_strategy_that_the_log_could_not_have_played_is_doubtful(tmp_path: Pat
     config = configured(tmp_path, "popular")
     play(load_in_process(config), tmp_path / "log", episodes=300, seed=1)
     output = segue(tmp_path / "log", "--config", config, "--strategy", "random")
-    assert "Doubtful: About" in output
-    assert "DR guesses it from other listeners" in output
+    assert "Doubtful: The log's strategies could never play about" in output
+    assert "DR predicts it from other listeners" in output
 
 
 @pytest.mark.parametrize(
@@ -101,5 +101,5 @@ def test_a_question_that_cannot_be_asked_is_refused(
 def test_the_predecessors_log_has_no_chances(tmp_path: Path) -> None:
     write_botify(tmp_path / "log", listening(Plan(listeners=5)))
     config = configured(tmp_path, "mixed")
-    with pytest.raises(InputError, match=r"has no decision of ours with a known reward"):
+    with pytest.raises(InputError, match=r"must have a decision of ours with a known reward"):
         segue(tmp_path / "log", "--config", config, "--strategy", "mixed")

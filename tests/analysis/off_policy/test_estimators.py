@@ -42,9 +42,9 @@ def bandit(
     tracks = random.choice(TRACKS, size=len(who), p=logged)
     rewards = LIKED[tracks] + mood[who] + random.normal(0, 0.1, len(who))
     model = RewardModel(tracks, rewards, who, TRACKS)
-    values = np.array([model.of(int(each)) @ target for each in who])
+    values = np.array([model.predict_all(int(each)) @ target for each in who])
     return WeightedDecisions(
-        who, rewards, logged[tracks], target[tracks], model.guesses(tracks, who), values
+        who, rewards, logged[tracks], target[tracks], model.predict(tracks, who), values
     )
 
 
@@ -54,10 +54,10 @@ def test_the_formulae_by_hand() -> None:
             WeightedDecisions(
                 listeners=np.array([0, 0, 1]),
                 rewards=np.array([1.0, 0.5, 0.2]),
-                logged=np.array([0.5, 0.25, 0.5]),
-                target=np.array([0.25, 0.5, 0.0]),
-                guesses=np.array([0.6, 0.6, 0.6]),
-                values=np.array([0.5, 0.7, 0.3]),
+                logged_propensity=np.array([0.5, 0.25, 0.5]),
+                target_propensity=np.array([0.25, 0.5, 0.0]),
+                q_hat=np.array([0.6, 0.6, 0.6]),
+                v_hat=np.array([0.5, 0.7, 0.3]),
             )
         )
     )
@@ -118,10 +118,10 @@ def test_an_interval_by_decision_would_be_too_narrow() -> None:
     alone = WeightedDecisions(
         np.arange(len(together.rewards)),
         together.rewards,
-        together.logged,
-        together.target,
-        together.guesses,
-        together.values,
+        together.logged_propensity,
+        together.target_propensity,
+        together.q_hat,
+        together.v_hat,
     )
     by_listener, by_decision = (by_name(evaluate(each))["DR"] for each in (together, alone))
     assert by_decision.mean == pytest.approx(by_listener.mean)
@@ -138,37 +138,42 @@ def test_the_model_narrows_the_interval() -> None:
     ("made", "warning"),
     [
         (lambda: bandit(50, 3, seed=1), r"Only 50 listeners"),
-        (lambda: bandit(50, 3, seed=1), r"decisions are worth \d+ of the strategy's own"),
+        (lambda: bandit(50, 3, seed=1), r"decisions are as precise as \d+ of the strategy's own"),
         (
             lambda: bandit(900, 4, 1, np.array([0.5, 0.5, 0, 0, 0, 0]), np.full(6, 1 / 6)),
-            r"About 6\d% of what the strategy plays",
+            r"never play about 6\d% of what this strategy",
         ),
         (
             lambda: bandit(
                 900, 4, 1, np.array([1.0, 0, 0, 0, 0, 0]), np.array([0, 0, 0, 0, 0, 1.0])
             ),
-            r"nothing can be said",
+            r"the log cannot tell",
         ),
         (lambda: bandit(900, 4, 1, target=LOGGED * 1.2), r"mean weight is 1\.200, above 1"),
     ],
     ids=["few-listeners", "few-effective", "no-overlap", "none-at-all", "wrong-chances"],
 )  # fmt: skip
-def test_what_makes_an_estimate_doubtful_is_said(made: Any, warning: str) -> None:
-    said = evaluate(made()).warnings
-    assert any(re.search(warning, each) for each in said), said
+def test_an_evaluation_warns_of_what_makes_it_doubtful(made: Any, warning: str) -> None:
+    warnings = evaluate(made()).warnings
+    assert any(re.search(warning, each) for each in warnings), warnings
 
 
 def test_one_heavy_listener_is_named() -> None:
-    weighed = bandit(300, 2, seed=1, target=LOGGED)
-    target = weighed.target.copy()
-    target[weighed.listeners == 7] *= 400
+    decisions = bandit(300, 2, seed=1, target=LOGGED)
+    target = decisions.target_propensity.copy()
+    target[decisions.listeners == 7] *= 400
     heavy = WeightedDecisions(
-        weighed.listeners, weighed.rewards, weighed.logged, target, weighed.guesses, weighed.values
+        decisions.listeners,
+        decisions.rewards,
+        decisions.logged_propensity,
+        target,
+        decisions.q_hat,
+        decisions.v_hat,
     )
     assert any("One listener carries" in warning for warning in evaluate(heavy).warnings)
 
 
-def test_good_ground_raises_no_doubt() -> None:
+def test_a_sound_log_gives_no_warning() -> None:
     assert evaluate(bandit(2000, 4, seed=3)).warnings == ()
 
 
@@ -178,22 +183,24 @@ def test_the_model_is_the_smoothed_mean_of_other_listeners() -> None:
     rewards = np.array([1.0, 0.5, 0.2, 0.0])
     model = RewardModel(tracks, rewards, listeners, size=3, smoothing=2)
     others = (0.5 + 0.2 + 0.0) / 3
-    assert model.of(0).tolist() == pytest.approx(
+    assert model.predict_all(0).tolist() == pytest.approx(
         [(0.5 + 0.0 + 2 * others) / 4, (0.2 + 2 * others) / 3, others]
     )
-    assert model.guesses(np.array([2, -1]), np.array([0, 0])).tolist() == pytest.approx(
+    assert model.predict(np.array([2, -1]), np.array([0, 0])).tolist() == pytest.approx(
         [others] * 2
     )
 
 
-def test_nobody_has_a_part_in_their_own_guess() -> None:
+def test_the_model_of_a_listener_is_fitted_on_other_listeners_only() -> None:
     tracks = np.zeros(10, dtype=np.int64)
     listeners = np.arange(10)
     rewards = np.linspace(0, 1, 10)
-    before = RewardModel(tracks, rewards, listeners, size=1).of(3)
+    before = RewardModel(tracks, rewards, listeners, size=1).predict_all(3)
     changed = rewards.copy()
     changed[listeners % FOLDS == 3] = 99
-    assert RewardModel(tracks, changed, listeners, size=1).of(3).tolist() == before.tolist()
+    assert (
+        RewardModel(tracks, changed, listeners, size=1).predict_all(3).tolist() == before.tolist()
+    )
 
 
 def test_listeners_are_numbered_by_name() -> None:
@@ -203,19 +210,26 @@ def test_listeners_are_numbered_by_name() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"listeners": np.zeros(3, dtype=np.int64)}, r"fewer than two listeners"),
         (
-            {"logged": np.array([0.5, 0.0, 0.5])},
-            r"1 decisions have a propensity outside of \(0, 1\]",
+            {"listeners": np.zeros(3, dtype=np.int64)},
+            r"decisions of two listeners or more, has fewer",
         ),
-        ({"logged": np.array([0.5, np.nan, 1.5])}, r"2 decisions have a propensity outside"),
+        (
+            {"logged_propensity": np.array([0.5, 0.0, 0.5])},
+            r"propensities must be in \(0, 1\], 1 are not",
+        ),
+        ({"logged_propensity": np.array([0.5, np.nan, 1.5])}, r"\(0, 1\], 2 are not"),
     ],
     ids=["one-listener", "no-chance", "no-number"],
 )
-def test_what_cannot_be_weighed_is_refused(change: dict[str, Any], message: str) -> None:
+def test_decisions_that_cannot_be_weighted_are_refused(
+    change: dict[str, Any], message: str
+) -> None:
     given = {
         "listeners": np.array([0, 1, 2]),
-        **dict.fromkeys(("rewards", "logged", "target", "guesses", "values"), np.full(3, 0.5)),
+        **dict.fromkeys(
+            ("rewards", "logged_propensity", "target_propensity", "q_hat", "v_hat"), np.full(3, 0.5)
+        ),
     }
     with pytest.raises(InputError, match=message):
         evaluate(WeightedDecisions(**(given | change)))
