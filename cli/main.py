@@ -1,21 +1,21 @@
 """The command `segue`: finds its subcommands, and turns our errors into exit code 2.
 
-Every module of this folder with a `register(app)` adds its commands there. Such a module imports
-at its top only what every installation has; what an extra brings is imported inside the command,
-so that serving does not need the analysis installed, nor wait for it to load.
+Every module of `cli/commands` with a `register(app)` adds its commands. Such a module imports at
+its top only what every installation has, and imports what an extra brings inside the command: so
+`segue serve` needs no analysis installed, and does not wait for it to load.
 """
 
 import importlib
 import pkgutil
 import sys
-from importlib import metadata
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 import cli.commands
-from core.errors import InputError, SegueError
+from cli.own_packages import fault_of_packages
 
 EXTRAS = {
     "duckdb": "analysis",
@@ -33,7 +33,7 @@ EXTRAS = {
 
 
 def build() -> typer.Typer:
-    """The command line with all its subcommands."""
+    """Put the command line together, with all its subcommands."""
     app = typer.Typer(
         name="segue",
         help="Next-track recommendations, and experiments that can be trusted.",
@@ -54,7 +54,9 @@ def build() -> typer.Typer:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        Console(highlight=False).print(f"segue {metadata.version('segue')}")
+        from core.version import version
+
+        Console(highlight=False).print(f"segue {version()}")
         raise typer.Exit
 
 
@@ -72,20 +74,22 @@ def _root(
 def main() -> None:
     """Run the command line; faulty input ends with exit code 2 and no traceback."""
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    if wrong := fault_of_packages():
+        errors.print(f"segue: {wrong}", markup=False)
+        sys.exit(2)
+    # Not at the top: there it would run before the check, and might import the user's `core`.
+    from core.errors import InputError, SegueError
+
     try:
         build()()
     except InputError as error:
-        count = len(error.faults)
-        errors.print(f"[red]{count} fault{'s' if count > 1 else ''} found:[/red]")
-        for fault in error.faults:
-            errors.print(f"  {fault}", markup=False)
+        _print_faults(errors, error.faults)
         sys.exit(2)
     except SegueError as error:
         errors.print(f"segue: {error}", markup=False)
         sys.exit(2)
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
+        if (extra := _extra_of(error)) is None:
             raise
         errors.print(
             f"segue: this command needs '{error.name}', which is not installed. "
@@ -93,3 +97,14 @@ def main() -> None:
             markup=False,
         )
         sys.exit(2)
+
+
+def _print_faults(errors: Console, faults: Sequence[object]) -> None:
+    errors.print(f"[red]{len(faults)} fault{'s' if len(faults) > 1 else ''} found:[/red]")
+    for fault in faults:
+        errors.print(f"  {fault}", markup=False)
+
+
+def _extra_of(error: ModuleNotFoundError) -> str | None:
+    """The extra that brings the missing module, if one does."""
+    return EXTRAS.get((error.name or "").partition(".")[0])
