@@ -1,6 +1,6 @@
-"""What may play next: one small file per strategy, each registering itself.
+"""What may play next: one small file for each strategy type, which registers itself.
 
-Every public module of this folder is imported here, so a new file needs no list to be edited.
+This module imports every public module of the folder, so a new file needs no entry anywhere.
 """
 
 import importlib

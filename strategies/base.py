@@ -1,4 +1,4 @@
-"""What a strategy is, what it may read, and the params that many strategies share."""
+"""The protocol of a strategy, what a strategy may read, and the params that many share."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,14 +19,14 @@ Unheard = Literal["none", "session", "history"]
 
 
 class Strategy(Protocol):
-    """Says what may play next; draws nothing, remembers nothing.
+    """Proposes what may play next; draws nothing and remembers nothing.
 
-    A strategy that never abstains says so by an attribute `always_answers = True`, of its class
-    or of itself; only such a one may end a chain.
+    A strategy that never abstains has an attribute `always_answers = True`, on its class or on
+    itself. Only such a strategy may end a chain.
     """
 
     def propose(self, listener: Listener) -> Candidates | None:
-        """Candidates, or None to abstain. Equal listeners get equal candidates."""
+        """Give candidates, or None to abstain. Equal listeners get equal candidates."""
 
 
 class Params(BaseModel):
@@ -39,11 +39,11 @@ class Params(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Marks a param that names something else in config, so that the name is checked at start.
+    """The mark of a param that names something in the config, so that the start checks the name.
 
     Attributes:
-        kind: What it names: lists keyed by track or by user, another strategy, or a track of the
-            catalog by its id.
+        kind: What the param names: lists keyed by track or by user, a strategy, or a track of
+            the catalog by its id.
     """
 
     kind: Literal["track lists", "user lists", "strategy", "track"]
@@ -78,12 +78,12 @@ class ListParams(UnheardParams):
 
     @cached_property
     def as_it_is(self) -> bool:
-        """Whether all of a list may play, all tracks alike; kept, since every request asks."""
+        """Whether the whole list may play, all tracks alike; kept, since every request reads it."""
         return self.draw == "uniform" and self.unheard == "none"
 
 
 class Named:
-    """A strategy under its name in config: what another strategy holds when it names one.
+    """A strategy under its name in config, as a strategy that names it gets it.
 
     Attributes:
         name: Its name in config.
@@ -98,14 +98,14 @@ class Named:
         self._strategy = strategy
 
     def propose(self, listener: Listener) -> Candidates | None:
-        """What the strategy proposes, marked with its name."""
+        """Ask the strategy, and mark its candidates with its name."""
         candidates = self._strategy.propose(listener)
         return None if candidates is None else candidates.with_source(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    """What strategies may read, loaded and checked before the first request.
+    """The data that strategies may read, loaded and checked before the first request.
 
     Attributes:
         catalog: All tracks.
@@ -121,7 +121,7 @@ class Artifacts:
 
 
 def unheard_of(candidates: Candidates, listener: Listener, unheard: Unheard) -> Candidates | None:
-    """What is left of the candidates when what was heard is left out; None if nothing is."""
+    """Leave out what was heard, as `unheard` says; None if nothing is left."""
     if unheard == "none":
         return candidates
     left = candidates.without(_heard(listener, unheard))
@@ -140,7 +140,7 @@ def _heard(listener: Listener, unheard: Unheard) -> frozenset[int]:
 def from_list(
     candidates: Candidates | None, listener: Listener, params: ListParams
 ) -> Candidates | None:
-    """What `params` make of an ordered list: the unheard part, then the chances; None if empty."""
+    """Apply `params` to an ordered list: `unheard` first, then `draw`; None if nothing is left."""
     if candidates is None or params.as_it_is:
         return candidates
     if params.draw == "first":
@@ -150,7 +150,7 @@ def from_list(
 
 
 def _first(candidates: Candidates, listener: Listener, unheard: Unheard) -> Candidates | None:
-    """The first unheard one; the rest of the list is not even looked at."""
+    """Give the first unheard track; a request must not walk the rest of a long list."""
     if unheard == "none":
         return Candidates(candidates.first(1), None, candidates.source)
     heard = _heard(listener, unheard)
@@ -165,7 +165,7 @@ _RANKED: dict[int, tuple[Weights, list[float]]] = {}
 
 
 def by_rank(tracks: Tracks, source: str | None = None) -> Candidates:
-    """The same tracks in the same order, their weights 1 / rank, rank from 1."""
+    """Weigh tracks by 1 / rank, in their order, the first with rank 1."""
     size = len(tracks)
     if size not in _RANKED:
         weights: Weights = 1.0 / np.arange(1, size + 1)
@@ -176,7 +176,7 @@ def by_rank(tracks: Tracks, source: str | None = None) -> Candidates:
 
 
 def named_in(params: BaseModel, kind: str) -> list[tuple[str, str]]:
-    """Every (path, name) in `params` that names something of this kind; nested params too."""
+    """List every (path, name) in `params` that names something of this kind, nested ones too."""
     found: list[tuple[str, str]] = []
     for key, info in type(params).model_fields.items():
         _names_in(getattr(params, key), key, kind, marks_of(info), found)
@@ -184,7 +184,7 @@ def named_in(params: BaseModel, kind: str) -> list[tuple[str, str]]:
 
 
 def marks_of(info: FieldInfo) -> list[Names]:
-    """What a param names, if it names anything."""
+    """List the marks of a param, which say what it names."""
     return [m for m in info.metadata if isinstance(m, Names)] or _marks_inside(info.annotation)
 
 
@@ -204,7 +204,7 @@ def _names_in(value: Any, path: str, kind: str, marks: list[Names], found: list[
 
 
 def _marks_inside(annotation: Any) -> list[Names]:
-    """Marks on what may be None, on the items of a container, or on the keys of a mapping."""
+    """Find marks inside an optional type, on the items of a list, or on the keys of a mapping."""
     found = [m for m in getattr(annotation, "__metadata__", ()) if isinstance(m, Names)]
     for inner in getattr(annotation, "__args__", ()):
         found.extend(_marks_inside(inner))

@@ -1,4 +1,4 @@
-"""Best heard: stay near what the listener heard longest in this session."""
+"""Best heard: stay near the track that the listener heard longest in this session."""
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ class BestHeardParams(ListParams):
 
     Attributes:
         list: Name of the lists, keyed by track, to play from.
-        at_least: Share heard from which a track counts at all, in [0, 1].
+        at_least: Share heard from which a track counts, in [0, 1].
         unheard: As for every list, but `session` by default: nothing twice in a session.
     """
 

@@ -1,4 +1,4 @@
-"""Constant: always one track, the canary of an experiment."""
+"""Constant: always the same track; the canary of an experiment."""
 
 from core.candidates import Candidates
 from core.catalog import UNKNOWN
@@ -20,10 +20,10 @@ class ConstantParams(Params):
 
 @strategy("constant", ConstantParams)
 class Constant:
-    """Propose one and the same track.
+    """Propose always the same track.
 
-    Nobody likes it, and that is its use: an arm that serves it must lose. When it does not, the
-    listeners are not in the arms that the log says.
+    An arm that serves it must lose, and that is its use: if it does not lose, listeners are not
+    in the arms that the log states.
 
     Reads: nothing of the listener.
     Abstains: never, so it may end a chain.
@@ -37,7 +37,7 @@ class Constant:
         index = artifacts.catalog.index_of(params.track)
         if index == UNKNOWN:
             raise SegueError(
-                f"track must be in the catalog, {params.track!r} is not. Name one that is"
+                f"track must be in the catalog, {params.track!r} is not. Name a track of it"
             )
         self._track = params.track
         self._only = Candidates([index])

@@ -1,4 +1,4 @@
-"""Contextual: the list of the track that was just played."""
+"""Contextual: the list of the previous track."""
 
 from core.candidates import Candidates
 from core.listener import Listener
@@ -21,7 +21,7 @@ class Contextual:
     """Propose the list of the previous track.
 
     Reads: the last listen of the session; the lists.
-    Abstains: no previous track, none known, or none with a list.
+    Abstains: no previous track, an unknown one, or one without a list.
     Chance: as `draw` says, uniform by default.
     Cost: O(1) without `unheard`.
     """

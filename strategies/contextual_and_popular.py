@@ -1,4 +1,4 @@
-"""Contextual and popular: away from what was skipped, on with what was heard."""
+"""Contextual and popular: away from a skipped track, near one that was heard."""
 
 from typing import Self
 
@@ -12,7 +12,7 @@ from strategies.registry import strategy
 
 
 class ContextualAndPopularParams(ListParams):
-    """Settings of one `contextual_and_popular` strategy; `draw` concerns the list alone.
+    """Settings of one `contextual_and_popular` strategy; `draw` applies to the list alone.
 
     Attributes:
         list: Name of the lists, keyed by track: what is near the previous track.
@@ -42,12 +42,12 @@ class ContextualAndPopularParams(ListParams):
 class ContextualAndPopular:
     """Propose popular tracks after one that was not liked, else the previous track's list.
 
-    A list of neighbours says as well what to keep away from: after a skip, `popular` is
-    proposed without the previous track's list ("anti-recommendations").
+    A list of neighbours also says what to avoid: after a skip, it proposes `popular` without the
+    previous track's list ("anti-recommendations").
 
     Reads: the last listen of the session; the lists; the strategy `popular`.
     Abstains: no previous track, an unknown one, none with a list after a track that was heard, or
-        nothing left after what is taken out.
+        nothing left.
     Chance: as `draw` says for the list, and as `popular` has it for its tracks.
     Cost: O(1) for the list, O(list + popular) after a skip.
     """

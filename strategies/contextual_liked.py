@@ -1,4 +1,4 @@
-"""Contextual liked: near what was just liked, otherwise the listener's own list."""
+"""Contextual liked: near a track that was just liked, else the listener's own list."""
 
 from typing import Literal
 
@@ -17,7 +17,7 @@ class ContextualLikedParams(ListParams):
 
     Attributes:
         list: Name of the lists, keyed by track: what is near a liked track.
-        personal: Name of the lists, keyed by user: what to play otherwise.
+        personal: Name of the lists, keyed by user: what to play when nothing was liked.
         liked: Share heard from which a track is liked, in [0, 1].
         anchor: Whose list follows a liked track: that of the track just liked (`last`), or of any
             track liked in this session, the longer it was heard the likelier (`weighted`).
@@ -33,13 +33,13 @@ class ContextualLikedParams(ListParams):
 class ContextualLiked:
     """Propose the list of a liked track if the previous one was liked, else the personal list.
 
-    A first visit gets the personal list too, which needs no previous track. An unknown previous
-    track that was liked is one without a list; with `weighted`, others may still have one.
+    A first visit gets the personal list, which needs no previous track. An unknown track that was
+    liked has no list; with `weighted`, the session's other liked tracks may have one.
 
     Reads: the session's listens; both lists.
     Abstains: the previous track was liked and no anchor has a list (let `fallback` name a
-        `personal` strategy); or it was not and the listener has no list; or, with `unheard`,
-        all was heard.
+        `personal` strategy); or it was not liked and the listener has no list; or, with
+        `unheard`, all of the list was heard.
     Chance: as `draw` says. With `weighted`, the exact mixture over the anchors: the chance of an
         anchor, which grows with the time it was heard, times the track's chance on its list.
     Cost: O(1) for `last`, O(session + liked tracks * list) for `weighted`.
@@ -79,7 +79,7 @@ class ContextualLiked:
     def _near_any(self, listener: Listener) -> Candidates | None:
         heard: dict[int, float] = {}
         for track, time in listener.session:
-            # Without any time there is nothing to weigh by, whatever counts as liked.
+            # liked: 0 lets a track that was heard for no time count; its weight would be 0.
             if track != UNKNOWN and time >= self.params.liked and time > 0:
                 heard[track] = heard.get(track, 0.0) + time
         parts = []

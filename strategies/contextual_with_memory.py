@@ -1,4 +1,4 @@
-"""Contextual with memory: the list of the last track that the listener liked, nothing twice."""
+"""Contextual with memory: the list of the last liked track, and nothing twice."""
 
 import math
 from typing import Literal
@@ -16,12 +16,12 @@ class ContextualWithMemoryParams(ListParams):
 
     Attributes:
         list: Name of the lists, keyed by track, to play from.
-        liked: Share heard above which (not from which) a track is liked, in [0, 1].
-        memory: How far back the liked track may lie: in this `session`, or in all known `history`.
-        unheard: Always `history`: it never proposes what the listener is known to have heard.
-        popular: Name of the strategy to play from when there is no liked track, it has no list,
-            or all of that was heard; what was heard is left out of that one too. Without it,
-            those cases abstain and the `fallback` answers, which may repeat.
+        liked: Share heard above which, and not from which, a track is liked, in [0, 1].
+        memory: Where the liked track may lie: in this `session`, or in all known `history`.
+        unheard: Always `history`: no track comes that the listener is known to have heard.
+        popular: Name of the strategy to play from when no track was liked, the liked one has no
+            list, or all of its list was heard; heard tracks are left out here too. Without
+            `popular`, these cases abstain, and the `fallback` that answers may repeat.
     """
 
     list: TrackLists

@@ -1,4 +1,4 @@
-"""Gate: another strategy by how long the previous track was heard."""
+"""Gate: a strategy chosen by how long the previous track was heard."""
 
 import itertools
 from typing import Self
@@ -12,11 +12,11 @@ from strategies.registry import strategy
 
 
 class Case(Params):
-    """One way through the gate.
+    """A case of the gate.
 
     Attributes:
-        below: Share heard below which this case holds, in (0, 1]; none means whatever is left.
-        use: Name of the strategy that then proposes.
+        below: Share heard below which this case holds, in (0, 1]; without it, it always holds.
+        use: Name of the strategy that proposes in this case.
     """
 
     below: float | None = Field(None, gt=0, le=1)
@@ -27,8 +27,8 @@ class GateParams(Params):
     """Settings of one `gate` strategy.
 
     Attributes:
-        cases: Tried in order, at least one, `below` rising; only the last may have no `below`,
-            and it is the one for a first visit.
+        cases: At least one; the first that holds is used. `below` rises from case to case; only
+            the last case may have none, and it is the case of a first visit.
     """
 
     model_config = ConfigDict(
@@ -54,7 +54,7 @@ class GateParams(Params):
         for number, (one, after) in enumerate(itertools.pairwise(thresholds)):
             if one is None:
                 raise ValueError(
-                    f"only the last case may have no below, case {number} has none either"
+                    f"only the last case may have no below, and case {number} has none"
                 )
             if after is not None and after <= one:
                 raise ValueError(f"below must rise from case to case, got {one} and then {after}")
@@ -63,14 +63,14 @@ class GateParams(Params):
 
 @strategy("gate", GateParams)
 class Gate:
-    """Propose what the first fitting case's strategy does.
+    """Propose what the strategy of the first case that holds does.
 
-    Only the time counts, so an unknown previous track goes through the gate as well.
+    Only the time counts, so the gate also works after an unknown track.
 
     Reads: the last listen of the session, and what the case's strategy reads.
-    Abstains: no case fits (the last one has a `below`, and there is no previous track or its time
-        is not below it), or the case's strategy abstains; its own `fallback` is not asked. So
-        never, if the last case has no `below` and all strategies always answer.
+    Abstains: no case holds (the last one has a `below`, and there is no previous track or its
+        time is not below it), or the case's strategy abstains; its own `fallback` is not asked.
+        So never, if the last case has no `below` and all strategies always answer.
     Chance: as the case's strategy has it.
     Cost: that of the case's strategy.
     """

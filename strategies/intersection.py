@@ -1,4 +1,4 @@
-"""Intersection: what two strategies agree on."""
+"""Intersection: the tracks that two strategies both propose."""
 
 from typing import Self
 
@@ -15,7 +15,7 @@ class IntersectionParams(Params):
 
     Attributes:
         first: Name of the strategy whose tracks, order and chances are kept.
-        second: Name of the strategy that must propose them too; another one than `first`.
+        second: Name of the strategy that must propose them too; must differ from `first`.
         at_least: How many tracks both must propose, a count, at least 1.
     """
 
@@ -35,8 +35,8 @@ class Intersection:
     """Propose the tracks of `first` that `second` proposes too.
 
     Reads: what its two strategies read.
-    Abstains: either of them abstains, or they share fewer than `at_least` tracks.
-    Chance: as `first` has them, among those left; what `second` thinks likely does not count.
+    Abstains: one of the two abstains, or they share fewer than `at_least` tracks.
+    Chance: as `first` has them, among the tracks left; the chances of `second` do not count.
     Cost: that of the two, and O(tracks they propose).
     """
 

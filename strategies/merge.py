@@ -17,10 +17,10 @@ class MergeParams(UnheardParams):
 
     Attributes:
         strategies: Names of at least two strategies, or the weight of each by its name, above 0.
-        k: What is added to a rank, at least 0: the greater, the less the first ranks stand out.
-        depth: How many tracks of each strategy count, from its first, a count, at least 1.
-        draw: `score`, chance proportional to the merged score; or as for every list, over the
-            merged one: `uniform`, `first`, `rank`.
+        k: Added to every rank, at least 0: the greater it is, the less the first ranks stand out.
+        depth: How many tracks of each strategy count, from its first; at least 1.
+        draw: `score`, chance proportional to the merged score; or `uniform`, `first` or `rank`
+            over the merged list, as for every list.
     """
 
     model_config = ConfigDict(
@@ -40,7 +40,7 @@ class MergeParams(UnheardParams):
     @field_validator("strategies", mode="before")
     @classmethod
     def _alike(cls, names: Any) -> Any:
-        """Names alone mean equal weights."""
+        """Give names without weights equal weights."""
         if not isinstance(names, list):
             return names
         if not all(isinstance(name, str) for name in names):
@@ -55,14 +55,14 @@ class MergeParams(UnheardParams):
 class Merge:
     """Propose the tracks of all its strategies, ranked by the sum of weight / (k + rank).
 
-    Ranks run from 1, in the order in which a strategy proposes; only strategies with an order
-    make sense here. Equal scores stand in the order of appearance.
+    Ranks run from 1 in the order in which a strategy proposes, so its strategies should have an
+    order. Equal scores stand in the order of appearance.
 
     Reads: what its strategies read; what was heard, if `unheard` asks for it.
     Abstains: all of them abstain, so never if one always answers; or, with `unheard`, all was
-        heard. When some abstain, the others are merged.
+        heard. When some abstain, it merges the rest.
     Chance: as `draw` says, proportional to the score by default.
-    Cost: O(tracks proposed); ranking them costs several times the default draw, which needs none.
+    Cost: O(tracks proposed); the default draw needs no ranking, which costs several times more.
     """
 
     def __init__(self, params: MergeParams, artifacts: Artifacts) -> None:

@@ -1,4 +1,4 @@
-"""Mixture: one of several strategies, by chance; with a little `random`, epsilon exploration."""
+"""Mixture: several strategies by weight; with a little `random`, epsilon exploration."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ class MixtureParams(Params):
     """Settings of one `mixture` strategy.
 
     Attributes:
-        strategies: Weight of each strategy by its name, at least one; above 0, any sum.
+        strategies: Weight of each strategy by its name, at least one; each above 0, with any sum.
     """
 
     model_config = ConfigDict(
@@ -30,8 +30,8 @@ class Mixed:
     """Propose what all its strategies do, each as likely as its weight says.
 
     Reads: what its strategies read.
-    Abstains: all of them abstain, so never if one always answers. When some do, the others share
-        their weight; a single one left is named as the one that answered.
+    Abstains: all of them abstain, so never if one always answers. When some abstain, the rest
+        share their weight; if only one is left, it is the strategy that answered.
     Chance: exact: the sum over the strategies of weight times the track's chance there.
     Cost: that of all its strategies; mixing in the whole catalog adds nothing to it.
     """

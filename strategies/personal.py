@@ -1,4 +1,4 @@
-"""Personal: the listener's own list, made ahead of time by any model."""
+"""Personal: the listener's own list, made in advance by any model."""
 
 from core.candidates import Candidates
 from core.listener import Listener
@@ -20,7 +20,7 @@ class PersonalParams(ListParams):
 class Personal:
     """Propose the listener's own list.
 
-    Reads: the lists; what was heard, if `unheard` asks for it. Needs no previous track.
+    Reads: the lists; what was heard, if `unheard` asks for it. It needs no previous track.
     Abstains: the listener has no list, or all of it was heard and `unheard` leaves that out.
     Chance: as `draw` says, uniform by default.
     Cost: O(1) without `unheard`.

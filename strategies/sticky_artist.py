@@ -1,4 +1,4 @@
-"""Sticky artist: more by whom the listener just heard."""
+"""Sticky artist: more by the artist of the previous track."""
 
 from core.candidates import Candidates
 from core.catalog import UNKNOWN
@@ -8,7 +8,7 @@ from strategies.registry import strategy
 
 
 class StickyArtistParams(UnheardParams):
-    """Settings of one `sticky_artist` strategy; none of its own."""
+    """Settings of one `sticky_artist` strategy."""
 
 
 @strategy("sticky_artist", StickyArtistParams)
@@ -16,8 +16,8 @@ class StickyArtist:
     """Propose all tracks of the previous track's artist, that track included.
 
     Reads: the last listen of the session; the catalog's artists; what was heard, if `unheard`
-        asks for it. The origin repeats: nearly a quarter of its plays were heard before in the
-        session, which `unheard: session` avoids.
+        asks for it. In botify nearly a quarter of its plays repeated a track of the session,
+        which `unheard: session` avoids.
     Abstains: no previous track, an unknown one, or nothing unheard by its artist.
     Chance: uniform.
     Cost: O(1) without `unheard`, else O(tracks of the artist).

@@ -13,7 +13,7 @@ class TopPopParams(ListParams):
     """Settings of one `top_pop` strategy.
 
     Attributes:
-        top: How many tracks of the popularity list to play from, a count, at least 1.
+        top: How many tracks of the popularity list to play from, at least 1.
     """
 
     top: int = Field(100, ge=1)
@@ -24,7 +24,7 @@ class TopPop:
     """Propose the first `top` tracks of the popularity list.
 
     Reads: the popularity list; what was heard, if `unheard` asks for it.
-    Abstains: all of them were heard and `unheard` leaves those out.
+    Abstains: all of them were heard, and `unheard` leaves them out.
     Chance: as `draw` says, uniform by default.
     Cost: none without `unheard`; the candidates are made once.
     """

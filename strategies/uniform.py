@@ -1,4 +1,4 @@
-"""Random: any track of the catalog. In `uniform.py`, so that nobody's `import random` finds it."""
+"""Random: any track of the catalog. The file is uniform.py, so that no `import random` finds it."""
 
 from core.candidates import Candidates
 from core.listener import Listener

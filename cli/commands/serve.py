@@ -1,4 +1,4 @@
-"""`segue serve` and `segue check`: load a config, and serve it or say that it could be."""
+"""`segue serve` and `segue check`: load a config, then serve it or report that it is sound."""
 
 import errno
 import gc
@@ -40,7 +40,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve recommendations over HTTP until Ctrl-C."""
-    # What wants a reload before there is anything to replace gets what is loaded anyway.
+    # A hangup that comes before the server is up asks for the config that is being loaded anyway.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("segue").setLevel(logging.INFO)
@@ -56,7 +56,7 @@ def serve(
     address, taken_port = listening.getsockname()[:2]
     console.print(f"Listening on http://{address}:{taken_port} (docs at /docs, Ctrl-C stops)")
     server = Server(create_app(runtime), settings)
-    # What was loaded lives as long as the process: keep the collector from walking it again.
+    # The catalog and lists live as long as the process: the collector need not walk them again.
     gc.collect()
     gc.freeze()
     server.run(sockets=[listening])
@@ -64,12 +64,12 @@ def serve(
 
 
 def check(config: ConfigOption = Path("config.yaml")) -> None:
-    """Check a config and all the data that it names, without serving."""
+    """Check a config and all the data that it names, without serving it."""
     _say(_loaded(config), Console(highlight=False, soft_wrap=True))
 
 
 def _loaded(config: Path) -> Runtime:
-    """What the config says, which agrees with what was served before."""
+    """Load the config, and check it against the experiments that were started before."""
     runtime = load_runtime(load_settings(config))
     ExperimentLedger(runtime.settings.started_folder).check(runtime)
     return runtime
@@ -98,29 +98,35 @@ def _say(runtime: Runtime, console: Console) -> None:
     console.print(f"  everyone else: {runtime.default}")
     console.print(f"  events: {settings.resolve(settings.events.dir)}")
     token = settings.admin.token_env
-    admin = "with the token of" if os.environ.get(token) else "by nobody: no token in"
+    admin = "with the token in" if os.environ.get(token) else "off, since no token is in"
     watched = " or when the file changes" if settings.watch else ""
-    console.print(f"  reloaded by SIGHUP{watched}; over HTTP {admin} {token}")
+    console.print(f"  reload: on SIGHUP{watched}; over HTTP: {admin} {token}")
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens, taken before anything is promised."""
+    """Take the port before the server says that it listens."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     except socket.gaierror as error:
-        raise SegueError(f"--host {host}: is no address of a host: {error.strerror}") from error
+        raise SegueError(
+            f"--host {host}: must be the name or address of this machine: {error.strerror}. "
+            "Use 127.0.0.1, or 0.0.0.0 to listen to other machines"
+        ) from error
     listening = socket.socket(family)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-        # As uvicorn will: who comes before it is ready waits, and is not refused.
+        # The backlog that uvicorn uses: a client that comes before it is ready waits for it.
         listening.listen(2048)
     except OSError as error:
         listening.close()
         if error.errno == errno.EADDRINUSE:
             raise SegueError(
                 f"{host}:{port} is taken by another process. Choose a port with --port "
-                "(make run PORT=8001), or stop the other one"
+                "(make run PORT=8001), or stop that process"
             ) from error
-        raise SegueError(f"{host}:{port} cannot be listened on: {error.strerror}") from error
+        raise SegueError(
+            f"{host}:{port} cannot be listened on: {error.strerror}. Choose a host of this machine "
+            "with --host, and a port that you may use with --port"
+        ) from error
     return listening

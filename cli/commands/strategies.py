@@ -1,4 +1,4 @@
-"""`segue strategies`: which strategy types there are, with their params."""
+"""`segue strategies`: lists the strategy types with their params, or shows one in full."""
 
 import inspect
 import json
@@ -33,14 +33,14 @@ def register(app: typer.Typer) -> None:
 
 def show(
     type_name: Annotated[
-        str | None, typer.Argument(metavar="[TYPE]", help="Tell all about this one.")
+        str | None, typer.Argument(metavar="[TYPE]", help="Show this type in full.")
     ] = None,
     module: Annotated[
-        list[str] | None, typer.Option(help="A module that registers more types; repeatable.")
+        list[str] | None, typer.Option(help="Module that registers more types; repeatable.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the strategy types and their params, or tell all about one of them."""
+    """List the strategy types with their params, or show one of them in full."""
     registry.load(tuple(module or ()), Path.cwd())
     if type_name is not None:
         found = registry.find(type_name)
@@ -49,14 +49,14 @@ def show(
         return _print_json([_described(found) for found in registry.known().values()])
     table = Table("type", "what it proposes", "params", show_lines=True)
     for name, found in registry.known().items():
-        said = [
+        params = [
             param["name"] + (" (required)" if param["required"] else f": {_yaml(param['default'])}")
             for param in _params(found.params)
         ]
-        table.add_row(name, found.about, "\n".join(said) or "none")
+        table.add_row(name, found.about, "\n".join(params) or "none")
     out = Console(highlight=False)
     out.print(table)
-    return out.print("`segue strategies TYPE` tells all about one of them.", markup=False)
+    return out.print("`segue strategies TYPE` shows one of them in full.", markup=False)
 
 
 def _print_one(found: Registered) -> None:
@@ -89,7 +89,7 @@ def _described(found: Registered) -> dict[str, Any]:
 
 
 def _params(params: type[Params]) -> list[dict[str, Any]]:
-    """Each param as plain values: what is required first, then in the order of the model."""
+    """Describe each param in plain values: the required ones first, then in the model's order."""
     schema = params.model_json_schema()
     described = []
     for key, info in params.model_fields.items():
@@ -105,29 +105,31 @@ def _params(params: type[Params]) -> list[dict[str, Any]]:
     return sorted(described, key=lambda param: not param["required"])
 
 
-def _value(info: FieldInfo, said: dict[str, Any]) -> str:
-    """What may stand there, in words."""
+def _value(info: FieldInfo, schema: dict[str, Any]) -> str:
+    """Say in words which values a param takes."""
     named = dict.fromkeys(NAMED[mark.kind] for mark in marks_of(info))
-    kind = {"array": "list", "object": "mapping"}.get(said.get("type", ""), said.get("type", ""))
+    kind = {"array": "list", "object": "mapping"}.get(
+        schema.get("type", ""), schema.get("type", "")
+    )
     if named:
         names = " or ".join(named)
         return {"mapping": f"{names}: weight", "list": f"list with {names}"}.get(kind, names)
-    if "enum" in said or "const" in said:
-        return " | ".join(map(str, said.get("enum", [said.get("const")])))
-    ends = [f"{sign} {said[end]:g}" for end, sign in ENDS if end in said]
+    if "enum" in schema or "const" in schema:
+        return " | ".join(map(str, schema.get("enum", [schema.get("const")])))
+    ends = [f"{sign} {schema[end]:g}" for end, sign in ENDS if end in schema]
     return " ".join([kind or "see the meaning", *ends])
 
 
 def _meaning(params: type[Params], key: str) -> str:
-    """What the docstring of the model, or of the one that it is based on, says of a param."""
+    """Find what the docstring of the model, or of a base of it, says of a param."""
     for model in params.__mro__:
-        told = re.search(
+        found = re.search(
             rf"^ +{key}: (.*(?:\n {{8,}}\S.*)*)",
             inspect.cleandoc(model.__doc__ or ""),
             re.MULTILINE,
         )
-        if told and issubclass(model, Params):
-            return " ".join(told[1].split())
+        if found and issubclass(model, Params):
+            return " ".join(found[1].split())
     return ""
 
 

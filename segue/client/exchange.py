@@ -185,7 +185,7 @@ class Exchanges:
             error = ServerUnreachable(str(request), self.url, reason, attempts)
             error.__cause__ = outcome
             return error
-        code, message, at = _told(outcome)
+        code, message, at = _error_of(outcome)
         asked_s = retry_after_s(outcome.headers.get("Retry-After"))
         return ApiError(str(request), outcome.status_code, code, message, at, asked_s, attempts)
 
@@ -197,7 +197,7 @@ def _may_pass(outcome: Outcome) -> bool:
     return not isinstance(outcome, httpx.UnsupportedProtocol)
 
 
-def _told(response: httpx.Response) -> tuple[str, str, str | None]:
+def _error_of(response: httpx.Response) -> tuple[str, str, str | None]:
     """Code, message and field of an error; an answer that is not Segue's own gets a code too."""
     try:
         error = json.loads(response.content)["error"]

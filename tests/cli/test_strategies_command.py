@@ -1,4 +1,4 @@
-"""`segue strategies` as somebody at a terminal meets it."""
+"""`segue strategies`, as it prints to a terminal."""
 
 import json
 
@@ -28,7 +28,7 @@ def test_all_types_are_listed_with_what_they_are_about():
 
 
 @pytest.mark.parametrize("name", registry.known())
-def test_one_type_is_told_all_about(name):
+def test_one_type_is_shown_in_full(name):
     said = segue(name)
     assert all(f"{section}: " in said for section in ("Reads", "Abstains", "Chance", "Cost"))
     for key in registry.find(name).params.model_fields:
@@ -59,12 +59,12 @@ def test_every_param_has_a_value_and_a_meaning():
         ("gate", "cases", "list"),
     ],
 )
-def test_what_may_stand_in_a_param_is_said_in_words(name, key, value):
+def test_the_values_of_a_param_are_described_in_words(name, key, value):
     params = {param["name"]: param for param in json.loads(segue(name, "--json"))["params"]}
     assert params[key]["value"] == value
 
 
-def test_a_shared_param_has_its_own_words_where_a_type_has_some():
+def test_a_type_may_describe_a_shared_param_in_its_own_words():
     def of(name):
         params = json.loads(segue(name, "--json"))["params"]
         return next(p["meaning"] for p in params if p["name"] == "unheard")
@@ -73,6 +73,6 @@ def test_a_shared_param_has_its_own_words_where_a_type_has_some():
     assert of("best_heard").startswith("As for every list, but `session` by default")
 
 
-def test_an_unknown_type_is_told_the_nearest():
+def test_an_unknown_type_is_an_error_with_the_nearest_name():
     with pytest.raises(SegueError, match=r"unknown strategy type 'contextul'. Did you mean 'conte"):
         segue("contextul")

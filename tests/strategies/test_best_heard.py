@@ -21,7 +21,7 @@ def test_the_latest_of_equals_is_the_best():
     assert best().propose(listener).listed() == list_of(10)
 
 
-def test_it_repeats_nothing_in_a_session_unless_told():
+def test_it_repeats_nothing_in_a_session_unless_its_params_allow_it():
     listener = Listener.of("1", [(10, 0.9), (11, 0.1)], earlier=[(15, 0.1)])
     assert best().propose(listener).listed() == [t for t in list_of(10) if t != 11]
     assert best(unheard="none").propose(listener).listed() == list_of(10)
@@ -37,7 +37,7 @@ def test_it_abstains_without_anything_to_play(listens):
     assert best().propose(Listener.of("1", listens, earlier=[(8, 1.0)])) is None
 
 
-def test_it_may_ask_for_more_than_a_touch():
+def test_a_track_heard_for_less_than_at_least_does_not_count():
     listener = Listener.of("1", [(4, 0.2)])
     assert best(at_least=0.2).propose(listener) is not None
     assert best(at_least=0.3).propose(listener) is None

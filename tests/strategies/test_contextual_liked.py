@@ -22,7 +22,7 @@ def test_a_liked_track_is_followed_by_its_list(time):
     ids=["first-visit", "just-below", "skipped-after-a-hit", "unknown-skipped"],
 )
 @pytest.mark.parametrize("anchor", ["last", "weighted"])
-def test_anything_else_by_the_personal_list(listens, anchor):
+def test_any_other_turn_gets_the_personal_list(listens, anchor):
     assert liked(anchor=anchor).propose(Listener.of("3", listens)).listed() == list_for(3)
 
 

@@ -27,7 +27,7 @@ def test_it_never_proposes_what_was_heard_in_any_session():
     assert memory().propose(listener).listed() == list_of(4)[5:]
 
 
-def test_its_memory_goes_back_beyond_the_session_unless_told():
+def test_its_memory_goes_back_beyond_the_session_by_default():
     listener = Listener.of("1", [(2, 0.1)], earlier=[(4, 1.0)])
     assert memory().propose(listener).listed() == list_of(4)
     assert memory(memory="session").propose(listener) is None
@@ -38,7 +38,7 @@ def test_its_memory_goes_back_beyond_the_session_unless_told():
     [[], [(4, 0.5)], [(21, 1.0)], [(UNKNOWN, 1.0)], [(t, 0.1) for t in list_of(4)] + [(4, 1.0)]],
     ids=["first-visit", "nothing-liked", "no-list", "unknown", "list-heard-out"],
 )
-def test_it_falls_back_to_popular_tracks_not_heard(listens):
+def test_it_proposes_unheard_popular_tracks_when_its_list_has_none(listens):
     listener = Listener.of("1", listens, earlier=[(TOP[0], 0.2)])
     assert memory().propose(listener) is None
     proposed = memory(popular="popular").propose(listener)
@@ -52,7 +52,7 @@ def test_it_abstains_when_the_popular_tracks_were_heard_too():
     assert memory(popular="popular").propose(listener) is None
 
 
-def test_it_cannot_be_told_to_repeat():
+def test_its_params_cannot_make_it_repeat():
     with pytest.raises(ValueError, match="Input should be 'history'"):
         memory(unheard="none")
 

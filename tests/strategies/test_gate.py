@@ -48,7 +48,7 @@ def test_it_abstains_where_no_case_fits():
     assert source(CASES[:2], Listener.of("1", [(4, 0.3)])) is None
 
 
-def test_it_abstains_when_the_chosen_one_does():
+def test_it_abstains_when_the_chosen_strategy_does():
     assert source(CASES, Listener.of("1", [(21, 0.9)])) is None
 
 
@@ -77,7 +77,7 @@ def test_it_says_why_without_a_previous_track_or_a_choice():
         ([], "at least 1 item"),
         ([CASES[1], CASES[0]], r"below must rise from case to case, got 0\.3 and then 0\.1"),
         ([CASES[0], CASES[0]], "below must rise"),
-        ([CASES[2], CASES[0]], "only the last case may have no below, case 0 has none either"),
+        ([CASES[2], CASES[0]], "only the last case may have no below, and case 0 has none"),
         ([{"below": 0, "use": "random"}], "greater than 0"),
         ([{"below": 1.1, "use": "random"}], "less than or equal to 1"),
         ([{"below": 0.1, "us": "random"}], r"cases\.0\.us\n.*Extra inputs"),
@@ -107,5 +107,5 @@ def test_the_names_in_its_cases_are_found_for_the_check_at_start():
     ],
     ids=["all-answer", "no-last-case", "one-may-abstain"],
 )
-def test_it_always_answers_when_every_way_through_does(cases, always):
+def test_it_always_answers_when_every_case_does(cases, always):
     assert build("gate", cases=cases).always_answers is always

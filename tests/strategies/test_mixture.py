@@ -40,7 +40,7 @@ def test_members_keep_their_own_chances():
     assert chances(proposed) == pytest.approx(expected)
 
 
-def test_those_that_abstain_leave_their_weight_to_the_others():
+def test_members_that_abstain_leave_their_weight_to_the_rest():
     three = mixture(contextual=8, personal=1, popular=1)
     proposed = three.propose(Listener.of("9", [(4, 1.0)]))
     assert proposed.chance_of(9) == pytest.approx(8 / 9 / 6)
@@ -51,12 +51,12 @@ def test_those_that_abstain_leave_their_weight_to_the_others():
     ]
 
 
-def test_the_only_one_left_is_the_one_that_answered():
+def test_the_only_member_left_is_the_strategy_that_answered():
     proposed = mixture(contextual=9, random=1).propose(Listener.of("1"))
     assert (proposed.source, proposed.listed()) == ("random", list(range(TRACKS)))
 
 
-def test_it_abstains_when_all_do():
+def test_it_abstains_when_all_members_do():
     assert mixture(contextual=1, personal=1).propose(Listener.of("9")) is None
 
 

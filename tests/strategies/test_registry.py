@@ -29,13 +29,13 @@ def test_the_known_types_cannot_be_changed_from_outside():
         known["mine"] = known["random"]
 
 
-def test_a_type_is_found_by_its_name_with_what_it_is_about():
+def test_a_type_is_found_by_its_name():
     found = registry.find("random")
     assert (found.name, found.module) == ("random", "strategies.uniform")
     assert found.about == "Propose the whole catalog."
 
 
-def test_an_unknown_type_is_told_the_nearest():
+def test_an_unknown_type_is_an_error_with_the_nearest_name():
     with pytest.raises(
         SegueError, match=r"unknown strategy type 'top_popp'\. Did you mean 'top_pop'\? Known: .*ra"
     ):

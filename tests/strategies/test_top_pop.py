@@ -16,7 +16,7 @@ def test_a_top_beyond_the_list_means_the_whole_list():
     assert build("top_pop", top=100).propose(Listener.of("1")).listed() == list(TOP)
 
 
-def test_it_makes_no_candidates_anew():
+def test_it_makes_its_candidates_once():
     popular = build("top_pop")
     assert popular.propose(Listener.of("1")) is popular.propose(Listener.of("2", [(3, 0.5)]))
 
