@@ -1,8 +1,8 @@
-"""What learning costs; run with `python -m benchmarks.training [MODEL ...]`.
+"""The cost of training; run with `python -m benchmarks.training [MODEL ...]`.
 
-A million listens over 50,000 tracks by 20,000 listeners with tastes, made here; then each model is
-fitted, and its lists of 100 made for all tracks. Wall and CPU seconds, for a busy machine shows in
-the first and not in the second; memory is the process's largest so far.
+Generates a million listens over 50,000 tracks by 20,000 listeners with tastes, fits each model,
+and makes its lists of 100 for all tracks. Prints wall and CPU seconds, because a busy machine
+changes only the first; memory is the maximum of the process so far.
 """
 
 import resource
@@ -21,7 +21,7 @@ from training.model import FitRun, build
 
 TRACKS, USERS, LISTENS, LENGTH, GENRES = 50_000, 20_000, 1_000_000, 10, 500
 MODELS = {"popular": "numpy", "neighbours": "scipy", "factors": "implicit", "neural": "torch"}
-"""What is measured if nothing is named, and the package that it needs."""
+"""Models that are measured by default -> the package that each needs."""
 
 AIMS = {"popular": "20", "neighbours": "20", "factors": "60", "neural": "300"}
 
@@ -59,7 +59,7 @@ def listening() -> Interactions:
     user = draws.integers(0, USERS, sessions)[session]
     genre = ((user * 7 + draws.integers(0, 3, sessions)[session] * 131) % GENRES).astype(np.int64)
     liked = draws.random(LISTENS) < 0.75
-    # Popularity falls as in a real catalog: the square of a uniform number crowds the low places.
+    # The square of a uniform number favours low places, as popularity does in a real catalog.
     within = (draws.random(LISTENS) ** 2 * (TRACKS // GENRES)).astype(np.int64)
     track = np.where(liked, genre * (TRACKS // GENRES) + within, draws.integers(0, TRACKS, LISTENS))
     time = np.where(liked, draws.uniform(0.3, 1, LISTENS), draws.uniform(0, 0.3, LISTENS))

@@ -1,1 +1,1 @@
-"""Event log in, lists for strategies out."""
+"""Learns lists for strategies from an event log or a public data set, and compares models."""

@@ -1,4 +1,4 @@
-"""What a training run leaves in a folder: list files with manifests, a report, a picture."""
+"""Artifacts of a training run: list files and popularity lists, with their manifests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ from training.model import FittedModel, ModelParams
 from training.top_k import NONE, Rankings
 
 KEY_NAMES: Mapping[Key, str] = {"track": "track", "user": "listener"}
-"""What lists are keyed by, as file names and tables say it."""
+"""Key of lists -> its name in file names and tables."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How a model came to be, for its manifests.
+    """How a model was made, for its manifests.
 
     Attributes:
-        model: Name, with the variant if any.
+        model: Name of the model, with its variant if any.
         params: Its settings.
-        seed: Of the fit.
-        options: Which listens were used: arms, times, weighting.
+        seed: Seed of the fit.
+        options: Which listens were used: arms, dates, weighting.
     """
 
     model: str
@@ -46,10 +46,10 @@ def save(
     top: int,
     progress: Progress = SILENT,
 ) -> list[Path]:
-    """Write what a model gives: lists by track and by listener, or one popularity list.
+    """Write the lists of a model: by track and by listener, or one popularity list.
 
     Returns:
-        The files, manifests of lists inside them; a popularity list has its manifest beside it.
+        The files. The manifest of lists is inside the file, that of a popularity list beside it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     about: dict[str, Any] = {

@@ -1,7 +1,7 @@
-"""Co-occurrence: lists by track out of lists by listener, where no log is at hand.
+"""Co-occurrence: makes lists by track from lists by listener, for users without a log.
 
-Two tracks are near when the same listeners' lists have both: the count of such lists, divided by
-the root of the product of how many lists have either (cosine of the two columns).
+The similarity of two tracks is the cosine of their columns: the number of lists with both, divided
+by the root of the product of the numbers of lists with either.
 """
 
 import numpy as np
@@ -19,37 +19,37 @@ Integers = npt.NDArray[np.int64]
 def rank_by_cooccurrence(
     lists: Lists, tracks: int, top: int, *, at_least: int = 1, progress: Progress = SILENT
 ) -> Rankings:
-    """The `top` tracks that share most lists with each track, itself never among them.
+    """Find the `top` most similar tracks of each track; a track is never in its own list.
 
-    Exact, in blocks of tracks that bound the memory. Equals are ordered by how many lists they
-    share, more first, then by catalog index, so that the same lists give the same ones everywhere.
+    The result is exact; blocks of tracks bound the memory. Ties are ordered by the number of shared
+    lists, most first, then by catalog index, so that the result is the same on every machine.
 
     Args:
         lists: Lists by listener.
-        tracks: How many tracks the catalog has.
-        top: How many for each track.
-        at_least: How many lists two tracks must share.
-        progress: Told how far the work is, in tracks.
+        tracks: Number of tracks of the catalog.
+        top: Length of each list.
+        at_least: Number of lists that two tracks must share.
+        progress: Shows the tracks that are done.
 
     Returns:
-        int32, (tracks, top), best first, filled up with -1.
+        int32, (tracks, top), best first, padded with -1.
     """
     members = np.asarray(lists.tracks, dtype=np.int64)
     begins = np.asarray(lists.offsets[:-1], dtype=np.int64)
     lengths = np.diff(lists.offsets).astype(np.int64)
     owners = np.repeat(np.arange(len(lengths)), lengths)
-    list_count = np.bincount(members, minlength=tracks)  # in how many lists each track stands
+    list_count = np.bincount(members, minlength=tracks)  # number of lists with each track
     by_track = np.argsort(members, kind="stable")
     owners = owners[by_track]
     ends = np.cumsum(list_count)
-    pairs = np.concatenate([[0], np.cumsum(lengths[owners])])  # before each (track, list)
+    pairs = np.concatenate([[0], np.cumsum(lengths[owners])])  # pairs before each (track, list)
     ranked: Rankings = np.full((tracks, top), NONE, dtype=np.int32)
     progress.start("tracks that share lists", tracks)
     start = 0
     while start < tracks:
         first = 0 if start == 0 else int(ends[start - 1])
         room = pairs[first] + _PAIRS_AT_ONCE
-        # At least one track a block, however many pairs it has.
+        # A block has at least one track, even if its pairs exceed the bound.
         stop = max(start + 1, int(np.searchsorted(pairs[ends], room, side="right")))
         entries = owners[first : ends[stop - 1]]
         rows = np.repeat(np.arange(start, stop), list_count[start:stop])
@@ -69,12 +69,13 @@ def _ranges(begins: Integers, lengths: Integers) -> Integers:
 def _rank(
     rows: Integers, others: Integers, list_count: Integers, at_least: int, ranked: Rankings
 ) -> None:
-    """Count each pair of a row and another track, and write the best of each row."""
+    """Count each pair of a row and a second track, and write the best tracks of each row."""
     size = len(list_count)
     pair, shared = np.unique((rows * size + others)[rows != others], return_counts=True)
     pair, shared = pair[shared >= at_least], shared[shared >= at_least]
     row, other = np.divmod(pair, size)
-    # The row's own reach is the same for all others; squared, so that equals are equal exactly.
+    # The row's own count is the same for all its pairs and left out; the square is a ratio of whole
+    # numbers, so ties are exact.
     similarity = shared.astype(np.float64) ** 2 / list_count[other]
     order = np.lexsort((other, -shared, -similarity, row))
     row, other = row[order], other[order]

@@ -1,7 +1,7 @@
-"""Learning by epochs: one loop for all models of PyTorch, with early stopping and Ctrl-C.
+"""Epochs: one training loop for all models of PyTorch, with early stopping and Ctrl-C.
 
-The epoch that was best on later listens is the one that is kept. On the same machine the same seed
-and the same number of threads give the same model, bit by bit.
+The loop keeps the epoch with the lowest loss on the validation split. On one machine, the same
+seed and number of threads give the same model, bit by bit.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,18 +17,18 @@ from training.top_k import Floats, Ints
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long to learn.
+    """The length of a fit, and its names.
 
     Attributes:
-        name: For the progress.
-        of: What the losses are, for the picture.
-        epochs: Most passes over the listens.
-        patience: Epochs without a better loss on later listens after which learning ends.
-        batches: In an epoch.
+        name: Name of the model, for the progress.
+        measure: Name of the loss, for the learning curve.
+        epochs: Maximum number of passes over the listens.
+        patience: Epochs without a lower validation loss after which the fit stops.
+        batches: Batches of an epoch.
     """
 
     name: str
-    of: str
+    measure: str
     epochs: int
     patience: int
     batches: int
@@ -41,40 +41,41 @@ def learn(
     validate: Callable[[], float],
     run: FitRun,
 ) -> tuple[LearningCurve, bool]:
-    """Learn until it gets no better; leaves the best epoch's numbers in `module`.
+    """Fit until the validation loss stops falling, and leave the best epoch's state in `module`.
 
     Args:
-        schedule: How long.
-        module: A torch module; its state is what is kept.
-        one_epoch: Called with the epoch from 0 and a function to call after each batch; gives the
-            mean loss.
-        validate: The loss on later listens; NaN where there are none, and the last epoch is kept.
-        run: Its progress is shown the batches.
+        schedule: The length of the fit.
+        module: A torch module.
+        one_epoch: Called with the epoch from 0 and a function to call after each batch; returns
+            the mean loss.
+        validate: Returns the validation loss; NaN where the split is empty, so that the last
+            epoch is kept.
+        run: Its progress shows the batches.
 
     Returns:
-        How it went, and whether Ctrl-C ended it.
+        The learning curve, and whether Ctrl-C ended the fit.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C came before the first epoch was done.
+        KeyboardInterrupt: Ctrl-C came before the first epoch was complete.
     """
     train: list[float] = []
     valid: list[float] = []
-    kept, state = 0, None
+    best_epoch, state = 0, None
     interrupted = False
     run.progress.start(f"{schedule.name}: learn", schedule.epochs * schedule.batches)
     try:
         for epoch in range(schedule.epochs):
             loss = one_epoch(epoch, run.progress.advance)
-            later = validate()
+            validation_loss = validate()
             train.append(loss)
-            valid.append(later)
+            valid.append(validation_loss)
             run.progress.say(
-                f"{schedule.name}: epoch {epoch + 1}, loss {loss:.4f}, later {later:.4f}"
+                f"{schedule.name}: epoch {epoch + 1}, loss {loss:.4f}, later {validation_loss:.4f}"
             )
-            if state is None or np.isnan(later) or later < valid[kept]:
-                kept = epoch
+            if state is None or np.isnan(validation_loss) or validation_loss < valid[best_epoch]:
+                best_epoch = epoch
                 state = {name: value.clone() for name, value in module.state_dict().items()}
-            elif epoch - kept >= schedule.patience:
+            elif epoch - best_epoch >= schedule.patience:
                 break
     except KeyboardInterrupt:
         if state is None:
@@ -83,12 +84,12 @@ def learn(
     assert state is not None, "there is at least one epoch"
     module.load_state_dict(state)
     module.eval()
-    return LearningCurve(schedule.of, train, valid[: len(train)], kept), interrupted
+    return LearningCurve(schedule.measure, train, valid[: len(train)], best_epoch), interrupted
 
 
 @contextmanager
 def reproducible(run: FitRun) -> Iterator[Any]:
-    """PyTorch with the run's seed and threads inside the block, as it was before after it."""
+    """Give PyTorch the run's seed and threads within the block, and restore them afterwards."""
     import torch
 
     threads = torch.get_num_threads()
@@ -102,7 +103,7 @@ def reproducible(run: FitRun) -> Iterator[Any]:
 
 
 def sample_indices(weights: Floats, count: int, draws: np.random.Generator) -> Ints:
-    """Indices drawn with chances in proportion to `weights`: int64, (count,)."""
+    """Draw indices with probabilities in proportion to `weights`: int64, (count,)."""
     sums = np.cumsum(weights, dtype=np.float64)
     places: Ints = np.searchsorted(sums, draws.random(count) * sums[-1], side="right")
     return places.clip(max=len(weights) - 1)

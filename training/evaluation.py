@@ -1,9 +1,9 @@
-"""Judging offline: would a model have put near the top what was liked next?
+"""Offline evaluation: does a model rank the tracks at the top that listeners liked next?
 
-A question is a listen of the later sessions that was liked (heard for `liked` or more), after
-another that was: given the one liked last before it, and the listener, where in the order of the
-whole catalog does this one stand? No sampled negatives. Figures are means over a listener's
-questions, then over listeners; intervals resample listeners.
+A held-out pair is a liked listen of the test split (heard for `liked` or more) with the liked
+listen before it in the session. Given the earlier track, or the listener, the model ranks the
+whole catalog, without sampled negatives; the rank of the later track counts. A metric is a mean
+over a listener's pairs, then over listeners; intervals resample listeners.
 """
 
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ LEVEL = 0.95
 
 @dataclass(frozen=True, slots=True)
 class HeldOutPairs:
-    """What is asked of every model; all arrays (questions,).
+    """Pairs that every model has to predict; all arrays (pairs,).
 
     Attributes:
         user: Listener index.
-        before: Catalog index of the track liked last before, in the same session.
-        track: Catalog index of the track that was liked.
-        weight: What the answer counts for: 1, or the inverse of the chance of the track.
+        before: Catalog index of the earlier liked track.
+        track: Catalog index of the later liked track, which the model has to predict.
+        weight: Weight of the pair: 1, or the inverse propensity of the later track.
     """
 
     user: npt.NDArray[np.int32]
@@ -54,18 +54,18 @@ class Interval:
     high: float
 
     def as_json(self) -> list[float]:
-        """[value, low, high], rounded to what can be told apart."""
+        """[value, low, high], rounded to six digits."""
         return [round(number, 6) for number in (self.value, self.low, self.high)]
 
 
 @dataclass(frozen=True, slots=True)
 class OffPolicyEstimate:
-    """What an arm that plays a model's lists would have earned, estimated from logged chances.
+    """Off-policy estimate of an arm that plays a model's lists, from logged propensities.
 
     Attributes:
         time: Mean share heard of a recommendation, with its interval.
-        effective_sample_size: So many decisions of the arm's own would be as good.
-        warnings: Why not to believe it, in sentences.
+        effective_sample_size: Decisions by the arm itself that would be as informative.
+        warnings: Reasons not to trust the estimate, in sentences.
     """
 
     time: Interval
@@ -82,11 +82,11 @@ class OffPolicyEstimate:
 
 
 class OffPolicyEstimator(Protocol):
-    """Estimates what the lists of a model would have earned."""
+    """Estimates the value of a model's lists without serving them."""
 
     @property
     def about(self) -> str:
-        """A sentence for below a table: what was estimated, of what."""
+        """A caption for tables: what was estimated, from which log."""
 
     def __call__(self, fitted: FittedModel, key: Key) -> OffPolicyEstimate:
         """Estimate the lists by track or by listener."""
@@ -94,14 +94,15 @@ class OffPolicyEstimator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OfflineMetrics:
-    """What a model's lists are worth offline.
+    """Offline metrics of a model's lists.
 
     Attributes:
-        key: What the lists are keyed by.
+        key: Whether the lists are keyed by track or by listener.
         accuracy: NDCG@10 and @100, recall@10 and @100, MRR@100.
-        beyond_accuracy: Coverage, Gini, novelty, artist diversity, share of questions with a list.
-        mse: Mean squared error of the time, where the model predicts it.
-        off_policy: Off-policy estimate, where the log has chances.
+        beyond_accuracy: Coverage, Gini, novelty, artist diversity, share of held-out
+            pairs with a list.
+        mse: Mean squared error of the predicted time; None if the model predicts none.
+        off_policy: Off-policy estimate; None if the log has no propensities.
     """
 
     key: Key
@@ -122,12 +123,12 @@ class OfflineMetrics:
 
 
 def held_out_pairs(test: Interactions, liked: float) -> HeldOutPairs:
-    """The questions that later sessions ask."""
+    """Find the held-out pairs of a test split."""
     rows = np.flatnonzero(test.time >= np.float32(liked))
-    before, asked = rows[:-1], rows[1:]
-    kept = (test.session[before] == test.session[asked]) & (test.track[before] != test.track[asked])
-    before, asked = before[kept], asked[kept]
-    return HeldOutPairs(test.user[asked], test.track[before], test.track[asked], test.weight[asked])
+    before, after = rows[:-1], rows[1:]
+    kept = (test.session[before] == test.session[after]) & (test.track[before] != test.track[after])
+    before, after = before[kept], after[kept]
+    return HeldOutPairs(test.user[after], test.track[before], test.track[after], test.weight[after])
 
 
 def evaluate(
@@ -140,9 +141,9 @@ def evaluate(
     estimate: OffPolicyEstimator | None = None,
     progress: Progress = SILENT,
 ) -> OfflineMetrics:
-    """Judge the lists that a model gives by track or by listener."""
-    asked = held_out.before if key == "track" else held_out.user
-    keys, row = np.unique(asked, return_inverse=True)
+    """Evaluate the lists of a model by track or by listener."""
+    given = held_out.before if key == "track" else held_out.user
+    keys, row = np.unique(given, return_inverse=True)
     ranked = fitted.rankers[key](keys, K, progress)
     return OfflineMetrics(
         key,
@@ -154,11 +155,11 @@ def evaluate(
 
 
 def beyond_accuracy(ranked: Rankings, train: Interactions) -> dict[str, float]:
-    """Figures of lists that need no answers.
+    """Beyond-accuracy metrics, which need no held-out pairs.
 
-    coverage: share of the catalog that stands in some list. gini: of how often tracks stand in
-    lists, 0 all alike, 1 always the same. novelty: mean -log2 of a track's share of all listens.
-    artists: different artists in the first ten, per track of them.
+    coverage: share of the catalog that is in some list. gini: inequality of how often tracks are
+    in lists, 0 for equal, 1 for always the same. novelty: mean -log2 of a track's share of all
+    listens. artists: distinct artists among the first ten tracks, per track.
     """
     tracks = len(train.catalog)
     listed = ranked[ranked != NONE]
@@ -202,25 +203,25 @@ def _accuracy(ranked: Rankings, row: Ints, held_out: HeldOutPairs) -> dict[str, 
         "mrr": np.where(place < K, 1 / (place + 1), 0.0),
     }
     _, listener = np.unique(held_out.user, return_inverse=True)
-    worth = np.bincount(listener, weights=held_out.weight)
+    total = np.bincount(listener, weights=held_out.weight)
     means = {
-        name: np.bincount(listener, weights=values * held_out.weight) / worth
+        name: np.bincount(listener, weights=values * held_out.weight) / total
         for name, values in figures.items()
     }
     draws = np.random.default_rng(0)
-    count = len(worth)
+    count = len(total)
     resampled = {name: np.empty(RESAMPLES) for name in means}
-    # A listener stands in for as many questions as they are worth only where weights are inverse
-    # chances; otherwise each listener counts once.
-    inverse = worth if np.ptp(held_out.weight) > 0 else np.ones(count)
+    # With inverse propensities, a listener counts for the total weight of their pairs: only so is
+    # the mean unbiased. Without them, each listener counts once.
+    listener_weight = total if np.ptp(held_out.weight) > 0 else np.ones(count)
     for sample in range(RESAMPLES):
-        taken = np.bincount(draws.integers(0, count, count), minlength=count) * inverse
+        drawn = np.bincount(draws.integers(0, count, count), minlength=count) * listener_weight
         for name, values in means.items():
-            resampled[name][sample] = taken @ values / taken.sum()
+            resampled[name][sample] = drawn @ values / drawn.sum()
     tail = 100 * (1 - LEVEL) / 2
     return {
         name: Interval(
-            float(inverse @ values / inverse.sum()),
+            float(listener_weight @ values / listener_weight.sum()),
             *map(float, np.percentile(resampled[name], [tail, 100 - tail])),
         )
         for name, values in means.items()

@@ -1,7 +1,7 @@
-"""Interactions: who heard which track for how long, in sessions, as columns of numbers.
+"""Interactions: which listener heard which track for how long, in sessions, as columns.
 
-The one thing that every model is fitted on, whether it comes from an event log or from a public
-data set. On disk it is a Parquet file, the training table.
+Every model is fitted on them, whether they come from an event log or from a public data set. On
+disk they are a Parquet file, the training table.
 """
 
 import hashlib
@@ -35,13 +35,13 @@ class Interactions:
         track: int32, (rows,), catalog index, always known.
         time: float32, (rows,), share heard, in [0, 1].
         at_ms: int64, (rows,), Unix time in ms.
-        propensity: float32, (rows,), chance with which a recommender chose the track; NaN where
-            none did or none knows.
-        plays: int32, (rows,), how often; above 1 only in data sets that give counts.
-        weight: float32, (rows,), what the listen counts for; 1 unless propensities say otherwise.
+        propensity: float32, (rows,), propensity of the decision for the track; NaN where no
+            recommender chose it, or the log has no propensity.
+        plays: int32, (rows,), number of plays; above 1 only in data sets with counts.
+        weight: float32, (rows,), weight of the listen; 1 unless weighted by inverse propensity.
         users: Listener ids.
-        catalog: The catalog that `track` speaks of.
-        sources: File -> SHA-256 of what it was made from.
+        catalog: The catalog of the indices in `track`.
+        sources: File that the listens come from -> its SHA-256.
     """
 
     session: npt.NDArray[np.int64]
@@ -62,7 +62,7 @@ class Interactions:
 
     @property
     def sessions(self) -> int:
-        """How many sessions there are."""
+        """Number of sessions."""
         return int(self.session[-1]) + 1 if len(self) else 0
 
     @property
@@ -74,7 +74,7 @@ class Interactions:
         return starts
 
     def where(self, keep: npt.NDArray[np.bool_]) -> "Interactions":
-        """The rows that are kept, their sessions numbered anew; listeners keep their index."""
+        """Keep some rows and renumber their sessions; listeners keep their index."""
         session = self.session[keep]
         fresh = np.ones(len(session), dtype=bool)
         fresh[1:] = session[1:] != session[:-1]
@@ -92,7 +92,7 @@ class Interactions:
         )
 
     def between(self, since_ms: int | None, until_ms: int | None) -> "Interactions":
-        """Sessions that began at `since_ms` or later and before `until_ms`."""
+        """Keep sessions that began at `since_ms` or later and before `until_ms`."""
         began = self.at_ms[self.starts[:-1]][self.session]
         keep = np.ones(len(self), dtype=bool)
         if since_ms is not None:
@@ -101,31 +101,31 @@ class Interactions:
             keep &= began < until_ms
         return self.where(keep)
 
-    def split(self, late: float) -> tuple["Interactions", "Interactions"]:
-        """Earlier and later sessions, cut by the time at which they began.
+    def split(self, last_share: float) -> tuple["Interactions", "Interactions"]:
+        """Split into earlier and later sessions, by the time at which they began.
 
         Args:
-            late: Share of the sessions in the later part, in [0, 1).
+            last_share: Share of the sessions in the later part, in [0, 1).
         """
         began = self.at_ms[self.starts[:-1]]
         order = np.argsort(began, kind="stable")
         is_late = np.zeros(self.sessions, dtype=bool)
-        is_late[order[self.sessions - round(self.sessions * late) :]] = True
+        is_late[order[self.sessions - round(self.sessions * last_share) :]] = True
         rows = is_late[self.session]
         return self.where(~rows), self.where(rows)
 
     def without_weights(self) -> "Interactions":
-        """The same, each listen counting for 1."""
+        """The same listens, each with weight 1."""
         return replace(self, weight=np.ones(len(self), dtype=np.float32))
 
-    def weight_by_inverse_propensity(self, most: float) -> "Interactions":
-        """The same, each listen counting for the inverse of its chance.
+    def weight_by_inverse_propensity(self, cap: float) -> "Interactions":
+        """The same listens, each weighted by the inverse of its propensity.
 
-        Weights have mean 1 over the listens that have a chance; the others keep weight 1.
+        Weights have mean 1 over the listens with a propensity; all other listens keep weight 1.
 
         Args:
-            most: Inverse chances above this multiple of the smallest one are cut to it, so that
-                a few rare listens do not decide everything.
+            cap: Inverse propensities above this multiple of the smallest one are cut to it, so
+                that a few rare listens do not decide the result.
         """
         known = np.isfinite(self.propensity) & (self.propensity > 0)
         if not known.any():
@@ -133,7 +133,7 @@ class Interactions:
                 "the log", "has no propensities to weight by. Train without --inverse-propensity"
             )
         inverse = 1.0 / self.propensity[known].astype(np.float64)
-        inverse = np.minimum(inverse, most * inverse.min())
+        inverse = np.minimum(inverse, cap * inverse.min())
         weight = np.ones(len(self), dtype=np.float32)
         weight[known] = inverse / inverse.mean()
         return replace(self, weight=weight)
@@ -155,11 +155,11 @@ def assemble(
     propensity: npt.NDArray[np.floating] | None = None,
     gap_s: float = 1800,
 ) -> Interactions:
-    """Interactions out of unordered rows.
+    """Put unordered rows in order.
 
-    Rows of a session are ordered by `position`, or else by clock and, where that is the same, by
-    `place` (default: as given). Where no session is given, one ends when the listener's next
-    listen begins more than `gap_s` later.
+    `position` orders the rows of a session; without it the clock does and, at equal times,
+    `place` (default: the order of the rows). If no session is given, a session ends when the
+    listener's next listen begins more than `gap_s` later.
     """
     rows = len(track)
     clock = np.asarray(at_ms)
@@ -174,7 +174,7 @@ def assemble(
         fresh[1:] = session[order][1:] != session[order][:-1]
     code = np.cumsum(fresh, dtype=np.int64) - 1
     begins = np.flatnonzero(fresh)
-    chance = np.full(rows, np.nan) if propensity is None else propensity
+    propensity = np.full(rows, np.nan) if propensity is None else propensity
     return Interactions(
         session=code,
         position=(np.arange(rows) - (begins[code] if rows else 0)).astype(np.int32),
@@ -182,7 +182,7 @@ def assemble(
         track=np.asarray(track)[order].astype(np.int32),
         time=np.asarray(time)[order].astype(np.float32),
         at_ms=clock[order].astype(np.int64),
-        propensity=np.asarray(chance)[order].astype(np.float32),
+        propensity=np.asarray(propensity)[order].astype(np.float32),
         plays=np.ones(rows, dtype=np.int32)
         if plays is None
         else np.asarray(plays)[order].astype(np.int32),
@@ -194,7 +194,7 @@ def assemble(
 
 
 def save_table(path: Path, table: Interactions, about: Mapping[str, Any]) -> None:
-    """Write the training table: Parquet; the catalog's checksum stands in its metadata."""
+    """Write the training table as Parquet, with the catalog's checksum in its metadata."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -216,16 +216,16 @@ def save_table(path: Path, table: Interactions, about: Mapping[str, Any]) -> Non
         "plays": pa.array(table.plays),
     }
     content = pa.table(columns).replace_schema_metadata({"segue": json.dumps(manifest)})
-    beside = path.with_name(path.name + ".part")
-    parquet.write_table(content, beside, compression="zstd")
-    beside.replace(path)
+    part = path.with_name(path.name + ".part")
+    parquet.write_table(content, part, compression="zstd")
+    part.replace(path)
 
 
 def load_table(path: Path, catalog: Catalog) -> Interactions:
     """Read a training table made for this catalog.
 
     Raises:
-        InputError: Missing, foreign, or made for another catalog.
+        InputError: The file is missing, no training table, or made for a different catalog.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -234,7 +234,9 @@ def load_table(path: Path, catalog: Catalog) -> Interactions:
     try:
         content = parquet.read_table(path)
     except FileNotFoundError as error:
-        raise InputError.one(where, "does not exist") from error
+        raise InputError.one(
+            where, "does not exist. Name a training table of `segue data import`"
+        ) from error
     except (OSError, pa.ArrowException) as error:
         raise InputError.one(where, f"must be a Parquet file: {error}") from error
     manifest = json.loads((content.schema.metadata or {}).get(b"segue", b"{}"))
@@ -247,7 +249,7 @@ def load_table(path: Path, catalog: Catalog) -> Interactions:
         )
     if manifest["catalog"] != catalog.checksum:
         raise InputError.one(
-            where, "was made for another catalog. Give the tracks.jsonl that lies beside it"
+            where, "was made for another catalog. Give the tracks.jsonl that is beside it"
         )
     user = content.column("user").combine_chunks()
     if not pa.types.is_dictionary(user.type):

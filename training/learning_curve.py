@@ -1,4 +1,4 @@
-"""The picture of how learning went, as SVG; the same numbers give the same bytes."""
+"""The learning curve as SVG; the same numbers give the same bytes."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from training.model import LearningCurve
 
 
 def draw(curve: LearningCurve, title: str, path: Path) -> None:
-    """Write the learning curve: both losses by epoch, the epoch kept marked."""
+    """Write the learning curve: both losses by epoch, with the best epoch marked."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -15,8 +15,8 @@ def draw(curve: LearningCurve, title: str, path: Path) -> None:
     with mpl.rc_context({"svg.hashsalt": "segue", "font.size": 10}):
         figure = Figure(figsize=(6, 3.6), layout="constrained")
         axes = figure.subplots()
-        axes.plot(epochs, curve.train, color="#8a8a8a", label="earlier sessions (learnt from)")
-        axes.plot(epochs, curve.valid, color="#1f5fa8", label="later sessions")
+        axes.plot(epochs, curve.train, color="#8a8a8a", label="training sessions")
+        axes.plot(epochs, curve.valid, color="#1f5fa8", label="validation sessions")
         if curve.valid:
             best = curve.best_epoch + 1
             axes.plot([best], [curve.valid[curve.best_epoch]], "o", color="#1f5fa8")
@@ -27,7 +27,7 @@ def draw(curve: LearningCurve, title: str, path: Path) -> None:
                 textcoords="offset points",
                 ha="center",
             )
-        axes.set(title=title, xlabel="epoch", ylabel=curve.of)
+        axes.set(title=title, xlabel="epoch", ylabel=curve.measure)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.3)

@@ -1,8 +1,8 @@
-"""What a model is: fitted on listens, it ranks tracks for a track, for a listener, or for all.
+"""Models: a model is fitted on listens, and ranks tracks for a track, for a listener, or for all.
 
 A model is a class in its own file of `training/models/`, with its own params and a decorator; no
-list elsewhere names it. Models of PyTorch import it inside their functions, so that the others
-work without it.
+list elsewhere names it. Models of PyTorch import it inside their functions, so that all other
+models work without it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,13 +29,13 @@ class ModelParams(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class FitRun:
-    """What a fit is given besides the listens.
+    """The circumstances of one fit, besides its listens.
 
     Attributes:
-        valid: Later listens, on which early stopping looks; may be empty.
-        seed: Of every random number; the same seed and threads give the same model.
-        threads: How many a library may use.
-        progress: Shown the work.
+        valid: The validation split, for early stopping; may be empty.
+        seed: Seed of all random numbers; the same seed and threads give the same model.
+        threads: Threads that a library may use.
+        progress: Shows the work.
     """
 
     valid: Interactions
@@ -45,7 +45,7 @@ class FitRun:
 
 
 class Ranker(Protocol):
-    """Gives each key its list."""
+    """Ranks the tracks for each key."""
 
     def __call__(self, keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
         """The `k` best tracks of each key (track or listener index); a track never of itself."""
@@ -53,16 +53,16 @@ class Ranker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """How learning went.
+    """The losses of a fit.
 
     Attributes:
-        of: What was measured, for the axis: `mean squared error of time`.
-        train: Value after each epoch on what was learnt from.
-        valid: Value after each epoch on the later listens.
+        measure: Name of the loss, for the axis: `mean squared error of time`.
+        train: Loss of each epoch on the training split.
+        valid: Loss of each epoch on the validation split.
         best_epoch: Index of the epoch that was kept.
     """
 
-    of: str
+    measure: str
     train: Sequence[float]
     valid: Sequence[float]
     best_epoch: int
@@ -73,12 +73,12 @@ class FittedModel:
     """A model after its fit.
 
     Attributes:
-        rankers: What it can rank by: a track, a listener, or both.
-        order: All tracks, best first, where the list is the same for everybody; else None.
-        predict: Time that it expects of (user, track heard before, track); None if it has none.
-        curve: How learning went, of models that learn in epochs.
-        facts: More for the manifest: epochs, losses.
-        interrupted: Whether Ctrl-C ended the fit before its time.
+        rankers: A ranker for each kind of key that the model ranks by.
+        order: All tracks, best first, if every listener gets the same list; else None.
+        predict: Predicts the time from (user, track heard before, track); None if it cannot.
+        curve: The learning curve of a model that learns in epochs.
+        facts: More entries for the manifest: epochs, pairs.
+        interrupted: Whether Ctrl-C ended the fit early.
     """
 
     rankers: Mapping[Key, Ranker]
@@ -90,10 +90,10 @@ class FittedModel:
 
 
 class Model(Protocol):
-    """Learns from listens."""
+    """A model before its fit."""
 
     def fit(self, train: Interactions, run: FitRun) -> FittedModel:
-        """Learn; on Ctrl-C give what is best so far, if there is anything yet."""
+        """Fit; on Ctrl-C return the best state so far, if there is one."""
 
 
 P_contra = TypeVar("P_contra", bound=ModelParams, contravariant=True)
@@ -103,7 +103,7 @@ class ModelType(Protocol[P_contra]):
     """A class that builds a model from its params."""
 
     def __call__(self, params: P_contra) -> Model:
-        """Build the model; nothing is learnt yet."""
+        """Build the model; it is not fitted yet."""
 
 
 M = TypeVar("M", bound=Callable[..., Model])
@@ -111,16 +111,16 @@ M = TypeVar("M", bound=Callable[..., Model])
 
 @dataclass(frozen=True, slots=True)
 class RegisteredModel:
-    """A kind of model.
+    """A registered model.
 
     Attributes:
-        name: What the command line calls it.
-        params: The model of its settings.
-        make: Builds one from params.
+        name: Name on the command line.
+        params: The pydantic model of its settings.
+        make: Builds the model from params.
         about: First line of its docstring.
-        variants: Settings that deserve a line of their own in a comparison, by name.
-        needs: Package of an extra that it imports when it is fitted, or empty.
-        stops_early: Whether its fit looks at later listens to know when to stop.
+        variants: Name -> settings that a comparison tries as a model of its own.
+        needs: Package of an extra that the fit imports, or empty.
+        stops_early: Whether the fit stops by the loss on the validation split.
     """
 
     name: str

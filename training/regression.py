@@ -1,9 +1,9 @@
 """Regression of the time heard: the two contextual rankers that came before `pairs`.
 
-`dot` is the predecessor's: two embedding tables, dot product, mean squared error. `cosine` is the
-improved variant: embedding, dropout, ReLU and a linear layer on each side, and the cosine of the
-two scaled to a time by a learnt factor and offset. Both learn from every listen after the first
-of its session, however it was chosen.
+`dot` is botify's: two embedding tables, dot product, mean squared error. `cosine` is the improved
+variant: embedding, dropout, ReLU and a linear layer on each side; a learnt factor and offset scale
+the cosine of the two to a time. Both learn from every listen after the first of its session,
+whether or not a recommender chose it.
 """
 
 from typing import Any
@@ -17,10 +17,10 @@ from training.top_k import Floats, Ints
 
 
 class Regression:
-    """One of the two, over the tracks of a log's catalog.
+    """The model `dot` or `cosine`, over the tracks of a log's catalog.
 
     Attributes:
-        seen: bool, (tracks,): tracks that were given at least once, and so have learnt vectors.
+        seen: bool, (tracks,): tracks that were given at least once, so that they have a vector.
     """
 
     def __init__(self, torch: Any, params: Any, log: Interactions) -> None:
@@ -30,16 +30,16 @@ class Regression:
         self.seen = np.zeros(len(log.catalog), dtype=bool)
 
     def learn(self, train: Interactions, run: FitRun) -> tuple[LearningCurve, bool]:
-        """Learn with early stopping; see `training.epochs.learn`."""
+        """Fit with early stopping; see `training.epochs.learn`."""
         torch, params, module = self._torch, self._params, self._module
         given, offered, time, weight = _examples(train, params.context)
         valid_given, valid_offered, valid_time, _ = _examples(run.valid, params.context)
         self.seen[given] = True
         tables = [module.given.weight, module.offered.weight]
-        others = [each for each in module.parameters() if all(each is not t for t in tables)]
+        dense = [each for each in module.parameters() if all(each is not t for t in tables)]
         optimizers = [torch.optim.SparseAdam(tables, lr=params.rate)]
-        if others:
-            optimizers.append(torch.optim.Adam(others, lr=params.rate))
+        if dense:
+            optimizers.append(torch.optim.Adam(dense, lr=params.rate))
         draws = np.random.default_rng(run.seed)
         batches = max(1, -(-len(given) // params.batch))
 
@@ -53,8 +53,8 @@ class Regression:
                     optimizer.param_groups[0]["lr"] = params.rate * (1 - share)
                     optimizer.zero_grad()
                 part = order[batch * params.batch : (batch + 1) * params.batch]
-                wrong = self._predict(given[part], offered[part]) - torch.from_numpy(time[part])
-                loss = (torch.from_numpy(weight[part]) * wrong**2).mean()
+                error = self._predict(given[part], offered[part]) - torch.from_numpy(time[part])
+                loss = (torch.from_numpy(weight[part]) * error**2).mean()
                 loss.backward()
                 for optimizer in optimizers:
                     optimizer.step()
@@ -80,7 +80,7 @@ class Regression:
         return learn(schedule, module, one_epoch, validate, run)
 
     def vectors(self) -> tuple[Floats, Floats]:
-        """Vectors of tracks as given and as offered: float32, (tracks, d) each."""
+        """Vectors of tracks as given and as offered tracks: float32, (tracks, d) each."""
         with self._torch.no_grad():
             everything = self._torch.arange(len(self.seen))
             return (
@@ -89,7 +89,7 @@ class Regression:
             )
 
     def times(self, products: Floats) -> Floats:
-        """Times that products of `vectors` mean, in [0, 1]."""
+        """Convert products of `vectors` to times in [0, 1]."""
         with self._torch.no_grad():
             times: Floats = self._module.scaled(self._torch.from_numpy(products)).numpy()
         return times.clip(0, 1)
@@ -142,7 +142,7 @@ def _module(torch: Any, params: Any, tracks: int) -> Any:
 
 
 def _examples(log: Interactions, context: str) -> tuple[Ints, Ints, Floats, Floats]:
-    """Given track, offered track, time, weight of every listen after a session's first."""
+    """Given track, offered track, time and weight of every listen but the first of a session."""
     follows = np.flatnonzero(log.session[1:] == log.session[:-1]) + 1
     given = follows - 1 if context == "previous" else log.starts[:-1][log.session[follows]]
     return log.track[given], log.track[follows], log.time[follows], log.weight[follows]

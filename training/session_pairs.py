@@ -1,4 +1,4 @@
-"""Pairs of tracks that were both heard well in one session."""
+"""Session pairs: pairs of tracks that a listener heard well in one session."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,9 @@ class Pairs:
     """Anchors and targets; all arrays (pairs,).
 
     Attributes:
-        anchor: int32, catalog index of the track that is given.
-        target: int32, catalog index of the track to be foreseen.
-        weight: float32, product of the times heard, times what the target's listen counts for.
+        anchor: int32, catalog index of the given track.
+        target: int32, catalog index of the track to predict.
+        weight: float32, product of both times and the weight of the target's listen.
     """
 
     anchor: npt.NDArray[np.int32]
@@ -27,10 +27,10 @@ class Pairs:
 
 
 def session_pairs(log: Interactions, min_time: float, reach: int) -> Pairs:
-    """Pairs of a session in both directions, at most `reach` listens apart.
+    """Find pairs within sessions, in both directions, at most `reach` listens apart.
 
-    A session's first track is only an anchor: no recommender chose it, so that nobody else could
-    have been chosen in its place. A track heard again in its session counts the first time.
+    The first track of a session is only an anchor, because no recommender chose it. A track that
+    is heard again in its session counts only the first time.
     """
     _, first = np.unique(
         np.stack([log.session, log.track.astype(np.int64)]), axis=1, return_index=True

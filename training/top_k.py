@@ -1,6 +1,6 @@
-"""Exact top-k: the best tracks of each key, by matrix products in blocks.
+"""Top-k: the exact best tracks of each key, by matrix products in blocks.
 
-No approximation: at 50,000 tracks an index saves seconds and loses neighbours. Equal scores are
+Nothing is approximate: at 50,000 tracks an index saves seconds and loses neighbours. Ties are
 ordered by catalog index, so that the same scores give the same file.
 """
 
@@ -14,10 +14,10 @@ from core.progress import SILENT, Progress
 Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float32]
 Rankings = npt.NDArray[np.int32]
-"""int32, (keys, k): catalog indices, best first; -1 fills up where there are fewer."""
+"""int32, (keys, k): catalog indices, best first; padded with -1."""
 
 Scores = Callable[[Ints], Floats]
-"""Keys (b,) to scores float32 (b, tracks), higher is better; -inf is never ranked."""
+"""Keys (b,) to scores float32 (b, tracks), higher is better; a score of -inf is never ranked."""
 
 NONE = -1
 
@@ -28,7 +28,7 @@ _GROUP = 32
 
 
 def dot_products(queries: Floats, tracks: Floats, bias: Floats | None = None) -> Scores:
-    """Scores that are dot products of the keys' vectors with the tracks', plus a track's bias.
+    """Scores by the dot product of a key's vector and a track's vector, plus the track's bias.
 
     Args:
         queries: float32, (keys, d).
@@ -54,13 +54,13 @@ def top_k(
     without: Ints | None = None,
     progress: Progress = SILENT,
 ) -> Rankings:
-    """The `k` best tracks of each key.
+    """Rank the `k` best tracks of each key.
 
     Args:
-        scores: Of a block of keys.
-        keys: (keys,), what is passed to `scores`.
-        k: How many, at least 1.
-        without: (keys,), one track that stays out of each list, as a track out of its own.
+        scores: Scores a block of keys.
+        keys: (keys,), passed to `scores` in blocks.
+        k: Length of each list, at least 1.
+        without: (keys,), a track to leave out of each list, as a track out of its own list.
         progress: Advanced by one a key.
     """
     ranked = np.full((len(keys), k), NONE, dtype=np.int32)
@@ -75,16 +75,17 @@ def top_k(
 
 
 def top_k_of_entries(row: Ints, track: Ints, score: Floats, rows: int, k: int) -> Rankings:
-    """The `k` best of each row out of scattered entries (row, track, score).
+    """Rank the `k` best tracks of each row from scattered entries (row, track, score).
 
-    Row, score and track are packed into one word each, which numpy sorts many times faster than
-    three columns; so at most 256 rows of at most 16 million tracks.
+    One 64-bit word holds row, score and track: numpy sorts it many times faster than three
+    columns. So there are at most 256 rows and 16 million tracks.
     """
     assert rows <= BLOCK, "rank in blocks"
     assert track.max(initial=0) < 1 << 24, "a track must fit into 24 bits"
     # Adding 0 makes -0 a 0, so that they tie.
     bits = (score.astype(np.float32) + np.float32(0)).view(np.uint32)
-    # Floats in the order of integers: flip the sign of those above 0, all bits of the others.
+    # Map floats to integers of the same order: flip the sign bit of positive ones, and all bits of
+    # negative ones.
     rising = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
     words = row.astype(np.uint64) << 56 | (~rising).astype(np.uint64) << 24
     words |= track.astype(np.uint64)
@@ -99,7 +100,7 @@ def top_k_of_entries(row: Ints, track: Ints, score: Floats, rows: int, k: int) -
 
 
 def _top_k_of_block(block: Floats, k: int) -> Rankings:
-    """Of each row the k best, ties by index.
+    """Rank the k best tracks of each row, ties by index.
 
     The k-th best of the maxima of groups of tracks cannot exceed the k-th best score, so only
     scores that reach it are sorted: a few hundred of 50,000.

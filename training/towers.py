@@ -1,8 +1,8 @@
-"""Vectors of tracks learnt by sampled softmax: the parts that several models share.
+"""Track towers: the parts that models with sampled softmax share.
 
-A track's vector is its own plus its artist's, scaled to length one, so that tracks heard seldom
-lean on their artist. Negatives are drawn by frequency to a power and their logits corrected by the
-logarithm of how often that draws them (Bengio and Senecal 2008; Yi et al. 2019).
+A track's vector is the sum of its own and its artist's vector, scaled to length one, so that a
+rarely heard track is close to its artist. Negatives are drawn by a power of their frequency; the
+logarithm of their expected count corrects their logits (Bengio and Senecal 2008; Yi et al. 2019).
 """
 
 from typing import Any
@@ -35,21 +35,21 @@ def track_tower(torch: Any, log: Interactions, dim: int) -> Any:
 
 
 class Negatives:
-    """Tracks drawn to be told from the right one, the same for a whole batch."""
+    """Negative samples, the same for a whole batch."""
 
     def __init__(
         self, torch: Any, targets: Ints, tracks: int, power: float, count: int, seed: int
     ) -> None:
         self._torch = torch
         frequency = (np.bincount(targets, minlength=tracks) + 1e-3).astype(np.float64) ** power
-        chance = frequency / frequency.sum()
-        self._sums = np.cumsum(chance)
-        self._log_expected = torch.from_numpy(np.log(chance * count).astype(np.float32))
+        probability = frequency / frequency.sum()
+        self._sums = np.cumsum(probability)
+        self._log_expected = torch.from_numpy(np.log(probability * count).astype(np.float32))
         self._count = count
         self._draws = np.random.default_rng((seed, 1))
 
     def draw(self) -> Any:
-        """Catalog indices, int64, (count,)."""
+        """Draw catalog indices, int64, (count,)."""
         drawn = np.searchsorted(self._sums, self._draws.random(self._count), side="right")
         return self._torch.from_numpy(np.minimum(drawn, len(self._sums) - 1))
 
@@ -57,7 +57,7 @@ class Negatives:
         """Cross entropy of the right track among the negatives, (batch,).
 
         Args:
-            given: Unit vectors of what is given, (batch, d).
+            given: Unit vectors of the given tracks or listeners, (batch, d).
             right: Unit vectors of the right tracks, (batch, d).
             target: Their catalog indices, (batch,).
             negative: Catalog indices of the negatives, (negatives,).
@@ -67,7 +67,7 @@ class Negatives:
         torch = self._torch
         positive = (given * right).sum(dim=1) / heat - self._log_expected[target]
         logits = torch.addmm(-self._log_expected[negative], given, others.T, alpha=1 / heat)
-        # A negative that is the right track after all says nothing.
+        # A negative may be the right track by accident; it must not count against it.
         row, column = torch.nonzero(target[:, None] == negative[None, :], as_tuple=True)
         logits[row, column] = -1e9
         return torch.logaddexp(torch.logsumexp(logits, dim=1), positive) - positive
@@ -81,7 +81,7 @@ def vectors_of(torch: Any, tower: Any, tracks: int) -> Floats:
 
 
 def tracks_with_vectors(log: Interactions, heard: Ints) -> np.ndarray:
-    """Tracks of which something was learnt, by themselves or by their artist: bool, (tracks,)."""
+    """Tracks with a learnt vector, their own or their artist's: bool, (tracks,)."""
     artists = np.zeros(len(log.catalog.artists), dtype=bool)
     artists[log.catalog.artist_of[heard]] = True
     known: np.ndarray = artists[log.catalog.artist_of]

@@ -1,4 +1,4 @@
-"""Listening made by rule: tastes are groups of tracks, and a listener likes those of one group."""
+"""Listens made by a rule: each listener likes the tracks of one group."""
 
 import json
 from pathlib import Path
@@ -30,9 +30,9 @@ def group_of(track: np.ndarray) -> np.ndarray:
 
 
 def listening(sessions: int = 1500, length: int = 8, seed: int = 3) -> Interactions:
-    """Sessions of uniformly drawn tracks, after a first one out of the listener's group.
+    """Sessions of uniformly drawn tracks, after a first track from the listener's group.
 
-    A track of the group is heard whole, give or take; another one for a tenth.
+    Listeners hear tracks of their group almost to the end, and a tenth of all other tracks.
     """
     draws = np.random.default_rng(seed)
     session = np.repeat(np.arange(sessions), length)

@@ -1,4 +1,4 @@
-"""Co-occurrence: what a loop over all pairs finds, exactly, however the work is cut."""
+"""Co-occurrence: exactly the result of a loop over all pairs, for any size of a block."""
 
 from collections import Counter
 
@@ -20,56 +20,56 @@ users = st.lists(
 )
 
 
-def near(rows, **options):
+def similar(rows, **options):
     lists = lists_of("user", dict(enumerate(rows)), CATALOG)
     ranked = rank_by_cooccurrence(lists, TRACKS, options.pop("top", TRACKS), **options)
     return {track: [other for other in row if other >= 0] for track, row in enumerate(ranked)}
 
 
 def by_hand(rows, at_least=1):
-    reach = Counter(track for row in rows for track in row)
+    counts = Counter(track for row in rows for track in row)
     expected = {}
     for track in range(TRACKS):
         shared = Counter(o for row in rows if track in row for o in row if o != track)
         kept = [other for other in shared if shared[other] >= at_least]
-        # The square of the cosine, times the track's own reach: a ratio of whole numbers.
-        kept.sort(key=lambda o: (-(shared[o] ** 2) / reach[o], -shared[o], o))
+        # The square of the cosine, times the track's own counts: a ratio of whole numbers.
+        kept.sort(key=lambda o: (-(shared[o] ** 2) / counts[o], -shared[o], o))
         expected[track] = kept
     return expected
 
 
 @given(users, st.integers(1, 3))
-def test_it_finds_what_a_loop_over_all_pairs_does(rows, at_least):
-    assert near(rows, at_least=at_least) == by_hand(rows, at_least)
+def test_the_result_is_that_of_a_loop_over_all_pairs(rows, at_least):
+    assert similar(rows, at_least=at_least) == by_hand(rows, at_least)
 
 
 @given(users, st.integers(1, 40))
 def test_the_size_of_a_block_changes_nothing(rows, pairs):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_PAIRS_AT_ONCE", pairs)
-        assert near(rows) == by_hand(rows)
+        assert similar(rows) == by_hand(rows)
 
 
 @given(users, st.permutations(range(12)))
-def test_neither_the_order_of_users_nor_of_their_tracks_changes_anything(rows, order):
+def test_the_order_of_users_and_of_their_tracks_does_not_matter(rows, order):
     shuffled = [rows[user][::-1] for user in order if user < len(rows)]
-    assert near(shuffled) == near(rows)
+    assert similar(shuffled) == similar(rows)
 
 
-def test_what_is_near_is_what_seldom_stands_elsewhere():
+def test_a_track_on_few_lists_is_more_similar_than_one_on_many():
     # 0 shares two lists with 1 and two with 2, but 2 stands on two further lists.
     rows = [[0, 1, 2], [0, 1, 2], [2, 3], [2, 4]]
-    assert near(rows)[0] == [1, 2]
+    assert similar(rows)[0] == [1, 2]
 
 
 def test_a_list_keeps_only_its_best():
     rows = [[0, 1, 2, 3], [0, 1, 2], [0, 1]]
-    kept = near(rows, top=2)
+    kept = similar(rows, top=2)
     assert [kept[track] for track in range(5)] == [[1, 2], [0, 2], [0, 1], [2, 0], []]
 
 
-def test_who_asks_is_told_how_far_it_is(monkeypatch):
-    class Told:
+def test_progress_shows_every_track(monkeypatch):
+    class Recorded:
         def __init__(self):
             self.steps = []
 
@@ -80,11 +80,11 @@ def test_who_asks_is_told_how_far_it_is(monkeypatch):
             self.steps.append(steps)
 
     monkeypatch.setattr(module, "_PAIRS_AT_ONCE", 4)
-    told = Told()
-    near([[0, 1], [2, 3], [4, 5]], progress=told)
-    assert told.steps[0] == ("tracks that share lists", TRACKS)
-    assert sum(told.steps[1:]) == TRACKS
-    assert len(told.steps) > 2
+    recorded = Recorded()
+    similar([[0, 1], [2, 3], [4, 5]], progress=recorded)
+    assert recorded.steps[0] == ("tracks that share lists", TRACKS)
+    assert sum(recorded.steps[1:]) == TRACKS
+    assert len(recorded.steps) > 2
 
 
 def test_long_and_short_lists_in_a_larger_catalog():
@@ -94,6 +94,6 @@ def test_long_and_short_lists_in_a_larger_catalog():
     ranked = rank_by_cooccurrence(lists_of("user", dict(enumerate(rows)), catalog), 60, 10)
     for track in range(60):
         shared = Counter(o for row in rows if track in row for o in row if o != track)
-        reach = Counter(o for row in rows for o in row)
-        best = sorted(shared, key=lambda o: (-(shared[o] ** 2) / reach[o], -shared[o], o))[:10]
+        counts = Counter(o for row in rows for o in row)
+        best = sorted(shared, key=lambda o: (-(shared[o] ** 2) / counts[o], -shared[o], o))[:10]
         assert ranked[track].tolist() == best

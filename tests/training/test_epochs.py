@@ -1,4 +1,4 @@
-"""Learning by epochs: which epoch is kept, what Ctrl-C leaves, and the pairs learnt from."""
+"""Epochs: the best epoch, an interrupted fit, and the pairs of a session."""
 
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def learnt(
 
 
 @needs.package("torch")
-def test_the_epoch_that_was_best_on_later_listens_is_kept() -> None:
+def test_the_epoch_with_the_lowest_validation_loss_is_kept() -> None:
     held, curve, interrupted = learnt([3.0, 1.0, 2.0, 2.0, 0.1], patience=2)
     # Two epochs without a better one end it, before the best of all would have come.
     assert held == 1.0
@@ -61,7 +61,7 @@ def test_the_epoch_that_was_best_on_later_listens_is_kept() -> None:
 
 
 @needs.package("torch")
-def test_without_later_listens_the_last_epoch_is_kept() -> None:
+def test_without_a_validation_split_the_last_epoch_is_kept() -> None:
     held, curve, _ = learnt([float("nan")] * 3, patience=1)
     assert (held, curve.best_epoch) == (2.0, 2)
 
@@ -84,7 +84,7 @@ def test_ctrl_c_keeps_the_best_epoch_so_far() -> None:
     ],
     ids=["factors", "neural"],
 )
-def test_a_model_that_was_interrupted_still_gives_lists(
+def test_an_interrupted_model_still_has_lists(
     spec: str, settings: dict[str, int], steps: int
 ) -> None:
     train, valid = listening(600).split(0.1)
@@ -104,7 +104,7 @@ def session(*listens: tuple[int, float]) -> Interactions:
     )  # fmt: skip
 
 
-def test_pairs_were_both_heard_well_and_near_each_other() -> None:
+def test_both_tracks_of_a_pair_were_heard_well_and_close_together() -> None:
     pairs = session_pairs(session((4, 1.0), (5, 0.1), (6, 0.5), (7, 0.4), (6, 0.9)), 0.3, reach=2)
     found = {
         (a, t): w
@@ -134,7 +134,7 @@ def test_sessions_do_not_pair_with_each_other() -> None:
 
 
 @needs.package("matplotlib")
-def test_the_same_learning_draws_the_same_picture(tmp_path: Path) -> None:
+def test_the_same_losses_draw_the_same_learning_curve(tmp_path: Path) -> None:
     curve = LearningCurve("loss of something", [3.0, 2.0, 1.5], [3.1, 2.5, 2.6], best_epoch=1)
     for name in ("a.svg", "b.svg"):
         draw(curve, "a model", tmp_path / name)

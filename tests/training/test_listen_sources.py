@@ -64,7 +64,7 @@ def loaded(folder: Path, lines: list[dict[str, Any]] = LINES, **selection: Any) 
     return load([path], TRACKS, Selection(**selection))
 
 
-def test_listens_stand_in_their_sessions_with_the_chance_of_the_decision_before(
+def test_listens_are_in_sessions_with_the_propensity_of_the_decision_before(
     tmp_path: Path,
 ) -> None:
     table = loaded(tmp_path)
@@ -79,22 +79,22 @@ def test_listens_stand_in_their_sessions_with_the_chance_of_the_decision_before(
     assert list(table.sources) == ["events.jsonl"]
 
 
-def test_only_listens_of_the_asked_arms_and_times_count(tmp_path: Path) -> None:
+def test_only_listens_of_the_chosen_arms_and_times_count(tmp_path: Path) -> None:
     assert loaded(tmp_path, arms={"x": ["T"]}).track.tolist() == [9, 8]
     assert loaded(tmp_path, min_time=0.5).track.tolist() == [5, 1, 2]
     assert loaded(tmp_path, since_ms=1_400_000).track.tolist() == [2]
     assert loaded(tmp_path, until_ms=1_400_000, arms={"x": ["C"]}).track.tolist() == [5, 7, 6, 1]
 
 
-def test_inverse_chances_become_weights_of_mean_one(tmp_path: Path) -> None:
+def test_inverse_propensities_become_weights_of_mean_one(tmp_path: Path) -> None:
     table = loaded(tmp_path, inverse_in="both")
-    # Chances 0.5, 0.25, 0.25: inverse 2, 4, 4; their mean is 10/3.
+    # Propensities 0.5, 0.25, 0.25: inverse 2, 4, 4; their mean is 10/3.
     assert table.weight.tolist() == pytest.approx([1, 0.6, 1, 1.2, 1, 1, 1.2])
     cut = loaded(tmp_path, inverse_in="both", cap=1.5)
     assert cut.weight.tolist() == pytest.approx([1, 0.75, 1, 1.125, 1, 1, 1.125])
 
 
-def test_the_predecessors_log_is_cut_into_sessions(tmp_path: Path) -> None:
+def test_a_botify_log_is_cut_into_sessions(tmp_path: Path) -> None:
     lines = [
         {"message": message, "timestamp": at, "user": 7, "track": TRACKS.ids[track], "time": time,
          "latency": 0.1, "recommendation": TRACKS.ids[track + 1], "experiments": {"x": "C"}}
@@ -117,7 +117,7 @@ def test_the_predecessors_log_is_cut_into_sessions(tmp_path: Path) -> None:
     ],
     ids=["experiment", "arm", "nothing-left"],
 )
-def test_a_selection_that_cannot_be_is_named(
+def test_an_impossible_selection_is_named(
     tmp_path: Path, selection: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(InputError, match=said):
@@ -130,7 +130,7 @@ def test_a_log_of_another_catalog_is_refused(tmp_path: Path) -> None:
         loaded(tmp_path, strange)
 
 
-def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+def test_files_of_one_name_are_named_with_their_folders(tmp_path: Path) -> None:
     for folder, lines in (("a", LINES[:4]), ("b", LINES[4:])):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "events.jsonl").write_text(

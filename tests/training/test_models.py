@@ -1,4 +1,4 @@
-"""Every model on listening whose truth is known: tastes are groups of tracks."""
+"""Every model on listens of known tastes, which are groups of tracks."""
 
 from functools import cache
 
@@ -40,7 +40,7 @@ def model_of(spec: str) -> FittedModel:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_a_list_has_no_track_twice_nor_its_own(spec: str) -> None:
+def test_a_list_has_distinct_tracks_without_its_own(spec: str) -> None:
     for key, ranker in model_of(spec).rankers.items():
         count = TRACKS if key == "track" else USERS
         for owner, row in enumerate(ranker(np.arange(count), 20)):
@@ -52,13 +52,13 @@ def test_a_list_has_no_track_twice_nor_its_own(spec: str) -> None:
 
 
 @pytest.mark.parametrize("spec", TASTE)
-def test_lists_are_of_the_group_that_the_track_or_the_listener_belongs_to(spec: str) -> None:
+def test_lists_are_of_the_group_of_the_track_or_the_listener(spec: str) -> None:
     for key, ranker in model_of(spec).rankers.items():
         count = TRACKS if key == "track" else USERS
         ranked = ranker(np.arange(count), 10)
         own = group_of(np.arange(TRACKS)) if key == "track" else np.arange(USERS) % GROUPS
         right = np.mean(group_of(ranked) == own[:, None])
-        assert right > 0.9, f"{right:.2f} of the lists by {key}; by chance {1 / GROUPS:.2f}"
+        assert right > 0.9, f"{right:.2f} of the lists by {key}; at random {1 / GROUPS:.2f}"
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -69,7 +69,7 @@ def test_the_same_seed_gives_the_same_lists(spec: str) -> None:
         assert np.array_equal(ranker(keys, 15), again.rankers[key](keys, 15))
 
 
-def test_popular_puts_first_what_many_heard_for_long() -> None:
+def test_popular_ranks_first_tracks_that_many_listeners_heard_for_long() -> None:
     train = listening()
     liked = train.where((group_of(train.track) != 2) | (train.time > 0.5))
     order = build("popular")[0].fit(liked, FitRun(liked)).order
@@ -84,7 +84,7 @@ def test_popular_puts_first_what_many_heard_for_long() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "settings", "said"),
+    ("spec", "settings", "message"),
     [
         ("neighbour", {}, r"unknown model 'neighbour'\. Did you mean 'neighbours'\?"),
         ("neighbours:bm52", {}, r"unknown variant 'bm52'\. Did you mean 'bm25'\?"),
@@ -93,10 +93,10 @@ def test_popular_puts_first_what_many_heard_for_long() -> None:
     ],
     ids=["model", "variant", "setting", "value"],
 )
-def test_what_is_unknown_is_named_with_the_nearest(
-    spec: str, settings: dict[str, str], said: str
+def test_an_unknown_name_comes_with_the_nearest_one(
+    spec: str, settings: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         build(spec, settings)
 
 

@@ -11,7 +11,7 @@ from training.top_k import NONE, dot_products, top_k, top_k_of_entries
 @given(
     st.integers(1, 400), st.integers(1, 6), st.integers(1, 12), st.integers(2, 40), st.integers(0)
 )
-def test_the_best_are_those_that_sorting_everything_gives(
+def test_top_k_agrees_with_sorting_everything(
     tracks: int, keys: int, k: int, values: int, seed: int
 ) -> None:
     """Coarse scores, so that ties at the border of the list really occur."""
@@ -31,7 +31,7 @@ def test_a_track_is_never_in_its_own_list() -> None:
     assert (ranked != NONE).all()
 
 
-def test_what_scores_minus_infinity_is_not_ranked_even_where_too_little_is_left() -> None:
+def test_a_score_of_minus_infinity_is_never_ranked_even_in_a_short_list() -> None:
     table = np.full((1, 5000), -np.inf, dtype=np.float32)
     table[0, [7, 4000, 123]] = [1.0, 3.0, 1.0]
     assert top_k(lambda rows: table[rows], np.array([0]), 5).tolist() == [[4000, 7, 123, -1, -1]]

@@ -1,4 +1,4 @@
-"""Importers: public data sets in their own file formats, to a catalog and a training table.
+"""Importers: turn public data sets in their own formats into a catalog and a training table.
 
 One file per format. Each has `ABOUT`, a line for the help, and `read(path, into, options)`, which
 streams the files at `path` into a `Collector`.

@@ -1,4 +1,4 @@
-"""The collector: what an importer pours listens into, and which lines it could not use."""
+"""The collector: gathers the listens of an importer, and counts the lines that it cannot use."""
 
 import hashlib
 from array import array
@@ -16,23 +16,23 @@ from core.progress import SILENT, Progress
 from training.interactions import Interactions, assemble, checksum, save_table
 
 PATIENCE = 1000
-"""Lines without a single good one after which the file is taken for the wrong one."""
+"""Bad lines without a single good one after which the file counts as a wrong file."""
 
 _EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What a format leaves open.
+    """Options of an import.
 
     Attributes:
-        columns: Which column means what, for `table`.
-        percent: Whether `table`'s time is in percent and not a share.
+        columns: Meaning -> name of its column, for `table`.
+        percent: Whether the time of `table` is in percent and not a share.
         artists: File of (artist_id, item_id), for `yambda`.
         gap_s: Silence after which a new session begins, where the format has no sessions.
         min_plays: Tracks played less often are left out, a count.
-        most_tracks: Only so many tracks, the most played, are kept; None for all.
-        progress: Shown the bytes read.
+        most_tracks: Number of tracks to keep, the most played ones; None for all.
+        progress: Shows the bytes read.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -48,9 +48,9 @@ class BadLine(Exception):
     """A line that cannot be used.
 
     Attributes:
-        column: Where in the line the trouble is, from 1.
-        reason: What is wrong, the same words for the same trouble, so that it can be counted.
-        got: What stands there; `...` where that goes without saying.
+        column: Place of the fault in the line, from 1.
+        reason: The fault, in the same words for the same fault, so that it can be counted.
+        got: The value that was found; `...` where the reason already says it.
     """
 
     def __init__(self, column: int, reason: str, got: object = ...) -> None:
@@ -61,13 +61,13 @@ class BadLine(Exception):
 
 
 class Collector:
-    """Gathers listens as columns of numbers, about 30 bytes each, whatever the text was.
+    """Gathers listens as columns of numbers, about 30 bytes each, for any length of the text.
 
     Attributes:
         kind: Name of the format, for messages.
         good: Lines used.
         bad: Reason -> lines that could not be used.
-        notes: What was put right or left out on purpose -> lines.
+        notes: Correction, or reason to leave lines out -> number of lines.
         examples: The first few bad lines, each with file, line and column.
         sources: File -> SHA-256.
     """
@@ -90,25 +90,25 @@ class Collector:
         self._sessions: dict[str, int] = {}
 
     def source(self, path: Path) -> None:
-        """Note a file that is read."""
+        """Record a file that is read."""
         self.sources[path.name] = checksum(path)
 
-    def reject(self, path: Path, number: int, trouble: BadLine) -> None:
+    def reject(self, path: Path, number: int, fault: BadLine) -> None:
         """Count a bad line.
 
         Raises:
-            InputError: Nothing good was found among the first lines: it is the wrong file.
+            InputError: None of the first lines can be used, so this is a wrong file.
         """
-        self.bad[trouble.reason] += 1
+        self.bad[fault.reason] += 1
         if len(self.examples) < _EXAMPLES:
-            got = "" if trouble.got is ... else f", got {_short(trouble.got)}"
-            where = f"{path}:{number}:{trouble.column}"
-            self.examples.append(Fault(where, f"{trouble.reason}{got}"))
+            got = "" if fault.got is ... else f", got {_short(fault.got)}"
+            where = f"{path}:{number}:{fault.column}"
+            self.examples.append(Fault(where, f"{fault.reason}{got}"))
         if not self.good and self.bad.total() >= PATIENCE:
             raise self._wrong_file()
 
     def track(self, id_: TrackId, artist: str = "", title: str = "") -> int:
-        """Code of the track with this id; artist and title are those of its first line."""
+        """Code of the track with this id; artist and title come from its first line."""
         code = self._by_id.get(str(id_))
         if code is None:
             if not is_id(id_):
@@ -119,9 +119,9 @@ class Collector:
         return code
 
     def named_track(self, id_: str, artist: str, title: str) -> int:
-        """Code of a track that may lack an id: the same names are the same track.
+        """Code of a track that may lack an id: the same names mean the same track.
 
-        A track that never has an id gets one made of its names, the same in every import.
+        A track without any id gets one from its names, the same in every import.
         """
         code = self._by_id.get(id_) if id_ else None
         if code is not None:
@@ -148,7 +148,7 @@ class Collector:
         position: int = -1,
         plays: int = 1,
     ) -> None:
-        """Take one listen; the importer has checked what it gives."""
+        """Add one listen; the importer has checked its values."""
         self._user.append(self._users.setdefault(user, len(self._users)))
         self._track.append(track)
         self._at.append(at_ms)
@@ -161,15 +161,15 @@ class Collector:
         self.good += 1
 
     def finish(self, options: ImportOptions, *, stamped: bool = True) -> Interactions:
-        """The training table with its catalog, most played track first.
+        """Make the training table with its catalog, most played track first.
 
         Args:
-            options: Which tracks to keep, and how sessions are cut.
-            stamped: Whether each listen has a time of its own, so that the same listener, track
-                and time twice is one listen that was recorded twice.
+            options: Which tracks to keep, and how to cut sessions.
+            stamped: Whether each listen has a time of its own. Two rows with the same listener,
+                track and time are then one listen that was recorded twice.
 
         Raises:
-            InputError: More lines are bad than good, or nothing is left.
+            InputError: More lines are bad than good, or no track is left.
         """
         if self.bad.total() > self.good:
             raise self._wrong_file()
@@ -246,7 +246,7 @@ def write_import(folder: Path, table: Interactions, collector: Collector) -> Non
 
 
 def _direction(user: np.ndarray, at: np.ndarray) -> int:
-    """1 when listens stand oldest first, -1 when newest first: decides among equal times."""
+    """1 if the rows are oldest first, -1 if newest first; this orders rows of equal times."""
     same = user[1:] == user[:-1]
     steps = np.sign(np.diff(at))[same]
     return -1 if steps.sum() < 0 else 1

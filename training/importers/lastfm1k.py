@@ -1,7 +1,7 @@
 """Last.fm 1K: `userid-timestamp-artid-artname-traid-traname.tsv`, newest first, no header.
 
-Six fields by tabs; either MBID may be empty, the title may hold tabs of its own. A scrobble says
-that the track was played, not for how long: its time counts as 1.
+Six fields, separated by tabs; either MBID may be empty, and the title may contain tabs. A scrobble
+says that the track was played, but not for how long: its time counts as 1.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Last.fm 360K: `usersha1-artmbid-artname-plays.tsv`: how often a listener played an artist.
 
-There are no tracks in it: each artist becomes one. Nor are there times: a listener's artists are
-one session, in the order of the file, which is that of the counts.
+The data set has no tracks, so each artist becomes a track. It has no times either, so a listener's
+artists are one session, in the order of the file, which is the order of the counts.
 """
 
 from pathlib import Path

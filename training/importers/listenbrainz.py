@@ -1,7 +1,7 @@
 """ListenBrainz dumps: JSON lines of listens, in `*.listens` files or a tar of them.
 
-Where a player reported both duration and duration played, their ratio is the time; a listen
-without counts as 1.
+If a player reported both duration and duration played, their ratio is the time; if not, the
+time counts as 1.
 """
 
 import io
@@ -11,7 +11,14 @@ from typing import IO, Any, cast
 
 from core.errors import InputError
 from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.text_files import each_line, each_of, files, json_object, moment_ms, opened
+from training.importers.text_files import (
+    each_line,
+    each_of,
+    files,
+    json_object,
+    moment_ms,
+    open_file,
+)
 from training.interactions import Interactions
 
 ABOUT = "ListenBrainz dump, *.listens (JSON lines), plain, compressed, or in a tar"
@@ -42,7 +49,9 @@ def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
             raise BadLine(_column(line, "track_name"), "must have a track_name", title)
         track = into.named_track(_mbid(record, meta), artist.strip(), title.strip())
         info = meta.get("additional_info")
-        into.add(str(user), track, at_ms, _heard(info if isinstance(info, dict) else {}, into))
+        into.add(
+            str(user), track, at_ms, _share_heard(info if isinstance(info, dict) else {}, into)
+        )
 
     packed = tuple(suffix + pack for suffix in _LISTENS for pack in (".gz", ".bz2", ".xz", ".zst"))
     for file in files(path, (*_LISTENS, *packed, *_TARS)):
@@ -57,7 +66,7 @@ def _each_in_tar(path: Path, into: Collector, options: ImportOptions, use: Any) 
     into.source(path)
     options.progress.start(path.name)
     try:
-        with opened(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
+        with open_file(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
             for member in archive:
                 content = archive.extractfile(member) if member.isfile() else None
                 if content is not None and member.name.endswith(_LISTENS):
@@ -78,7 +87,7 @@ def _mbid(record: dict[str, Any], meta: dict[str, Any]) -> str:
     return ""
 
 
-def _heard(info: dict[str, Any], into: Collector) -> float:
+def _share_heard(info: dict[str, Any], into: Collector) -> float:
     played, whole = info.get("duration_played"), info.get("duration")
     if whole is None and isinstance(info.get("duration_ms"), int | float):
         whole = info["duration_ms"] / 1000

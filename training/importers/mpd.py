@@ -1,7 +1,6 @@
 """Spotify Million Playlist Dataset: `mpd.slice.*.json`, a thousand playlists a file.
 
-A playlist is a session, and a listener, of its own; a track that somebody put there counts as
-heard fully.
+Each playlist is a session and a listener of its own; its tracks count as fully heard.
 """
 
 from pathlib import Path
@@ -11,7 +10,7 @@ import orjson
 
 from core.errors import InputError
 from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.text_files import files, opened
+from training.importers.text_files import files, open_file
 from training.interactions import Interactions
 
 ABOUT = "Spotify Million Playlist Dataset, mpd.slice.*.json or the folder of them"
@@ -23,7 +22,7 @@ def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
     options.progress.start("slices", len(slices))
     for file in slices:
         into.source(file)
-        with opened(file) as content:
+        with open_file(file) as content:
             _read_slice(file, content.read(), into)
         options.progress.advance()
     return into.finish(options, stamped=False)
@@ -73,7 +72,7 @@ def _add(into: Collector, playlist: dict[str, Any], pid: int, place: int, entry:
 
 
 def _where(content: bytes, tight: str, loose: str, entry: Any) -> tuple[int, int]:
-    """Line and column of the playlist, and in it of the track where its URI can be found."""
+    """Line and column of the track in the playlist, or of the playlist if the track has no URI."""
     start = max(content.find(loose.encode()), content.find(tight.encode()), 0)
     for key in ("track_uri", "track_name"):
         if isinstance(entry, dict) and isinstance(entry.get(key), str):

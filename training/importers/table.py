@@ -1,6 +1,6 @@
 """A plain table with named columns: CSV or TSV with a header line, JSON lines, or Parquet.
 
-`user` and `track` are needed. Beside them: `time` (share heard, 1 where absent), `at` (ISO 8601 or
+`user` and `track` are needed. Optional: `time` (share heard, 1 where absent), `at` (ISO 8601 or
 Unix time), `session`, `position`, `artist`, `title`, `plays`. A column may have another name.
 """
 
@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from core.errors import InputError, unknown_name
 from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.text_files import each_line, files, json_object, moment_ms, opened
+from training.importers.text_files import each_line, files, json_object, moment_ms, open_file
 from training.interactions import Interactions
 
 ABOUT = "CSV, TSV, JSON lines or Parquet with named columns (--column user=listener ...)"
@@ -39,10 +39,10 @@ def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
 
 def _read_text(path: Path, into: Collector, options: ImportOptions) -> None:
     into.source(path)
-    with opened(path) as file:
+    with open_file(path) as file:
         options.progress.start(path.name, path.stat().st_size)
         tabs = ".tsv" in path.suffixes[-2:]
-        rows = csv.reader(_decoded(path, file, into, options), delimiter="\t" if tabs else ",")
+        rows = csv.reader(_decode(path, file, into, options), delimiter="\t" if tabs else ",")
         header = next(rows, None)
         if header is None:
             raise InputError.one(f"{path}:1:1", "must have a header line, is empty")
@@ -70,7 +70,7 @@ def _read_text(path: Path, into: Collector, options: ImportOptions) -> None:
                 into.reject(path, rows.line_num, trouble)
 
 
-def _decoded(path: Path, file: IO[bytes], into: Collector, options: ImportOptions) -> Iterator[str]:
+def _decode(path: Path, file: IO[bytes], into: Collector, options: ImportOptions) -> Iterator[str]:
     for number, raw in enumerate(file, start=1):
         options.progress.advance(len(raw))
         line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
@@ -140,7 +140,7 @@ def _places(path: Path, header: list[str], options: ImportOptions) -> dict[str, 
 def _add(
     into: Collector, row: dict[str, Any], places: dict[str, int], options: ImportOptions
 ) -> None:
-    """Take one row of the table; a column is counted from 1."""
+    """Add one row of the table; columns count from 1."""
 
     def fault(meaning: str, reason: str) -> BadLine:
         return BadLine(places.get(meaning, 0) + 1, reason, row.get(meaning))

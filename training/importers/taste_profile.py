@@ -1,7 +1,7 @@
 """Million Song taste profile: `train_triplets.txt`, lines of user, song, play count by tabs.
 
-Artists and titles come from `unique_tracks.txt` (track<SEP>song<SEP>artist<SEP>title) if it lies
-beside. There are no times: a listener's songs are one session, in the order of the file.
+Artists and titles come from `unique_tracks.txt` (track<SEP>song<SEP>artist<SEP>title) if it is
+beside the file. The data set has no times: a listener's songs are one session, in file order.
 """
 
 from pathlib import Path

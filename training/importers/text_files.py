@@ -1,4 +1,4 @@
-"""Lines of large files, plain or compressed, one at a time, with what is wrong with each."""
+"""Text files: reads large files line by line, plain or compressed, and names bad lines."""
 
 import bz2
 import gzip
@@ -17,10 +17,10 @@ from training.importers.collector import BadLine, Collector
 
 
 def files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """The file, or the files of the folder that end so, sorted.
+    """The file itself, or the files of the folder with these suffixes, sorted.
 
     Raises:
-        InputError: Missing, or a folder without such files.
+        InputError: The path does not exist, or is a folder without such files.
     """
     if path.is_dir():
         found = sorted(p for p in path.rglob("*") if p.is_file() and p.name.endswith(suffixes))
@@ -30,12 +30,12 @@ def files(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
             )
         return found
     if not path.exists():
-        raise InputError.one(str(path), "does not exist")
+        raise InputError.one(str(path), "does not exist. Name a file or a folder")
     return [path]
 
 
-def opened(path: Path) -> IO[bytes]:
-    """The file's content, unpacked by its suffix."""
+def open_file(path: Path) -> IO[bytes]:
+    """Open a file, and unpack it by its suffix."""
     openers: dict[str, Callable[[Path], Any]] = {
         ".gz": gzip.open,
         ".bz2": bz2.open,
@@ -50,9 +50,9 @@ def opened(path: Path) -> IO[bytes]:
 
 
 def each_line(path: Path, into: Collector, progress: Progress, use: Callable[[str], None]) -> None:
-    """Hand each line of a file to `use`; lines that it rejects are counted and named."""
+    """Pass each line of a file to `use`, and count and name the lines that it rejects."""
     into.source(path)
-    with opened(path) as file:
+    with open_file(path) as file:
         progress.start(path.name, path.stat().st_size if path.suffix not in _PACKED else None)
         each_of(path, file, into, progress, use)
 
@@ -60,7 +60,7 @@ def each_line(path: Path, into: Collector, progress: Progress, use: Callable[[st
 def each_of(
     path: Path, file: IO[bytes], into: Collector, progress: Progress, use: Callable[[str], None]
 ) -> None:
-    """Hand each line of an open file to `use`; see `each_line`."""
+    """Pass each line of an open file to `use`; see `each_line`."""
     read = 0
     try:
         for number, raw in enumerate(file, start=1):
@@ -84,7 +84,7 @@ def json_object(line: str) -> dict[str, Any]:
     """The JSON object of a line.
 
     Raises:
-        BadLine: It is none; with the column.
+        BadLine: The line is no JSON object.
     """
     try:
         record = orjson.loads(line)
@@ -96,7 +96,7 @@ def json_object(line: str) -> dict[str, Any]:
 
 
 def moment_ms(value: object, column: int) -> int:
-    """Unix time in ms of seconds, milliseconds, or an ISO 8601 text (UTC unless it says)."""
+    """Unix time in ms of seconds, milliseconds, or ISO 8601 text (UTC without an offset)."""
     if isinstance(value, str):
         text = value.strip()
         try:

@@ -1,7 +1,7 @@
 """Yambda: Parquet of listens with the ratio played, flat or one row per listener (`sequential`).
 
-There are no titles. Artists come from `artist_item_mapping.parquet`, beside the file, in a folder
-above, or given. Stamps are seconds from an origin that was not published.
+The data set has no titles. Artists come from `artist_item_mapping.parquet`: beside the file, in a
+folder above it, or named by --artists. Stamps are seconds from an origin that was not published.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
     """Stream the file in batches of rows."""
     if path.is_dir():
         path = next((p for p in files(path, ("listens.parquet", "multi_event.parquet"))), path)
-    mapping = options.artists or _nearby(path)
+    mapping = options.artists or _find_artists(path)
     artists: dict[int, str] = {}
     if mapping is not None:
         for batch in _batches(mapping, ("artist_id", "item_id"), ("artist_id", "item_id"), options):
@@ -35,19 +35,19 @@ def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
     for batch in _batches(path, _WANTED, ("uid", "timestamp", "item_id"), options):
         none = [None] * len(batch["uid"])
         kinds, ratios = batch.get("event_type", none), batch.get("played_ratio_pct", none)
-        told = "event_type" in batch or "played_ratio_pct" in batch
+        has_ratio = "event_type" in batch or "played_ratio_pct" in batch
         for row in zip(batch["uid"], batch["timestamp"], batch["item_id"], kinds, ratios,
                        strict=True):  # fmt: skip
             number += 1
             try:
-                _add(into, artists, told, *row)
+                _add(into, artists, has_ratio, *row)
             except BadLine as trouble:
                 into.reject(path, number, trouble)
     return into.finish(options)
 
 
 def _add(
-    into: Collector, artists: dict[int, str], told: bool, user: Any, stamp: Any, item: Any,
+    into: Collector, artists: dict[int, str], has_ratio: bool, user: Any, stamp: Any, item: Any,
     kind: Any, ratio: Any,
 ) -> None:  # fmt: skip
     if kind is not None and kind != "listen":
@@ -55,7 +55,7 @@ def _add(
         return
     if user is None or item is None or stamp is None:
         raise BadLine(1, "uid, timestamp and item_id must not be null")
-    if told and ratio is None:
+    if has_ratio and ratio is None:
         raise BadLine(_WANTED.index("played_ratio_pct") + 1, "played_ratio_pct must not be null")
     percent = 100 if ratio is None else ratio
     if percent > 100:
@@ -90,13 +90,13 @@ def _batches(
         nested = [name for name in columns if pa.types.is_list(batch.schema.field(name).type)]
         content = batch.to_pydict()
         if nested:
-            content = _unnested(content, nested)
+            content = _unnest(content, nested)
         yield content
         options.progress.advance(batch.num_rows)
 
 
-def _unnested(content: dict[str, list[Any]], nested: list[str]) -> dict[str, list[Any]]:
-    """One row per listen out of one row per listener."""
+def _unnest(content: dict[str, list[Any]], nested: list[str]) -> dict[str, list[Any]]:
+    """Expand one row per listener to one row per listen."""
     lengths = [len(cell or ()) for cell in content[nested[0]]]
     return {
         name: [value for cell in cells for value in cell or ()]
@@ -106,6 +106,6 @@ def _unnested(content: dict[str, list[Any]], nested: list[str]) -> dict[str, lis
     }
 
 
-def _nearby(path: Path) -> Path | None:
+def _find_artists(path: Path) -> Path | None:
     places = [path.parent, *list(path.resolve().parents)[1:3]]
     return next((place / _ARTISTS for place in places if (place / _ARTISTS).exists()), None)

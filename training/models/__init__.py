@@ -1,6 +1,6 @@
-"""Models that learn lists from listens: one file each, each registering itself.
+"""Models that learn lists from listens: one file each, and each registers itself.
 
-Every public module of this folder is imported here, so a new file needs no list to be edited.
+This file imports every public module of the folder, so a new model needs no list to be edited.
 """
 
 import importlib

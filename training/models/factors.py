@@ -1,4 +1,4 @@
-"""Matrix factors: listeners and tracks as vectors, by the `implicit` library."""
+"""Matrix factorisation: listeners and tracks as vectors, by the library `implicit`."""
 
 import logging
 from typing import Any, Literal
@@ -20,9 +20,9 @@ class FactorsParams(ModelParams):
         factors: Length of the vectors.
         iterations: Passes over the log.
         regularization: Weight of the penalty on long vectors.
-        alpha: ALS: confidence that a whole track heard adds to an unheard one's 1.
-        learning_rate: BPR: size of its steps.
-        min_time: Share from which a listen counts, in [0, 1].
+        alpha: ALS: confidence that a fully heard track adds to the 1 of an unheard track.
+        learning_rate: BPR: size of the steps.
+        min_time: Share heard from which a listen counts, in [0, 1].
     """
 
     method: Literal["als", "bpr"] = "als"
@@ -41,15 +41,15 @@ class FactorsParams(ModelParams):
     needs="implicit",
 )
 class Factors:
-    """Factorises who heard what, by ALS or BPR of `implicit`; lists per listener and per track."""
+    """Factorises listens by ALS or BPR of `implicit`; lists by listener and by track."""
 
     def __init__(self, params: FactorsParams) -> None:
         self.params = params
 
     def fit(self, train: Interactions, run: FitRun) -> FittedModel:
-        """Factorise; Ctrl-C ends it after some iterations with what there is."""
+        """Factorise; Ctrl-C ends the fit and keeps the iterations so far."""
         import implicit.cpu.als
-        import implicit.cpu.bpr  # noqa: F401  (their BLAS must be loaded before it is limited)
+        import implicit.cpu.bpr  # noqa: F401  (their BLAS must be loaded before its threads can be limited)
         from threadpoolctl import threadpool_limits
 
         params = self.params
@@ -63,7 +63,7 @@ class Factors:
             run.progress.advance()
 
         run.progress.start(f"factors ({params.method})", params.iterations)
-        # implicit brings threads of its own; BLAS threads beside them only get in the way.
+        # implicit has threads of its own; BLAS threads compete with them for the same cores.
         with threadpool_limits(limits=1, user_api="blas"):
             library = self._library(run)
             try:
@@ -74,7 +74,7 @@ class Factors:
                 interrupted = True
         users = np.asarray(library.user_factors, dtype=np.float32)
         tracks = np.asarray(library.item_factors, dtype=np.float32)
-        # In BPR the last number of a track's vector is its bias: no part of what it is like.
+        # In BPR the last number of a track's vector is its bias, which is no part of similarity.
         taste = tracks[:, : params.factors]
         units = taste / np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9)
         seen = np.bincount(heard.indices, minlength=len(train.catalog)) > 0
@@ -84,7 +84,7 @@ class Factors:
 
         def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
             ranked = top_k(similar, keys, k, without=keys, progress=progress)
-            ranked[~seen[keys]] = -1  # nothing is known of a track that nobody heard
+            ranked[~seen[keys]] = -1  # a track without listens has no meaningful vector
             return ranked
 
         def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
@@ -115,19 +115,19 @@ class Factors:
             learning_rate=params.learning_rate,
             regularization=params.regularization,
             iterations=params.iterations,
-            num_threads=1,  # its threads overwrite each other's steps: two runs would differ
+            num_threads=1,  # its threads overwrite each other's steps, so two runs would differ
             random_state=run.seed,
         )
 
 
 def _matrix(train: Interactions, params: FactorsParams) -> Any:
-    """Sparse (listeners, tracks): confidence of ALS, liking of BPR."""
+    """Sparse (listeners, tracks): confidence for ALS, preference for BPR."""
     from scipy import sparse
 
     kept = train.time >= params.min_time
-    worth = (train.time * train.weight * np.log2(1 + train.plays))[kept]
+    value = (train.time * train.weight * np.log2(1 + train.plays))[kept]
     heard = sparse.csr_matrix(
-        (worth.astype(np.float32), (train.user[kept], train.track[kept])),
+        (value.astype(np.float32), (train.user[kept], train.track[kept])),
         (len(train.users), len(train.catalog)),
     )
     heard.sum_duplicates()

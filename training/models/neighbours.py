@@ -1,4 +1,4 @@
-"""Item-to-item neighbours: tracks that were heard in the same sessions."""
+"""Item-to-item neighbours: tracks that listeners heard in the same sessions."""
 
 from typing import Any, Literal
 
@@ -15,13 +15,13 @@ class NeighboursParams(ModelParams):
     """Settings of `neighbours`.
 
     Attributes:
-        kind: `cosine` of who heard which; `time`, the same with shares heard in place of ones;
-            `bm25`, which damps long sessions and rare tracks.
-        over: What counts as heard together: in one `session`, or by one `listener`.
-        min_time: Share from which a listen counts, in [0, 1].
-        neighbours: How many of each track are kept, a count: more cost time and memory.
-        shrink: Listens that every track is given in advance when its norm is taken, so that two
-            tracks heard once, together, are no perfect match; a count.
+        kind: `cosine` of binary listens; `time`, the cosine of shares heard; `bm25`, which damps
+            long sessions and rare tracks.
+        over: Tracks are heard together in one `session`, or by one `listener`.
+        min_time: Share heard from which a listen counts, in [0, 1].
+        neighbours: Number kept for each track; more cost time and memory.
+        shrink: Listens added to the norm of every track, a count, so that two tracks that were
+            heard once, and together, are no perfect match.
         k1: Saturation of BM25, without unit.
         b: How much BM25 discounts long sessions, in [0, 1].
     """
@@ -47,21 +47,21 @@ class Neighbours:
         self.params = params
 
     def fit(self, train: Interactions, run: FitRun) -> FittedModel:
-        """Multiply the matrix of who heard what with itself, block by block."""
+        """Multiply the matrix of listens with itself, block by block."""
         heard = self._matrix(train)
         liked = _profile(train, self.params.min_time)
         run.progress.start("neighbours", len(train.catalog))
         near = _nearest(self._weighted(heard), self.params.neighbours, run.progress)
 
         def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
-            return _ranked(near[keys], k, progress)
+            return _rank_rows(near[keys], k, progress)
 
         def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
-            # What goes with everything that the listener liked.
+            # The sum over the listener's liked tracks of their neighbours.
             ranked = np.empty((len(keys), k), dtype=np.int32)
             for start in range(0, len(keys), BLOCK):
                 block = slice(start, start + BLOCK)
-                ranked[block] = _ranked(liked[keys[block]] @ near, k, progress)
+                ranked[block] = _rank_rows(liked[keys[block]] @ near, k, progress)
             return ranked
 
         return FittedModel(
@@ -69,26 +69,26 @@ class Neighbours:
         )
 
     def _matrix(self, train: Interactions) -> Any:
-        """Sparse (sessions or listeners, tracks): how much each heard of each."""
+        """Sparse (sessions or listeners, tracks): the value of each track for each row."""
         from scipy import sparse
 
         params = self.params
         kept = train.time >= params.min_time
-        worth = train.time[kept] if params.kind == "time" else np.ones(int(kept.sum()))
+        value = train.time[kept] if params.kind == "time" else np.ones(int(kept.sum()))
         if params.kind == "bm25":
-            worth = worth * train.plays[kept]
+            value = value * train.plays[kept]
         row = train.session if params.over == "session" else train.user
         shape = (
             train.sessions if params.over == "session" else len(train.users),
             len(train.catalog),
         )
-        # Summed in doubles and ranked in singles: the last digits, which differ from machine to
-        # machine, are cut off, so that the same listening gives the same lists everywhere.
-        values = worth.astype(np.float64) * np.sqrt(train.weight[kept], dtype=np.float64)
+        # Sums are double precision and ranks single precision: this cuts off the last digits, which
+        # differ between machines, so that the same listens give the same lists everywhere.
+        values = value.astype(np.float64) * np.sqrt(train.weight[kept], dtype=np.float64)
         heard = sparse.csr_matrix((values, (row[kept], train.track[kept])), shape)
         heard.sum_duplicates()
         if params.kind == "cosine":
-            # Heard twice is heard: cap at the weight of one listen.
+            # A track heard twice counts once: cap at the weight of one listen.
             heard.data = np.minimum(heard.data, np.sqrt(train.weight.max(initial=1.0)))
         return heard
 
@@ -113,7 +113,7 @@ class Neighbours:
 
 
 def _profile(train: Interactions, min_time: float) -> Any:
-    """Sparse (listeners, tracks): what each liked, by share heard."""
+    """Sparse (listeners, tracks): the liked tracks of each listener, by share heard."""
     from scipy import sparse
 
     kept = train.time >= min_time
@@ -124,7 +124,7 @@ def _profile(train: Interactions, min_time: float) -> Any:
 
 
 def _nearest(weighted: Any, most: int, progress: Progress) -> Any:
-    """Sparse (tracks, tracks): similarity of each track to the `most` most similar others."""
+    """Sparse (tracks, tracks): similarity of each track to its `most` most similar tracks."""
     from scipy import sparse
 
     tracks = weighted.shape[1]
@@ -133,11 +133,12 @@ def _nearest(weighted: Any, most: int, progress: Progress) -> Any:
     for start in range(0, tracks, BLOCK):
         block = (by_track[start : start + BLOCK] @ weighted).tocsr()
         row = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
-        others = (block.data > 0) & (row + start != block.indices)
+        kept_entries = (block.data > 0) & (row + start != block.indices)
         block = sparse.csr_matrix(
-            (block.data[others], (row[others], block.indices[others])), block.shape
+            (block.data[kept_entries], (row[kept_entries], block.indices[kept_entries])),
+            block.shape,
         )
-        ranked = _ranked(block, most, progress)
+        ranked = _rank_rows(block, most, progress)
         kept, place = np.nonzero(ranked != NONE)
         track = ranked[kept, place]
         scores = np.asarray(block[kept, track]).ravel() if len(kept) else np.zeros(0)
@@ -145,14 +146,14 @@ def _nearest(weighted: Any, most: int, progress: Progress) -> Any:
     return sparse.vstack(parts, format="csr")
 
 
-def _ranked(similar: Any, k: int, progress: Progress) -> Rankings:
-    """The best of each row of a sparse matrix."""
+def _rank_rows(similar: Any, k: int, progress: Progress) -> Rankings:
+    """Rank the best tracks of each row of a sparse matrix."""
     ranked = np.empty((similar.shape[0], k), dtype=np.int32)
     for start in range(0, len(ranked), BLOCK):
         block = similar[start : start + BLOCK].tocsr()
         rows = block.shape[0]
         if block.nnz * 8 > rows * block.shape[1]:
-            # Too full to sort every entry: as a dense block, most of which is never sorted.
+            # Above one entry in eight, a dense block is faster: most of it is never sorted.
             dense = block.toarray().astype(np.float32)
             dense[dense <= 0] = -np.inf
             ranked[start : start + rows] = top_k(dense.__getitem__, np.arange(rows), k)

@@ -1,4 +1,4 @@
-"""Contextual neural rankers: from a track that was heard to what goes with it."""
+"""Contextual neural rankers: from a heard track to the tracks that fit it."""
 
 from typing import Any, Literal
 
@@ -19,24 +19,24 @@ class NeuralParams(ModelParams):
     """Settings of `neural`.
 
     Attributes:
-        kind: `pairs`, sampled softmax over pairs of a session that were both heard well; `dot`, the
-            predecessor's: two embedding tables whose dot product is the time; `cosine`: embedding,
-            dropout, ReLU and linear layer on each side, whose cosine is scaled to the time.
+        kind: `pairs`, sampled softmax over pairs of well-heard tracks of a session; `dot`, the
+            model of botify: two embedding tables whose dot product is the time; `cosine`:
+            embedding, dropout, ReLU and linear layer on each side; the time is their scaled cosine.
         dim: Length of the vectors.
-        epochs: Most passes over the listens.
-        patience: Epochs without a better loss on later listens after which learning ends.
-        rate: Size of the first steps (Adam); falls to 0 in a line.
-        batch: Pairs, or listens, in a step.
-        min_time: `pairs`: share from which both of a pair were heard well, in [0, 1].
-        reach: `pairs`: how many listens apart they may be.
-        most: `pairs`: pairs drawn in an epoch, at most; a long log has more than are needed.
+        epochs: Maximum number of passes over the listens.
+        patience: Epochs without a lower validation loss after which the fit stops.
+        rate: Learning rate of Adam at the start; falls linearly to 0.
+        batch: Pairs, or listens, of a step.
+        min_time: `pairs`: share heard from which both tracks were heard well, in [0, 1].
+        reach: `pairs`: maximum distance of the two, in listens.
+        most: `pairs`: maximum number of pairs drawn in an epoch; a long log has more than needed.
         negatives: `pairs`: tracks drawn for each batch.
-        temperature: `pairs`: of the softmax. Lower ones foretell the log better and earn less:
-            `sharp` has 0.1.
-        power: `pairs`: of the frequency by which negatives are drawn.
+        temperature: `pairs`: temperature of the softmax. A lower one predicts the log better and
+            earns less: `sharp` has 0.1.
+        power: `pairs`: exponent of the frequency by which negatives are drawn.
         context: `dot`, `cosine`: whether the track given is the `previous` or the `first` one of
             the session.
-        dropout: `cosine`: share of numbers dropped.
+        dropout: `cosine`: dropout rate.
     """
 
     kind: Literal["pairs", "dot", "cosine"] = "pairs"
@@ -74,7 +74,7 @@ class Neural:
         self.params = params
 
     def fit(self, train: Interactions, run: FitRun) -> FittedModel:
-        """Learn with early stopping on later listens."""
+        """Fit with early stopping on the validation split."""
         with reproducible(run) as torch:
             if self.params.kind == "pairs":
                 return self._pairs(torch, train, run)
@@ -96,7 +96,7 @@ class Neural:
         batches = -(-size // params.batch)
 
         def loss_of(anchor: Ints, target: Ints, negative: Any) -> Any:
-            # One look-up for all three, so that each step touches a row once.
+            # One look-up for all three, so that each step updates a row once.
             wanted = torch.from_numpy(target.astype(np.int64))
             given = torch.from_numpy(anchor.astype(np.int64))
             vectors = tower(torch.cat([given, wanted, negative]))

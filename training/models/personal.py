@@ -1,4 +1,4 @@
-"""Two towers: a listener, as the tracks that they liked, and a track, in one space."""
+"""Two towers: listeners, as their liked tracks, and tracks, in one space."""
 
 from typing import Any
 
@@ -18,15 +18,15 @@ class PersonalParams(ModelParams):
 
     Attributes:
         dim: Length of the vectors.
-        history: Liked listens that stand for the listener while learning, drawn anew each time.
-        epochs: Most passes over the liked listens.
-        patience: Epochs without a better loss on later listens after which learning ends.
-        rate: Size of the first steps (Adam); falls to 0 in a line.
-        batch: Listens in a step.
-        min_time: Share from which a listen was liked, in [0, 1].
+        history: Liked listens that represent a listener in a step; drawn again for each step.
+        epochs: Maximum number of passes over the liked listens.
+        patience: Epochs without a lower validation loss after which the fit stops.
+        rate: Learning rate of Adam at the start; falls linearly to 0.
+        batch: Listens of a step.
+        min_time: Share heard from which a listen was liked, in [0, 1].
         negatives: Tracks drawn for each batch.
-        temperature: Of the softmax.
-        power: Of the frequency by which negatives are drawn.
+        temperature: Temperature of the softmax.
+        power: Exponent of the frequency by which negatives are drawn.
     """
 
     dim: int = Field(64, ge=1, le=1024)
@@ -42,7 +42,7 @@ class PersonalParams(ModelParams):
 
 
 class _Liked:
-    """What each listener liked, listener after listener."""
+    """Liked listens, listener after listener."""
 
     def __init__(self, log: Interactions, min_time: float) -> None:
         rows = np.flatnonzero(log.time >= np.float32(min_time))
@@ -57,9 +57,9 @@ class _Liked:
     def histories(
         self, users: Ints, size: int, draws: np.random.Generator, without: Ints | None
     ) -> tuple[Ints, np.ndarray]:
-        """`size` liked listens drawn for each user: tracks and weights, (users, size) each.
+        """Draw `size` liked listens of each user: tracks and weights, (users, size) each.
 
-        Weights are times heard; 0 where the track is the one in `without`, or nothing was liked.
+        Weights are times heard; 0 for the track in `without`, and for users who liked nothing.
         """
         count = (self.starts[1:] - self.starts[:-1])[users]
         if count.max(initial=0) <= size and without is None:
@@ -77,13 +77,13 @@ class _Liked:
 
 @model("personal", PersonalParams, needs="torch", stops_early=True)
 class Personal:
-    """Learns a listener's vector from what they liked, and lists for each listener (two towers)."""
+    """Learns a listener's vector from liked tracks, and lists for each listener (two towers)."""
 
     def __init__(self, params: PersonalParams) -> None:
         self.params = params
 
     def fit(self, train: Interactions, run: FitRun) -> FittedModel:
-        """Learn with early stopping on later listens."""
+        """Fit with early stopping on the validation split."""
         with reproducible(run) as torch:
             return self._fit(torch, train, run)
 
@@ -123,9 +123,9 @@ class Personal:
                 sparse.param_groups[0]["lr"] = params.rate * (1 - share)
                 dense.param_groups[0]["lr"] = params.rate / 10 * (1 - share)
                 part = order[batch * params.batch : (batch + 1) * params.batch]
-                worth = torch.from_numpy(liked.time[part] * liked.weight[part])
+                weight = torch.from_numpy(liked.time[part] * liked.weight[part])
                 losses = loss_of(liked.user[part], liked.track[part], negatives.draw(), draws)
-                loss = (losses * worth).sum() / worth.sum()
+                loss = (losses * weight).sum() / weight.sum()
                 sparse.zero_grad()
                 dense.zero_grad()
                 loss.backward()
@@ -174,7 +174,7 @@ def _towers(torch: Any, log: Interactions, dim: int) -> Any:
 
 
 def _ranker(torch: Any, towers: Any, train: Interactions, liked: _Liked, seed: int) -> Any:
-    """Lists by the listener's whole history, up to 200 listens of it."""
+    """Rank by the listener's whole history, up to 200 of its listens."""
     vectors = vectors_of(torch, towers.tracks, len(train.catalog))
     known = tracks_with_vectors(train, liked.track)
     counts = liked.starts[1:] - liked.starts[:-1]
@@ -190,7 +190,7 @@ def _ranker(torch: Any, towers: Any, train: Interactions, liked: _Liked, seed: i
 
     def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
         ranked = top_k(scores, keys, k, progress=progress)
-        ranked[counts[keys] == 0] = -1  # who liked nothing is nobody in particular
+        ranked[counts[keys] == 0] = -1  # a listener without a liked track has no vector
         return ranked
 
     return by_user

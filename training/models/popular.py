@@ -1,4 +1,4 @@
-"""Popularity: one order of all tracks for everybody."""
+"""Popularity: one order of all tracks for every listener."""
 
 from typing import Literal
 
@@ -15,9 +15,9 @@ class PopularParams(ModelParams):
     """Settings of `popular`.
 
     Attributes:
-        by: `heard`, the mean share heard times the reach; `plays`, plain counts of listens.
-        smoothing: Listens at the mean of the log that every track is given in advance, a count,
-            so that one lucky listen makes no hit.
+        by: `heard`, mean share heard times number of listeners; `plays`, counts of listens.
+        smoothing: Listens at the mean of the log that are added to every track, a count, so that
+            one long listen does not make a track popular.
     """
 
     by: Literal["heard", "plays"] = "heard"
@@ -26,13 +26,13 @@ class PopularParams(ModelParams):
 
 @model("popular", PopularParams, {"": {}, "plays": {"by": "plays"}})
 class Popular:
-    """Ranks tracks by smoothed mean time times reach (or by plain counts), the same for all."""
+    """Ranks tracks by smoothed mean time times listeners, or by counts; one order for all."""
 
     def __init__(self, params: PopularParams) -> None:
         self.params = params
 
     def fit(self, train: Interactions, run: FitRun) -> FittedModel:
-        """Count; weights of listens count as given."""
+        """Count listens by their weights."""
         tracks = len(train.catalog)
         weight = train.weight.astype(np.float64) * train.plays
         plays = np.bincount(train.track, weights=weight, minlength=tracks)
@@ -43,13 +43,13 @@ class Popular:
             mean = heard.sum() / max(plays.sum(), 1e-9)
             smoothing = self.params.smoothing
             liking = (heard + smoothing * mean) / np.maximum(plays + smoothing, 1e-9)
-            score = liking * _reach(train)
+            score = liking * _count_listeners(train)
         order = np.lexsort((np.arange(tracks), -score)).astype(np.int32)
         return FittedModel({"track": _Without(order), "user": _Same(order)}, order=order)
 
 
-def _reach(train: Interactions) -> np.ndarray:
-    """Different listeners of each track, float64, (tracks,); a listen counts for its weight."""
+def _count_listeners(train: Interactions) -> np.ndarray:
+    """Distinct listeners of each track, by the weight of a listen: float64, (tracks,)."""
     pairs = train.track.astype(np.int64) * len(train.users) + train.user
     _, first = np.unique(pairs, return_index=True)
     return np.bincount(
@@ -68,7 +68,7 @@ class _Same:
 
 
 class _Without:
-    """The same list for every track, except that a track is not in its own."""
+    """The same list for every track, without the track itself."""
 
     def __init__(self, order: np.ndarray) -> None:
         self.order = order

@@ -1,4 +1,4 @@
-"""Lists drawn by lot: what every model has to beat."""
+"""Random lists: the baseline that every model has to beat."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from training.top_k import Ints, Rankings
 
 @model("random")
 class RandomLists:
-    """Draws every list by lot; the floor of a comparison."""
+    """Draws every list at random; a baseline of every comparison."""
 
     def __init__(self, params: ModelParams) -> None:
         self.params = params
@@ -23,7 +23,7 @@ class RandomLists:
             ranked = np.empty((len(keys), min(k, tracks - 1)), dtype=np.int32)
             for row, key in enumerate(np.asarray(keys).tolist()):
                 generator = np.random.default_rng((run.seed, int(own), key))
-                # One fewer than there are, and a step over the key: never the track itself.
+                # Draw from one track fewer and step over the key: no track is in its own list.
                 row_tracks = generator.choice(
                     tracks - 1, ranked.shape[1], replace=False, shuffle=True
                 )
