@@ -61,7 +61,8 @@ class Clustered:
 
 def heterogeneity(groups: Sequence[Clustered]) -> float:
     """p-value of all ratios being the same: Cochran's Q, a chi-square; 1.0 for a single group."""
-    groups = [group for group in groups if group.y]
+    # A single listener has no spread, so that nothing can be said of how sure its ratio is.
+    groups = [group for group in groups if group.y and group.n > 1]
     if len(groups) < 2:
         return 1.0
     if not any(group.variance > 0 for group in groups):

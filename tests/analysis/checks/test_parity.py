@@ -62,8 +62,9 @@ def test_two_groups_are_compared_as_by_z() -> None:
         ([], 1.0),
         ([(10, 10), (0, 10)], 0.0),
         ([(0, 0), (3, 10)], 1.0),
+        ([(1, 1), (3, 10)], 1.0),
     ],
-    ids=["nothing-anywhere", "one-arm", "no-arm", "all-and-none", "an-empty-arm"],
+    ids=["nothing-anywhere", "one-arm", "no-arm", "all-and-none", "an-empty-arm", "one-listener"],
 )
 def test_what_does_not_vary_is_no_error(counts: list[tuple[int, int]], expected: float) -> None:
     groups = [
