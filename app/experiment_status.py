@@ -93,7 +93,7 @@ def server_status(dispatcher: Dispatcher) -> ServerStatus:
         config=runtime.digest,
         since_ms=dispatcher.since_ms,
         default=runtime.default,
-        holdout=Holdout(**runtime.described["holdout"]),
+        holdout=Holdout(**runtime.settings.holdout.model_dump()),
         requests=sum(answers.count for _, answers in kinds),
         forced_requests=sum(answers.count for kind, answers in kinds if kind.forced),
         experiments=[

@@ -16,7 +16,8 @@ def runtimes_by_digest(
 
     Args:
         snapshots: Digest -> copy of a config that a server kept beside its log.
-        configs: Config files; their data is loaded at once.
+        configs: Config files; their data is loaded at once. A copy of another config finds its
+            data there too, if the checksums agree.
 
     Returns:
         The config of a digest; raises InputError where there is none, or its data has changed.
@@ -36,6 +37,6 @@ def runtimes_by_digest(
                 f"decided events of this log, and there is no copy of it. Known: {known}. The "
                 "server keeps them in the folder `configs` beside its log",
             )
-        return load_snapshot(snapshots[digest])
+        return load_snapshot(snapshots[digest], given.values())
 
     return runtime_of

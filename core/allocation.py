@@ -102,10 +102,29 @@ class Experiment:
             "forced": dict(sorted(self.forced.items())),
         }
 
+    def without_defaults(self) -> dict[str, Any]:
+        """As `to_dict`, without the keys at their default: what digests are of."""
+        given = _given(self.to_dict(), EXPERIMENT_DEFAULTS)
+        return {**given, "arms": [_given(arm, ARM_DEFAULTS) for arm in given["arms"]]}
+
     @property
     def digest(self) -> str:
         """Fingerprint of the whole definition, 12 hex digits."""
-        return digest_of(self.to_dict())
+        return digest_of(self.without_defaults())
+
+
+ARM_DEFAULTS: Mapping[str, Any] = {"strategy": None}
+EXPERIMENT_DEFAULTS: Mapping[str, Any] = {
+    key: value
+    for key, value in Experiment("", ()).to_dict().items()
+    if key not in ("name", "arms", "salt")
+}
+"""What a definition means by each key that it leaves out. The salt is no such key: config.yaml's
+default for it is the name."""
+
+
+def _given(described: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in described.items() if k not in defaults or v != defaults[k]}
 
 
 @dataclass(slots=True)

@@ -1,76 +1,141 @@
-"""Kept configs: a copy of every config that decided, by digest, beside the events that name it.
+"""Config snapshots: what decided is written beside the log, and built again from there.
 
-A copy holds all that the digest is of, and beside it where the data was. So a decision can be
-made again later, from the copy and the very data, or is refused when the data has changed.
+A snapshot holds all that the digest covers, and where the data was. A decision can be made again
+later from the snapshot and the same data. If the data has changed, the snapshot is refused.
 """
 
 import os
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic_core import to_json
 
-from core.errors import Fault, InputError, SegueError
+from core.errors import Fault, Faults, InputError, SegueError
 from engine.runtime import Runtime, load_runtime
+from engine.settings.defaults import DECIDING, defaults_of, with_former_defaults
 from engine.settings.loading import settings_of
-from events.config_snapshots import FOLDER, read_snapshot
+from engine.settings.model import Settings
+from events.config_snapshots import (
+    FOLDER,
+    content_of,
+    read_snapshot,
+    with_defaults,
+    with_digest,
+)
 from strategies import registry
 
 
 def save_snapshot(runtime: Runtime, folder: Path) -> Path:
-    """Keep a copy of what decides in the log's folder, if it is not there yet; say where."""
+    """Write the snapshot of a config into the log's folder, unless it is there; return its path.
+
+    Raises:
+        InputError: A snapshot of this digest is there, and an absent key has another meaning there
+            than in this version.
+    """
     path = folder / FOLDER / f"{runtime.digest}.json"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        settings = runtime.settings
-        section = settings.catalog
-        kept: dict[str, Any] = {
-            "digest": runtime.digest,
-            **runtime.described,
-            "modules": {
-                "named": list(settings.modules),
-                "beside": str(settings.path.parent.absolute()),
-            },
-            "paths": {
-                "tracks": str(settings.resolve(section.tracks).absolute()),
-                "top": section.top and str(settings.resolve(section.top).absolute()),
-                "lists": {
-                    name: str(settings.resolve(path).absolute())
-                    for name, path in section.lists.items()
-                },
-            },
-        }
-        beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-        beside.write_bytes(orjson.dumps(kept, option=orjson.OPT_INDENT_2))
-        beside.replace(path)
+    snapshot = _snapshot_of(runtime)
+    before = _existing(path)
+    if before is not None:
+        _check_meaning(before, snapshot, path)
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_bytes(orjson.dumps(snapshot, option=orjson.OPT_INDENT_2))
+    part.replace(path)
     return path
 
 
-def load_snapshot(path: Path) -> Runtime:
-    """Build again what a kept copy describes.
+def load_snapshot(path: Path, elsewhere: Iterable[Runtime] = ()) -> Runtime:
+    """Build the config of a snapshot again, under the digest of the snapshot.
+
+    Args:
+        path: The snapshot.
+        elsewhere: Configs whose data is read instead, if its checksums are those of the snapshot.
 
     Raises:
-        InputError: The copy cannot be read, or the data is gone or is not what it was; every piece
-            of data that changed is named.
+        InputError: The snapshot cannot be read or was changed, or data is missing or has changed;
+            the error names every file that changed.
     """
-    kept = read_snapshot(path)
+    snapshot = read_snapshot(path)
+    for other in elsewhere:
+        if other.described["catalog"] == snapshot["catalog"]:
+            snapshot["paths"] = _paths(other.settings)
     try:
-        registry.load(tuple(kept["modules"]["named"]), Path(kept["modules"]["beside"]))
+        registry.load(tuple(snapshot["modules"]["named"]), Path(snapshot["modules"]["beside"]))
     except SegueError as error:
         raise InputError.one(f"{path}: modules", str(error)) from error
-    runtime = load_runtime(settings_of(_content(kept), path))
-    if runtime.digest != kept["digest"]:
-        raise InputError(_changed(path, kept, runtime))
-    return runtime
+    runtime = load_runtime(settings_of(_config_of(snapshot), path))
+    _check_data(path, snapshot, runtime)
+    return replace(runtime, digest=snapshot["digest"], described=content_of(snapshot))
 
 
-def _content(kept: dict[str, Any]) -> dict[str, Any]:
-    """The copy in the form of config.yaml."""
+def _snapshot_of(runtime: Runtime) -> dict[str, Any]:
+    settings = runtime.settings
+    beside = {
+        "defaults": defaults_of(settings),
+        "planned": settings.planned,
+        "report": settings.report,
+    }
     return {
-        "modules": kept["modules"]["named"],
-        "catalog": kept["paths"],
-        "strategies": kept["strategies"],
-        "default": kept["default"],
+        "digest": runtime.digest,
+        **runtime.described,
+        "modules": {
+            "named": list(settings.modules),
+            "beside": str(settings.path.parent.absolute()),
+        },
+        "paths": _paths(settings),
+        # `planned` may hold anything that YAML can say, a date for instance.
+        "beside": with_digest(orjson.loads(to_json(beside, inf_nan_mode="null"))),
+    }
+
+
+def _paths(settings: Settings) -> dict[str, Any]:
+    section = settings.catalog
+    return {
+        "tracks": str(settings.resolve(section.tracks).absolute()),
+        "top": section.top and str(settings.resolve(section.top).absolute()),
+        "lists": {
+            name: str(settings.resolve(path).absolute()) for name, path in section.lists.items()
+        },
+    }
+
+
+def _existing(path: Path) -> dict[str, Any] | None:
+    """Read the snapshot that is there; None if it is damaged, so that it is written again."""
+    try:
+        return read_snapshot(path)
+    except InputError:
+        return None
+
+
+def _check_meaning(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
+    """Refuse a config whose absent keys have another meaning than in its snapshot."""
+    faults = Faults()
+    written = with_defaults(now)["strategies"]
+    for name, keys in with_defaults(before)["strategies"].items():
+        for key, was in keys.items():
+            if key in written[name] and written[name][key] != was:
+                faults.add(
+                    f"{path}: strategies.{name}.{key}",
+                    f"must have the default {was!r}, as when this snapshot was written; strategy "
+                    f"type '{keys['type']}' now has the default {written[name][key]!r}, and one "
+                    "digest cannot name both. Give the type with the new default a new name, or "
+                    "log to a new folder (`events.dir`)",
+                )
+    faults.raise_if_any()
+
+
+def _config_of(snapshot: dict[str, Any]) -> dict[str, Any]:
+    """Return the snapshot in the form of config.yaml."""
+    written = with_former_defaults(with_defaults(snapshot))
+    return {
+        "modules": written["modules"]["named"],
+        "catalog": written["paths"],
+        "strategies": written["strategies"],
+        "default": written["default"],
         "experiments": [
             {
                 **experiment,
@@ -79,18 +144,16 @@ def _content(kept: dict[str, Any]) -> dict[str, Any]:
                     for arm in experiment["arms"]
                 },
             }
-            for experiment in kept["experiments"]
+            for experiment in written["experiments"]
         ],
-        "holdout": kept["holdout"],
-        "state": {
-            key: kept[key] for key in ("history", "session_gap_s", "reset_state_on_new_experiment")
-        },
+        "holdout": written["holdout"],
+        "state": {key: written[key] for key in DECIDING if key in written},
     }
 
 
-def _changed(path: Path, kept: dict[str, Any], runtime: Runtime) -> list[Fault]:
-    """Which data is not what it was; the code or the defaults of a strategy, where all is."""
-    before, now = kept["catalog"], runtime.described["catalog"]
+def _check_data(path: Path, snapshot: dict[str, Any], runtime: Runtime) -> None:
+    """Compare the data with the checksums in the snapshot."""
+    before, now = snapshot["catalog"], runtime.described["catalog"]
     pieces = [("tracks", before["tracks"], now["tracks"]), ("top", before["top"], now["top"])]
     pieces += [
         (f"lists.{name}", checksum, now["lists"].get(name))
@@ -105,10 +168,5 @@ def _changed(path: Path, kept: dict[str, Any], runtime: Runtime) -> list[Fault]:
         for name, was, found in pieces
         if was != found
     ]
-    return faults or [
-        Fault(
-            str(path),
-            f"describes config {kept['digest']}, but this version of Segue makes {runtime.digest} "
-            "of it. Replay with the version that served",
-        )
-    ]
+    if faults:
+        raise InputError(faults)

@@ -111,7 +111,7 @@ class ExperimentLedger:
         record = {
             "definition": experiment.to_dict(),
             "treatments": treatments(experiment, runtime),
-            "holdout": runtime.described["holdout"],
+            "holdout": runtime.settings.holdout.model_dump(),
             "started_ms": at_ms,
             "config": runtime.digest,
         }
@@ -162,7 +162,7 @@ def _breaks(
     found = breaking_changes(Experiment.from_dict(record["definition"]), experiment)
     if not any(each.key == "arms" for each in found):
         found.extend(_changed_treatments(record, experiment, runtime))
-    was, now = record["holdout"], runtime.described["holdout"]
+    was, now = record["holdout"], runtime.settings.holdout.model_dump()
     out_before, out_now = (round(each["share"] * SLOTS) for each in (was, now))
     if out_now > out_before or (out_now and was["salt"] != now["salt"]):
         found.append(

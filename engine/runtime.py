@@ -16,7 +16,9 @@ from core.errors import Faults, InputError, SegueError
 from core.experiment_changes import assignment_fingerprint
 from core.listener import Listener
 from core.lists import Lists, load_lists
+from engine.settings.defaults import DECIDING, given, given_for
 from engine.settings.model import Settings
+from events.config_snapshots import FORMAT
 from strategies.base import Artifacts, Named, Strategy, named_in
 
 Propose = Callable[[Listener], Candidates | None]
@@ -187,27 +189,22 @@ def _used(names: list[str], settings: Settings) -> set[str]:
 def _described(
     settings: Settings, artifacts: Artifacts, chains: dict[str, Chain]
 ) -> dict[str, Any]:
-    """All that decides, data by checksum and not by path, as plain JSON values."""
+    """All that decides, data by checksum and not by path, as plain JSON values.
+
+    Keys at their default are left out; `format` says which defaults these are.
+    """
     return {
+        "format": FORMAT,
         "default": settings.default,
-        "strategies": {
-            name: {
-                "type": each.type.name,
-                "fallback": each.fallback,
-                **each.params.model_dump(mode="json"),
-            }
-            for name, each in settings.strategies.items()
-        },
+        "strategies": {name: given_for(each) for name, each in settings.strategies.items()},
         "chains": {name: [member for member, _ in chain.members] for name, chain in chains.items()},
         "declared": {name: sorted(chain.declared) for name, chain in chains.items()},
-        "experiments": [experiment.to_dict() for experiment in settings.experiments],
-        "holdout": {"share": settings.holdout.share, "salt": settings.holdout.salt},
+        "experiments": [experiment.without_defaults() for experiment in settings.experiments],
+        "holdout": given(settings.holdout),
         "catalog": {
             "tracks": artifacts.catalog.checksum,
             "top": digest_of(artifacts.top.tolist()),
             "lists": {name: lists.checksum for name, lists in artifacts.lists.items()},
         },
-        "history": settings.state.history,
-        "session_gap_s": settings.state.session_gap_s,
-        "reset_state_on_new_experiment": settings.state.reset_state_on_new_experiment,
+        **given(settings.state, DECIDING),
     }

@@ -1,6 +1,12 @@
-"""Config snapshots: copies of the configs that decided, by digest, beside the events."""
+"""Config snapshots: copies of the configs that decided, by digest, beside the events.
 
-from collections.abc import Iterable
+A snapshot is verified by its own bytes: its digest is that of its content as it was written, not of
+what a later version would write. The content has no key that is at its default, so a key that a
+later version adds changes no digest. What the absent keys meant stands beside the content.
+"""
+
+import os.path
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +17,17 @@ from core.errors import InputError
 
 FOLDER = "configs"
 """Folder of the snapshots, inside the folder of the event log."""
+FORMAT = 2
+"""Format of a new snapshot. A snapshot of format 1 has no `format` key and has every key."""
 RELOAD_KEYS = ("modules", "paths")
 """Keys of a snapshot that say how to load it again; the digest does not cover them."""
+BESIDE = "beside"
+"""Key of a snapshot for what does not decide: defaults, plans, the report. Has a digest of its
+own."""
 
 
 def read_snapshot(path: Path) -> dict[str, Any]:
-    """Read a snapshot.
+    """Read a snapshot, and set its paths to where the data is now.
 
     Raises:
         InputError: The file cannot be read, is no snapshot, or was changed after it was written.
@@ -40,16 +51,53 @@ def read_snapshot(path: Path) -> dict[str, Any]:
             "must be a config snapshot that `segue serve` wrote; it "
             "lacks keys. Copy it again from the server",
         )
-    found = digest_of(
-        {key: snapshot[key] for key in snapshot if key not in ("digest", *RELOAD_KEYS)}
-    )
-    if found != snapshot["digest"]:
-        raise InputError.one(
-            str(path),
-            f"must have the content of digest {snapshot['digest']}, has the content of {found}. "
-            "Somebody changed the file: copy it again from the server",
-        )
-    return snapshot
+    _verify(snapshot, path)
+    return snapshot | _located(snapshot, path)
+
+
+def content_of(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a snapshot that its digest covers."""
+    left_out = ("digest", BESIDE, *RELOAD_KEYS)
+    return {key: value for key, value in snapshot.items() if key not in left_out}
+
+
+def with_digest(beside: Mapping[str, Any]) -> dict[str, Any]:
+    """Add its own digest to what stands beside the content."""
+    return {**beside, "digest": digest_of(beside)}
+
+
+def with_defaults(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the keys that were at their default when the snapshot was written."""
+    defaults = snapshot[BESIDE]["defaults"] if snapshot.get("format", 1) > 1 else {}
+    return fill_in(snapshot, defaults)
+
+
+def fill_in(snapshot: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Add every absent key at a default.
+
+    Args:
+        snapshot: Its own keys win.
+        defaults: Section (`strategies`, `experiments`, `arms`, `holdout`, `state`) -> key ->
+            default. In `strategies`: strategy type -> param -> default.
+    """
+    by_type, of_arm = defaults.get("strategies", {}), defaults.get("arms", {})
+    return {
+        **defaults.get("state", {}),
+        **snapshot,
+        "strategies": {
+            name: {**by_type.get(given["type"], {}), **given}
+            for name, given in snapshot["strategies"].items()
+        },
+        "experiments": [
+            {
+                **defaults.get("experiments", {}),
+                **given,
+                "arms": [{**of_arm, **arm} for arm in given["arms"]],
+            }
+            for given in snapshot["experiments"]
+        ],
+        "holdout": {**defaults.get("holdout", {}), **snapshot["holdout"]},
+    }
 
 
 def snapshots_beside(logs: Iterable[Path], folders: Iterable[Path] = ()) -> dict[str, Path]:
@@ -75,3 +123,55 @@ def snapshots_beside(logs: Iterable[Path], folders: Iterable[Path] = ()) -> dict
         for path in sorted((log if log.is_dir() else log.parent).glob(pattern)):
             found.setdefault(path.stem, path)
     return found
+
+
+def _verify(snapshot: Mapping[str, Any], path: Path) -> None:
+    """Check the content and what stands beside it against their digests, and the file's name."""
+    if snapshot.get("format", 1) > FORMAT:
+        raise InputError.one(
+            f"{path}: format",
+            f"must be at most {FORMAT}, got {snapshot['format']}. A later version of Segue wrote "
+            "this snapshot: read it with that version",
+        )
+    if snapshot["digest"] != path.stem:
+        raise InputError.one(
+            f"{path}: digest",
+            f"must be the file's name, {path.stem}, got {snapshot['digest']}. Somebody renamed the "
+            "file or changed it: copy it again from the server",
+        )
+    pieces = [(str(path), snapshot["digest"], content_of(snapshot))]
+    if BESIDE in snapshot:
+        beside = dict(snapshot[BESIDE])
+        pieces.append((f"{path}: {BESIDE}", beside.pop("digest", None), beside))
+    for where, digest, content in pieces:
+        found = digest_of(content)
+        if found != digest:
+            raise InputError.one(
+                where,
+                f"must have the content of digest {digest}, has the content of {found}. "
+                "Somebody changed the file: copy it again from the server",
+            )
+
+
+def _located(snapshot: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Find the data of a snapshot that was moved together with its data.
+
+    The rule: take the nearest folder above the snapshot under which every file lies as it lay under
+    the folder of the config. If there is no such folder, the files are where they were. So an
+    archived log finds the archived data, even if newer data lies at the old paths.
+    """
+    paths, before = snapshot["paths"], snapshot["modules"]["beside"]
+    files = [paths["tracks"], *filter(None, [paths["top"]]), *paths["lists"].values()]
+    inside = {file: os.path.relpath(file, before) for file in files}
+    for folder in path.absolute().parent.parents:
+        if all((folder / each).is_file() for each in inside.values()):
+            moved = {file: str(folder / each) for file, each in inside.items()}
+            return {
+                "modules": {**snapshot["modules"], "beside": str(folder)},
+                "paths": {
+                    "tracks": moved[paths["tracks"]],
+                    "top": paths["top"] and moved[paths["top"]],
+                    "lists": {name: moved[file] for name, file in paths["lists"].items()},
+                },
+            }
+    return {}

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from core.allocation import SERVING, Allocation, Arm, Experiment
-from events.config_snapshots import read_snapshot
+from events.config_snapshots import read_snapshot, with_defaults
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class ArchivedConfig:
         default: Strategy of whoever is in no experiment.
         chains: Strategy -> it and those asked after it, in order.
         declared: Strategy -> every name that may answer for its chain.
-        described: All of it, as plain JSON values.
+        described: All of it, as plain JSON values; defaults are written out.
+        defaults: Strategy type -> param -> what leaving it out means, as later copies say it.
     """
 
     digest: str
@@ -33,10 +34,14 @@ class ArchivedConfig:
     chains: Mapping[str, list[str]]
     declared: Mapping[str, frozenset[str]]
     described: Mapping[str, Any]
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, kept: Mapping[str, Any]) -> "ArchivedConfig":
+    def of(
+        cls, copy: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> "ArchivedConfig":
         """The config that a kept copy describes."""
+        kept = with_defaults(copy)
         experiments = [Experiment.from_dict(each) for each in kept["experiments"]]
         holdout = kept["holdout"]
         return cls(
@@ -48,6 +53,7 @@ class ArchivedConfig:
             chains=kept["chains"],
             declared={name: frozenset(names) for name, names in kept["declared"].items()},
             described=kept,
+            defaults=defaults or {},
         )
 
     def strategy_for(self, arms: Mapping[str, str]) -> str | None:
@@ -73,12 +79,26 @@ class ArchivedConfig:
         }
         chains = {arm.strategy for arm in experiment.arms if arm.strategy is not None}
         for source in sorted({each for chain in chains for each in self.declared[chain]}):
-            parts[f"strategy {source}"] = self.described["strategies"][source]
+            parts[f"strategy {source}"] = self._not_at_default(source)
         if chains:
             parts |= {f"data {key}": value for key, value in self.described["catalog"].items()}
             for key in ("history", "session_gap_s"):
                 parts[f"state.{key}"] = self.described[key]
         return parts
+
+    def _not_at_default(self, strategy: str) -> dict[str, Any]:
+        """A strategy's keys but those at their default.
+
+        A param that a later version added stands only in later copies: at its default it is the
+        same treatment as without it.
+        """
+        keys = self.described["strategies"][strategy]
+        defaults = self.defaults.get(keys["type"], {})
+        return {
+            key: _without_nulls(value)
+            for key, value in keys.items()
+            if key not in defaults or defaults[key] != value
+        }
 
 
 class ArchivedConfigs:
@@ -94,7 +114,15 @@ class ArchivedConfigs:
         kept: Mapping[str, Mapping[str, Any]] | None = None,
         botify: Mapping[str, Iterable[str]] | None = None,
     ) -> None:
-        self.by_digest = {digest: ArchivedConfig.of(copy) for digest, copy in (kept or {}).items()}
+        copies = kept or {}
+        defaults: dict[str, dict[str, Any]] = {}
+        for copy in sorted(copies.values(), key=lambda copy: int(copy.get("format", 1))):
+            said = copy.get("beside", {}).get("defaults", {})
+            for kind, params in said.get("strategies", {}).items():
+                defaults.setdefault(kind, {}).update(params)
+        self.by_digest = {
+            digest: ArchivedConfig.of(copy, defaults) for digest, copy in copies.items()
+        }
         self.botify = {name: tuple(arms) for name, arms in (botify or {}).items()}
 
     @classmethod
@@ -112,6 +140,13 @@ class ArchivedConfigs:
         """The experiment as a config had it."""
         archived = self.by_digest.get(digest or "")
         return archived.experiments.get(name) if archived else None
+
+
+def _without_nulls(value: Any) -> Any:
+    """A param's value without inner keys that are null: copies of format 1 wrote those out."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
 def botify_experiment(name: str, arms: Iterable[str]) -> Experiment:

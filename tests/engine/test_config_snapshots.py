@@ -1,6 +1,9 @@
 """Kept configs: what decided can be built again from its copy, or says what has changed."""
 
 import json
+import re
+import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,7 @@ import pytest
 
 from core.errors import InputError
 from engine.config_snapshots import load_snapshot, save_snapshot
+from events.config_snapshots import FORMAT
 from tests.service import loaded
 
 EVERY_KIND: dict[str, Any] = {
@@ -68,14 +72,14 @@ def test_a_copy_that_somebody_edited_is_refused(tmp_path: Path) -> None:
     kept["experiments"][0]["salt"] = "another"
     path.write_text(json.dumps(kept))
 
-    with pytest.raises(InputError, match=f"must be as it was kept, with digest {kept['digest']}"):
+    with pytest.raises(InputError, match=f"must have the content of digest {kept['digest']}"):
         load_snapshot(path)
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(None, "cannot be read"), ("{", "must be JSON"), ("[]", "must be the copy"),
-     ("{}", "must be the copy")],
+    [(None, "cannot be read"), ("{", "must be JSON"), ("[]", "must be a config snapshot"),
+     ("{}", "must be a config snapshot")],
     ids=["missing", "torn", "a-list", "something-else"],
 )  # fmt: skip
 def test_what_is_no_copy_is_refused(tmp_path: Path, content: str | None, complaint: str) -> None:
@@ -85,6 +89,78 @@ def test_what_is_no_copy_is_refused(tmp_path: Path, content: str | None, complai
 
     with pytest.raises(InputError, match=complaint):
         load_snapshot(path)
+
+
+def test_a_changed_byte_of_what_decides_or_stands_beside_it_is_refused(tmp_path: Path) -> None:
+    """All but the names, and where data and modules are: those may be put right by hand."""
+
+    def planned(config: dict[str, Any]) -> None:
+        config["experiments"][0]["planned"] = {"listeners": 100, "until": date(2026, 12, 1)}
+        config["report"] = {"primary": "session_time"}
+
+    path = save_snapshot(loaded(tmp_path, planned), tmp_path / "log")
+    written = path.read_bytes()
+    free = range(written.index(b'"modules"'), written.index(b'"beside": {\n    "defaults"'))
+    load_snapshot(path)
+    letters = [n for n, byte in enumerate(written) if chr(byte).isalnum() and n not in free]
+
+    for place in letters:
+        other = b"1" if written[place : place + 1] != b"1" else b"2"
+        path.write_bytes(written[:place] + other + written[place + 1 :])
+        with pytest.raises(InputError, match=re.escape(str(path))):
+            load_snapshot(path)
+
+
+def test_what_is_planned_and_reported_stands_beside_the_digest(tmp_path: Path) -> None:
+    def planned(config: dict[str, Any]) -> None:
+        config["experiments"][0]["planned"] = {"listeners": 100}
+        config["report"] = {"primary": "session_time"}
+
+    served = loaded(tmp_path, planned)
+    kept = json.loads(save_snapshot(served, tmp_path / "log").read_text())
+
+    assert served.digest == loaded(tmp_path / "plain").digest
+    assert kept["beside"]["planned"] == {"fallback": {"listeners": 100}}
+    assert kept["beside"]["report"]["primary"] == "session_time"
+    assert kept["beside"]["defaults"]["state"]["history"] == 100
+
+
+def test_a_copy_under_the_name_of_another_config_is_refused(tmp_path: Path) -> None:
+    path = save_snapshot(loaded(tmp_path), tmp_path / "log")
+    renamed = path.rename(path.with_name("0123456789ab.json"))
+
+    with pytest.raises(InputError, match=f"digest: must be the file's name, {renamed.stem}"):
+        load_snapshot(renamed)
+
+
+def test_a_copy_of_a_later_format_is_refused(tmp_path: Path) -> None:
+    path = save_snapshot(loaded(tmp_path), tmp_path / "log")
+    path.write_text(path.read_text().replace(f'"format": {FORMAT}', '"format": 99'))
+
+    with pytest.raises(InputError, match=r"format: must be at most \d+, got 99. A later version"):
+        load_snapshot(path)
+
+
+def test_a_damaged_copy_is_written_again(tmp_path: Path) -> None:
+    served = loaded(tmp_path)
+    path = save_snapshot(served, tmp_path / "log")
+    path.write_bytes(path.read_bytes()[:100])
+
+    assert load_snapshot(save_snapshot(served, tmp_path / "log")).digest == served.digest
+
+
+def test_data_beside_a_moved_copy_comes_before_what_is_at_its_old_place(tmp_path: Path) -> None:
+    served = loaded(tmp_path / "server")
+    save_snapshot(served, tmp_path / "server" / "log")
+    shutil.copytree(tmp_path / "server", tmp_path / "archive" / "2026-11")
+    (tmp_path / "server" / "top_tracks.json").write_text("[1000, 1010]")
+
+    moved = tmp_path / "archive" / "2026-11" / "log" / "configs" / f"{served.digest}.json"
+    assert load_snapshot(moved).digest == served.digest
+
+    (tmp_path / "archive" / "2026-11" / "top_tracks.json").unlink()
+    with pytest.raises(InputError, match=r"paths\.top: must be the data that decided"):
+        load_snapshot(moved)
 
 
 def test_defaults_are_the_same_written_out(tmp_path: Path) -> None:
