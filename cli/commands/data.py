@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.progress import bars
-from core.errors import InputError, unknown_name
+from core.errors import InputError
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    data = typer.Typer(help="Bring listening data of others in.", no_args_is_help=True)
+    data = typer.Typer(help="Import public listening data.", no_args_is_help=True)
     data.command("import")(import_)
     app.add_typer(data, name="data")
 
@@ -32,7 +32,7 @@ def import_(
         int, typer.Option(min=1, help="Leave out tracks that were played less often.")
     ] = 1,
     most_tracks: Annotated[
-        int | None, typer.Option(min=1, help="Keep only so many tracks, the most played.")
+        int | None, typer.Option(min=1, help="Keep only this many tracks, the most played.")
     ] = None,
     gap: Annotated[
         float, typer.Option(min=0, help="Minutes of silence that end a session.")
@@ -40,7 +40,7 @@ def import_(
     column: Annotated[
         list[str] | None,
         typer.Option(
-            help="`table` only: which column means what, as `user=listener`; repeatable. "
+            help="`table` only: the column of a meaning, as `user=listener`; repeatable. "
             "Meanings: user, track, time, at, session, position, artist, title, plays."
         ),
     ] = None,
@@ -49,32 +49,25 @@ def import_(
     ] = False,
     artists: Annotated[
         Path | None,
-        typer.Option(help="`yambda` only: its artist_item_mapping.parquet, if not found beside."),
+        typer.Option(
+            help="`yambda` only: its artist_item_mapping.parquet, unless beside the file."
+        ),
     ] = None,
 ) -> None:
-    """Make a catalog, a popularity list and a training table of a public data set.
+    """Make a catalog, a popularity list and a training table from a public data set.
 
-    Writes `tracks.jsonl`, `top_tracks.json` and `interactions.parquet`. Lines that cannot be used
-    are counted by reason, and the first of them named.
+    Writes `tracks.jsonl`, `top_tracks.json` and `interactions.parquet`. Counts bad lines by
+    reason, and names the first of them.
     """
-    from training.importers import KINDS
-    from training.importers.collector import Collector, ImportOptions, write_import
+    from training.importers import import_data
+    from training.importers.collector import ImportOptions
 
-    if kind not in KINDS:
-        raise InputError.one("KIND", unknown_name("format", kind, KINDS))
-    columns = {}
-    for pair in column or ():
-        meaning, equals, name = pair.partition("=")
-        if not equals or not name:
-            raise InputError.one("--column", f"must be MEANING=COLUMN, got {pair!r}")
-        columns[meaning] = name
-    collector = Collector(kind)
+    columns = _parse_columns(column)
     with bars() as progress:
-        options = ImportOptions(columns, percent, artists, gap * 60, min_plays, most_tracks,
-                                progress)  # fmt: skip
-        table = KINDS[kind].read(path, collector, options)
-        progress.start("writing")
-        write_import(to, table, collector)
+        options = ImportOptions(
+            columns, percent, artists, gap * 60, min_plays, most_tracks, progress
+        )
+        table, collector = import_data(kind, path, to, options)
     out = Console()
     shown = Table(title=f"{path.name} as {kind}", title_justify="left")
     shown.add_column("what")
@@ -99,3 +92,13 @@ def import_(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _parse_columns(pairs: list[str] | None) -> dict[str, str]:
+    columns = {}
+    for pair in pairs or ():
+        meaning, equals, name = pair.partition("=")
+        if not equals or not name:
+            raise InputError.one("--column", f"must be MEANING=COLUMN, got {pair!r}")
+        columns[meaning] = name
+    return columns

@@ -1,8 +1,7 @@
-"""`segue lists`: make list files that the server maps into memory, and look into them."""
+"""`segue lists`: makes list files that the server maps into memory, and shows their lists."""
 
-import hashlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import orjson
@@ -11,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.progress import bars
-from core.catalog import UNKNOWN, Catalog, TrackId, load_catalog
+from core.catalog import UNKNOWN, TrackId, load_catalog
 from core.errors import InputError
-from core.lists import Lists, load_lists, read_lists, save_lists
+from core.lists import Lists, load_lists
 
 CatalogOption = Annotated[Path, typer.Option("--catalog", help="The catalog, JSON lines.")]
 To = Annotated[Path, typer.Option("--to", help="The .npz file to write; replaced if there.")]
@@ -28,7 +27,7 @@ Drop = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(
-        help="Make list files that the server maps into memory, and look into them.",
+        help="Make list files that the server maps into memory, and show their lists.",
         no_args_is_help=True,
     )
     group.command("import")(import_)
@@ -41,7 +40,9 @@ def import_(
     file: Annotated[Path, typer.Argument(help="JSON lines, of lists by user or by track.")],
     catalog: CatalogOption,
     to: To,
-    model: Annotated[str, typer.Option(help="What made the lists, for the manifest.")] = "imported",
+    model: Annotated[
+        str, typer.Option(help="Name of what made the lists, for the manifest.")
+    ] = "imported",
     drop_unknown: Drop = False,
 ) -> None:
     """Turn lists in JSON lines into the file that the server maps into memory.
@@ -49,17 +50,15 @@ def import_(
     Lines are `{"user": 7, "tracks": [...]}`, `{"track": 7, "recommendations": [...]}` or
     `{"item_id": 7, "recommendations": [...]}`, best first.
     """
-    _check_target(to)
+    from training.list_files import convert_lists
+
     with bars() as progress:
         progress.start("reading the catalog")
         tracks = load_catalog(catalog)
-        progress.start("reading the lists")
-        lists = read_lists(file, tracks, drop_unknown)
-        progress.start("writing")
-        rows = {key: _row(lists, row) for row, key in enumerate(lists.keys)}
-        about = {"model": model, **_about("import", file, lists)}
-        save_lists(to, lists.key, rows, tracks, about)  # type: ignore[arg-type]
-    _say(to, load_lists(to, tracks), len(tracks))
+        lists = convert_lists(
+            file, to, tracks, model=model, drop_unknown=drop_unknown, progress=progress
+        )
+    _print_summary(to, lists, len(tracks))
 
 
 def cooccurrence(
@@ -68,52 +67,34 @@ def cooccurrence(
     to: To,
     top: Annotated[int, typer.Option(min=1, help="Length of the lists.")] = 100,
     at_least: Annotated[
-        int, typer.Option(min=1, help="How many users' lists two tracks must share.")
+        int, typer.Option(min=1, help="Number of users' lists that two tracks must share.")
     ] = 1,
     drop_unknown: Drop = False,
 ) -> None:
-    """Make lists by track out of lists by user: near is what stands on the same users' lists.
+    """Make lists by track from lists by user: similar tracks are on the same users' lists.
 
-    Nearness is the cosine: how many lists have both, divided by the root of the product of how
-    many have either. Exact, and the same on every machine.
+    The similarity is the cosine: the number of lists with both, divided by the root of the product
+    of the numbers of lists with either. It is exact, and the same on every machine.
     """
-    from training.cooccurrence import rank_by_cooccurrence as near
-    from training.top_k import NONE
+    from training.list_files import make_cooccurrence_lists
 
-    _check_target(to)
     with bars() as progress:
         progress.start("reading the catalog")
         tracks = load_catalog(catalog)
-        progress.start("reading the lists")
-        lists = _loaded(file, tracks, drop_unknown)
-        if lists.key != "user":
-            raise InputError.one(str(file), "must be lists by user, is keyed by track")
-        ranked = near(lists, len(tracks), top, at_least=at_least, progress=progress)
-        lengths = (ranked != NONE).sum(axis=1).tolist()
-        rows = {key: ranked[key, :length] for key, length in enumerate(lengths) if length}
-        if not rows:
-            raise InputError.one(
-                str(file),
-                f"must have two tracks that share {at_least} lists, has none. "
-                "Give more lists, or a lower --at-least",
-            )
-        progress.start("writing")
-        about = {
-            "model": "cooccurrence",
-            "params": {"top": top, "at_least": at_least},
-            **_about("cooccurrence", file, lists),
-        }
-        save_lists(to, "track", rows, tracks, about)
-    _say(to, load_lists(to, tracks), len(tracks))
+        lists = make_cooccurrence_lists(
+            file, to, tracks, top=top, at_least=at_least, drop_unknown=drop_unknown,
+            progress=progress,
+        )  # fmt: skip
+    _print_summary(to, lists, len(tracks))
 
 
 def show(
     file: Annotated[Path, typer.Argument(help="A list file, or lists in JSON lines.")],
     owner: Annotated[
-        str, typer.Argument(help="Whose list: a track or a user, as the file has it.")
+        str, typer.Argument(help="The track or user of the list, as the file has it.")
     ],
     catalog: CatalogOption,
-    top: Annotated[int, typer.Option(min=1, help="How many tracks of it.")] = 20,
+    top: Annotated[int, typer.Option(min=1, help="Number of tracks to print.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Print the list of a track or a user, with artists and titles."""
@@ -121,15 +102,19 @@ def show(
     lists = load_lists(file, tracks)
     index = tracks.index_of(owner)
     if lists.key == "track" and index == UNKNOWN:
-        raise InputError.one("OWNER", f"track {owner!r} is not in {catalog}")
+        raise InputError.one(
+            "OWNER", f"track {owner!r} is not in {catalog}. Give an id of the catalog"
+        )
     found = lists.of_track(index) if lists.key == "track" else lists.of_user(owner)
     if found is None:
-        raise InputError.one("OWNER", f"{lists.key} {owner!r} has no list in {file}")
+        raise InputError.one(
+            "OWNER", f"{lists.key} {owner!r} has no list in {file}. Give the key of a list in it"
+        )
     rows = [tracks.describe(track) for track in found.first(top)]
     about: dict[str, TrackId] = tracks.describe(index) if lists.key == "track" else {"user": owner}
     if as_json:
-        said = {**about, "list": rows, "length": len(found)}
-        typer.echo(orjson.dumps(said).decode())
+        content = {**about, "list": rows, "length": len(found)}
+        typer.echo(orjson.dumps(content).decode())
         return
     title = " · ".join(str(value) for value in about.values() if value != "")
     table = Table(title=f"{lists.key} {title}", title_justify="left")
@@ -143,34 +128,7 @@ def show(
         out.print(f"{len(rows)} of {len(found)}; --top {len(found)} shows all.")
 
 
-def _check_target(to: Path) -> None:
-    if to.suffix != ".npz":
-        raise InputError.one("--to", f"must be a file that ends in .npz, got {to}")
-    if not to.parent.is_dir():
-        raise InputError.one("--to", f"folder {to.parent} must be there. Make it first")
-
-
-def _loaded(file: Path, catalog: Catalog, drop_unknown: bool) -> Lists:
-    if file.suffix == ".npz":
-        return load_lists(file, catalog)
-    return read_lists(file, catalog, drop_unknown)
-
-
-def _row(lists: Lists, row: int) -> Any:
-    return lists.tracks[lists.offsets[row] : lists.offsets[row + 1]]
-
-
-def _about(command: str, file: Path, lists: Lists) -> dict[str, Any]:
-    """What the manifest says of how the lists were made; no date, so same input, same bytes."""
-    dropped = lists.manifest.get("dropped")
-    return {
-        "made_by": f"segue lists {command}",
-        "from": {file.name: hashlib.sha256(file.read_bytes()).hexdigest()},
-        **({"dropped": dropped} if dropped else {}),
-    }
-
-
-def _say(path: Path, lists: Lists, size: int) -> None:
+def _print_summary(path: Path, lists: Lists, size: int) -> None:
     lengths = np.diff(lists.offsets)
     out = Console(highlight=False, soft_wrap=True)
     dropped = lists.manifest.get("dropped")

@@ -1,4 +1,4 @@
-"""`segue logs`: collect event files of servers, compact them, show what is in them."""
+"""`segue logs`: collects event files of servers, compacts them, and shows their content."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,7 +28,7 @@ def collect(
         list[str],
         typer.Option(
             "--from",
-            help="Folder, file, URL that fsspec knows (s3://, hdfs://, gs://, ssh://), or "
+            help="A folder, a file, a URL that fsspec knows (s3://, hdfs://, gs://, ssh://), or "
             "`docker://CONTAINER[/path]`; repeatable.",
         ),
     ],
@@ -36,20 +36,20 @@ def collect(
     thorough: Annotated[
         bool,
         typer.Option(
-            "--thorough", help="Compare all that was collected before, not only its ends."
+            "--thorough", help="Compare whole copies with their origin, not only both ends."
         ),
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Gather the event files of several servers in one folder; run it again to get what was added.
+    """Copy the event files of several servers into one folder; run it again to get new events.
 
-    Each origin has a folder of its own, so nothing of another server is ever overwritten. A server
-    may be running meanwhile. Lines are counted at the origin and again here.
+    Each origin has a folder of its own, so one server never overwrites the files of another. The
+    servers may be running. Lines are counted at the origin and again in the copy.
     """
-    from events.collection import collect as gather
+    from events.collection import collect as collect_logs
 
     with bars() as progress:
-        done = gather(origins, to, thorough=thorough, progress=progress)
+        done = collect_logs(origins, to, thorough=thorough, progress=progress)
     if json:
         _print_json([{**_plain(each), "folder": str(each.folder)} for each in done])
         return
@@ -70,25 +70,25 @@ def collect(
     out.print(shown)
     if any(each.beside for each in done):
         out.print(
-            "beside: not a continuation of the file collected before, so kept as NAME~2 beside it."
+            "beside: the file does not continue the copy, so it was kept as NAME~2 beside it."
         )
 
 
 def compact(
     logs: Logs,
     to: Annotated[Path, typer.Option(help="Folder for the Parquet; made if missing.")],
-    memory: Annotated[int, typer.Option(min=100, help="MB that may be used for tables.")] = 1000,
+    memory: Annotated[int, typer.Option(min=100, help="MB of memory for tables.")] = 1000,
     json: JsonOption = False,
 ) -> None:
     """Turn JSON lines into Parquet, in folders by day and experiment.
 
-    The JSON lines stay as they are. Run again, it only does what has changed. Every line is in
-    the Parquet or counted as dropped.
+    The JSON lines stay. A second run only compacts files that have changed. Every line is in the
+    Parquet, or counted as dropped.
     """
-    from events.compaction import compact as press
+    from events.compaction import compact as compact_logs
 
     with bars() as progress:
-        done = press(logs, to, memory_mb=memory, progress=progress)
+        done = compact_logs(logs, to, memory_mb=memory, progress=progress)
     if json:
         _print_json({name: _plain(part) for name, part in done.parts.items()})
         return
@@ -118,10 +118,10 @@ def show(
     gap: Annotated[
         float, typer.Option(min=0.001, help="Minutes of silence that end a session.")
     ] = 30.0,
-    memory: Annotated[int, typer.Option(min=100, help="MB that may be used for tables.")] = 1000,
+    memory: Annotated[int, typer.Option(min=100, help="MB of memory for tables.")] = 1000,
     json: JsonOption = False,
 ) -> None:
-    """What is in a log: files, dropped lines, sessions, experiments and their arms, days."""
+    """Show a log: files, dropped lines, sessions, experiments and their arms, days."""
     from events.overview import overview
     from events.reader import open_log
 

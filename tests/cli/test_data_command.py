@@ -1,4 +1,4 @@
-"""`segue data import` as somebody at a terminal meets it."""
+"""`segue data import`, as typed at a terminal."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from cli import main
 TRIPLETS = "u1\tS1\t3\nu1\tS2\t1\nu2\tS1\t1\nu2\tS1\n"
 
 
-def test_an_import_says_what_it_read_and_what_comes_next(tmp_path: Path) -> None:
+def test_an_import_prints_its_counts_and_the_next_command(tmp_path: Path) -> None:
     path = tmp_path / "train_triplets.txt"
     path.write_text(TRIPLETS)
     to = tmp_path / "out"
@@ -29,7 +29,7 @@ def test_an_import_says_what_it_read_and_what_comes_next(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["lastfm2k"], "KIND: unknown format 'lastfm2k'. Did you mean 'lastfm1k'?"),
         (["table", "--column", "user"], "--column: must be MEANING=COLUMN, got 'user'"),
@@ -39,7 +39,7 @@ def test_an_import_says_what_it_read_and_what_comes_next(tmp_path: Path) -> None
 def test_a_faulty_command_ends_with_2_and_one_sentence(
     tmp_path: Path,
     arguments: list[str],
-    said: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -49,4 +49,4 @@ def test_a_faulty_command_ends_with_2_and_one_sentence(
     with pytest.raises(SystemExit) as ended:
         main.main()
     assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err

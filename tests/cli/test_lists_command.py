@@ -1,4 +1,4 @@
-"""`segue lists` as somebody at a terminal meets it."""
+"""`segue lists`, as typed at a terminal."""
 
 import json
 
@@ -20,7 +20,7 @@ def world(tmp_path):
 
 
 def segue(*words):
-    """What the command prints; its faults are raised, as `main` turns them into exit code 2."""
+    """Run a command and return its output; faults are raised, as `main` gets them."""
     result = CliRunner().invoke(main.build(), [str(word) for word in words])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -37,11 +37,11 @@ def lists(command, file, world, *more):
     [("contextual", "track", 20, "6"), ("personal", "user", 6, "5")],
     ids=["by-track", "by-user"],
 )
-def test_imported_lists_are_those_of_the_file(world, name, key, size, sizes):
+def test_imported_lists_are_the_lists_of_the_file(world, name, key, size, sizes):
     to = world / f"{name}.npz"
-    said = lists("import", world / f"{name}.jsonl", world, "--to", to, "--model", "dssm")
-    assert f"Wrote {to}: {size} lists by {key} of {sizes} tracks, " in said
-    assert f"catalog: {{lists: {{{name}: {to}}}}}" in said
+    printed = lists("import", world / f"{name}.jsonl", world, "--to", to, "--model", "dssm")
+    assert f"Wrote {to}: {size} lists by {key} of {sizes} tracks, " in printed
+    assert f"catalog: {{lists: {{{name}: {to}}}}}" in printed
     catalog = load_catalog(world / "tracks.jsonl")
     made = load_lists(to, catalog)
     assert (made.key, len(made)) == (key, size)
@@ -58,11 +58,11 @@ def test_the_same_command_writes_the_same_bytes(world):
     assert (world / "one.npz").read_bytes() == (world / "two.npz").read_bytes()
 
 
-def test_lists_by_track_are_made_of_lists_by_user(world):
+def test_lists_by_track_are_made_from_lists_by_user(world):
     to = world / "near.npz"
     lists("import", world / "personal.jsonl", world, "--to", world / "personal.npz")
-    said = lists("cooccurrence", world / "personal.npz", world, "--to", to, "--top", 3)
-    assert "lists by track of 3 tracks" in said
+    printed = lists("cooccurrence", world / "personal.npz", world, "--to", to, "--top", 3)
+    assert "lists by track of 3 tracks" in printed
     made = load_lists(to, load_catalog(world / "tracks.jsonl"))
     # 6 stands on this list alone; 9 and 20 on one other, 15 on two, 10 on three.
     assert list_for(6) == [6, 9, 10, 15, 20]
@@ -71,25 +71,28 @@ def test_lists_by_track_are_made_of_lists_by_user(world):
 
 
 def test_a_list_is_shown_with_artists_and_titles(world):
-    said = lists("show", world / "contextual.jsonl", world, 1040, "--top", 2)
-    assert "track 1040 · Artist a · Title 4" in said
-    assert [word for word in said.split() if word in ("1050", "1090", "1110")] == ["1050", "1090"]
-    assert "2 of 6; --top 6 shows all." in said
-    said = lists("show", world / "personal.jsonl", world, 4)
-    assert "user 4" in said
-    assert "Title 20" in said
+    printed = lists("show", world / "contextual.jsonl", world, 1040, "--top", 2)
+    assert "track 1040 · Artist a · Title 4" in printed
+    assert [word for word in printed.split() if word in ("1050", "1090", "1110")] == [
+        "1050",
+        "1090",
+    ]
+    assert "2 of 6; --top 6 shows all." in printed
+    printed = lists("show", world / "personal.jsonl", world, 4)
+    assert "user 4" in printed
+    assert "Title 20" in printed
 
 
 def test_a_list_is_printed_as_json(world):
-    said = json.loads(lists("show", world / "personal.jsonl", world, "4", "--top", 1, "--json"))
-    assert said == {
+    printed = json.loads(lists("show", world / "personal.jsonl", world, "4", "--top", 1, "--json"))
+    assert printed == {
         "user": "4",
         "list": [{"track": 1200, "artist": "Artist f", "title": "Title 20"}],
         "length": 5,
     }
 
 
-def test_unknown_tracks_are_a_fault_unless_they_are_to_be_dropped(world):
+def test_unknown_tracks_are_a_fault_without_drop_unknown(world):
     file, to = world / "old.jsonl", world / "old.npz"
     file.write_text(
         '{"user": 1, "tracks": [7, 1000, 8]}\n{"user": 2, "tracks": [9]}\n'
@@ -98,15 +101,15 @@ def test_unknown_tracks_are_a_fault_unless_they_are_to_be_dropped(world):
     with pytest.raises(InputError, match=r"old\.jsonl:1: 2 of 3 tracks are not in the catalog: 7"):
         lists("import", file, world, "--to", to)
     assert not to.exists()
-    said = lists("import", file, world, "--to", to, "--drop-unknown")
-    assert "Left out 3 tracks that the catalog does not have, and 1 lists." in said
+    printed = lists("import", file, world, "--to", to, "--drop-unknown")
+    assert "Left out 3 tracks that the catalog does not have, and 1 lists." in printed
     made = load_lists(to, load_catalog(world / "tracks.jsonl"))
     assert made.manifest["dropped"] == {"tracks": 3, "lists": 1}
     assert [made.of_user(user).listed() for user in ("1", "3")] == [[0], [1]]
     assert made.of_user("2") is None
 
 
-def test_dropping_forgives_nothing_else(world):
+def test_drop_unknown_hides_no_second_fault(world):
     file = world / "old.jsonl"
     file.write_text('{"track": 7, "tracks": [1000]}\n{"track": 1000, "tracks": [null, 1010]}\n')
     with pytest.raises(InputError, match=r"old\.jsonl:2: 1 of 2 tracks are not .*: None"):

@@ -1,4 +1,4 @@
-"""`segue logs`: collect, compact and show, as somebody types them."""
+"""`segue logs`: collect, compact and show, as typed at a terminal."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_dropped_lines_are_shown_with_their_places(tmp_path: Path) -> None:
     assert "torn line" in shown.stdout
 
 
-def test_a_log_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+def test_a_missing_log_is_a_fault(tmp_path: Path) -> None:
     result = segue("logs", "show", tmp_path / "nowhere")
     assert isinstance(result.exception, InputError)
     with pytest.raises(InputError, match=r"nowhere: is not there"):

@@ -1,4 +1,4 @@
-"""`segue train` as somebody at a terminal meets it."""
+"""`segue train`, as typed at a terminal."""
 
 import json
 from pathlib import Path
@@ -115,15 +115,15 @@ def test_a_comparison_is_one_table_with_the_baselines_in_it(table: Path, tmp_pat
     assert len({row.count("|") for row in rows if row.startswith("|")}) == 1
 
 
-def test_a_comparison_leaves_out_what_is_not_installed_and_says_so(
+def test_a_comparison_names_the_models_that_it_leaves_out(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("training.comparison.find_spec", lambda package: None)
     result = train("compare", "--no-lists", table=table, to=tmp_path)
     assert result.exit_code == 0, result.output
-    said = " ".join(result.stdout.split())
-    assert "Not tried: factors, factors:bpr. They need implicit" in said
-    assert "personal. They need torch (pip install 'segue[train]')" in said
+    message = " ".join(result.stdout.split())
+    assert "Not tried: factors, factors:bpr. They need implicit" in message
+    assert "personal. They need torch (pip install 'segue[train]')" in message
     tried = [m["model"] for m in json.loads((tmp_path / "comparison.json").read_text())["models"]]
     assert tried == [
         "popular", "popular:plays", "random",
@@ -133,7 +133,7 @@ def test_a_comparison_leaves_out_what_is_not_installed_and_says_so(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["neighbours", "--set", "kind"], "--set: must be NAME=VALUE, got 'kind'"),
         (["neighbours", "--set", "knd=bm25"], "unknown setting 'knd'. Did you mean 'kind'?"),
@@ -145,18 +145,18 @@ def test_a_comparison_leaves_out_what_is_not_installed_and_says_so(
         (["compare", "--models", "nural"], "unknown model 'nural'"),
         (["neighbours", "--until", "1970-01-01T00:00:15"], "too few to learn from"),
     ],
-    ids=["half-a-setting", "setting", "since", "empty", "half-an-arm", "arms", "chances", "model",
-         "too-few"],
+    ids=["half-a-setting", "setting", "since", "empty", "half-an-arm", "arms", "propensities",
+         "model", "too-few"],
 )  # fmt: skip
-def test_a_faulty_command_says_what_to_do(
-    table: Path, tmp_path: Path, arguments: list[str], said: str
+def test_a_faulty_command_explains_the_fault(
+    table: Path, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     result = train(*arguments, table=table, to=tmp_path)
     assert isinstance(result.exception, InputError)
-    assert said in str(result.exception)
+    assert message in str(result.exception)
 
 
-def test_only_sessions_of_the_asked_time_count(table: Path, tmp_path: Path) -> None:
+def test_only_sessions_of_the_chosen_time_count(table: Path, tmp_path: Path) -> None:
     # Session n begins 10 n seconds after 1970; a hundred of them before 00:16:40.
     result = train("popular", "--until", "1970-01-01T00:16:40", "--json", table=table, to=tmp_path)
     assert sum(json.loads(result.stdout)["sessions"].values()) == 100

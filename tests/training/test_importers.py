@@ -11,7 +11,7 @@ import pytest
 
 from core.catalog import load_catalog, load_top
 from core.errors import InputError
-from training.importers import KINDS
+from training.importers import FORMATS
 from training.importers.collector import Collector, ImportOptions, write_import
 from training.interactions import Interactions, load_table
 
@@ -36,7 +36,7 @@ LASTFM1K = (
 
 def imported(kind: str, path: Path, **options: object) -> tuple[Interactions, Collector]:
     collector = Collector(kind)
-    return KINDS[kind].read(path, collector, ImportOptions(**options)), collector  # type: ignore[arg-type]
+    return FORMATS[kind].read(path, collector, ImportOptions(**options)), collector  # type: ignore[arg-type]
 
 
 def titles(table: Interactions) -> list[list[str]]:
