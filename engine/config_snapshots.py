@@ -78,6 +78,7 @@ def _snapshot_of(runtime: Runtime) -> dict[str, Any]:
         "defaults": defaults_of(settings),
         "planned": settings.planned,
         "report": settings.report,
+        "server": settings.server,
     }
     return {
         "digest": runtime.digest,

@@ -22,8 +22,8 @@ FORMAT = 2
 RELOAD_KEYS = ("modules", "paths")
 """Keys of a snapshot that say how to load it again; the digest does not cover them."""
 BESIDE = "beside"
-"""Key of a snapshot for what does not decide: defaults, plans, the report. Has a digest of its
-own."""
+"""Key of a snapshot for what does not decide: defaults, plans, report, server. It has a digest of
+its own."""
 
 
 def read_snapshot(path: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from core.errors import SegueError
 from engine.experiment_ledger import ExperimentLedger
 from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
+from engine.settings.renames import renames_in
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The config file.")]
 
@@ -65,7 +66,11 @@ def serve(
 
 def check(config: ConfigOption = Path("config.yaml")) -> None:
     """Check a config and all the data that it names, without serving it."""
-    _say(_loaded(config), Console(highlight=False, soft_wrap=True))
+    console = Console(highlight=False, soft_wrap=True)
+    runtime = _loaded(config)
+    _say(runtime, console)
+    for rename in renames_in(runtime.settings):
+        console.print(f"[yellow]renamed[/yellow]: {rename}")
 
 
 def _loaded(config: Path) -> Runtime:

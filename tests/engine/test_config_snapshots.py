@@ -122,6 +122,7 @@ def test_what_is_planned_and_reported_stands_beside_the_digest(tmp_path: Path) -
     assert served.digest == loaded(tmp_path / "plain").digest
     assert kept["beside"]["planned"] == {"fallback": {"listeners": 100}}
     assert kept["beside"]["report"]["primary"] == "session_time"
+    assert kept["beside"]["server"]["port"] == 8000
     assert kept["beside"]["defaults"]["state"]["history"] == 100
 
 

@@ -231,6 +231,7 @@ def test_the_digest_moves_with_what_decides_and_with_nothing_else(tmp_path: Path
     digest = loaded(tmp_path).digest
 
     assert loaded(tmp_path, events={"dir": "elsewhere"}).digest == digest
+    assert loaded(tmp_path, server={"port": 8001}).digest == digest
     assert loaded(tmp_path, change("strategies", "popular", "top", to=7)).digest != digest
     assert loaded(tmp_path, change("experiments", 0, "salt", to="b")).digest != digest
     assert loaded(tmp_path, change("default", to="random")).digest != digest
@@ -267,3 +268,22 @@ def test_check_of_a_sound_config_says_what_would_be_served(tmp_path: Path) -> No
     assert "24 tracks, 2 lists, 4 strategies" in result.output
     assert "experiment fallback: C 50 contextual, T1 50 improved; traffic 1" in result.output
     assert not (tmp_path / "log").exists()
+
+
+def test_check_says_which_names_of_0_1_have_a_new_name() -> None:
+    path = Path(__file__).parents[1] / "golden/logs/schema-1/default-config/config.yaml"
+
+    result = CliRunner().invoke(build(), ["check", "--config", str(path)])
+
+    said = " ".join(result.output.split())
+    assert result.exit_code == 0
+    assert "'fallback', the shipped config now has 'toppop_after_skip'" in said
+    assert "'taste', the shipped config now has 'liked_track_vs_personal'" in said
+    assert said.count("Keep the old name while the experiment runs") == 2
+
+
+def test_check_leaves_an_experiment_of_the_same_name_alone(tmp_path: Path) -> None:
+    result = CliRunner().invoke(build(), ["check", "--config", str(write_config(tmp_path))])
+
+    assert "experiment fallback: " in result.output
+    assert "renamed" not in result.output
