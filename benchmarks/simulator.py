@@ -1,8 +1,8 @@
-"""What a simulated session costs: the vector core, in process through the dispatcher, over HTTP.
+"""Measures a simulated session: the vector core, in process through the dispatcher, over HTTP.
 
-Run with `python -m benchmarks.simulator [--world FOLDER --config FILE --strategy NAME]`. Where
-several jobs share the machine look at the CPU, not at the clock: a rate "of CPU" is what one core
-would do alone. The server of the last rows is a process of its own, on the same cores.
+Run with `python -m benchmarks.simulator [--world FOLDER --config FILE --strategy NAME]`. If
+several jobs share the machine, read the CPU rows, not the clock: a rate "of CPU" is the rate of one
+idle core. The server of the last rows is a separate process on the same cores.
 """
 
 import argparse
@@ -21,27 +21,28 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from cli.simulation_plan import SimulationPlan, make_part, plan_of
 from core.progress import SILENT
+from simulator.simulation.options import SimulationOptions
+from simulator.simulation.plan import SimulationPlan, make_shard, plan_simulation
 
 ROOT = Path(__file__).parents[1]
-SESSIONS = {"random": 150_000, "popular": 150_000, "best": 8_000, "local": 10_000, "http": 3_000}
+SESSIONS = {"random": 150_000, "popular": 150_000, "oracle": 8_000, "local": 10_000, "http": 3_000}
 
 
 def main() -> None:
     """Measure and print."""
-    asked = argparse.ArgumentParser(prog="python -m benchmarks.simulator")
-    asked.add_argument("--world", type=Path, default=ROOT / "data")
-    asked.add_argument("--config", type=Path, default=ROOT / "config.yaml")
-    asked.add_argument("--strategy", default="contextual")
-    options, _ = asked.parse_known_args()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.simulator")
+    parser.add_argument("--world", type=Path, default=ROOT / "data")
+    parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
+    parser.add_argument("--strategy", default="contextual")
+    options, _ = parser.parse_known_args()
     table = Table("recommender", "sessions", "us a request", "requests/s", "sessions/s", "of")
-    for name in ("random", "popular", "best", f"local:{options.strategy}"):
-        requests, sessions, spent, _ = _played(options, name)
+    for name in ("random", "popular", "oracle", f"local:{options.strategy}"):
+        requests, sessions, spent, _ = _play(options, name)
         _add(table, name, requests, sessions, spent, "CPU")
     with _serving(options) as (url, server):
         before = _cpu_s(server)
-        requests, sessions, spent, took = _played(options, url)
+        requests, sessions, spent, took = _play(options, url)
         served = _cpu_s(server) - before
     _add(table, "http, this side", requests, sessions, spent, "CPU")
     _add(table, "http, the server", requests, sessions, served, "CPU")
@@ -49,43 +50,28 @@ def main() -> None:
     Console(width=100).print(table)
 
 
-def _played(options: argparse.Namespace, name: str) -> tuple[int, int, float, float]:
+def _play(options: argparse.Namespace, name: str) -> tuple[int, int, float, float]:
     """Requests, sessions, seconds of CPU, seconds on the clock."""
     plan = _plan(options, name)
-    part = make_part(plan, 0, 0)
+    shard = make_shard(plan, 0, 0)
     kind = plan.recommenders[0].kind
-    part.player.play(part.listeners.plan_day(1, 500), abs, lambda: False)  # warm
-    sessions = part.listeners.plan_day(0, SESSIONS[kind])
+    shard.player.play(shard.listeners.plan_day(1, 500), abs, lambda: False)  # warm-up
+    sessions = shard.listeners.plan_day(0, SESSIONS[kind])
     began, began_cpu = perf_counter(), process_time()
-    outcome = part.player.play(sessions, abs, lambda: False)
+    outcome = shard.player.play(sessions, abs, lambda: False)
     spent, took = process_time() - began_cpu, perf_counter() - began
-    part.player.close()
+    shard.player.close()
     assert not outcome.given_up, outcome.errors
-    asked = outcome.requests + (
-        len(outcome.sessions) if kind == "local" else 0
-    )  # and final feedback
-    return asked, len(outcome.sessions), spent, took
+    final_feedback = len(outcome.sessions) if kind == "local" else 0
+    requests = outcome.requests + final_feedback
+    return requests, len(outcome.sessions), spent, took
 
 
 def _plan(options: argparse.Namespace, name: str) -> SimulationPlan:
-    return plan_of(
-        world=options.world,
-        files=(None, None, None),
-        top=None,
-        listener="classic",
-        seed=31337,
-        config=options.config,
-        api="segue",
-        processes=1,
-        connections=32,
-        timeout_s=60.0,
-        max_steps=1000,
-        log=None,
-        keep_truth=False,
-        recommenders=(name,),
-        is_pair=False,
-        progress=SILENT,
+    simulation = SimulationOptions(
+        recommenders=(name,), world=options.world, config=options.config, timeout_s=60.0
     )
+    return plan_simulation(simulation, SILENT)
 
 
 @contextmanager

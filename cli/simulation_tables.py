@@ -1,7 +1,6 @@
-"""How the sessions of a simulation are shown: tables for people, plain values for programs."""
+"""Tables of a simulation for people, and plain values for programs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -11,46 +10,30 @@ from rich.table import Table
 
 from simulator.play.paired_comparison import Difference, compare
 from simulator.play.session_table import Estimate, SessionTable
-from simulator.play.workers import Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class SimulationRun:
-    """What was played against one recommender.
-
-    Attributes:
-        name: Of the recommender.
-        seconds: Wall time of the whole simulation.
-        stopped: Whether it was interrupted.
-    """
-
-    name: str
-    outcome: Outcome
-    seconds: float
-    stopped: bool
+from simulator.simulation.run import SimulationRun
 
 
 def run_tables(run: SimulationRun) -> Iterator[Table | str]:
-    """Sessions by arm, by day, requests, and what went wrong."""
-    played = run.outcome.sessions
-    yield _arms_table(played)
-    if len(played) and played.day.max() > 0:
-        yield _days_table(played)
+    """Show the sessions by arm and by day, the requests, and what went wrong."""
+    sessions = run.outcome.sessions
+    yield _arms_table(sessions)
+    if len(sessions) and sessions.day.max() > 0:
+        yield _days_table(sessions)
     yield _requests(run)
-    yield from _troubles(run)
+    yield from _problems(run)
 
 
 def run_json(run: SimulationRun) -> dict[str, Any]:
-    """The same as plain values; what depends on the machine is under `run`."""
-    played = run.outcome.sessions
+    """Return the same as plain values; those that depend on the machine are under `run`."""
+    sessions = run.outcome.sessions
     return {
         "recommender": run.name,
         "arms": [
             {"experiments": arm.experiments, "strategy": arm.strategy, **_values(rows)}
-            for arm, rows in _by_arm(played)
+            for arm, rows in _by_arm(sessions)
         ],
-        "all": _values(played),
-        "by_day": [{"day": day, **_values(rows)} for day, rows in _by_day(played)],
+        "all": _values(sessions),
+        "by_day": [{"day": day, **_values(rows)} for day, rows in _by_day(sessions)],
         "errors": dict(sorted(run.outcome.errors.items())),
         "retried": run.outcome.retried,
         "given_up": run.outcome.given_up,
@@ -59,19 +42,19 @@ def run_json(run: SimulationRun) -> dict[str, Any]:
             "seconds": run.seconds,
             "requests": run.outcome.requests,
             "requests_per_s": run.outcome.requests / run.seconds,
-            "sessions_per_s": len(played) / run.seconds,
+            "sessions_per_s": len(sessions) / run.seconds,
         },
     }
 
 
 def paired_tables(runs: Sequence[SimulationRun]) -> Iterator[Table | str]:
-    """Both sides, and how they differ session by session."""
+    """Show both sides, and their difference session by session."""
     first, second = runs
-    found = compare(first.outcome.sessions, second.outcome.sessions)
+    comparison = compare(first.outcome.sessions, second.outcome.sessions)
     table = Table("", box=SIMPLE_HEAD)
     for name in ("time", "tracks"):
         table.add_column(name, justify="right", no_wrap=True)
-    both = (found.time, found.tracks)
+    both = (comparison.time, comparison.tracks)
     table.add_row(first.name, *(_mean(each.first) for each in both))
     table.add_row(second.name, *(_mean(each.second) for each in both))
     table.add_section()
@@ -79,18 +62,18 @@ def paired_tables(runs: Sequence[SimulationRun]) -> Iterator[Table | str]:
     table.add_row(
         "95 % interval", *("{:+.4f} to {:+.4f}".format(*each.confidence_interval) for each in both)
     )
-    table.add_row("sessions saved", *(_saving(each.variance_ratio) for each in both))
-    yield f"{found.pairs:,} sessions, each played against both under the same luck:"
+    table.add_row("sessions saved", *(_ratio(each.variance_ratio) for each in both))
+    yield f"{comparison.pairs:,} sessions, each played against both with the same random numbers:"
     yield table
-    yield "Fewer than if each session were played against one side only, for as narrow an interval."
+    yield "Fewer sessions than an unpaired comparison needs for an interval of the same width."
     for run in runs:
-        yield from _troubles(run)
+        yield from _problems(run)
 
 
 def paired_json(runs: Sequence[SimulationRun]) -> dict[str, Any]:
-    """The same as plain values."""
+    """Return the same as plain values."""
     first, second = runs
-    found = compare(first.outcome.sessions, second.outcome.sessions)
+    comparison = compare(first.outcome.sessions, second.outcome.sessions)
 
     def values(difference: Difference) -> dict[str, Any]:
         return {
@@ -104,28 +87,28 @@ def paired_json(runs: Sequence[SimulationRun]) -> dict[str, Any]:
     return {
         "first": first.name,
         "second": second.name,
-        "pairs": found.pairs,
-        "time": values(found.time),
-        "tracks": values(found.tracks),
+        "pairs": comparison.pairs,
+        "time": values(comparison.time),
+        "tracks": values(comparison.tracks),
         "sides": [run_json(run) for run in runs],
     }
 
 
-def _arms_table(played: SessionTable) -> Table:
+def _arms_table(sessions: SessionTable) -> Table:
     table = _table("arm")
-    groups = list(_by_arm(played))
+    groups = list(_by_arm(sessions))
     for arm, rows in groups:
-        named = " ".join(filter(None, [arm.experiments, arm.strategy])) or "all"
-        table.add_row(named, *_cells(rows))
+        name = " ".join(filter(None, [arm.experiments, arm.strategy])) or "all"
+        table.add_row(name, *_cells(rows))
     if len(groups) != 1:
         table.add_section()
-        table.add_row("all", *_cells(played))
+        table.add_row("all", *_cells(sessions))
     return table
 
 
-def _days_table(played: SessionTable) -> Table:
+def _days_table(sessions: SessionTable) -> Table:
     table = _table("day")
-    for day, rows in _by_day(played):
+    for day, rows in _by_day(sessions):
         table.add_row(str(day + 1), *_cells(rows))
     return table
 
@@ -147,7 +130,7 @@ def _requests(run: SimulationRun) -> str:
     )
 
 
-def _troubles(run: SimulationRun) -> Iterator[str]:
+def _problems(run: SimulationRun) -> Iterator[str]:
     outcome = run.outcome
     for kind, count in sorted(outcome.errors.items()):
         yield f"  {count} x {kind}"
@@ -159,38 +142,38 @@ def _troubles(run: SimulationRun) -> Iterator[str]:
         why = "Stopped" if run.stopped else "Ended early"
         yield (
             f"{why}: {outcome.unfinished:,} sessions were not played to their end. Long ones are "
-            "likelier among them, so the means above are rather low."
+            "more likely among them, so the means above are too low."
         )
 
 
-def _by_arm(played: SessionTable) -> Iterator[tuple[Any, SessionTable]]:
-    for code, arm in enumerate(played.arms):
-        rows = played.rows(played.arm == code)
+def _by_arm(sessions: SessionTable) -> Iterator[tuple[Any, SessionTable]]:
+    for code, arm in enumerate(sessions.arms):
+        rows = sessions.rows(sessions.arm == code)
         if len(rows):
             yield arm, rows
 
 
-def _by_day(played: SessionTable) -> Iterator[tuple[int, SessionTable]]:
-    for day in np.unique(played.day).tolist():
-        yield day, played.rows(played.day == day)
+def _by_day(sessions: SessionTable) -> Iterator[tuple[int, SessionTable]]:
+    for day in np.unique(sessions.day).tolist():
+        yield day, sessions.rows(sessions.day == day)
 
 
-def _cells(played: SessionTable) -> list[str]:
+def _cells(sessions: SessionTable) -> list[str]:
     return [
-        f"{len(played):,}",
-        _mean(played.mean(played.time)),
-        _mean(played.mean(played.steps)),
-        f"{int(played.truncated.sum()):,}",
+        f"{len(sessions):,}",
+        _mean(sessions.mean(sessions.time)),
+        _mean(sessions.mean(sessions.steps)),
+        f"{int(sessions.truncated.sum()):,}",
     ]
 
 
-def _values(played: SessionTable) -> dict[str, Any]:
+def _values(sessions: SessionTable) -> dict[str, Any]:
     return {
-        "sessions": len(played),
-        "listeners": len(np.unique(played.listener)),
-        "time": _estimate(played.mean(played.time)),
-        "tracks": _estimate(played.mean(played.steps)),
-        "truncated": int(played.truncated.sum()),
+        "sessions": len(sessions),
+        "listeners": len(np.unique(sessions.listener)),
+        "time": _estimate(sessions.mean(sessions.time)),
+        "tracks": _estimate(sessions.mean(sessions.steps)),
+        "truncated": int(sessions.truncated.sum()),
     }
 
 
@@ -201,8 +184,8 @@ def _mean(estimate: Estimate, sign: str = "") -> str:
     return f"{estimate.mean:{sign}.4f}{error}"
 
 
-def _saving(times: float) -> str:
-    return f"{times:.2f} times fewer" if isfinite(times) else "nothing differs"
+def _ratio(ratio: float) -> str:
+    return f"{ratio:.2f} times fewer" if isfinite(ratio) else "nothing differs"
 
 
 def _estimate(estimate: Estimate) -> dict[str, float | None]:
@@ -210,5 +193,5 @@ def _estimate(estimate: Estimate) -> dict[str, float | None]:
 
 
 def _number(value: float) -> float | None:
-    """JSON knows neither NaN nor infinity."""
+    """Replace NaN and infinity, which JSON does not have, by null."""
     return value if isfinite(value) else None

@@ -1,13 +1,11 @@
-"""`segue simulate`: let a world of listeners play sessions against a recommender."""
+"""`segue simulate`: let simulated listeners play sessions against a recommender."""
 
 import json
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from time import perf_counter
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,10 +16,9 @@ from cli.progress import bars
 from core.errors import InputError
 
 if TYPE_CHECKING:
-    from cli.simulation_plan import SimulationPlan
-    from simulator.play.workers import MakeShard, Outcome, WorkerPool
+    from simulator.simulation.run import SimulationRun
 
-Say = Console(stderr=True, highlight=False)
+_errors = Console(stderr=True, highlight=False)
 
 
 def register(app: typer.Typer) -> None:
@@ -31,40 +28,38 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     episodes: Annotated[
-        int, typer.Option(min=1, help="Sessions, or sessions a day with --days.")
+        int, typer.Option(min=1, help="Sessions; with --days, sessions per day.")
     ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 31337,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for all random numbers.")] = 31337,
     recommender: Annotated[
         str,
         typer.Option(
-            help="Who answers: a server's address, `local` (the config's arms, in this process), "
-            "`local:STRATEGY`, `random`, `popular`, `best` (the ceiling: it knows the listeners' "
-            "minds) or `console` (you)."
+            help="The recommender: the address of a server, `local` (the config's arms, in this "
+            "process), `local:STRATEGY`, `random`, `popular`, `oracle` (an upper bound: it reads "
+            "the true tastes) or `console` (you)."
         ),
     ] = "http://127.0.0.1:8000",
     paired: Annotated[
         tuple[str, str] | None,
         typer.Option(
-            help="Play each session against both, under the same luck, and say how they differ: "
-            "two addresses, or two strategies of the config.",
+            help="Play each session against both A and B with the same random numbers, and show "
+            "the difference: two addresses, or two strategies of the config.",
             metavar="A B",
             show_default=False,
         ),
     ] = None,
-    config: Annotated[Path, typer.Option(help="The config file, for `local`.")] = Path(
-        "config.yaml"
-    ),
-    api: Annotated[
-        str, typer.Option(help="What the server speaks: `segue`, or `botify`, its predecessor's.")
-    ] = "segue",
+    config: Annotated[Path, typer.Option(help="Config file of `local`.")] = Path("config.yaml"),
+    api: Annotated[str, typer.Option(help="API of the server: `segue` or `botify`.")] = "segue",
     days: Annotated[int, typer.Option(min=1, help="Days to play.")] = 1,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask between days.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Go on after each day without asking.")
+    ] = False,
     processes: Annotated[int, typer.Option(min=1, help="Processes that play.")] = 1,
     connections: Annotated[
-        int, typer.Option(min=1, help="Connections to the server, all processes together.")
+        int, typer.Option(min=1, help="Connections to the server, over all processes.")
     ] = 32,
     timeout: Annotated[
-        float, typer.Option(min=0.001, help="Seconds after which an answer is given up.")
+        float, typer.Option(min=0.001, help="Seconds to wait for a response.")
     ] = 10.0,
     max_steps: Annotated[
         int, typer.Option(min=1, help="Recommendations after which a session is cut off.")
@@ -72,158 +67,114 @@ def simulate(
     world: Annotated[
         Path, typer.Option(help="Folder of the world: tracks, embeddings, users.")
     ] = Path("data"),
-    tracks: Annotated[Path | None, typer.Option(help="Catalog of the world instead.")] = None,
+    tracks: Annotated[
+        Path | None, typer.Option(help="Catalog of the world, in place of --world.")
+    ] = None,
     embeddings: Annotated[Path | None, typer.Option(help="Its taste vectors, .npy.")] = None,
     users: Annotated[Path | None, typer.Option(help="Its listeners, JSON lines.")] = None,
     listener: Annotated[
         str,
-        typer.Option(
-            help="What listeners are like: `classic`, `lifelong`, or a YAML file that says more."
-        ),
-    ] = "classic",
+        typer.Option(help="Listener model: `botify`, `lifelong`, or a YAML file with settings."),
+    ] = "botify",
     top: Annotated[
         Path | None,
-        typer.Option(help="Popularity list for `popular`; top_tracks.json of the world if left."),
+        typer.Option(
+            help="Popularity list of `popular`.", show_default="top_tracks.json of the world"
+        ),
     ] = None,
     log: Annotated[
-        Path | None, typer.Option(help="`local` only: folder to write an event log to.")
+        Path | None, typer.Option(help="Folder for the event log; `local` only.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write the truth to, one session a line.")
+        Path | None, typer.Option(help="File for the truth log, one session per line.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Play sessions of simulated listeners against a recommender, and say by arm how they went.
+    """Play sessions of simulated listeners against a recommender, and show the results by arm.
 
     The same seed gives the same sessions, whatever the number of processes or connections.
-    Ctrl-C ends early and shows what was played.
+    Ctrl-C ends the simulation early and shows the sessions played so far.
     """
-    from cli.simulation_plan import SimulationPlan, make_part, plan_of
-    from cli.simulation_tables import (
-        SimulationRun,
-        paired_json,
-        paired_tables,
-        run_json,
-        run_tables,
-    )
+    from cli.simulation_tables import paired_json, paired_tables, run_json, run_tables
+    from simulator.simulation.options import SimulationOptions
+    from simulator.simulation.plan import plan_simulation
+    from simulator.simulation.run import run_simulation
 
     if days > 1 and not yes and not sys.stdin.isatty():
-        raise InputError.one("--days", "asks between days, and nobody is there; give --yes")
-    with bars() as shown:
-        plan: SimulationPlan = plan_of(
-            world=world,
-            files=(tracks, embeddings, users),
-            top=top,
-            listener=listener,
-            seed=seed,
-            config=config,
-            api=api,
-            processes=processes,
-            connections=connections,
-            timeout_s=timeout,
-            max_steps=max_steps,
-            log=log,
-            keep_truth=out is not None,
-            recommenders=paired or (recommender,),
-            is_pair=paired is not None,
-            progress=shown,
+        raise InputError.one(
+            "--days", "needs confirmation between days, but stdin is no terminal. Add --yes"
         )
-    makers = [partial(make_part, plan, which) for which in range(len(plan.recommenders))]
-    by_hand = any(spec.kind == "console" for spec in plan.recommenders)
-    with _interruptible(by_hand) as stopped:
-        began = perf_counter()
-        outcomes = _play(plan, makers, episodes, days, yes, stopped)
-        took_s = perf_counter() - began
-    runs = [
-        SimulationRun(str(spec), outcome, took_s, stopped())
-        for spec, outcome in zip(plan.recommenders, outcomes, strict=True)
-    ]
+    options = SimulationOptions(
+        recommenders=paired or (recommender,),
+        is_paired=paired is not None,
+        world=world,
+        tracks=tracks,
+        embeddings=embeddings,
+        users=users,
+        top=top,
+        listener=listener,
+        seed=seed,
+        episodes=episodes,
+        days=days,
+        config=config,
+        api=api,
+        processes=processes,
+        connections=connections,
+        timeout_s=timeout,
+        max_steps=max_steps,
+        log=log,
+        keep_truth=out is not None,
+    )
+    with bars() as progress:
+        plan = plan_simulation(options, progress)
+    has_console = any(spec.kind == "console" for spec in plan.recommenders)
+    with _interruptible(has_console) as should_stop:
+        runs = run_simulation(plan, bars, lambda day: yes or _confirm(day), should_stop)
     if out is not None:
-        _write_truth(outcomes, out)
-    printed: Any
+        _write_truth(runs, out)
     if as_json:
-        about = {"seed": seed, "episodes": episodes, "days": days}
-        printed = about | (paired_json(runs) if paired else run_json(runs[0]))
-        print(json.dumps(printed, indent=2))  # noqa: T201
+        values: dict[str, Any] = {"seed": seed, "episodes": episodes, "days": days}
+        values |= paired_json(runs) if paired else run_json(runs[0])
+        print(json.dumps(values, indent=2))  # noqa: T201
     else:
         console = Console(highlight=False)
-        for printed in paired_tables(runs) if paired else run_tables(runs[0]):
-            console.print(printed)
-    if any(outcome.given_up for outcome in outcomes):
+        for table in paired_tables(runs) if paired else run_tables(runs[0]):
+            console.print(table)
+    if any(run.outcome.given_up for run in runs):
         raise typer.Exit(1)
 
 
-def _play(
-    plan: "SimulationPlan",
-    makers: "Sequence[MakeShard]",
-    episodes: int,
-    days: int,
-    yes: bool,
-    stopped: Callable[[], bool],
-) -> "list[Outcome]":
-    """Play all days against each recommender, a day at a time."""
-    from simulator.play.workers import Outcome, ProcessPool, SingleProcess
-
-    crews: list[WorkerPool] = []
-    try:
-        for make in makers:
-            crews.append(
-                SingleProcess(make) if plan.processes == 1 else ProcessPool(make, plan.processes)
-            )
-        played: list[list[Outcome]] = [[] for _ in crews]
-        for day in range(days):
-            if day and not (yes or typer.confirm(f"Day {day} is over. Go on?", True, err=True)):
-                break
-            for spec, crew, outcomes in zip(plan.recommenders, crews, played, strict=True):
-                with bars() as shown:
-                    of_day = f", day {day + 1} of {days}" if days > 1 else ""
-                    outcomes.append(
-                        crew.play(
-                            day,
-                            episodes,
-                            partial(shown.start, f"sessions, {spec}{of_day}"),
-                            shown.advance,
-                            stopped,
-                        )
-                    )
-            if any(outcomes[-1].unfinished for outcomes in played):
-                break
-        return [Outcome.merge(outcomes) for outcomes in played]
-    finally:
-        for crew in crews:
-            crew.close()
+def _confirm(day: int) -> bool:
+    return typer.confirm(f"Day {day} is over. Go on?", True, err=True)
 
 
-def _write_truth(outcomes: "list[Outcome]", out: Path) -> None:
+def _write_truth(runs: "Sequence[SimulationRun]", out: Path) -> None:
     from simulator.play.ground_truth import write_truth
 
-    for outcome, path in zip(
-        outcomes,
-        [out] if len(outcomes) == 1 else [out.with_suffix(f".{x}{out.suffix}") for x in "AB"],
-        strict=True,
-    ):
-        write_truth(outcome.truth, path)
-        Say.print(f"Wrote {path}")
+    paths = [out] if len(runs) == 1 else [out.with_suffix(f".{x}{out.suffix}") for x in "AB"]
+    for run, path in zip(runs, paths, strict=True):
+        write_truth(run.outcome.truth, path)
+        _errors.print(f"Wrote {path}")
 
 
 @contextmanager
-def _interruptible(by_hand: bool) -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C ask to stop, and the second stop at once.
+def _interruptible(has_console: bool) -> Iterator[Callable[[], bool]]:
+    """Let the first Ctrl-C end the simulation, and the second one end the program.
 
-    At a console the prompt gets it, which waits for nothing else.
+    With the console recommender Ctrl-C goes to the prompt, which ends the simulation by itself.
     """
-    if by_hand:
+    if has_console:
         yield lambda: False
         return
-    asked: list[int] = []
+    interrupts: list[int] = []
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        asked.append(number)
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupts.append(number)
         signal.signal(signal.SIGINT, before)
-        Say.print("\nStopping; Ctrl-C again to leave at once ...")
+        _errors.print("\nStopping; Ctrl-C again to leave at once ...")
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(interrupts)
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,7 +1,7 @@
-"""`segue world`: make worlds of tracks and listeners, and hold simulated ones against real logs."""
+"""`segue world`: make worlds of tracks and listeners, and compare simulations with real logs."""
 
 import json
-from functools import partial
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +14,7 @@ from core.errors import InputError
 
 if TYPE_CHECKING:
     from simulator.listeners.calibration import Listens
+    from simulator.simulation.options import SimulationOptions
 
 
 def register(app: typer.Typer) -> None:
@@ -25,152 +26,132 @@ def register(app: typer.Typer) -> None:
 
 
 def create(
-    to: Annotated[Path, typer.Option(help="Folder to write to; made if missing.")],
-    tracks: Annotated[int, typer.Option(min=100, max=1_000_000, help="How many tracks.")] = 10_000,
-    users: Annotated[int, typer.Option(min=10, max=1_000_000, help="How many listeners.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same bytes.")] = 31337,
+    to: Annotated[Path, typer.Option(help="Folder for the world; made if missing.")],
+    tracks: Annotated[int, typer.Option(min=100, max=1_000_000, help="Number of tracks.")] = 10_000,
+    users: Annotated[
+        int, typer.Option(min=10, max=1_000_000, help="Number of listeners.")
+    ] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same bytes.")] = 31337,
     keep: Annotated[
         Path | None,
-        typer.Option(help="Folder to keep the first days in: their event log, and configs."),
+        typer.Option(
+            help="Folder for the event log and configs of the first days; not kept if left out."
+        ),
     ] = None,
 ) -> None:
-    """Invent a catalog and its listeners, with taste vectors and lists to start from.
+    """Generate a catalog and its listeners, with taste vectors and first lists.
 
     Writes `tracks.jsonl`, `users.jsonl`, `embeddings.npy`, `top_tracks.json`, and
-    `contextual.npz`, `similar.npz` and `personal.npz` in `lists/`. The lists are learnt as with
-    `segue train`, from the event log of three days that the listeners play first, never from the
-    taste vectors.
+    `contextual.npz`, `similar.npz` and `personal.npz` in `lists/`. The listeners first play three
+    days. The lists are learnt from the event log of these days, as with `segue train`, and never
+    from the taste vectors.
     """
-    import duckdb  # noqa: F401  (learning needs it: say so before anything is played)
+    import duckdb  # noqa: F401  (training needs it: fail before the days are played)
 
     from cli.world_warmup import warm_up
     from simulator.world.files import write_world
-    from simulator.world.generator import generate_world as made_up
+    from simulator.world.generator import generate_world
     from training.interactions import checksum
 
     if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
-        raise InputError.one("--keep", f"must be an empty folder or none yet, {keep} is not")
+        raise InputError.one("--keep", f"must be an empty folder or a new one, {keep} is not")
     with bars() as progress:
-        world = made_up(tracks, users, seed, progress).world
+        world = generate_world(tracks, users, seed, progress).world
         written = write_world(to, world)
         written += warm_up(to, world, seed, progress, keep)
     out = Console(highlight=False)
-    shown = Table(
+    table = Table(
         title=f"{tracks:,} tracks of {len(world.catalog.artists):,} artists, {users:,} listeners",
         title_justify="left",
     )
-    shown.add_column("file")
-    shown.add_column("KB", justify="right")
-    shown.add_column("SHA-256")
+    table.add_column("file")
+    table.add_column("KB", justify="right")
+    table.add_column("SHA-256")
     for path in written:
-        shown.add_row(
+        table.add_row(
             str(path.relative_to(to)), f"{path.stat().st_size / 1000:,.0f}", checksum(path)[:16]
         )
-    out.print(shown)
+    out.print(table)
 
 
 def calibrate(
     log: Annotated[
         list[Path],
-        typer.Option(help="A real log: files or folders, ours or the predecessor's; repeatable."),
+        typer.Option(help="A real log, ours or botify's: a file or folder; repeatable."),
     ],
     listener: Annotated[
         list[str] | None,
         typer.Option(
-            help="Listeners to hold against it: `classic`, `lifelong` or a YAML file; repeatable.",
-            show_default="classic and lifelong",
+            help="Listener model to compare: `botify`, `lifelong` or a YAML file; repeatable.",
+            show_default="botify and lifelong",
         ),
     ] = None,
     recommender: Annotated[
         str,
         typer.Option(
-            help="Who answers them, as in `segue simulate`: best what wrote the log. "
-            "`local` is the arms of --config."
+            help="The recommender, as in `segue simulate`; ideally the one that wrote the log. "
+            "`local` plays the arms of --config."
         ),
     ] = "random",
-    config: Annotated[Path, typer.Option(help="The config file, for `local`.")] = Path(
-        "config.yaml"
-    ),
+    config: Annotated[Path, typer.Option(help="Config file of `local`.")] = Path("config.yaml"),
     world: Annotated[Path, typer.Option(help="Folder of the world.")] = Path("data"),
-    episodes: Annotated[int, typer.Option(min=1, help="Sessions a day.")] = 5000,
+    episodes: Annotated[int, typer.Option(min=1, help="Sessions per day.")] = 5000,
     days: Annotated[int, typer.Option(min=1, help="Days to play.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 31337,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for all random numbers.")] = 31337,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print moments of a real log beside those of simulated listeners.
+    """Print the moments of a real log beside those of simulated listeners.
 
-    Session lengths, times, skips, first tracks, variety, heavy listeners and returning: where the
-    columns differ, the simulation is not like your listeners yet. Change the listener file until
-    it is. Only sessions that ended with their listener saying so (`final`, `last`) count.
+    The moments are session lengths, times, skips, first tracks, variety, heavy listeners and
+    retention. Where the columns differ, the simulation does not resemble your listeners. Change the
+    listener file until it does. Only sessions that ended with final feedback (`final`, `last`)
+    count.
     """
     from events.reader import open_log
     from simulator.listeners.calibration import MOMENTS, listens_of_log, moments
+    from simulator.simulation.options import SimulationOptions
 
     columns: dict[str, dict[str, float | None]] = {}
     with bars() as progress:
         with open_log(log, progress=progress) as opened:
             columns["log"] = moments(listens_of_log(opened))
-        for name in listener or ["classic", "lifelong"]:
-            simulated = _simulated(name, recommender, config, world, episodes, days, seed, progress)
-            columns[name] = moments(simulated)
+        for name in listener or ["botify", "lifelong"]:
+            options = SimulationOptions(
+                recommenders=(recommender,),
+                world=world,
+                listener=name,
+                seed=seed,
+                episodes=episodes,
+                days=days,
+                config=config,
+                keep_truth=True,
+            )
+            columns[name] = moments(_simulate(options, progress))
     if as_json:
         print(json.dumps(columns, indent=2))  # noqa: T201
         return
-    shown = Table(title=f"a real log, and listeners of {recommender}", title_justify="left")
-    shown.add_column("what")
+    table = Table(title=f"a real log, and listeners of {recommender}", title_justify="left")
+    table.add_column("what")
     for name in columns:
-        shown.add_column(name, justify="right")
+        table.add_column(name, justify="right")
     for moment in MOMENTS:
-        values = (_written(columns[name][moment.key], moment.kind) for name in columns)
-        shown.add_row(moment.label, *values)
-    Console(highlight=False).print(shown)
+        values = (_format(columns[name][moment.key], moment.kind) for name in columns)
+        table.add_row(moment.label, *values)
+    Console(highlight=False).print(table)
 
 
-def _simulated(
-    listener: str,
-    recommender: str,
-    config: Path,
-    world: Path,
-    episodes: int,
-    days: int,
-    seed: int,
-    progress: Bars,
-) -> "Listens":
-    """Some days of these listeners against a recommender, in this process."""
-    from cli.simulation_plan import make_part, plan_of
+def _simulate(options: "SimulationOptions", progress: Bars) -> "Listens":
+    """Play simulated listeners in this process, and return their listens."""
     from simulator.listeners.calibration import listens_of_truth
-    from simulator.play.workers import SingleProcess
+    from simulator.simulation.plan import plan_simulation
+    from simulator.simulation.run import run_simulation
 
-    plan = plan_of(
-        world=world,
-        files=(None, None, None),
-        top=None,
-        listener=listener,
-        seed=seed,
-        config=config,
-        api="segue",
-        processes=1,
-        connections=1,
-        timeout_s=10,
-        max_steps=1000,
-        log=None,
-        keep_truth=True,
-        recommenders=(recommender,),
-        is_pair=False,
-        progress=progress,
-    )
-    crew = SingleProcess(partial(make_part, plan, 0))
-    truth: dict[int, bytes] = {}
-    try:
-        for day in range(days):
-            start = partial(progress.start, f"{listener} listeners, day {day + 1} of {days}")
-            truth.update(crew.play(day, episodes, start, progress.advance, lambda: False).truth)
-    finally:
-        crew.close()
-    return listens_of_truth(truth)
+    plan = plan_simulation(options, progress)
+    [run] = run_simulation(plan, lambda: nullcontext(progress))
+    return listens_of_truth(run.outcome.truth)
 
 
-def _written(value: float | None, kind: str) -> str:
+def _format(value: float | None, kind: str) -> str:
     if value is None:
         return "-"
     if kind == "count":

@@ -1,4 +1,4 @@
-"""`segue simulate --listener`: the listeners that a name or a file says."""
+"""`segue simulate --listener`: the model by its name, or by a file."""
 
 import json
 from pathlib import Path
@@ -37,6 +37,13 @@ def simulated(folder: Path, monkeypatch: pytest.MonkeyPatch, *options: str) -> A
 def test_lifelong_listeners_without_effects_are_botifys(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    classic = simulated(folder, monkeypatch)
-    assert simulated(folder, monkeypatch, "--listener", str(folder / "off.yaml")) == classic
-    assert simulated(folder, monkeypatch, "--listener", "lifelong") != classic
+    botify = simulated(folder, monkeypatch)
+    assert simulated(folder, monkeypatch, "--listener", str(folder / "off.yaml")) == botify
+    assert simulated(folder, monkeypatch, "--listener", "lifelong") != botify
+
+
+def test_classic_still_names_botifys_listener(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    botify = simulated(folder, monkeypatch, "--listener", "botify")
+    assert simulated(folder, monkeypatch, "--listener", "classic") == botify

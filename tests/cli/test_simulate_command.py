@@ -1,4 +1,4 @@
-"""`segue simulate` as somebody at a terminal meets it."""
+"""`segue simulate` from the command line."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.simulator.servers import SILENCE, made, serving
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A config, its world, and nothing cached elsewhere."""
+    """A folder with a config, its world, and a cache of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     write_config(tmp_path)
     save(small_world(), tmp_path)
@@ -70,17 +70,17 @@ def test_local_shows_each_arm(folder: Path) -> None:
 def test_the_same_seed_gives_the_same_table_over_http_and_in_any_number_of_processes(
     folder: Path,
 ) -> None:
-    told = []
+    found = []
     for processes, connections in (("1", "3"), ("2", "8")):
         with serving(folder) as url:  # freshly started each time
             how = ["--processes", processes, "--connections", connections]
             result = simulate(folder, "--recommender", url, "--episodes", "80", "--json", *how)
-            told.append(values(result) | {"recommender": ""})
+            found.append(values(result) | {"recommender": ""})
     local = simulate(folder, "--recommender", "local", "--episodes", "80", "--json")
-    assert told[0] == told[1] == values(local) | {"recommender": ""}
-    assert told[0]["all"]["sessions"] == 80
+    assert found[0] == found[1] == values(local) | {"recommender": ""}
+    assert found[0]["all"]["sessions"] == 80
     other = simulate(folder, "--recommender", "local", "--episodes", "80", "--json", "--seed", "2")
-    assert values(other)["all"] != told[0]["all"]
+    assert values(other)["all"] != found[0]["all"]
 
 
 def test_local_plays_one_strategy_alone(folder: Path) -> None:
@@ -88,16 +88,28 @@ def test_local_plays_one_strategy_alone(folder: Path) -> None:
     assert [arm["strategy"] for arm in found["arms"]] == ["random"]
 
 
-@pytest.mark.parametrize("recommender", ["random", "popular", "best"])
+@pytest.mark.parametrize("recommender", ["random", "popular", "oracle"])
 def test_baselines_and_the_oracle_need_no_server(folder: Path, recommender: str) -> None:
     found = values(simulate(folder, "--recommender", recommender, "--episodes", "40", "--json"))
     assert found["all"]["sessions"] == 40
 
 
+def test_best_still_names_the_oracle(folder: Path) -> None:
+    best, oracle = (
+        values(simulate(folder, "--recommender", name, "--episodes", "40", "--json"))
+        for name in ("best", "oracle")
+    )
+    assert best == oracle
+    paired = values(
+        simulate(folder, "--paired", "best", "contextual", "--episodes", "40", "--json")
+    )
+    assert (paired["first"], paired["second"]) == ("oracle", "contextual")
+
+
 def test_paired_shows_the_difference_and_the_sessions_saved(folder: Path) -> None:
     result = simulate(folder, "--paired", "contextual", "improved", "--episodes", "60")
     assert result.exit_code == 0, result.output
-    assert "60 sessions, each played against both under the same luck" in result.stdout
+    assert "60 sessions, each played against both with the same random numbers" in result.stdout
     assert "times fewer" in result.stdout
     found = values(
         simulate(folder, "--paired", "contextual", "contextual", "--episodes", "60", "--json")
@@ -117,7 +129,9 @@ def test_days_are_played_one_after_another(folder: Path) -> None:
 
 
 def test_days_without_a_terminal_need_yes(folder: Path) -> None:
-    with pytest.raises(InputError, match=r"--days: asks between days, and nobody is there"):
+    with pytest.raises(
+        InputError, match=r"--days: needs confirmation between days, but stdin is no terminal"
+    ):
         raise_of(simulate(folder, "--recommender", "random", "--days", "2"))
 
 
@@ -183,14 +197,17 @@ def test_ctrl_c_shows_the_sessions_played(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--recommender", "lokal"], r"--recommender: must be an address .* is 'lokal'"),
         (["--recommender", "local:popula"], r"unknown strategy 'popula'. Did you mean 'popular'\?"),
         (["--paired", "contextual", "rand"], r"unknown strategy 'rand'. Did you mean 'random'\?"),
         (["--recommender", "local", "--config", "no.yaml"], r"no.yaml: cannot be read"),
-        (["--recommender", "random", "--log", "x"], r"--log: is for --recommender local"),
-        (["--recommender", "console", "--processes", "2"], r"--processes: must be 1"),
+        (["--recommender", "random", "--log", "x"], r"--log: needs --recommender local"),
+        (
+            ["--recommender", "console", "--processes", "2"],
+            r"--processes: must be 1 with the console recommender, is 2",
+        ),
         (["--recommender", "random", "--users", "u"], r"give all three, or --world"),
         (["--api", "grpc"], r"--api: must be segue or botify, is 'grpc'"),
         (["--recommender", "random", "--world", "nowhere"], r"nowhere: must have tracks.jsonl"),
@@ -198,9 +215,9 @@ def test_ctrl_c_shows_the_sessions_played(folder: Path) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_an_error_names_the_faulty_option_and_the_remedy(
-    folder: Path, arguments: list[str], said: str
+    folder: Path, arguments: list[str], message: str
 ) -> None:
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         raise_of(simulate(folder, *arguments))
 
 

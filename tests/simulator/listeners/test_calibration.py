@@ -162,12 +162,12 @@ def test_the_command_prints_a_column_for_the_log_and_for_each_listener(
     printed = run(build(), [*arguments, "--json", "--days", "2"])
     assert printed.exit_code == 0, printed.output
     columns = json.loads(printed.stdout)
-    assert list(columns) == ["log", "classic", "lifelong"]
+    assert list(columns) == ["log", "botify", "lifelong"]
     assert columns["log"]["sessions"] == 5
-    assert columns["classic"]["sessions"] == 100
-    assert columns["classic"]["first_whole"] == 1
+    assert columns["botify"]["sessions"] == 100
+    assert columns["botify"]["first_whole"] == 1
     assert columns["lifelong"]["heard_to_0_99"] < 1
-    table = run(build(), [*arguments, "--listener", "classic"])
+    table = run(build(), [*arguments, "--listener", "botify"])
     assert table.exit_code == 0, table.output
     assert "first tracks' share of all time" in table.output
     assert "lifelong" not in table.output
