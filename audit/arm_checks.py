@@ -1,4 +1,4 @@
-"""Soundness of the arms: each answers for itself, no two are one, and the shares are as stated."""
+"""Checks of arms: each answers by its own strategy, all differ, and their shares are as planned."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,13 +18,13 @@ NO_ARM = "no arm"
 
 @dataclass(frozen=True, slots=True)
 class ArmSample:
-    """What an arm proposed to a sample of listeners.
+    """The proposals of an arm to a sample of listeners.
 
     Attributes:
-        experiment, arm, strategy: Which.
-        own: Listeners to whom its own strategy, and no fallback, proposed something.
-        listeners: How many were asked.
-        smallest: Fewest candidates of its own; 0 where it never had any.
+        experiment, arm, strategy: Names.
+        own: Listeners for whom the arm's own strategy, not its fallback, proposed tracks, a count.
+        listeners: Size of the sample.
+        smallest: Fewest candidates of the own strategy; 0 if it never proposed any.
     """
 
     experiment: str
@@ -36,22 +36,24 @@ class ArmSample:
 
 
 def sample_listeners(runtime: Runtime, n: int, seed: int = 0) -> list[Listener]:
-    """Listeners of all kinds: new ones, and with up to 6 listens, some before this session."""
+    """Draw listeners of many kinds: new ones, and some with up to 6 listens in two sessions."""
     stream = Stream(f"sample {seed}")
     ids = listener_ids(runtime, n)
     tracks = len(runtime.catalog)
-    found = []
-    for unit in ids:
+    listeners = []
+    for listener_id in ids:
         listens = [
             (stream.below(tracks), TIMES[stream.below(len(TIMES))]) for _ in range(stream.below(7))
         ]
         before = stream.below(len(listens) + 1) if listens else 0
-        found.append(Listener.of(str(unit), listens[before:], listens[:before], len(listens) + 1))
-    return found
+        listeners.append(
+            Listener.of(str(listener_id), listens[before:], listens[:before], len(listens) + 1)
+        )
+    return listeners
 
 
 def listener_ids(runtime: Runtime, n: int) -> list[int | str]:
-    """Ids to try things with: of lists by listener, where there are some, and made-up ones."""
+    """Return n ids: those of lists by listener first, then made-up ones."""
     known = [
         str(user)
         for lists in runtime.artifacts.lists.values()
@@ -68,13 +70,13 @@ def listener_ids(runtime: Runtime, n: int) -> list[int | str]:
 def sample_arms(
     runtime: Runtime, listeners: Sequence[Listener]
 ) -> tuple[list[ArmSample], list[str]]:
-    """What every arm proposes, and a sentence for each that is dead or the same as another."""
+    """Sample every arm; return a sentence for each arm that is dead or equal to a second one."""
     samples: list[ArmSample] = []
     faults: list[str] = []
     for experiment in runtime.allocation.experiments:
         if experiment.layer != SERVING:
             continue
-        prints: dict[str, list[Any]] = {}
+        fingerprints: dict[str, list[Any]] = {}
         for arm in experiment.arms:
             strategy = str(arm.strategy)
             propose = runtime.chains[strategy].members[0][1]
@@ -89,26 +91,28 @@ def sample_arms(
             if not sizes:
                 faults.append(
                     f"{experiment.name} {arm.name}: '{strategy}' proposed nothing to any of "
-                    f"{len(listeners)} listeners, so its fallback is all that would be measured"
+                    f"{len(listeners)} listeners, so the experiment would measure only its fallback"
                 )
             members = [member for _, member in runtime.chains[strategy].members]
-            prints[arm.name] = [_fingerprint(_first(members, each)) for each in listeners]
-        faults += _same(experiment, prints)
+            fingerprints[arm.name] = [
+                _fingerprint(_first_candidates(members, each)) for each in listeners
+            ]
+        faults += _identical_arms(experiment, fingerprints)
     return samples, faults
 
 
-def _same(experiment: Experiment, prints: dict[str, list[Any]]) -> list[str]:
+def _identical_arms(experiment: Experiment, fingerprints: dict[str, list[Any]]) -> list[str]:
     strategies = {arm.name: arm.strategy for arm in experiment.arms}
     return [
-        f"{experiment.name}: arms {one} ('{strategies[one]}') and {other} ('{strategies[other]}') "
-        f"propose the same to every one of {len(prints[one])} listeners"
-        for one, other in combinations(prints, 2)
-        # The same strategy twice is an A/A test, and meant.
-        if strategies[one] != strategies[other] and prints[one] == prints[other]
+        f"{experiment.name}: arms {first} ('{strategies[first]}') and {second} "
+        f"('{strategies[second]}') propose the same to every one of {len(fingerprints[first])} listeners"
+        for first, second in combinations(fingerprints, 2)
+        # The same strategy twice is an intended A/A test.
+        if strategies[first] != strategies[second] and fingerprints[first] == fingerprints[second]
     ]
 
 
-def _first(members: Iterable[Propose], listener: Listener) -> Candidates | None:
+def _first_candidates(members: Iterable[Propose], listener: Listener) -> Candidates | None:
     for propose in members:
         candidates = propose(listener)
         if candidates is not None:
@@ -129,16 +133,16 @@ def _fingerprint(candidates: Candidates | None) -> Any:
 def arm_shares(
     runtime: Runtime, experiment: Experiment, n: int
 ) -> tuple[list[str], list[int], list[float]]:
-    """Arms and nobody, how many of `n` made-up ids each got, and the shares that they should."""
-    seen: Counter[str] = Counter()
+    """Assign `n` made-up ids; return the arms with `NO_ARM`, their counts, and planned shares."""
+    counts: Counter[str] = Counter()
     attributes = {key: allowed[0] for key, allowed in experiment.targeting.items()}
     assign = runtime.allocation.assign
     name = experiment.name
     for number in range(n):
-        seen[assign(f"id {number}", attributes).arms.get(name, NO_ARM)] += 1
-    open_to = 1 - runtime.allocation.holdout_slots / SLOTS
-    entering = (
-        open_to
+        counts[assign(f"id {number}", attributes).arms.get(name, NO_ARM)] += 1
+    outside_holdout = 1 - runtime.allocation.holdout_slots / SLOTS
+    entering_share = (
+        outside_holdout
         * (experiment.slots[1] - experiment.slots[0])
         / SLOTS
         * round(experiment.traffic * SLOTS)
@@ -146,5 +150,8 @@ def arm_shares(
     )
     total = sum(arm.weight for arm in experiment.arms)
     names = [*(arm.name for arm in experiment.arms), NO_ARM]
-    planned = [*(entering * arm.weight / total for arm in experiment.arms), 1 - entering]
-    return names, [seen[arm] for arm in names], planned
+    planned = [
+        *(entering_share * arm.weight / total for arm in experiment.arms),
+        1 - entering_share,
+    ]
+    return names, [counts[arm] for arm in names], planned

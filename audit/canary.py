@@ -1,7 +1,7 @@
-"""The canary: every arm plays one track of its own, over real HTTP, and nothing may disagree.
+"""The canary: every arm plays one track of its own over real HTTP, so the played arm is visible.
 
-What was played, what the response calls the arm, and what the log calls it must be the same for
-every listener. An arm that is logged by another rule than it is served cannot hide from that.
+For every listener, the played arm, the arm in the response and the arm in the log must agree. So
+the canary finds an arm that is logged by a different rule than it is served.
 """
 
 import http.client
@@ -28,19 +28,19 @@ from engine.settings.model import CatalogSettings, Settings, StrategySettings
 from strategies import registry
 
 DEFAULT = "canary of the default"
-PATIENCE_S = 20
+TIMEOUT_S = 20
 
 
 @dataclass(slots=True)
 class CanaryReport:
-    """What became of the canaries.
+    """The result of a canary run.
 
     Attributes:
-        listeners: Who asked.
-        by_arm: "experiment arm" -> listeners that were in it, by the response.
-        missing: Arms that nobody was in.
-        wrong: Sentences, one a listener for whom something disagreed; at most 10.
-        disagreeing: How many such listeners there were.
+        listeners: Listeners that asked, a count.
+        by_arm: "experiment arm" -> listeners in that arm, by the response.
+        missing: Arms without a listener.
+        wrong: A sentence for each of the first 10 listeners whose arms disagree.
+        disagreeing: Listeners whose arms disagree, a count.
     """
 
     listeners: int = 0
@@ -50,7 +50,7 @@ class CanaryReport:
     disagreeing: int = 0
 
     def disagree(self, sentence: str) -> None:
-        """Note a listener for whom something disagreed."""
+        """Record a listener whose arms disagree."""
         self.disagreeing += 1
         if len(self.wrong) < 10:
             self.wrong.append(sentence)
@@ -61,37 +61,39 @@ def run_canaries(
     catalog: Catalog,
     folder: Path,
     listeners: Iterable[int | str],
-    plant: Callable[[Dispatcher], object] | None = None,
+    inject: Callable[[Dispatcher], object] | None = None,
 ) -> CanaryReport:
-    """Serve canaries by the config's experiments, and ask for each listener over HTTP.
+    """Serve canaries under the config's experiments, and ask for each listener over HTTP.
 
     Args:
-        settings: The config; its strategies are replaced.
-        catalog: Its catalog.
-        folder: For the log of this server.
-        listeners: Who asks.
-        plant: Puts a fault into the server, to see that it is found.
+        settings: The config, whose strategies the canaries replace.
+        catalog: Catalog of the config.
+        folder: Folder for the log of the canaries' server.
+        listeners: Ids of the listeners that ask.
+        inject: Injects a fault into the server, to prove that the canary finds it.
 
     Raises:
-        SegueError: The server did not start, or refused a request.
+        SegueError: The server does not start, or refuses a request.
     """
     tracks, canaries = with_canaries(settings, catalog, folder)
     runtime = load_runtime(canaries, catalog)
     arm_of_track = {str(track): place for place, track in tracks.items()}
-    attributes = _targeted(settings.experiments)
+    attributes = _matching_attributes(settings.experiments)
     answers: dict[str, dict[str, Any]] = {}
     report = CanaryReport()
-    with running_server(runtime, plant) as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+    with running_server(runtime, inject) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
         for user in listeners:
             answer = _ask(connection, {"user": user, "attributes": attributes})
             answers[answer["decision"]] = answer
         connection.close()
     report.listeners = len(answers)
-    for event in _logged(folder):
-        _compare(event, answers.pop(event["decision"], None), arm_of_track, runtime, report)
+    for event in _read_log(folder):
+        _compare_arms(event, answers.pop(event["decision"], None), arm_of_track, runtime, report)
     for answer in answers.values():
-        report.disagree(f"listener {answer['user']}: was answered, and no line of the log tells")
+        report.disagree(
+            f"listener {answer['user']}: got a response, but the log has no line for it"
+        )
     wanted = [
         f"{experiment.name} {arm.name}"
         for experiment in canaries.experiments
@@ -105,10 +107,10 @@ def run_canaries(
 def with_canaries(
     settings: Settings, catalog: Catalog, folder: Path
 ) -> tuple[dict[str, TrackId], Settings]:
-    """The track of every arm, and the config with each arm's strategy replaced by that constant.
+    """Return a track for each arm, and the config in which each arm plays only its track.
 
     Raises:
-        SegueError: The catalog has fewer tracks than there are arms.
+        SegueError: The catalog has fewer tracks than the config has arms.
     """
     kind = registry.find("constant")
     places = [
@@ -121,14 +123,14 @@ def with_canaries(
     if len(catalog) < len(places):
         raise SegueError(
             f"{settings.path}: the catalog has {len(catalog)} tracks, and {len(places)} arms need "
-            "one each for a canary"
+            "one each for the canary"
         )
     tracks = dict(zip(places, catalog.ids, strict=False))
     strategies = {
         place: StrategySettings(kind, kind.params.model_validate({"track": track}), None, ())
         for place, track in tracks.items()
     }
-    experiments = tuple(_replaced(experiment) for experiment in settings.experiments)
+    experiments = tuple(_with_own_tracks(experiment) for experiment in settings.experiments)
     section = CatalogSettings(tracks=settings.resolve(settings.catalog.tracks).absolute())
     events = settings.events.model_copy(update={"dir": folder.absolute()})
     return tracks, replace(
@@ -145,9 +147,9 @@ def with_canaries(
 
 @contextmanager
 def running_server(
-    runtime: Runtime, plant: Callable[[Dispatcher], object] | None = None
+    runtime: Runtime, inject: Callable[[Dispatcher], object] | None = None
 ) -> Iterator[int]:
-    """A server on a free port of this machine while the block runs; gives the port."""
+    """Run a server on a free port of this machine during the block; gives the port."""
     app = create_app(runtime)
     assert isinstance(app, HotRoute)
     config = uvicorn.Config(
@@ -156,21 +158,21 @@ def running_server(
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="canary", daemon=True)
     thread.start()
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while not server.started:
         if not thread.is_alive() or time.monotonic() > deadline:
             raise SegueError("the canary's server did not start")
         time.sleep(0.01)
-    if plant is not None:
-        plant(app.handlers.dispatcher)
+    if inject is not None:
+        inject(app.handlers.dispatcher)
     try:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:
         server.should_exit = True
-        thread.join(PATIENCE_S)
+        thread.join(TIMEOUT_S)
 
 
-def _replaced(experiment: Experiment) -> Experiment:
+def _with_own_tracks(experiment: Experiment) -> Experiment:
     if experiment.layer != SERVING:
         return experiment
     arms = tuple(
@@ -179,8 +181,8 @@ def _replaced(experiment: Experiment) -> Experiment:
     return replace(experiment, arms=arms)
 
 
-def _targeted(experiments: Iterable[Experiment]) -> dict[str, Any]:
-    """Attributes that satisfy as many targetings as can be satisfied at once."""
+def _matching_attributes(experiments: Iterable[Experiment]) -> dict[str, Any]:
+    """Return attributes that satisfy as many targetings as possible at once."""
     attributes: dict[str, Any] = {}
     for experiment in experiments:
         for key, allowed in experiment.targeting.items():
@@ -199,13 +201,13 @@ def _ask(connection: http.client.HTTPConnection, body: Mapping[str, Any]) -> dic
     return answer
 
 
-def _logged(folder: Path) -> Iterator[dict[str, Any]]:
+def _read_log(folder: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(folder.glob("events-*.jsonl")):
         for line in path.read_bytes().splitlines():
             yield orjson.loads(line)
 
 
-def _compare(
+def _compare_arms(
     event: Mapping[str, Any],
     answer: Mapping[str, Any] | None,
     arm_of_track: Mapping[str, str],
@@ -214,23 +216,23 @@ def _compare(
 ) -> None:
     user = event["user"]
     if answer is None:
-        report.disagree(f"listener {user}: the log has a decision that nobody was answered with")
+        report.disagree(f"listener {user}: the log has a decision that no response had")
         return
     for experiment, arm in answer["experiments"].items():
         place = f"{experiment} {arm}"
         report.by_arm[place] = report.by_arm.get(place, 0) + 1
     layers = {each.name: each.layer for each in runtime.settings.experiments}
-    told = _place(answer["experiments"], layers)
-    logged = _place(event["experiments"], layers)
+    responded = _serving_place(answer["experiments"], layers)
+    logged = _serving_place(event["experiments"], layers)
     played = arm_of_track.get(str(answer["track"]), f"track {answer['track']}, of no arm")
-    if not (played == told == logged) or answer["experiments"] != event["experiments"]:
+    if not (played == responded == logged) or answer["experiments"] != event["experiments"]:
         report.disagree(
-            f"listener {user}: was played the track of '{played}', was told "
-            f"{dict(answer['experiments'])}, and the log says {dict(event['experiments'])}"
+            f"listener {user}: the server played the track of '{played}', the response names "
+            f"{dict(answer['experiments'])}, and the log names {dict(event['experiments'])}"
         )
 
 
-def _place(arms: Mapping[str, str], layers: Mapping[str, str]) -> str:
+def _serving_place(arms: Mapping[str, str], layers: Mapping[str, str]) -> str:
     for experiment, arm in arms.items():
         if layers.get(experiment) == SERVING:
             return f"{experiment} {arm}"

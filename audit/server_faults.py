@@ -1,4 +1,4 @@
-"""Known faults to plant into a running server, so that the canary is seen to find them."""
+"""Known faults that can be injected into a running server, to prove that the canary finds them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,9 +13,9 @@ class ServerFault(NamedTuple):
     """A fault of the server.
 
     Attributes:
-        name: In a table.
+        name: Name in tables.
         what: What goes wrong, as a clause.
-        inject: Puts it into the server's dispatcher.
+        inject: Injects the fault into the server's dispatcher.
     """
 
     name: str
@@ -23,8 +23,8 @@ class ServerFault(NamedTuple):
     inject: Callable[[Dispatcher], None]
 
 
-class _Recomputing:
-    """An event log that computes the arm once more, with a salt of its own."""
+class _RecomputingLog:
+    """An event log that computes the arm again, with a salt of its own."""
 
     def __init__(self, log: EventSink, allocation: Allocation) -> None:
         self._log = log
@@ -39,16 +39,16 @@ class _Recomputing:
 
 
 def recompute_in_logger(dispatcher: Dispatcher) -> None:
-    """The logger asks the hash again, and its copy of the config is another one."""
-    elsewhere = [
+    """Let the logger compute the arm again, from a different copy of the config."""
+    copied = [
         replace(experiment, salt=f"{experiment.salt} of the logger")
         for experiment in dispatcher.runtime.allocation.experiments
     ]
-    dispatcher.log = _Recomputing(dispatcher.log, Allocation(elsewhere))
+    dispatcher.log = _RecomputingLog(dispatcher.log, Allocation(copied))
 
 
 def swap_branches(dispatcher: Dispatcher) -> None:
-    """Where the server branches on the arm, two branches stand in each other's place."""
+    """Swap two branches of a server that branches on the arm."""
     runtime = dispatcher.runtime
     arms = [
         str(arm.strategy)
@@ -56,16 +56,18 @@ def swap_branches(dispatcher: Dispatcher) -> None:
         if experiment.layer == SERVING
         for arm in experiment.arms
     ]
-    one, other = arms[0], arms[-1]
-    chains = {**runtime.chains, one: runtime.chains[other], other: runtime.chains[one]}
-    # What one of them answers would be undeclared for the other; such a server has no such check.
-    declared = chains[one].declared | chains[other].declared
-    chains |= {name: replace(chains[name], declared=declared) for name in (one, other)}
+    first, last = arms[0], arms[-1]
+    chains = {**runtime.chains, first: runtime.chains[last], last: runtime.chains[first]}
+    # A server with such branches declares nothing, so each chain declares the answers of both.
+    declared = chains[first].declared | chains[last].declared
+    chains |= {name: replace(chains[name], declared=declared) for name in (first, last)}
     dispatcher.runtime = replace(runtime, chains=chains)
 
 
 SERVER_FAULTS = (
-    ServerFault("logger recomputes the arm", "the logger asks another salt", recompute_in_logger),
+    ServerFault(
+        "logger recomputes the arm", "the logger hashes with a different salt", recompute_in_logger
+    ),
     ServerFault("branches swapped", "two arms are served by each other's strategy", swap_branches),
 )
-"""Found by the canary; each needs an experiment that names strategies."""
+"""The canary must find each; each needs an experiment that names strategies."""

@@ -1,7 +1,8 @@
-"""A trial run: made-up listeners play against the dispatcher in process, and leave a real log.
+"""Synthetic traffic: made-up listeners play against the dispatcher in process and leave a real log.
 
-No model of taste, only requests of every kind that a client may send, at a few microseconds each:
-for proving the pipeline (`segue doctor`, `segue replay`), not for judging a strategy.
+The listeners have no tastes. They send every kind of request that a client may send, at a few
+microseconds each. So the traffic proves the pipeline (`segue doctor`, `segue replay`), and says
+nothing about a strategy.
 """
 
 from collections.abc import Iterable
@@ -26,12 +27,12 @@ from events.writer import EventWriter
 
 START_MS = 1_700_000_000_000
 AT_ONCE = 30
-"""Sessions that run at a time."""
+"""Sessions under way at once."""
 COUNTRIES = ("DE", "FR", "JP", "NL")
 
 
 class Clock:
-    """Unix time in ms that only moves when told to."""
+    """A clock of Unix time in ms that moves only when a caller sets it."""
 
     def __init__(self, at_ms: int = START_MS) -> None:
         self.at_ms = at_ms
@@ -41,16 +42,16 @@ class Clock:
 
 
 class SyntheticTraffic:
-    """A dispatcher with a memory of its own and a log in `folder`; a context manager.
+    """A dispatcher with its own state store and a log in `folder`; a context manager.
 
     Args:
-        runtime: What decides at first.
-        folder: Where the log goes.
-        seed: Of all that the listeners do.
-        start_ms: When it begins, Unix time in ms.
-        rotate_mb: Size from which a new log file begins.
-        plain: Whether the listeners only ask for one track and say when they leave, as the
-            predecessor's simulator does; otherwise they use all that the API has.
+        runtime: The config that decides first.
+        folder: Folder for the log.
+        seed: Seed of all requests.
+        start_ms: Unix time in ms of the first request.
+        rotate_mb: Size in MB at which a new log file begins.
+        plain: Whether the listeners send only what botify's simulator sends: requests for one
+            track, and final feedback. If not, they use the whole API.
     """
 
     def __init__(
@@ -84,83 +85,83 @@ class SyntheticTraffic:
         self.log.close()
 
     def swap(self, runtime: Runtime) -> None:
-        """Let another config decide from now on."""
+        """Replace the config that decides."""
         save_snapshot(runtime, self.folder)
         self.dispatcher.serve(runtime)
 
     def play(self, listeners: Iterable[int | str], sessions: int) -> int:
-        """Play until so many sessions are over; the number of events that it took.
+        """Play so many sessions, and return the number of events logged.
 
-        Every session has a listener drawn from `listeners`; some run at a time.
+        Each session has a listener drawn from `listeners`; up to `AT_ONCE` are under way at once.
         """
-        pool = list(listeners)
+        ids = list(listeners)
         stream = self._stream
         waiting = sessions
-        going: list[int | str] = []
+        under_way: list[int | str] = []
         before = self.log.lines
-        while waiting or going:
-            if waiting and len(going) < AT_ONCE:
+        while waiting or under_way:
+            if waiting and len(under_way) < AT_ONCE:
                 waiting -= 1
-                user = pool[stream.below(len(pool))]
-                if user not in going:
-                    going.append(user)
+                user = ids[stream.below(len(ids))]
+                if user not in under_way:
+                    under_way.append(user)
             self.clock.at_ms += stream.below(20)
-            position = stream.below(len(going))
-            if self._step(going[position]):
-                going[position] = going[-1]
-                going.pop()
+            position = stream.below(len(under_way))
+            if self._step(under_way[position]):
+                under_way[position] = under_way[-1]
+                under_way.pop()
         return self.log.lines - before
 
     def _step(self, user: int | str) -> bool:
-        """One request of a listener; whether that ended the session."""
+        """Send one request of a listener; return whether it ended the session."""
         stream = self._stream
-        unit = str(user)
-        played = self._played.pop(unit, None)
+        listener = str(user)
+        last = self._played.pop(listener, None)
         attributes: dict[str, bool | int | float | str] | None = None
         if not self._plain:
             attributes = {"country": COUNTRIES[stream.below(len(COUNTRIES))]}
         luck = stream.uniform()
-        if played is not None:
-            track, time = played
+        if last is not None:
+            track, time = last
             if luck < 0.15:
-                heard = ListenReport(
+                report = ListenReport(
                     user=user, track=track, time=time, final=True, attributes=attributes
                 )
-                self.dispatcher.feedback(heard, perf_counter())
+                self.dispatcher.feedback(report, perf_counter())
                 return True
             if luck < 0.20 and not self._plain:
-                heard = ListenReport(user=user, track=track, time=time, attributes=attributes)
-                self.dispatcher.feedback(heard, perf_counter())
+                report = ListenReport(user=user, track=track, time=time, attributes=attributes)
+                self.dispatcher.feedback(report, perf_counter())
                 return False
             if luck < 0.205 and not self._plain:
-                self.clock.at_ms += 60_000  # a silence, for all of them
-        ask = Request(
+                self.clock.at_ms += 60_000  # a silence of all listeners
+        request = Request(
             user=user,
-            track=played[0] if played else None,
-            time=played[1] if played else None,
+            track=last[0] if last else None,
+            time=last[1] if last else None,
             attributes=attributes,
         )
         key = None
         if not self._plain:
             catalog = self.dispatcher.runtime.catalog
             if luck > 0.95:
-                ask.n = 1 + stream.below(5)
+                request.n = 1 + stream.below(5)
             elif luck > 0.9:
-                ask.exclude = (catalog.ids[stream.below(len(catalog))],)
+                request.exclude = (catalog.ids[stream.below(len(catalog))],)
             elif luck > 0.85:
                 key = f"key {stream.word():x}"
-            elif luck > 0.84 and played is not None:
-                ask.track = "nobody has this track"
+            elif luck > 0.84 and last is not None:
+                request.track = "nobody has this track"
         try:
-            decision = self.dispatcher.recommend(ask, perf_counter(), key)
+            decision = self.dispatcher.recommend(request, perf_counter(), key)
         except NoCandidatesLeft:
             return False
-        self._played[unit] = decision.tracks[0], _share_heard(stream)
+        self._played[listener] = decision.tracks[0], _share_heard(stream)
         return False
 
 
 def _share_heard(stream: Stream) -> float:
-    """Skipped, half heard or heard to the end; two decimals."""
+    """Draw the share heard: a skip, any share, or all of it; two decimals."""
     kind = stream.below(10)
     if kind < 3:
         return stream.below(15) / 100
@@ -168,16 +169,16 @@ def _share_heard(stream: Stream) -> float:
 
 
 def isolated_experiment(settings: Settings) -> tuple[Experiment, Settings]:
-    """The config with one experiment for all listeners, and that experiment.
+    """Return one experiment, and the config with that experiment alone for all listeners.
 
-    The first that names strategies and has two arms; where there is none, the default against
-    another strategy of the config.
+    It is the first one that names strategies and has two arms. If there is none, it compares the
+    default with a second strategy of the config.
     """
-    found = next((each for each in settings.experiments if _compares(each)), None)
+    found = next((each for each in settings.experiments if _has_two_arms(each)), None)
     if found is None:
         names = [settings.default, *(name for name in settings.strategies)]
-        other = next((name for name in names if name != names[0]), names[0])
-        arms = (Arm("C", 50, names[0]), Arm("T1", 50, other))
+        second = next((name for name in names if name != names[0]), names[0])
+        arms = (Arm("C", 50, names[0]), Arm("T1", 50, second))
         found = Experiment("doctor", arms, salt="doctor")
     experiment = replace(found, slots=(0, SLOTS), traffic=1.0, targeting={}, forced={})
     return experiment, replace(
@@ -185,6 +186,6 @@ def isolated_experiment(settings: Settings) -> tuple[Experiment, Settings]:
     )
 
 
-def _compares(experiment: Experiment) -> bool:
+def _has_two_arms(experiment: Experiment) -> bool:
     weighted = [arm for arm in experiment.arms if arm.weight]
     return experiment.layer == SERVING and len(weighted) == len(experiment.arms) > 1

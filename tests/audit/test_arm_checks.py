@@ -1,4 +1,4 @@
-"""Soundness of arms: dead ones, twins, and shares."""
+"""Checks of arms: dead arms, identical arms, and shares."""
 
 from pathlib import Path
 from typing import Any

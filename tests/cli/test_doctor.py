@@ -1,4 +1,4 @@
-"""`segue doctor` as somebody at a terminal meets it."""
+"""`segue doctor` from the command line."""
 
 import json
 from pathlib import Path
@@ -7,15 +7,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from audit import log_faults, server_faults
+from audit import doctor, log_faults, server_faults
 from cli import main
-from cli.commands import doctor
 from tests.service import write_config
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A short trial, and few faults: each has its own test in test_gates_mutants.py."""
+    """A short trial and few faults; tests/audit/test_log_faults.py tests each fault."""
     monkeypatch.setattr(doctor, "TRIAL_LISTENERS", 150)
     monkeypatch.setattr(doctor, "TRIAL_SESSIONS", 400)
     monkeypatch.setattr(doctor, "IDS", 5000)

@@ -1,0 +1,102 @@
+"""Inject every known fault into a log or a server, and record which checks find it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from audit import log_faults, server_faults
+from audit.canary import run_canaries
+from audit.fault_detection import FaultDetector
+from audit.log_faults import CleanLog, FaultNotApplicable, LogLines, new_failures
+from core.progress import Progress
+from engine.runtime import Runtime
+
+CANARIES = 200
+"""Listeners that ask a server with a fault, over HTTP."""
+
+Make = Callable[[CleanLog], LogLines]
+
+
+class FaultFinding(NamedTuple):
+    """What an injected fault led to.
+
+    Attributes:
+        name: Name of the fault.
+        what: What goes wrong, as a clause.
+        found_by: Names of the checks that found it.
+        not_applicable: Why the config excludes the fault; empty if it was injected.
+    """
+
+    name: str
+    what: str
+    found_by: tuple[str, ...] = ()
+    not_applicable: str = ""
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether no check found an injected fault."""
+        return not self.found_by and not self.not_applicable
+
+
+def clean_logs() -> list[Make]:
+    """Return the ways of making a log without a fault; the first is a plain copy."""
+    befores = [fault.before for fault in log_faults.LOG_FAULTS]
+    return list(dict.fromkeys([CleanLog.copy, *befores]))
+
+
+def count_steps() -> int:
+    """Return how often `failures_without_fault` and `inject_all` advance the progress."""
+    logs = len(log_faults.LOG_FAULTS) + len(log_faults.REPLAY_FAULTS)
+    return len(clean_logs()) + 1 + logs + len(server_faults.SERVER_FAULTS)
+
+
+def failures_without_fault(
+    detector: FaultDetector, clean: CleanLog, progress: Progress
+) -> dict[Make, list[str]]:
+    """Return the checks that fail on each log without a fault: these have found nothing later."""
+    failures: dict[Make, list[str]] = {}
+    for make in clean_logs():
+        failures[make] = detector.failing_checks(make(clean), f"before {make.__name__}")
+        progress.advance()
+    if not detector.replays(clean.copy(), "again"):
+        failures[CleanLog.copy].append("replay")
+    progress.advance()
+    return failures
+
+
+def inject_all(
+    detector: FaultDetector,
+    clean: CleanLog,
+    before: Mapping[Make, list[str]],
+    runtime: Runtime,
+    folder: Path,
+    progress: Progress,
+) -> Iterator[FaultFinding]:
+    """Inject each fault, into a copy of the log or into a server of canaries.
+
+    Args:
+        detector: Runs the checks on a log.
+        clean: The log without a fault.
+        before: Result of `failures_without_fault`.
+        runtime: The config of the servers.
+        folder: For the logs of the servers.
+        progress: Advances by one for each fault.
+    """
+    for fault in (*log_faults.LOG_FAULTS, *log_faults.REPLAY_FAULTS):
+        try:
+            lines = fault.inject(clean)
+        except FaultNotApplicable as reason:
+            yield FaultFinding(fault.name, fault.what, not_applicable=str(reason))
+        else:
+            if fault in log_faults.REPLAY_FAULTS:
+                failed = [] if detector.replays(lines, fault.name) else ["replay"]
+            else:
+                failed = detector.failing_checks(lines, fault.name)
+            found_by = new_failures(failed, before[fault.before])
+            yield FaultFinding(fault.name, fault.what, tuple(found_by))
+        progress.advance()
+    settings, catalog = runtime.settings, runtime.catalog
+    for name, what, inject in server_faults.SERVER_FAULTS:
+        report = run_canaries(settings, catalog, folder / name, range(CANARIES), inject)
+        yield FaultFinding(name, what, ("canary",) if report.disagreeing else ())
+        progress.advance()
