@@ -105,7 +105,8 @@ def _identical_arms(experiment: Experiment, fingerprints: dict[str, list[Any]]) 
     strategies = {arm.name: arm.strategy for arm in experiment.arms}
     return [
         f"{experiment.name}: arms {first} ('{strategies[first]}') and {second} "
-        f"('{strategies[second]}') propose the same to every one of {len(fingerprints[first])} listeners"
+        f"('{strategies[second]}') propose the same to every one of "
+        f"{len(fingerprints[first])} listeners"
         for first, second in combinations(fingerprints, 2)
         # The same strategy twice is an intended A/A test.
         if strategies[first] != strategies[second] and fingerprints[first] == fingerprints[second]

@@ -28,7 +28,7 @@ SAMPLED = 200
 TRIAL_LISTENERS = 800
 TRIAL_SESSIONS = 2500
 SHARES_ALARM = 1e-6
-"""p below which shares are a fault: as the ids never change, one salt in a million fails by luck."""
+"""p below which shares are a fault. The ids never change: one salt in a million fails by luck."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,5 +64,5 @@ def test_the_demo_leaves_a_foreign_folder_alone(world: Path, tmp_path: Path) -> 
         main.build(), ["demo", "--config", str(world), "--to", str(tmp_path)]
     )
     assert isinstance(result.exception, InputError)
-    assert "holds what no demo wrote" in str(result.exception)
+    assert "holds files that no demo wrote" in str(result.exception)
     assert mine.is_dir()
