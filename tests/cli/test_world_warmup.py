@@ -85,5 +85,5 @@ def test_keep_refuses_a_folder_with_files(tmp_path: Path) -> None:
     arguments = ["world", "create", "--to", str(tmp_path / "w"), "--keep", str(tmp_path / "days")]
     result = CliRunner().invoke(build(), arguments)
     assert isinstance(result.exception, InputError)
-    assert "must be an empty folder or none yet" in str(result.exception)
+    assert "must be an empty folder or a new one" in str(result.exception)
     assert not (tmp_path / "w").exists()
