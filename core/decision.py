@@ -24,7 +24,7 @@ class Turn:
         number: Requests of this listener so far, this one included.
         assignment: The listener's arms, computed once.
         config: Digest of the config that decided.
-        latency_s: From the request's arrival until the event was written.
+        latency_s: From the request's arrival until its batch was decided, in seconds.
         attributes: The request's attributes.
         key: The request's idempotency key, which then seeds the draw in place of `id`.
         reset: Whether the listener's history was started afresh for a new experiment.
@@ -58,6 +58,7 @@ class Decision(Turn):
         propensity: Chance that the first track had, in (0, 1].
         n: How many tracks were asked for.
         exclude: Track ids that the request excluded.
+        took_us: Time to propose and draw, without the turns of the same batch, in us.
         why: Reasons, in the order found; only when the request asked for them.
     """
 
@@ -70,6 +71,7 @@ class Decision(Turn):
     n: int = 1
     exclude: Sequence[TrackId] = ()
     why: Sequence[str] | None = None
+    took_us: float = 0.0
 
 
 @dataclass(slots=True)

@@ -186,17 +186,25 @@ class Dispatcher:
         """Decide each turn; a later turn of a listener sees the earlier one's record."""
         at_ms = self._now_ms()
         records: dict[str, ListenerRecord] = {}
+        began_s = perf_counter()
         for place, arrival in enumerate(arrivals):
             try:
                 each = self._decide(place, arrival, at_ms, records)
             except Exception as error:
                 outcomes.append(error)
-            else:
-                self._next_id += 1
-                records[each.user] = each.record
-                staged.append(each)
-                outcomes.append(each.turn)
-                each.turn.latency_s = perf_counter() - arrival.arrived_s
+                began_s = perf_counter()
+                continue
+            self._next_id += 1
+            records[each.user] = each.record
+            staged.append(each)
+            turn = each.turn
+            outcomes.append(turn)
+            ended_s = perf_counter()
+            if isinstance(turn, Decision):
+                turn.took_us = round((ended_s - began_s) * 1e6, 1)
+            began_s = ended_s
+        for each in staged:
+            each.turn.latency_s = began_s - arrivals[each.place].arrived_s
 
     def _decide(
         self, place: int, arrival: Arrival, at_ms: int, records: Mapping[str, ListenerRecord]

@@ -46,11 +46,15 @@ FIELDS = {
     "n": ("n", "INTEGER"),
     "recommendations": ("recommendations", "JSON"),
     "exclude": ("exclude", "JSON"),
+    "took_us": ("took_us", "DOUBLE"),
 }
 
 _STRUCTURE = orjson.dumps({field: kind for field, (_, kind) in FIELDS.items()}).decode()
 
-_BOUNDS = {"latency": 't."latency" BETWEEN 0 AND 1e6'}
+_BOUNDS = {
+    "latency": 't."latency" BETWEEN 0 AND 1e6',
+    "took_us": 't."took_us" BETWEEN 0 AND 1e12',
+}
 """Values outside these bounds become NULL; the line is kept."""
 
 _COLUMNS = ", ".join(

@@ -11,9 +11,12 @@ from typing import Any
 from core.errors import Faults, InputError
 from core.progress import SILENT, Progress
 
-EVENT_FILE = re.compile(r"\.((jsonl|ndjson|json|log)(\.\d+)?(\.gz|\.zst)?|parquet)$")
+END_SUFFIX = ".end.json"
+"""Ending of the file in which the writer says where an event file ended."""
+
+EVENT_FILE = re.compile(r"(?<!\.end)\.((jsonl|ndjson|json|log)(\.\d+)?(\.gz|\.zst)?|parquet)$")
 """Names that are read below a folder; a file that the user names is read under any name.
-A rotating log handler appends `.1`."""
+A rotating log handler appends `.1`. The writer's `NAME.end.json` says where a file ended."""
 
 BESIDE_EVENTS = frozenset({"configs", "started"})
 """Folders beside the events in which the server keeps snapshots and the experiment ledger."""

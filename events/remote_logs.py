@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from core.errors import InputError
-from events.event_files import EVENT_FILE
+from events.event_files import END_SUFFIX, EVENT_FILE
 
 DOCKER_FOLDER = "/app/log"
 PIECE = 4 << 20
@@ -99,7 +99,8 @@ def _files(url: str, system: Any, root: str) -> tuple[RemoteFile, ...]:
     for path, detail in sorted(listed.items()):
         name = PurePosixPath(path).name if single else path.removeprefix(root).lstrip("/")
         hidden = any(part.startswith(".") for part in name.split("/"))
-        if single or (EVENT_FILE.search(name) and not hidden):
+        wanted = EVENT_FILE.search(name) or name.endswith(END_SUFFIX)
+        if single or (wanted and not hidden):
             found.append(RemoteFile(name, int(detail["size"]), system, path))
     if not found:
         raise InputError.one(

@@ -1,4 +1,4 @@
-"""One line of the event log: a superset of the predecessor's, written from a turn alone."""
+"""One line of the event log: a superset of botify's, written from a turn alone."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import orjson
 
 from core.decision import Decision, Feedback
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def line(turn: Decision | Feedback) -> bytes:
@@ -15,10 +15,11 @@ def line(turn: Decision | Feedback) -> bytes:
 
 
 def event(turn: Decision | Feedback) -> dict[str, Any]:
-    """The event as plain values; what is absent or ordinary is left out.
+    """Give the event as plain values; what is absent or ordinary is left out.
 
     `message` is `next` for a decision, `last` for feedback that ends a session, and `heard` for
-    feedback in the midst of one, which the predecessor did not have.
+    feedback within a session, which botify's log does not have. Schema 2 adds `took_us`, and within
+    a process its ids count the lines that are on file, without gaps.
     """
     assignment = turn.assignment
     fields: dict[str, Any] = {
@@ -43,6 +44,7 @@ def event(turn: Decision | Feedback) -> dict[str, Any]:
         fields["depth"] = turn.depth
         fields["candidates"] = turn.candidates
         fields["propensity"] = turn.propensity
+        fields["took_us"] = turn.took_us
         if turn.n > 1:
             fields["n"] = turn.n
             fields["recommendations"] = turn.tracks

@@ -8,8 +8,11 @@ from itertools import accumulate, takewhile
 from pathlib import Path
 from threading import Lock
 
+import orjson
+
 from core.decision import Decision, Feedback
 from core.errors import EventLogError
+from events.event_files import END_SUFFIX
 from events.schema import line
 
 LOG = logging.getLogger("segue")
@@ -41,6 +44,8 @@ class EventWriter:
         self._rotate_at = rotate_bytes
         self._unsynced = False
         self._retired: list[int] = []
+        self._lines_here = 0
+        self._last_id = ""
         self._syncing = Lock()
         self._descriptor = self._opened()
 
@@ -70,6 +75,8 @@ class EventWriter:
         if went_in != len(content):
             path = self.path
             written = self._keep_whole_lines(lines, went_in)
+            if written:
+                self._last_id = turns[written - 1].id
             if self._descriptor < 0:
                 self._begin()
             raise EventLogError(
@@ -77,6 +84,7 @@ class EventWriter:
                 f"the file, {written} of {len(lines)} lines are whole",
                 written,
             )
+        self._last_id = turns[-1].id
         self._count(len(lines), went_in)
 
     def sync(self) -> None:
@@ -101,12 +109,25 @@ class EventWriter:
         if self._descriptor >= 0:
             self._retired.append(self._descriptor)
             self._descriptor = -1
+            self._write_end(*self._end())
         self.sync()
 
     @property
     def path(self) -> Path:
         """The file that is being written."""
         return self.folder / f"{self._stem}-{self._number:04}.jsonl"
+
+    def _end(self) -> tuple[Path, dict[str, object]]:
+        """What says where the present file ends, and the path for it."""
+        end = {"lines": self._lines_here, "bytes": self._size, "last": self._last_id}
+        return self.path.with_suffix(END_SUFFIX), end
+
+    def _write_end(self, path: Path, end: dict[str, object]) -> None:
+        """Leave the file's end beside it, so that a reader knows whether lines were lost."""
+        try:
+            path.write_bytes(orjson.dumps(end))
+        except OSError as error:
+            LOG.error("%s: cannot be written: %s", path, error.strerror)
 
     def _opened(self) -> int:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -118,9 +139,10 @@ class EventWriter:
         The old file is synced and closed by `sync`: an append waits for no disk, and no thread
         finds a descriptor closed, or worse, given to a connection meanwhile.
         """
-        before = self._descriptor
+        before, end = self._descriptor, self._end()
         if self._begin():
             self._retire(before)
+            self._write_end(*end)
         else:
             self._rotate_at = self._size + self._rotate_bytes
 
@@ -129,6 +151,7 @@ class EventWriter:
         self._size += size
         self._unsynced = True
         self.lines += lines
+        self._lines_here += lines
         if self._size >= self._rotate_at:
             self._rotate()
 
@@ -137,6 +160,7 @@ class EventWriter:
         whole = list(takewhile(lambda end: end <= went_in, accumulate(map(len, lines))))
         self._size += whole[-1] if whole else 0
         self.lines += len(whole)
+        self._lines_here += len(whole)
         self._unsynced = True
         self._cut_off()
         return len(whole)
@@ -158,7 +182,7 @@ class EventWriter:
             LOG.error("%s: cannot be begun: %s", self.path, error.strerror)
             self._number -= 1
             return False
-        self._size = 0
+        self._size = self._lines_here = 0
         self._rotate_at = self._rotate_bytes
         return True
 

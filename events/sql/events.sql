@@ -38,7 +38,7 @@ SELECT
     file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
     "schema", decision, session, turn,
     strategy, answered_by, depth, propensity, candidates, config, coalesce(forced, FALSE) AS forced,
-    attributes, "key", "reset", n, recommendations, exclude
+    attributes, "key", "reset", n, recommendations, exclude, took_us
 FROM loaded
 WHERE "schema" IS NOT NULL
 UNION ALL
@@ -46,7 +46,7 @@ SELECT
     file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
     0, NULL, session, turn,
     NULL, NULL, NULL, NULL, NULL, NULL, FALSE,
-    NULL, NULL, NULL, NULL, NULL, NULL
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM botify_events;
 
 CREATE VIEW exposures AS

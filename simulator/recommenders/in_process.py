@@ -117,6 +117,7 @@ class DispatcherRecommender:
             )
             if log is not None:
                 decision.latency_s = perf_counter() - began_s
+                decision.took_us = round(decision.latency_s * 1e6, 1)
                 log.append(decision)
             answers.append(index_of(decision.tracks[0]))
         tracks: npt.NDArray[np.integer] = self._in_world[answers]

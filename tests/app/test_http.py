@@ -130,7 +130,8 @@ def test_the_event_says_what_the_response_said(client: TestClient, tmp_path: Pat
         assert event[key] == answer[key]
     assert event["attributes"] == {"country": "NL"}
     assert event["propensity"] == pytest.approx(1 / event["candidates"])
-    assert event["schema"] == 1
+    assert event["schema"] == 2
+    assert 0 < event["took_us"] <= event["latency"] * 1e6 + 0.1
     assert event["turn"] == 1
     assert event["session"] == event["decision"]
     assert event["config"] == client.get("/readyz").json()["config"]

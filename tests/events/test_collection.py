@@ -71,6 +71,9 @@ def test_a_server_may_write_while_its_log_is_collected(tmp_path: Path) -> None:
         for _ in range(4):
             trial.play(range(10), 20)
             (collected,) = collect([str(tmp_path / "log")], tmp_path / "cache")
+            assert files(collected.folder) == files(tmp_path / "log")
+    # The end of the last file is left when the log is closed.
+    (collected,) = collect([str(tmp_path / "log")], tmp_path / "cache")
     here = files(collected.folder)
     assert here == files(tmp_path / "log")
     assert sum(name.startswith("events-") for name in here) > 2

@@ -28,6 +28,7 @@ FIRST_VISIT = Decision(
     answered_by="popular",
     candidates=8,
     propensity=0.125,
+    took_us=17.4,
 )
 EVERYTHING = Decision(
     id="0123456789ab-2",
@@ -53,6 +54,7 @@ EVERYTHING = Decision(
     propensity=0.010_638_297_872_340_425,
     n=2,
     exclude=["x/2"],
+    took_us=23.0,
 )
 HEARD = Feedback(
     id="0123456789ab-3",
@@ -116,6 +118,13 @@ def test_older_lines_are_read_without_a_loss(path: Path) -> None:
         assert values == expected
         assert json.loads(experiments) == event["experiments"]
         assert schema == event.get("schema", 0)
+
+
+def test_the_field_that_schema_2_added_is_read_and_schema_1_lacks_it() -> None:
+    for version, took in ((1, [None] * 4), (2, [17.4, 23.0, None, None])):
+        with open_log([GOLDEN / f"schema-{version}.jsonl"]) as log:
+            rows = log.query("SELECT took_us FROM events ORDER BY line")
+        assert [value for (value,) in rows] == took
 
 
 def test_the_fields_that_schema_1_added_are_read() -> None:

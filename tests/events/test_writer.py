@@ -11,6 +11,7 @@ from core.allocation import UNASSIGNED
 from core.decision import Feedback
 from core.errors import EventLogError
 from events import writer
+from events.event_files import find_event_files
 from events.schema import line
 from events.writer import EventWriter
 
@@ -48,7 +49,7 @@ def test_a_full_file_is_followed_by_the_next_number_and_never_renamed(tmp_path: 
         log.append(turn(number))
     log.close()
 
-    names = sorted(path.name for path in tmp_path.iterdir())
+    names = sorted(path.name for path in tmp_path.glob("*.jsonl"))
     assert len(names) > 2
     assert names[0] == first.name
     assert [name[-10:-6] for name in names] == [f"{n:04}" for n in range(len(names))]
@@ -112,7 +113,7 @@ def test_a_line_that_went_in_by_half_and_cannot_be_cut_off_is_its_files_last(
     log.append(turn(3))
     log.close()
 
-    first, second = sorted(tmp_path.iterdir())
+    first, second = sorted(tmp_path.glob("*.jsonl"))
     assert first.read_bytes().splitlines()[1:] == [first.read_bytes()[-20:]]
     assert json.loads(second.read_bytes())["turn"] == 3
 
@@ -159,7 +160,7 @@ def test_a_writer_without_a_file_never_writes_into_what_has_its_old_number(
         other.flush()
     log.close()
     assert (tmp_path / "a connection").read_bytes() == b""
-    assert json.loads(sorted((tmp_path / "log").iterdir())[-1].read_bytes())["turn"] == 3
+    assert json.loads(sorted((tmp_path / "log").glob("*.jsonl"))[-1].read_bytes())["turn"] == 3
 
 
 def test_appending_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +170,7 @@ def test_appending_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
     log = opened(tmp_path, rotate_bytes=400)
     for number in range(1, 9):
         log.append(turn(number))
-    files = len(list(tmp_path.iterdir()))
+    files = len(list(tmp_path.glob("*.jsonl")))
     assert files > 2
     assert synced == []
     log.sync()
@@ -242,3 +243,24 @@ def test_a_batch_that_goes_in_partly_keeps_its_whole_lines(
     (path,) = tmp_path.glob("events-*.jsonl")
     assert path.read_bytes() == b"".join(map(line, turns))
     assert log.lines == 4
+
+
+def test_the_end_of_each_file_is_written_beside_it(tmp_path: Path) -> None:
+    log = opened(tmp_path, rotate_bytes=400)
+    for number in range(1, 11):
+        log.append(turn(number))
+    assert len(list(tmp_path.glob("*.end.json"))) == len(list(tmp_path.glob("*.jsonl"))) - 1
+    log.close()
+
+    for path in tmp_path.glob("*.jsonl"):
+        content = path.read_bytes()
+        end = json.loads(path.with_suffix(".end.json").read_bytes())
+        last = json.loads(content.splitlines()[-1])["decision"]
+        assert end == {"lines": content.count(b"\n"), "bytes": len(content), "last": last}
+
+
+def test_the_end_of_a_file_is_no_event_file(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    log.append(turn(1))
+    log.close()
+    assert [file.path for file in find_event_files([tmp_path])] == [log.path]
