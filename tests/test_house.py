@@ -1,4 +1,4 @@
-"""What the house promises to a stranger: the image can be built, the commands are there."""
+"""What a stranger relies on: the image can be built, the default config is sound, make works."""
 
 import json
 import re
@@ -12,7 +12,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def copied() -> list[str]:
-    """Every source of a COPY from the build context."""
+    """List every source of a COPY from the build context."""
     lines = [line.split()[1:-1] for line in DOCKERFILE.splitlines() if line.startswith("COPY ")]
     return [source for sources in lines if not sources[0].startswith("--") for source in sources]
 
@@ -29,7 +29,7 @@ def test_the_image_holds_every_package_that_is_installed() -> None:
     assert packages <= set(copied())
 
 
-def test_the_images_command_is_one_that_segue_has() -> None:
+def test_the_command_of_the_image_is_one_of_segues() -> None:
     from typer.main import get_command
 
     from cli.main import build
@@ -57,14 +57,14 @@ def test_the_default_config_is_sound_and_answers_for_every_strategy() -> None:
         assert any(propose(listener) is not None for _, propose in chain.members)
 
 
-def test_constraints_name_no_host_and_pin_what_is_asked_for() -> None:
+def test_constraints_name_no_host_and_pin_exact_versions() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
 
     pinned = [line for line in lines if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[\w.-]+==[\w.+]+", line) for line in pinned)
 
 
-def test_make_lists_its_targets_and_each_exists() -> None:
+def test_make_help_lists_the_targets() -> None:
     makefile = (ROOT / "Makefile").read_text()
 
     explained = re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE)

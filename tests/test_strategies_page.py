@@ -1,4 +1,4 @@
-"""docs/strategies.md: its tables agree with the code, and every block of it runs."""
+"""docs/strategies.md: its tables agree with the code, and every block on it runs."""
 
 import importlib.util
 import inspect
@@ -35,7 +35,7 @@ def blocks(kind):
 
 
 def rows(after):
-    """Cells of the first table after a line."""
+    """List the cells of the first table after a line."""
     table = PAGE[PAGE.index(after) :].split("\n|", 1)[1].split("\n\n")[0]
     lines = ("|" + table).splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
@@ -54,7 +54,7 @@ TYPES = registry.TYPES  # without the page's own strategy, which only copies get
 
 @pytest.fixture
 def artist_cap(monkeypatch, tmp_path):
-    """The page's strategy, registered while the test runs."""
+    """Register the page's strategy while the test runs."""
     monkeypatch.setattr(registry, "TYPES", TYPES.copy())
     path = tmp_path / "artist_cap.py"
     path.write_text(STORY)
@@ -66,7 +66,7 @@ def artist_cap(monkeypatch, tmp_path):
 
 
 def served(folder, recipe):
-    """The recipe over the small world, with the lists of users that the page speaks of."""
+    """Load the recipe over the small world, with the lists by user that the page names."""
     (folder / "other.jsonl").write_text('{"user": 1, "tracks": [1190, 1080, 1050, 1000]}\n')
     return loaded(
         folder,
@@ -90,7 +90,7 @@ def test_the_table_has_every_type_with_every_param_and_its_default():
     }
 
 
-def test_who_never_abstains_in_the_table_says_so_in_the_code():
+def test_a_type_that_never_abstains_in_the_table_declares_it_in_the_code():
     never = {row[0].strip("`") for row in rows("## The types") if row[2].startswith("never")}
     assert never == {"random", "constant", "top_pop"}
     for name in never:
@@ -151,9 +151,9 @@ def test_the_pages_strategy_keeps_the_contract(artist_cap):
 
 
 def test_the_pages_test_of_it_passes(tmp_path):
-    """In another process, as somebody who pastes both would run it."""
+    """They run in a process of their own, as they do for a reader who pastes both files."""
     (tmp_path / "artist_cap.py").write_text(STORY)
-    (tmp_path / "test_artist_cap.py").write_text("import artist_cap\n" + TEST)
+    (tmp_path / "test_artist_cap.py").write_text(TEST)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_artist_cap.py"]
     ran = subprocess.run(
         command,
@@ -189,7 +189,7 @@ def test_everything_that_a_strategy_sees_is_in_the_tables():
         assert told == public
 
 
-def test_what_the_tables_say_of_artifacts_is_there():
+def test_the_catalog_has_the_functions_that_the_table_names():
     for name in ("by_artist_of", "index_of"):
         assert inspect.isfunction(getattr(Catalog, name))
 
