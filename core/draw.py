@@ -47,7 +47,7 @@ def _draw_by_weight(candidates: Candidates, stream: Stream, n: int) -> tuple[lis
     total = float(cumulative[-1])
     position = _locate(cumulative, stream.uniform() * total)
     assert candidates.weights is not None
-    chance = float(candidates.weights[position]) / total
+    propensity = float(candidates.weights[position]) / total
     drawn = [candidates.at(position)]
     if n > 1:
         tracks = candidates.listed()
@@ -61,7 +61,7 @@ def _draw_by_weight(candidates: Candidates, stream: Stream, n: int) -> tuple[lis
                 running.append(total)
             position = _locate(running, stream.uniform() * total)
             drawn.append(tracks[position])
-    return drawn, chance
+    return drawn, propensity
 
 
 def _draw_from_mixture(mixture: Mixture, stream: Stream, n: int) -> tuple[list[int], float]:

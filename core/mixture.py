@@ -140,7 +140,7 @@ class Mixture(Candidates):
     def _rank(self, listed: list[list[int]]) -> tuple[npt.NDArray[np.int64], Weights]:
         """Tracks by probability, and the probabilities, over the listed tracks of each part."""
         tracks = np.concatenate([np.asarray(part, dtype=np.int64) for part in listed])
-        chances = np.concatenate(
+        probabilities = np.concatenate(
             [
                 part.chances() * share
                 if part.weights is not None
@@ -149,7 +149,7 @@ class Mixture(Candidates):
             ]
         )
         distinct, seen_at, where = np.unique(tracks, return_index=True, return_inverse=True)
-        summed: Weights = np.bincount(where, chances).astype(np.float64)
+        summed: Weights = np.bincount(where, probabilities).astype(np.float64)
         # Twelve digits, so that rounding does not decide the order of equal sums.
         order = np.lexsort((seen_at, -np.round(summed, 12)))
         return distinct[order], summed[order]

@@ -20,7 +20,7 @@ KEY_NAMES: Mapping[Key, str] = {"track": "track", "user": "listener"}
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How a model was made, for its manifests.
+    """The origin of a model, for its manifests.
 
     Attributes:
         model: Name of the model, with its variant if any.

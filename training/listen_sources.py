@@ -19,7 +19,7 @@ _NUMBERS = ("session", "turn", "time", "at_ms", "propensity")
 _FILES = "SELECT path, checksum FROM files ORDER BY file_id"
 
 InverseIn = Literal["fit", "judge", "both"]
-"""Where a listen counts for the inverse of its propensity: the fit, the evaluation, or both."""
+"""Where listens are weighted by inverse propensity: the fit, the evaluation (`judge`), or both."""
 
 
 @dataclass(frozen=True, slots=True)

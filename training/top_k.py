@@ -111,7 +111,7 @@ def _top_k_of_block(block: Floats, k: int) -> Rankings:
         size = max(1, min(_GROUP, tracks // (4 * k)))
         groups = tracks // size
         maxima = block[:, : groups * size].reshape(rows, groups, size).max(axis=2)
-        floor = np.partition(maxima, groups - k, axis=1)[:, groups - k]
-        chosen &= block >= floor[:, None]
+        threshold = np.partition(maxima, groups - k, axis=1)[:, groups - k]
+        chosen &= block >= threshold[:, None]
     row, track = np.divmod(np.flatnonzero(chosen), tracks)
     return top_k_of_entries(row, track, block[row, track], rows, k)

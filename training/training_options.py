@@ -8,7 +8,7 @@ from training.listen_sources import Selection
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """How models are fitted, evaluated and written.
+    """Options of a fit, its evaluation and its lists.
 
     Attributes:
         selection: Which listens count, and for how much.

@@ -41,7 +41,7 @@ class Scripted(Stream):
 
 
 def outcomes(candidates, n, grid=1):
-    """Exact chance of every sequence of tracks: tuple -> Fraction.
+    """Exact probability of every sequence of tracks: tuple -> Fraction.
 
     Args:
         grid: Into how many equal parts [0, 1) is cut; a common multiple of all sums of weights.
@@ -50,12 +50,12 @@ def outcomes(candidates, n, grid=1):
     stated = {}
     ways = []
     while True:
-        drawn, chance = draw(candidates, Scripted(ways, grid), n)
+        drawn, propensity = draw(candidates, Scripted(ways, grid), n)
         share = Fraction(1)
         for _, of in ways:
             share /= of
         found[tuple(drawn)] += share
-        assert stated.setdefault(drawn[0], chance) == chance
+        assert stated.setdefault(drawn[0], propensity) == propensity
         while ways and ways[-1][0] == ways[-1][1] - 1:
             ways.pop()
         if not ways:
@@ -64,10 +64,10 @@ def outcomes(candidates, n, grid=1):
 
 
 def firsts(found):
-    chances = defaultdict(Fraction)
-    for drawn, chance in found.items():
-        chances[drawn[0]] += chance
-    return dict(chances)
+    probabilities = defaultdict(Fraction)
+    for drawn, propensity in found.items():
+        probabilities[drawn[0]] += propensity
+    return dict(probabilities)
 
 
 GAPS = Candidates(range(7)).without({0, 2, 6})
@@ -95,11 +95,11 @@ def test_with_weights_each_draw_is_proportional_among_those_left(n):
     found, stated = outcomes(Candidates.of(list(weights), list(weights.values())), n, lcm(4, 3, 2))
     expected = {}
     for order in permutations(weights, n):
-        left, chance = 4, Fraction(1)
+        left, propensity = 4, Fraction(1)
         for track in order:
-            chance *= Fraction(weights[track], left)
+            propensity *= Fraction(weights[track], left)
             left -= weights[track]
-        expected[order] = chance
+        expected[order] = propensity
     assert found == expected
     assert stated == pytest.approx({track: weight / 4 for track, weight in weights.items()})
 
@@ -137,12 +137,12 @@ def any_candidates(draw_from):
 
 @given(any_candidates(), st.text(max_size=5), st.integers(1, 25))
 def test_the_first_track_and_its_propensity_do_not_depend_on_n(candidates, name, n):
-    drawn, chance = draw(candidates, Stream(name), n)
-    assert (drawn[:1], chance) == draw(candidates, Stream(name))
+    drawn, propensity = draw(candidates, Stream(name), n)
+    assert (drawn[:1], propensity) == draw(candidates, Stream(name))
     assert len(drawn) == len(set(drawn)) == min(n, len(candidates))
     assert set(drawn) <= set(candidates.listed())
-    assert chance == pytest.approx(candidates.chance_of(drawn[0]))
-    assert 0 < chance <= 1
+    assert propensity == pytest.approx(candidates.chance_of(drawn[0]))
+    assert 0 < propensity <= 1
 
 
 @given(any_candidates(), st.text(max_size=5))

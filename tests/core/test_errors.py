@@ -34,15 +34,15 @@ def test_faults_are_gathered_and_raised_together():
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("top_popp", "unknown type 'top_popp'. Did you mean 'top_pop'? Known: random, top_pop"),
         ("zzzz", "unknown type 'zzzz'. Known: random, top_pop"),
         (7, "unknown type '7'. Known: random, top_pop"),
     ],
 )
-def test_a_message_names_the_nearest_known_name(name, said):
-    assert unknown_name("type", name, ["top_pop", "random"]) == said
+def test_a_message_names_the_nearest_known_name(name, message):
+    assert unknown_name("type", name, ["top_pop", "random"]) == message
 
 
 def test_an_unknown_name_where_none_is_known():

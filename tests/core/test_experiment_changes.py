@@ -151,7 +151,7 @@ def test_a_breaking_change_takes_a_listener_out_of_an_arm(
     before: Experiment, after: Experiment
 ) -> None:
     """No rule is there for nothing; but for a layer's, which keeps other experiments apart."""
-    # The predecessor's hash knows neither salt nor weights.
+    # The hash of botify uses neither salt nor weights.
     alike = before.layer == after.layer and {before.hash, after.hash} != {"botify"}
     if not (breaking_changes(before, after) and alike):
         return

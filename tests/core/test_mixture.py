@@ -1,4 +1,4 @@
-"""Mixtures: chances are the shared sum, however they are asked for."""
+"""Mixtures: every way to read a probability gives the sum of share times probability."""
 
 import numpy as np
 import pytest
@@ -33,12 +33,12 @@ mixed = st.lists(st.tuples(parts(), st.integers(1, 5)), min_size=1, max_size=4)
 
 
 def expected(members):
-    """Chance of each track, put together by hand."""
+    """Probability of each track, computed by hand."""
     total = sum(share for _, share in members)
     found: dict[int, float] = {}
     for part, share in members:
-        for track, chance in zip(part.listed(), part.chances(), strict=True):
-            found[track] = found.get(track, 0.0) + share / total * float(chance)
+        for track, probability in zip(part.listed(), part.chances(), strict=True):
+            found[track] = found.get(track, 0.0) + share / total * float(probability)
     return found
 
 
@@ -57,7 +57,9 @@ def test_a_probability_is_the_sum_of_share_times_probability(members):
 @given(mixed, st.sets(st.integers(0, CATALOG - 1)))
 def test_removing_tracks_keeps_the_ratios_of_all_other_probabilities(members, out):
     left = Mixture(members).without(out)
-    kept = {track: chance for track, chance in expected(members).items() if track not in out}
+    kept = {
+        track: probability for track, probability in expected(members).items() if track not in out
+    }
     if left is None:
         assert not kept
     else:
@@ -72,7 +74,9 @@ def test_an_intersection_keeps_the_ratios_of_probabilities(members, others):
     for found in (Mixture(members), members[0][0]):
         shared = found.intersection(other)
         by_hand = expected(members if isinstance(found, Mixture) else members[:1])
-        kept = {track: chance for track, chance in by_hand.items() if track in other.listed()}
+        kept = {
+            track: probability for track, probability in by_hand.items() if track in other.listed()
+        }
         if shared is None:
             assert not kept
         else:
@@ -112,10 +116,10 @@ def test_equals_stand_in_the_order_of_appearance():
 @given(mixed, st.integers(1, 15))
 def test_draws_are_different_tracks_that_are_among_it(members, n):
     mixture = Mixture(members)
-    drawn, chance = draw(mixture, Stream("a decision"), n)
+    drawn, probability = draw(mixture, Stream("a decision"), n)
     assert len(drawn) == len(set(drawn)) == min(n, len(mixture))
     assert all(track in mixture for track in drawn)
-    assert chance == mixture.chance_of(drawn[0])
+    assert probability == mixture.chance_of(drawn[0])
     assert drawn[0] == draw(mixture, Stream("a decision"))[0][0]
 
 
@@ -165,5 +169,5 @@ def test_a_mixture_takes_and_loses_a_source_like_any_candidates():
 @given(mixed)
 def test_the_expected_value_weights_tracks_by_their_probability(members):
     values = np.linspace(-1, 2, CATALOG)
-    mean = sum(chance * values[track] for track, chance in expected(members).items())
+    mean = sum(probability * values[track] for track, probability in expected(members).items())
     assert Mixture(members).expected(values) == pytest.approx(mean)

@@ -33,7 +33,7 @@ class Impatient(Silent):
 def learnt(
     later: list[float], patience: int, steps: int = 100
 ) -> tuple[float, LearningCurve, bool]:
-    """What a module holds after epochs with these losses; epoch n sets its number to n."""
+    """Fit with these validation losses; epoch n sets the module's only weight to n."""
     import torch
 
     module = torch.nn.Linear(1, 1, bias=False)

@@ -1,4 +1,4 @@
-"""Listens out of event logs: ours and the predecessor's."""
+"""Listens from event logs of Segue and of botify."""
 
 import json
 from pathlib import Path
@@ -109,7 +109,7 @@ def test_a_botify_log_is_cut_into_sessions(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("selection", "said"),
+    ("selection", "message"),
     [
         ({"arms": {"y": ["C"]}}, r"--arms: unknown experiment 'y'\..* Known: x"),
         ({"arms": {"x": ["D"]}}, r"--arms: unknown arm of x 'D'\..* Known: C, T"),
@@ -118,9 +118,9 @@ def test_a_botify_log_is_cut_into_sessions(tmp_path: Path) -> None:
     ids=["experiment", "arm", "nothing-left"],
 )
 def test_an_impossible_selection_is_named(
-    tmp_path: Path, selection: dict[str, Any], said: str
+    tmp_path: Path, selection: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         loaded(tmp_path, **selection)
 
 

@@ -62,7 +62,7 @@ class TrainedArms:
         return self._earned[name, key]
 
     def margin(self, one: str, other: str, key: Key) -> float:
-        """How many standard errors, by listener, one earns more than the other."""
+        """Difference of what two models earn, in standard errors by listener."""
         listener, time = self.earned(one, key)
         same, less = self.earned(other, key)
         assert np.array_equal(listener, same)
