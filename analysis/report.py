@@ -1,44 +1,148 @@
-"""The report of a log: every experiment in it, and what the report was made of."""
+"""The report of a log: read it, check it, and analyse every experiment in it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-from analysis.checks.result import ValidityReport
+from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.checks.suite import find_experiments, run_all_checks
 from analysis.effects.experiments import analyse_experiment
+from analysis.effects.metrics import choose_metrics
 from analysis.effects.report_options import ReportOptions
 from analysis.effects.results import Report, ReportProvenance
-from core.allocation import Experiment
-from events.reader import EventLog
+from analysis.planning.plans import ExperimentPlan
+from core.catalog import load_catalog
+from core.errors import Faults, InputError, unknown_name
+from core.progress import SILENT, Progress
+from events.reader import GAP_S, EventLog, open_log
 
 
-def report(
-    log: EventLog,
-    validity_reports: Sequence[ValidityReport],
-    definition_of: Callable[[str], Experiment | None],
-    options_of: Callable[[str], ReportOptions],
-    provenance: ReportProvenance,
+@dataclass(frozen=True, slots=True)
+class LogSelection:
+    """Which part of which logs is read, and how it is checked.
+
+    Attributes:
+        logs: Event files or folders.
+        gap_s: Silence that ends a session, in seconds.
+        since_ms: Only sessions that began then or later, Unix time in ms.
+        until_ms: Only sessions that began before.
+        catalog: Catalog file; None for that of the log's config, if it is there.
+        experiments: Names of the experiments; empty for all.
+        tolerated: Names of checks whose failure is accepted.
+    """
+
+    logs: Sequence[Path]
+    gap_s: float = GAP_S
+    since_ms: int | None = None
+    until_ms: int | None = None
+    catalog: Path | None = None
+    experiments: Sequence[str] = ()
+    tolerated: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What a reader wants to know of every experiment of a log.
+
+    Attributes:
+        metrics: Further metrics, name -> SQL expression or mapping, as in config.
+        primary: Name of the primary metric; None for that of the plan, or mean session time.
+        control: Arm to compare with; None for the first of config, or C.
+        all_pairs: Compare every arm with every other arm.
+        segments: Attributes to divide the listeners by.
+        even_if_invalid: Show effects although a check failed.
+        planned: Planned listeners of all arms; takes precedence over `plans`.
+        plans: Experiment -> its plan in config.
+    """
+
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    primary: str | None = None
+    control: str | None = None
+    all_pairs: bool = False
+    segments: Sequence[str] = ()
+    even_if_invalid: bool = False
+    planned: int | None = None
+    plans: Mapping[str, ExperimentPlan] = field(default_factory=dict)
+
+    def options_for(self, experiment: str) -> ReportOptions:
+        """Resolve metrics and plan for one experiment.
+
+        Raises:
+            InputError: A metric is faulty or unknown.
+        """
+        plan = self.plans.get(experiment, ExperimentPlan())
+        faults = Faults()
+        primary, others = choose_metrics(
+            self.metrics, self.primary or plan.metric, faults, "metric"
+        )
+        faults.raise_if_any()
+        return ReportOptions(
+            primary,
+            others,
+            self.control,
+            self.all_pairs,
+            self.segments,
+            self.even_if_invalid,
+            planned=self.planned or plan.listeners,
+            planned_by="--planned" if self.planned else "config" if plan.listeners else "",
+            planned_metric=plan.metric or "",
+            planned_alpha=plan.alpha,
+        )
+
+
+def make_report(
+    selection: LogSelection,
+    request: ReportRequest,
+    archived_configs: ArchivedConfigs,
+    version: str,
+    command: str,
+    progress: Progress = SILENT,
 ) -> Report:
-    """Findings of every experiment that has a certificate.
+    """Check a log, and analyse its experiments.
 
     Args:
-        log: The log that was read.
-        validity_reports: What the gates said; in the order in which experiments are shown.
-        definition_of: An experiment's definition by its name; None where it is unknown.
-        options_of: What the reader wants to know of an experiment, by its name.
-        provenance: What the report is made of.
+        selection: What is read.
+        request: What the reader wants to know.
+        archived_configs: The configs that decided.
+        version: Of Segue, for the report's provenance.
+        command: The command line, for the report's provenance.
+        progress: Gets the progress.
 
     Raises:
-        InputError: An arm is not there, or a metric's expression is faulty.
+        InputError: The log or the request is faulty: a file, an experiment, an arm or a metric.
     """
-    names = [each.experiment for each in validity_reports if each.experiment is not None]
-    found = [
-        analyse_experiment(log, name, validity, definition_of(name), options_of(name))
-        for name, validity in zip(names, validity_reports, strict=True)
-    ]
-    return Report(provenance, tuple(found))
+    for name in selection.experiments or [""]:
+        request.options_for(name)  # a faulty metric is found before the log is read
+    path = selection.catalog or archived_configs.find_catalog()
+    with open_log(
+        selection.logs,
+        gap_s=selection.gap_s,
+        since_ms=selection.since_ms,
+        until_ms=selection.until_ms,
+        catalog=load_catalog(path) if path is not None else None,
+        progress=progress,
+    ) as log:
+        names = _select_experiments(log, selection)
+        validity_reports = run_all_checks(
+            log, archived_configs, names, tolerated=selection.tolerated, progress=progress
+        )
+        progress.start("analysing")
+        results = [
+            analyse_experiment(
+                log,
+                name,
+                validity,
+                archived_configs.experiment(name, find_main_config(log, name)),
+                request.options_for(name),
+            )
+            for name, validity in zip(names, validity_reports, strict=True)
+        ]
+        return Report(provenance_of(log, version, command), tuple(results))
 
 
 def provenance_of(log: EventLog, version: str, command: str) -> ReportProvenance:
-    """What the report of a log is made of."""
+    """Files, configs and dropped lines that a report is made of."""
     return ReportProvenance(
         version=version,
         command=command,
@@ -54,7 +158,7 @@ def provenance_of(log: EventLog, version: str, command: str) -> ReportProvenance
 
 
 def find_main_config(log: EventLog, experiment: str) -> str | None:
-    """Digest of the config that decided most of an experiment's events; None if none is named."""
+    """Digest of the config that decided most events of an experiment; None without a digest."""
     found = log.query(
         "SELECT e.config FROM events AS e INNER JOIN assignments AS a "
         "ON e.experiments = a.experiments WHERE a.experiment = ? AND e.config IS NOT NULL "
@@ -62,3 +166,17 @@ def find_main_config(log: EventLog, experiment: str) -> str | None:
         [experiment],
     )
     return str(found[0][0]) if found else None
+
+
+def _select_experiments(log: EventLog, selection: LogSelection) -> list[str]:
+    known = find_experiments(log)
+    if not known:
+        raise InputError.one(
+            str(selection.logs[0]),
+            "must have an event in an experiment, has none. Look at the time window and at the "
+            "config of the server",
+        )
+    for name in selection.experiments:
+        if name not in known:
+            raise InputError.one("--experiment", unknown_name("experiment", name, known))
+    return list(selection.experiments) or known

@@ -1,4 +1,4 @@
-"""How gates are shown in a terminal; what `verify`, `doctor` and `report` have in common."""
+"""Tables of checks in a terminal."""
 
 from collections.abc import Iterable, Sequence
 
@@ -17,10 +17,10 @@ COLOURS = {
 
 
 def show_checks(title: str, checks: Sequence[CheckResult], out: Console) -> None:
-    """A table of gates, and below it what those that did not pass have to say."""
+    """Print a table of checks, and below it the explanations of those that did not pass."""
     table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("gate", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    table.add_column("check", no_wrap=True)
+    table.add_column("status", no_wrap=True)
     table.add_column("figure")
     for check in checks:
         colour = COLOURS[check.status]
@@ -30,7 +30,7 @@ def show_checks(title: str, checks: Sequence[CheckResult], out: Console) -> None
 
 
 def explain(checks: Iterable[CheckResult], out: Console) -> None:
-    """What gates that did not pass found, with their examples."""
+    """Print what the checks that did not pass found, with their examples."""
     for check in checks:
         if check.status is Status.PASSED or not check.explanation:
             continue

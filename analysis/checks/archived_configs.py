@@ -141,6 +141,11 @@ class ArchivedConfigs:
         archived = self.by_digest.get(digest or "")
         return archived.experiments.get(name) if archived else None
 
+    def find_catalog(self) -> Path | None:
+        """The catalog that a config named, if it is still there."""
+        paths = (Path(each.described["paths"]["tracks"]) for each in self.by_digest.values())
+        return next((path for path in paths if path.exists()), None)
+
 
 def _without_nulls(value: Any) -> Any:
     """A param's value without inner keys that are null: copies of format 1 wrote those out."""

@@ -1,4 +1,4 @@
-"""All gates of a log, in the order in which they are best read."""
+"""All checks of a log, in the order in which a reader needs them."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
@@ -40,7 +40,7 @@ LOG_CHECKS: Mapping[str, Callable[[CheckContext], CheckResult]] = {
     "clock": check_clock,
     "played": check_played,
 }
-"""Gates on the whole log, whatever experiment runs."""
+"""Checks of the whole log, for every experiment in it."""
 
 EXPERIMENT_CHECKS: Mapping[str, Callable[[CheckContext, str], CheckResult]] = {
     "config": check_config,
@@ -57,18 +57,31 @@ EXPERIMENT_CHECKS: Mapping[str, Callable[[CheckContext, str], CheckResult]] = {
     "forced": check_forced,
     "latency": check_latency,
 }
-"""Gates on one experiment; `population` joins them where all listeners are known."""
+"""Checks of one experiment; `population` joins them if all listeners are known."""
+
+
+def find_experiments(log: EventLog) -> list[str]:
+    """Name the experiments that have an event in the log, sorted.
+
+    `EventLog.experiments` names also those whose events all lie outside of the time window. There
+    is nothing to check in them.
+    """
+    rows = log.query(
+        "SELECT DISTINCT a.experiment FROM (SELECT DISTINCT experiments FROM events) AS e "
+        "INNER JOIN assignments AS a ON e.experiments = a.experiments ORDER BY 1"
+    )
+    return [name for (name,) in rows]
 
 
 def run_checks(
     log: EventLog,
     archived_configs: ArchivedConfigs,
     experiment: str,
-    limits: Thresholds | None = None,
+    thresholds: Thresholds | None = None,
     tolerated: Collection[str] = (),
 ) -> ValidityReport:
-    """The certificate of one experiment; see `run_all_checks`."""
-    (validity,) = run_all_checks(log, archived_configs, [experiment], limits, tolerated)
+    """Check one experiment; see `run_all_checks`."""
+    (validity,) = run_all_checks(log, archived_configs, [experiment], thresholds, tolerated)
     return validity
 
 
@@ -76,24 +89,27 @@ def run_all_checks(
     log: EventLog,
     archived_configs: ArchivedConfigs,
     experiments: Iterable[str] | None = None,
-    limits: Thresholds | None = None,
+    thresholds: Thresholds | None = None,
     tolerated: Collection[str] = (),
     listeners: Collection[str] | None = None,
     progress: Progress | None = None,
 ) -> list[ValidityReport]:
-    """One certificate for each experiment; a single one without name when the log has none.
+    """Check each experiment of a log; without an experiment, check the log alone.
 
     Args:
-        log: A log that was read whole: a window cuts stories and looks like missing events.
-        archived_configs: What should have happened.
-        experiments: Which ones; all of the log by default.
-        limits: Where alarms begin.
-        tolerated: Names of gates whose failure the caller has looked into; it becomes a warning
-            that says so.
-        listeners: All listeners that there are, if they are known.
-        progress: Who is told how far the checking is.
+        log: A log that was read whole: a window cuts histories, which looks like missing events.
+        archived_configs: The configs that decided: what should have happened.
+        experiments: Names of the experiments; None for all that have an event in the log.
+        thresholds: Where alarms begin.
+        tolerated: Names of checks whose failure the caller accepts. Such a failure becomes a
+            warning that tells so.
+        listeners: All listeners that exist, if they are known.
+        progress: Gets the number of checks that are done.
+
+    Returns:
+        One report for each experiment; a single one without a name if there is no experiment.
     """
-    names = list(log.experiments() if experiments is None else experiments)
+    names = find_experiments(log) if experiments is None else list(experiments)
     progress = progress or SILENT
     progress.start("checking", len(LOG_CHECKS) + len(names) * len(EXPERIMENT_CHECKS))
 
@@ -103,11 +119,11 @@ def run_all_checks(
             return replace(
                 check,
                 status=Status.WARNING,
-                explanation=f"Failed, and tolerated by who asked. {check.explanation}",
+                explanation=f"Failed, and tolerated by the caller. {check.explanation}",
             )
         return check
 
-    with CheckContext(log, archived_configs, limits) as context:
+    with CheckContext(log, archived_configs, thresholds) as context:
         whole = [done(check(context)) for check in LOG_CHECKS.values()]
         if not names:
             return [ValidityReport(None, tuple(whole))]

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -24,14 +25,21 @@ from analysis.statistics.cuped import adjust
 from analysis.statistics.inference import ConfidenceSequence, FixedHorizonTest, InferenceMethod
 
 UNPLANNED = 5_000
-"""Listeners of both arms at which the always-valid interval is narrowest, where nobody planned."""
+"""Without a plan, the always-valid interval is narrowest at so many listeners of both arms."""
 PAST_SHARE = 0.1
-"""Share of the listeners with a past from which the primary metric is adjusted by it. It depends on
-nothing that an arm can change, so it is no choice between results."""
+"""The primary metric is adjusted by the past if at least this share of the listeners has one. An
+arm cannot change that share, so the rule does not choose between results."""
 
 
 class ExperimentAnalysis:
-    """All effects of one experiment."""
+    """All effects of one experiment.
+
+    Args:
+        base: The result before any effect: arms, validity and plan.
+        listeners: The listener table of the experiment.
+        options: What the reader wants to know.
+        answers_known: Whether the log names the strategy that answered.
+    """
 
     def __init__(
         self,
@@ -49,36 +57,28 @@ class ExperimentAnalysis:
             if options.all_pairs
             else [(base.control, arm) for arm in arms[1:]]
         )
-        lacking = set() if answers_known else {"answers"}
+        missing = set() if answers_known else {"answers"}
         if not catalog_size(listeners):
-            lacking.add("catalog")
-        self.metrics = [metric for metric in options.others if metric.needs not in lacking]
+            missing.add("catalog")
+        self.metrics = [metric for metric in options.others if metric.needs not in missing]
         self.columns: dict[str, Column] = {}
 
-    def result(self) -> ExperimentResult:
-        """All of it."""
+    def run(self) -> ExperimentResult:
+        """Fill the tables of the result: effects, segments, charts, notes."""
         base, primary = self.base, self.options.primary
         column = self.column(primary)
-        adjusted = self.adjusted(column)
-        shown = self.primary(adjusted or column, primary, adjusted is not None)
-        alternatives = list(self.primary(column, primary, False)) if adjusted else []
-        alternatives += self.small(column, primary)
+        adjusted = self.adjust_by_past(column)
+        shown = self.primary_effects(adjusted or column, primary, adjusted is not None)
+        alternatives = list(self.primary_effects(column, primary, False)) if adjusted else []
+        alternatives += self.bootstrap_small_arms(column, primary)
         secondary = [metric for metric in self.metrics if metric.role == "secondary"]
         guarding = [metric for metric in self.metrics if metric.role == "guardrail"]
         guardrails = estimate_effects(self.questions(guarding), None)
         seed = int.from_bytes(hashlib.sha256(base.experiment.encode()).digest()[:4], "big")
         guardrails += compare_latency_p99(self.listeners, self.pairs, seed)
-        return ExperimentResult(
-            base.experiment,
-            base.control,
-            base.arms,
-            base.window,
-            base.validity,
-            base.plan,
-            base.inference,
-            False,
-            tuple(describe_verdict(effect, base.plan, base.validity) for effect in shown),
-            base.excluded,
+        return replace(
+            base,
+            verdicts=tuple(describe_verdict(effect, base.plan, base.validity) for effect in shown),
             primary=shown,
             alternatives=tuple(alternatives),
             secondary=tuple(estimate_effects(self.questions(secondary), benjamini_hochberg)),
@@ -95,17 +95,17 @@ class ExperimentAnalysis:
         )
 
     def column(self, metric: Metric) -> Column:
-        """A metric's values, asked for once."""
+        """A metric's values, read once."""
         if metric.name not in self.columns:
             self.columns[metric.name] = self.listeners.column(metric)
         return self.columns[metric.name]
 
     def inference(self, pair: Pair, share: float = 1.0) -> InferenceMethod:
-        """The rule in force, for a share of the listeners of two arms."""
+        """The inference method in force, for a share of the listeners of two arms."""
         return FixedHorizonTest() if self.base.plan.reached else self.always_valid(pair, share)
 
     def always_valid(self, pair: Pair, share: float = 1.0) -> ConfidenceSequence:
-        """The always-valid rule, narrowest at the pair's part of the planned size."""
+        """The confidence sequence, narrowest at the pair's part of the planned size."""
         if self.base.plan.listeners is None:
             return ConfidenceSequence(max(2, round(UNPLANNED * share)))
         weights = {arm.name: arm.weight for arm in self.base.arms}
@@ -131,7 +131,7 @@ class ExperimentAnalysis:
         contrast = Contrast(*(column.sample(arm) for arm in pair))
         return Question(metric, *pair, contrast, inference, method)
 
-    def primary(self, column: Column, metric: Metric, adjusted: bool) -> tuple[Effect, ...]:
+    def primary_effects(self, column: Column, metric: Metric, adjusted: bool) -> tuple[Effect, ...]:
         """The primary metric for each pair."""
         return tuple(
             estimate_effects(
@@ -139,8 +139,8 @@ class ExperimentAnalysis:
             )
         )
 
-    def adjusted(self, column: Column) -> Column | None:
-        """The primary metric less what the past predicts; None without enough of a past."""
+    def adjust_by_past(self, column: Column) -> Column | None:
+        """The primary metric adjusted by the past (CUPED); None if too few listeners have one."""
         if column.per is not None:
             return None
         past = self.listeners.numbers("before_mean_time_all", "the past")
@@ -151,7 +151,7 @@ class ExperimentAnalysis:
         values = adjust([column.values[arm] for arm in before], list(before.values()))
         return Column(dict(zip(before, values, strict=True)), None, column.rows)
 
-    def small(self, column: Column, metric: Metric) -> list[Effect]:
+    def bootstrap_small_arms(self, column: Column, metric: Metric) -> list[Effect]:
         """A bootstrap-t row for each pair with a small arm."""
         found = []
         for place, (control, treatment) in enumerate(self.pairs):
@@ -167,13 +167,13 @@ class ExperimentAnalysis:
                     metric, control, treatment, len(before), len(after), base, float(after.mean()),
                     Interval(base * lift.estimate, base * lift.low, base * lift.high), lift,
                     method="bootstrap-t",
-                    note=f"an arm has under {SMALL} listeners: not corrected, no claim",
+                    note=f"an arm has fewer than {SMALL} listeners: not corrected, no claim",
                 )
             )  # fmt: skip
         return found
 
     def segments(self, column: Column, metric: Metric) -> tuple[Segments, ...]:
-        """The primary metric by what was asked for."""
+        """The primary effect by each attribute of the options."""
 
         def maker(pair: Pair) -> Callable[[float], InferenceMethod]:
             return lambda share: self.inference(pair, share)
@@ -195,7 +195,9 @@ class ExperimentAnalysis:
         """What a reader must know."""
         found = caveats.of_plan(self.base.plan, self.options)
         if self.options.primary.name == SESSION_TIME.name:
-            plain = self.primary(self.column(self.options.primary), self.options.primary, False)
+            plain = self.primary_effects(
+                self.column(self.options.primary), self.options.primary, False
+            )
             pooled = estimate_effects(self.questions([TIME_PER_SESSION]), None)
             sessions = estimate_effects(self.questions([SESSIONS]), None)
             found += caveats.of_other_ways(plain, pooled, sessions)

@@ -79,4 +79,4 @@ def _analyse(
     if len(listeners.arms) < 2:
         alone = f"only arm {control} was seen: there is nothing to compare"
         return replace(base, verdicts=(alone,))
-    return ExperimentAnalysis(base, listeners, options, answers_known).result()
+    return ExperimentAnalysis(base, listeners, options, answers_known).run()

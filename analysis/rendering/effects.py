@@ -5,17 +5,16 @@ from html import escape
 
 from analysis import formatting
 from analysis.effects.results import Effect, ExperimentResult, Segments
+from analysis.rendering import cells
 from analysis.rendering.drawing import draw
 from analysis.rendering.forest import forest, label_of
-from analysis.rendering.terminal import interaction
 
 
 def effects_card(result: ExperimentResult, key: str) -> str:
     if not result.primary:
         return ""
     alt = "Lift of every metric with its interval. " + "; ".join(
-        f"{effect.metric.label} {effect.treatment} "
-        f"{formatting.lift(effect)} {formatting.bounds(effect)}"
+        f"{effect.metric.label} {effect.treatment} {cells.lift(effect)} {cells.bounds(effect)}"
         for effect in result.primary
     )
     drawn = any(effect.lift for effect in (*result.primary, *result.secondary, *result.guardrails))
@@ -67,10 +66,10 @@ def _table(result: ExperimentResult) -> str:
             rows.append(
                 f'<tr{strong}><td title="{escape(effect.method)}">'
                 f"{escape(label_of(effect, result))}</td>{arms if len(pairs) > 1 else ''}"
-                f"<td{tone}>{formatting.lift(effect)}</td><td{tone}>{formatting.bounds(effect)}</td>"
+                f"<td{tone}>{cells.lift(effect)}</td><td{tone}>{cells.bounds(effect)}</td>"
                 f"<td>{escape(formatting.p_value(effect.corrected))}</td>"
-                f"<td>{formatting.value(effect.metric, effect.control_mean)}</td>"
-                f"<td>{formatting.value(effect.metric, effect.treatment_mean)}</td></tr>"
+                f"<td>{cells.value(effect.metric, effect.control_mean)}</td>"
+                f"<td>{cells.value(effect.metric, effect.treatment_mean)}</td></tr>"
             )
     if len(pairs) > 1:
         arms, control, treatment = '<th class="text">arms</th>', "control", "treatment"
@@ -87,15 +86,15 @@ def segments_card(segments: Segments, result: ExperimentResult) -> str:
     rows = "".join(
         f"<tr><td>{escape(segment.value)}</td>"
         f"<td>{segment.effect.control_n + segment.effect.treatment_n:,}</td>"
-        f"<td{_tone(segment.effect, result)}>{formatting.lift(segment.effect)}</td>"
-        f"<td{_tone(segment.effect, result)}>{formatting.bounds(segment.effect)}</td>"
+        f"<td{_tone(segment.effect, result)}>{cells.lift(segment.effect)}</td>"
+        f"<td{_tone(segment.effect, result)}>{cells.bounds(segment.effect)}</td>"
         f"<td>{escape(formatting.p_value(segment.effect.corrected))}</td></tr>"
         for segment in segments.segments
     )
     return (
         f'<div class="card"><h2>By {escape(segments.attribute)}: {escape(segments.treatment)} '
         f"against {escape(segments.control)}</h2>"
-        f'<p class="hint">{escape(interaction(segments.corrected))} '
+        f'<p class="hint">{escape(cells.interaction(segments.corrected))} '
         f"{escape(result.corrections.get('segments', ''))}.</p>"
         '<div class="scroll"><table><tr><th>segment</th><th>listeners</th><th>lift</th>'
         f"<th>interval, %</th><th>p</th></tr>{rows}</table></div></div>"

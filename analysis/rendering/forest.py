@@ -1,7 +1,7 @@
 """The effect plot: every metric's lift with its interval."""
 
-from analysis import formatting
 from analysis.effects.results import Effect, ExperimentResult
+from analysis.rendering import cells
 from analysis.rendering.drawing import Rows, Spec
 
 
@@ -23,7 +23,7 @@ def forest(result: ExperimentResult, wide: bool) -> Spec:
                     "high": 100 * effect.lift.high,
                     "lift": 100 * effect.lift.estimate,
                     "colour": colour_of(effect, result),
-                    "said": f"{formatting.lift(effect)}  {formatting.bounds(effect)}",
+                    "said": f"{cells.lift(effect)}  {cells.bounds(effect)}",
                 }
             )
     reach = [abs(row[side]) for row in rows if row["part"] in (0, 2) for side in ("low", "high")]

@@ -7,6 +7,7 @@ from string import Template
 from analysis import formatting
 from analysis.checks.result import Status
 from analysis.effects.results import ExperimentResult, Report
+from analysis.rendering import cells
 from analysis.rendering.cards import chart_cards
 from analysis.rendering.drawing import arm_colour
 from analysis.rendering.effects import effects_card, mood_of, segments_card
@@ -80,7 +81,7 @@ def _verdict(result: ExperimentResult) -> str:
 
 def _certificate(result: ExperimentResult) -> str:
     validity = result.validity
-    said = formatting.check_counts(validity)
+    said = cells.check_counts(validity)
     shown = sorted(validity.checks, key=lambda check: ORDER.get(check.status, 2))
     rows = []
     for check in shown:
@@ -111,7 +112,7 @@ def _allocation(result: ExperimentResult) -> str:
         f'<td class="text">{escape(arm.strategy or "–")}</td>'
         f"<td>{'–' if arm.weight is None else f'{arm.weight:.1%}'}</td>"
         f"<td>{arm.share:.1%}</td><td>{arm.listeners:,}</td><td>{arm.sessions:,}</td>"
-        f"<td>{arm.open_sessions:,}</td><td>{arm.answers:,}</td><td>{formatting.coverage(arm)}</td></tr>"
+        f"<td>{arm.open_sessions:,}</td><td>{arm.answers:,}</td><td>{cells.coverage(arm)}</td></tr>"
         for arm in result.arms
     )
     return (

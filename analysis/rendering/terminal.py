@@ -13,6 +13,7 @@ from rich.text import Text
 from analysis import formatting
 from analysis.checks.result import Status
 from analysis.effects.results import Effect, ExperimentResult, Report
+from analysis.rendering import cells
 
 COLOURS = {True: "green", False: "red", None: "yellow"}
 MARKS = {
@@ -65,7 +66,7 @@ def _experiment(result: ExperimentResult, console: Console) -> None:
         _effects(result, console)
         _segments(result, console)
     if not result.withheld:
-        reached = " · ".join(f"{arm.name} {formatting.coverage(arm)}" for arm in result.arms)
+        reached = " · ".join(f"{arm.name} {cells.coverage(arm)}" for arm in result.arms)
         console.print(f"Different tracks recommended, at equally many answers: {reached}.",
                       style="dim", highlight=False)  # fmt: skip
     for note in result.notes:
@@ -74,7 +75,7 @@ def _experiment(result: ExperimentResult, console: Console) -> None:
 
 def _validity(result: ExperimentResult, console: Console) -> None:
     checks = result.validity.checks
-    said = formatting.check_counts(result.validity)
+    said = cells.check_counts(result.validity)
     valid = result.validity.valid
     console.print(
         Text.assemble(
@@ -116,15 +117,15 @@ def _effects(result: ExperimentResult, console: Console) -> None:
         before = ""
         for effect in effects:
             label = _label(effect, result)
-            control = formatting.value(effect.metric, effect.control_mean)
-            value = formatting.value(effect.metric, effect.treatment_mean)
+            control = cells.value(effect.metric, effect.control_mean)
+            value = cells.value(effect.metric, effect.treatment_mean)
             if several and label != before:
                 table.add_row(label, result.control, control)
             colour = _colour(effect, result)
             table.add_row(
                 *(("", _pair(effect, result), value) if several else (label, control, value)),
-                Text(formatting.lift(effect), style=colour),
-                Text(formatting.bounds(effect), style=colour),
+                Text(cells.lift(effect), style=colour),
+                Text(cells.bounds(effect), style=colour),
                 formatting.p_value(effect.corrected),
             )
             before = label
@@ -161,25 +162,13 @@ def _segments(result: ExperimentResult, console: Console) -> None:
             table.add_row(
                 segment.value,
                 f"{effect.control_n + effect.treatment_n:,}",
-                Text(formatting.lift(effect), style=colour),
-                Text(formatting.bounds(effect), style=colour),
+                Text(cells.lift(effect), style=colour),
+                Text(cells.bounds(effect), style=colour),
                 formatting.p_value(effect.corrected),
             )
         console.print()
         console.print(table)
-        console.print(f"{interaction(segments.corrected)}", style="dim", highlight=False)
-
-
-def interaction(p: float | None) -> str:
-    """What the interaction test says, in words."""
-    if p is None:
-        return "One segment only: nothing to compare."
-    if p <= 0.05:
-        return f"The segments differ in their effect (interaction, corrected p {p:.3f})."
-    return (
-        f"The segments do not differ by more than chance (interaction, corrected p {p:.3f}): "
-        "do not read a story into one of them."
-    )
+        console.print(f"{cells.interaction(segments.corrected)}", style="dim", highlight=False)
 
 
 def _label(effect: Effect, result: ExperimentResult) -> str:

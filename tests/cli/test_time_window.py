@@ -34,8 +34,8 @@ def segue(*arguments: object) -> Result:
 
 
 def failed(result: Result) -> set[str]:
-    gates = [gate for each in json.loads(result.output) for gate in each["gates"]]
-    return {gate["name"] for gate in gates if gate["verdict"] == "failed"}
+    checks = [check for each in json.loads(result.output) for check in each["checks"]]
+    return {check["name"] for check in checks if check["status"] == "failed"}
 
 
 def test_two_versions_in_one_reading_are_refused(versions: tuple[Path, str]) -> None:

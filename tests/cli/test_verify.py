@@ -33,7 +33,7 @@ def test_a_sound_log_is_valid(clean: CleanLog, folder: Path) -> None:
     result = verify(folder / "log")
 
     assert result.exit_code == 0, result.output
-    assert "fallback is valid: no gate failed." in result.output
+    assert "fallback is valid: no check failed." in result.output
     assert f"{len(clean.events):,} of {len(clean.events):,} lines agree" in result.output
 
 
@@ -65,7 +65,7 @@ def test_a_tolerated_failure_is_a_warning(clean: CleanLog, folder: Path, tmp_pat
     assert validity["valid"] is True
     lines = next(check for check in validity["checks"] if check["name"] == "lines")
     assert lines["status"] == "warning"
-    assert lines["explanation"].startswith("Failed, and tolerated by who asked.")
+    assert lines["explanation"].startswith("Failed, and tolerated by the caller.")
 
 
 def test_a_log_without_its_configs_proves_nothing(clean: CleanLog, tmp_path: Path) -> None:

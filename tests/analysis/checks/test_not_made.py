@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from analysis import formatting
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.result import CheckResult, Status, ValidityReport
-from analysis.checks.suite import EXPERIMENT_CHECKS, run_checks
+from analysis.checks.suite import EXPERIMENT_CHECKS, find_experiments, run_checks
+from analysis.rendering import cells
 from cli.check_tables import show_checks
 from events.reader import open_log
 from tests import logs
@@ -42,7 +42,7 @@ def test_a_check_that_was_not_made_is_counted_apart_and_forbids_nothing() -> Non
     )
 
     assert report.valid
-    assert formatting.check_counts(report) == "1 passed, 1 not made"
+    assert cells.check_counts(report) == "1 passed, 1 not made"
     assert report.to_dict()["checks"][1]["status"] == "not made"
     console = Console(width=80)
     with console.capture() as capture:
@@ -90,3 +90,15 @@ def test_no_check_passes_on_an_experiment_without_events_in_the_window(
     report = checked(tmp_path, [*early, *late], "early", since_ms=logs.START_MS + 2 * logs.DAY_MS)
 
     assert report.check(name).status in (Status.NOT_MADE, Status.UNKNOWN)
+
+
+def test_an_experiment_without_events_in_the_window_is_not_in_the_log(tmp_path: Path) -> None:
+    early = logs.listening(logs.Plan(listeners=20, experiment="early", days=1))
+    late = logs.listening(logs.Plan(listeners=20, days=4))
+    for event in early:
+        event["user"] += 1000
+    logs.write_ours(tmp_path, [*early, *late])
+    with open_log([tmp_path], threads=1) as log:
+        assert find_experiments(log) == ["early", "fallback"]
+    with open_log([tmp_path], threads=1, since_ms=logs.START_MS + 2 * logs.DAY_MS) as log:
+        assert find_experiments(log) == ["fallback"]
