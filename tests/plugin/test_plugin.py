@@ -15,6 +15,7 @@ from engine.config_snapshots import load_snapshot, save_snapshot
 from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
 from segue import Listener, Params
+from segue.testing import contract_test
 from segue.testing.rules import RULES
 from strategies import registry
 from tests.service import write_config
@@ -141,6 +142,12 @@ def test_the_plugin_imports_the_public_face_alone():
     for source in (HERE / "segue_comeback" / "__init__.py", HERE / "test_comeback.py"):
         imported = re.findall(r"^(?:from|import) (\w+)", source.read_text(), re.MULTILINE)
         assert set(imported) <= {"typing", "pydantic", "pytest", "segue", "segue_comeback"}
+
+
+def test_the_contract_is_asked_of_an_installed_plugin_that_nothing_imported(installed):
+    contract = contract_test("comeback")
+    for rule in RULES:
+        contract(rule)
 
 
 def test_every_type_includes_the_plugins(installed):

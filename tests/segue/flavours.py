@@ -25,6 +25,10 @@ class Flavour:
             return self._stack.enter_context(client)
         return self._stack.enter_context(_Awaited(AsyncClient(url, pause=self._pause, **options)))
 
+    def keep(self, opened: Any) -> Any:
+        """Close this too when the test ends."""
+        return self._stack.enter_context(opened)
+
     async def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
 

@@ -223,8 +223,9 @@ def test_keys_that_a_newer_server_adds_are_left_out(flavour):
 
 
 def test_nobody_at_the_address_is_an_error_that_says_so(flavour):
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    bound = flavour.keep(socket.socket())  # which does not listen, and holds the port
+    bound.bind(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{bound.getsockname()[1]}"
     match = rf"^POST /recommend: {url} must answer, and gave no answer to 4 attempts \(ConnectErr"
     with pytest.raises(ServerUnreachable, match=match) as raised:
         flavour.client(url).recommend(7)
@@ -243,7 +244,7 @@ def test_an_address_without_a_scheme_is_not_tried_twice(flavour):
 def test_a_server_that_keeps_silent_is_given_up_after_the_timeout(flavour):
     with made(replies(SILENCE)) as server:
         client = flavour.client(server.url, timeout_s=0.05, retries=Retries(attempts=2))
-        with pytest.raises(ServerUnreachable, match=r"to 2 attempts \(ReadTimeout"):
+        with pytest.raises(ServerUnreachable, match=r"to 2 attempts \(\w+Timeout"):
             client.recommend(7)
 
 
