@@ -41,7 +41,7 @@ def error_response(error: Exception, metrics: ServerMetrics | None = None) -> Ht
         )
         return HttpResponse(500, INTERNAL)
     if metrics is not None:
-        metrics.refused(known.code)
+        metrics.count_refusal(known.code)
     headers = ((b"www-authenticate", b"Bearer"),) if known.status == 401 else ()
     return HttpResponse(known.status, error_body(known.code, known.message, known.field), headers)
 

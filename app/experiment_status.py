@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from core.allocation import SLOTS, Experiment
 from engine.dispatcher import Dispatcher
 from engine.experiment_ledger import ExperimentLedger
-from engine.metrics import ArmLatency, Labels, ServerMetrics
+from engine.metrics import Labels, LatencyHistogram, ServerMetrics
 
 
 class ArmStatus(BaseModel):
@@ -87,7 +87,7 @@ def server_status(dispatcher: Dispatcher) -> ServerStatus:
     version begins at nought.
     """
     runtime, metrics = dispatcher.runtime, dispatcher.metrics
-    kinds = list(metrics.kinds())
+    kinds = list(metrics.by_labels())
     since = ExperimentLedger(runtime.settings.started_folder).since(runtime.allocation.experiments)
     return ServerStatus(
         config=runtime.digest,
@@ -111,19 +111,19 @@ def server_status(dispatcher: Dispatcher) -> ServerStatus:
 
 
 def _experiment(
-    experiment: Experiment, lineage: str, holdout: float, metrics: ServerMetrics, **told: Any
+    experiment: Experiment, fingerprint: str, holdout: float, metrics: ServerMetrics, **told: Any
 ) -> ExperimentStatus:
     total = sum(arm.weight for arm in experiment.arms)
-    entered = {arm.name: metrics.listeners[lineage, arm.name] for arm in experiment.arms}
+    entered = {arm.name: metrics.listeners[fingerprint, arm.name] for arm in experiment.arms}
     listeners = sum(entered.values())
     arms = []
     for arm in experiment.arms:
         answered = [
             (kind, answers)
-            for kind, answers in metrics.kinds()
+            for kind, answers in metrics.by_labels()
             if not kind.forced
             and (experiment.name, arm.name) in kind.arms
-            and metrics.fingerprints[kind.config].get(experiment.name) == lineage
+            and metrics.fingerprints[kind.config].get(experiment.name) == fingerprint
         ]
         arms.append(
             ArmStatus(
@@ -148,9 +148,9 @@ def _experiment(
     )
 
 
-def _told(answered: list[tuple[Labels, ArmLatency]]) -> dict[str, Any]:
+def _told(answered: list[tuple[Labels, LatencyHistogram]]) -> dict[str, Any]:
     """What the answers of an arm come to."""
-    together = ArmLatency()
+    together = LatencyHistogram()
     by: Counter[str] = Counter()
     fallen_back = 0
     for kind, answers in answered:

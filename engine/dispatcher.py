@@ -112,7 +112,7 @@ class Dispatcher:
 
     def serve(self, runtime: Runtime) -> None:
         """Decide the next batch by this."""
-        self.metrics.began(runtime)
+        self.metrics.start_config(runtime)
         self.runtime = runtime
 
     def recommend(
@@ -242,14 +242,14 @@ class Dispatcher:
         if each.exposed is not None:
             self._count_entry(each.exposed, each.turn.assignment)
         if isinstance(each.turn, Decision):
-            self.metrics.decided(each.turn)
+            self.metrics.count_decision(each.turn)
 
     def _count_entry(self, exposed: frozenset[str], assignment: Assignment) -> None:
         """Count the listener in the arms that the turn exposed them to."""
         fingerprints = self.runtime.fingerprints
         for name, arm in assignment.arms.items():
             if fingerprints[name] not in exposed:
-                self.metrics.entered(fingerprints[name], arm)
+                self.metrics.count_entry(fingerprints[name], arm)
 
     def _take_back(self, staged: Sequence[_Staged], written: int) -> None:
         """Take back the turns after the first `written`, last first, and their ids."""

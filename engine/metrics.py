@@ -1,4 +1,4 @@
-"""What the server counts since it started: answers, fallbacks and latencies, by arm."""
+"""Server metrics: answers, fallbacks and latencies since the server started, by arm."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -20,19 +20,19 @@ STEPS_S = (
     ),
     1.0,
 )
-"""Upper bounds of the buckets that latencies are counted in, s: ten a decade, one more is open."""
+"""Upper bounds of the latency buckets, s: ten in a decade. One more bucket has no bound."""
 
 BOUNDS_S = (0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1)
-"""The bounds among them that Prometheus is told."""
+"""The bounds among them that Prometheus gets."""
 
 
-class ArmLatency:
-    """Answers of one kind: how many, and their latencies.
+class LatencyHistogram:
+    """Number and latencies of the answers that have the same labels.
 
     Attributes:
         count: Answers.
         seconds: Sum of their latencies, s.
-        buckets: How many fell into each bucket of `STEPS_S`, and beyond.
+        buckets: Answers in each bucket of `STEPS_S`; the last one is open.
     """
 
     __slots__ = ("buckets", "count", "seconds")
@@ -43,12 +43,12 @@ class ArmLatency:
         self.buckets = [0] * (len(STEPS_S) + 1)
 
     def add(self, latency_s: float) -> None:
-        """Count one answer."""
+        """Count an answer."""
         self.count += 1
         self.seconds += latency_s
         self.buckets[bisect_left(STEPS_S, latency_s)] += 1
 
-    def __iadd__(self, other: "ArmLatency") -> Self:
+    def __iadd__(self, other: "LatencyHistogram") -> Self:
         self.count += other.count
         self.seconds += other.seconds
         self.buckets = [one + two for one, two in zip(self.buckets, other.buckets, strict=True)]
@@ -60,10 +60,10 @@ class ArmLatency:
         return self.seconds / self.count if self.count else None
 
     def quantile_s(self, share: float) -> float | None:
-        """The latency that this share of the answers did not exceed, s.
+        """Return the latency that this share of the answers does not exceed, s.
 
-        Interpolated in its bucket, so off by less than the bucket's width, a quarter; beyond the
-        last bound it is that bound.
+        It is interpolated in its bucket, so its error is below the bucket's width, a quarter.
+        Beyond the last bound it is that bound.
         """
         if not self.count:
             return None
@@ -77,14 +77,14 @@ class ArmLatency:
 
 
 class Labels(NamedTuple):
-    """What answers are told apart by.
+    """What one group of answers has in common.
 
     Attributes:
         config: Digest of the config that decided.
         forced: Whether an arm was forced for testing.
         arms: The listener's experiments and arms.
         strategy: What the arm, or `default`, names.
-        answered_by: Whose candidates were drawn from.
+        answered_by: Strategy whose candidates were drawn from.
         depth: How many strategies of the chain abstained before.
     """
 
@@ -97,45 +97,47 @@ class Labels(NamedTuple):
 
 
 class ServerMetrics:
-    """Counts every decision once, and every listener once for each experiment entered.
+    """Counts every decision once, and every listener once for each experiment.
 
     Attributes:
-        answers: By kind.
-        listeners: How many entered, by lineage of the experiment, and arm.
-        fingerprints: Of the experiments of each config that served, by its digest.
-        rejected: Requests that were answered with an error, by its code.
+        answers: By labels.
+        listeners: Listeners who entered, by the experiment's assignment fingerprint and arm.
+        fingerprints: Config's digest -> experiment -> assignment fingerprint.
+        refusals: Requests that were answered with an error, by its code.
     """
 
     def __init__(self) -> None:
-        self.answers: dict[tuple[str, bool, tuple[tuple[str, str], ...], str, str, int], ArmLatency]
+        self.answers: dict[
+            tuple[str, bool, tuple[tuple[str, str], ...], str, str, int], LatencyHistogram
+        ]
         self.answers = {}
         self.listeners: Counter[tuple[str, str]] = Counter()
         self.fingerprints: dict[str, Mapping[str, str]] = {}
-        self.rejected: dict[str, int] = {}
+        self.refusals: dict[str, int] = {}
 
-    def began(self, runtime: Runtime) -> None:
-        """Remember a config that is about to decide.
+    def start_config(self, runtime: Runtime) -> None:
+        """Count under a config from now on.
 
-        What was counted under others is added to its own where it concerns the same experiments,
-        so that a thousand reloads do not leave a thousand kinds of everything.
+        What was counted under earlier configs moves to this one if its experiments are the same.
+        So a thousand reloads do not leave a thousand groups of answers.
         """
         self.fingerprints[runtime.digest] = runtime.fingerprints
-        for kind, answers in list(self.kinds()):
-            before = self.fingerprints[kind.config]
-            if kind.config != runtime.digest and all(
-                before.get(name) == runtime.fingerprints.get(name) for name, _ in kind.arms
+        for labels, answers in list(self.by_labels()):
+            before = self.fingerprints[labels.config]
+            if labels.config != runtime.digest and all(
+                before.get(name) == runtime.fingerprints.get(name) for name, _ in labels.arms
             ):
-                moved = (runtime.digest, *kind[1:])
-                self.answers.setdefault(moved, ArmLatency()).__iadd__(answers)
-                del self.answers[kind]
-        counted = {kind.config for kind, _ in self.kinds()} | {runtime.digest}
+                moved = (runtime.digest, *labels[1:])
+                self.answers.setdefault(moved, LatencyHistogram()).__iadd__(answers)
+                del self.answers[labels]
+        counted = {labels.config for labels, _ in self.by_labels()} | {runtime.digest}
         self.fingerprints = {digest: self.fingerprints[digest] for digest in counted}
 
-    def decided(self, decision: Decision) -> None:
+    def count_decision(self, decision: Decision) -> None:
         """Count a decision."""
         assignment = decision.assignment
-        # A plain tuple equals the `Labels` that it is read back as, and costs a third.
-        kind = (
+        # `by_labels` reads this tuple back as `Labels`; a plain tuple costs a third.
+        labels = (
             decision.config,
             assignment.forced,
             assignment.pairs,
@@ -143,57 +145,57 @@ class ServerMetrics:
             decision.answered_by,
             decision.depth,
         )
-        answers = self.answers.get(kind)
+        answers = self.answers.get(labels)
         if answers is None:
-            answers = self.answers[kind] = ArmLatency()
+            answers = self.answers[labels] = LatencyHistogram()
         answers.add(decision.latency_s)
 
-    def entered(self, lineage: str, arm: str) -> None:
-        """Count a listener who is in an experiment for the first time."""
-        self.listeners[lineage, arm] += 1
+    def count_entry(self, fingerprint: str, arm: str) -> None:
+        """Count a listener who enters an experiment."""
+        self.listeners[fingerprint, arm] += 1
 
-    def refused(self, code: str) -> None:
+    def count_refusal(self, code: str) -> None:
         """Count a request that was answered with an error."""
-        self.rejected[code] = self.rejected.get(code, 0) + 1
+        self.refusals[code] = self.refusals.get(code, 0) + 1
 
-    def kinds(self) -> Iterator[tuple[Labels, ArmLatency]]:
-        """Every kind of answer, and the answers of it."""
-        return ((Labels(*kind), answers) for kind, answers in self.answers.items())
+    def by_labels(self) -> Iterator[tuple[Labels, LatencyHistogram]]:
+        """Return every group of answers with its labels."""
+        return ((Labels(*labels), answers) for labels, answers in self.answers.items())
 
 
 class PrometheusCollector:
-    """Gives the meters to Prometheus when it asks, so that no request pays for labels."""
+    """Formats the metrics when Prometheus asks, so that no request pays for it."""
 
     def __init__(self, metrics: ServerMetrics, listeners: Callable[[], int]) -> None:
-        self._meters = metrics
+        self._metrics = metrics
         self._listeners = listeners
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics as they stand now; answers of one kind under several configs are added."""
+        """Return the metrics; answers that differ only in the config are added up."""
         labels = ["experiments", "strategy", "answered_by", "depth", "forced"]
         count = CounterMetricFamily("segue_answers", "Answers since start.", labels=labels)
         latency = HistogramMetricFamily(
             "segue_answer_seconds", "From a request's arrival to its event on file.", labels=labels
         )
-        summed: dict[tuple[str, ...], ArmLatency] = {}
-        for kind, answers in self._meters.kinds():
-            named = ",".join(f"{experiment}={arm}" for experiment, arm in kind.arms)
-            forced = str(kind.forced).lower()
-            values = (named, kind.strategy, kind.answered_by, str(kind.depth), forced)
-            summed.setdefault(values, ArmLatency()).__iadd__(answers)
-        for told, answers in summed.items():
-            count.add_metric(told, answers.count)
-            latency.add_metric(told, _told(answers), answers.seconds)
+        summed: dict[tuple[str, ...], LatencyHistogram] = {}
+        for group, answers in self._metrics.by_labels():
+            arms = ",".join(f"{experiment}={arm}" for experiment, arm in group.arms)
+            forced = str(group.forced).lower()
+            values = (arms, group.strategy, group.answered_by, str(group.depth), forced)
+            summed.setdefault(values, LatencyHistogram()).__iadd__(answers)
+        for key, answers in summed.items():
+            count.add_metric(key, answers.count)
+            latency.add_metric(key, _buckets(answers), answers.seconds)
         yield count
         yield latency
-        refused = CounterMetricFamily("segue_rejections", "Requests refused.", labels=["code"])
-        for code, times in self._meters.rejected.items():
-            refused.add_metric([code], times)
-        yield refused
+        refusals = CounterMetricFamily("segue_rejections", "Requests refused.", labels=["code"])
+        for code, times in self._metrics.refusals.items():
+            refusals.add_metric([code], times)
+        yield refusals
         yield GaugeMetricFamily("segue_listeners", "Listeners in memory.", value=self._listeners())
 
 
-def _told(answers: ArmLatency) -> list[tuple[str, float]]:
-    """The buckets that Prometheus is told: how many answers took at most each bound."""
+def _buckets(answers: LatencyHistogram) -> list[tuple[str, float]]:
+    """Return Prometheus' buckets: how many answers took at most each bound."""
     at_most = dict(zip(STEPS_S, accumulate(answers.buckets), strict=False))
     return [*((str(bound), at_most[bound]) for bound in BOUNDS_S), ("+Inf", answers.count)]

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from core.request import Request
 from engine.dispatcher import Dispatcher
-from engine.metrics import BOUNDS_S, STEPS_S, ArmLatency, ServerMetrics
+from engine.metrics import BOUNDS_S, STEPS_S, LatencyHistogram, ServerMetrics
 from engine.state import MemoryState
 from events.writer import EventWriter
 from tests.service import CONFIG, START_MS, Clock, events_in, loaded, running, write_config
@@ -163,7 +163,7 @@ def test_many_reloads_leave_no_more_kinds_of_answers_than_there_are(tmp_path: Pa
     log.close()
     assert len(meters.answers) == 2
     assert list(meters.fingerprints) == ["config 199"]
-    assert sum(answers.count for _, answers in meters.kinds()) == 1000
+    assert sum(answers.count for _, answers in meters.by_labels()) == 1000
 
 
 def test_the_answer_is_as_openapi_describes_it(client: TestClient) -> None:
@@ -198,7 +198,7 @@ def test_prometheus_adds_the_answers_of_several_configs(client: TestClient, tmp_
 def test_a_quantile_is_within_a_quarter_of_a_latency_of_its_rank(
     latencies: list[float], share: float
 ) -> None:
-    answers = ArmLatency()
+    answers = LatencyHistogram()
     for latency in latencies:
         answers.add(latency)
     rank = max(1, -(-share * len(latencies) // 1))
