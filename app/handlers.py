@@ -49,23 +49,26 @@ class Route:
     write: Callable[[Any], bytes]
 
 
-@dataclass(slots=True)
-class Call:
-    """A request to one of our routes that has arrived whole.
+class Call(Arrival):
+    """A request to one of our routes that has arrived whole; validating it fills in the arrival.
 
     Attributes:
         route: The route.
         body: The body's bytes.
         headers: (lower-case name, value).
         user: The path's last part, percent-decoded, where the route has one.
-        arrived_s: When it arrived, on `perf_counter`'s clock.
     """
 
-    route: Route
-    body: bytes
-    headers: Headers
-    user: str
-    arrived_s: float
+    __slots__ = ("body", "headers", "route", "user")
+
+    def __init__(
+        self, route: Route, body: bytes, headers: Headers, user: str, arrived_s: float
+    ) -> None:
+        self.route = route
+        self.body = body
+        self.headers = headers
+        self.user = user
+        self.arrived_s = arrived_s
 
 
 class Handlers:
@@ -124,9 +127,9 @@ class Handlers:
         """
         key, force = _checked(call.body, call.headers)
         forced = None if force is None else self._forced(force, call.headers)
-        sent = call.route.read(call.user, call.body)
+        call.sent = call.route.read(call.user, call.body)
         if key is not None:
-            name = (call.route.name, str(sent.user), key)
+            name = (call.route.name, str(call.sent.user), key)
             body = call.body if force is None else call.body + force
             known = batch.keys.get(name)
             if known is not None:
@@ -138,8 +141,9 @@ class Handlers:
                 batch.responses[place] = kept
                 return
             batch.keys[name] = place, body
+        call.key, call.forced = key, forced
         batch.places.append(place)
-        batch.arrivals.append(Arrival(sent, call.arrived_s, key, forced))
+        batch.arrivals.append(call)
 
     def _settle_keys(self, batch: "_Batch") -> None:
         """Keep the answers of keys that were taken; give a key's repeats the same answer."""

@@ -119,7 +119,7 @@ class Mixture(Candidates):
 
     def as_set(self) -> AbstractSet[int]:
         """All tracks, without their order."""
-        return set().union(*(part.listed() for part in self.parts))
+        return set().union(*(part._track_list() for part in self.parts))
 
     def _with_parts(self, narrowed: list[Candidates | None]) -> Candidates | None:
         """A mixture of what is left of each part; its share shrinks with the mass that is left."""

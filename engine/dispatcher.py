@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from core.allocation import Assignment
 from core.decision import Decision, Feedback
@@ -55,8 +55,7 @@ class Arrival:
     forced: Mapping[str, str] | None = None
 
 
-@dataclass(slots=True)
-class _Staged:
+class _Staged(NamedTuple):
     """A turn that was decided and is not on file yet.
 
     Attributes:
@@ -74,6 +73,9 @@ class _Staged:
     turn: Decision | Feedback
     before: Before
     exposed: frozenset[str] | None
+
+
+_new = tuple.__new__
 
 
 class Dispatcher:
@@ -234,7 +236,8 @@ class Dispatcher:
         if entering:
             grown = exposed_after(runtime, record, assignment)
             record.exposed_experiments = self._exposed.setdefault(grown, grown)
-        return _Staged(place, user, record, turn, before, exposed)
+        # A named tuple's own constructor is a Python function around this one.
+        return _new(_Staged, (place, user, record, turn, before, exposed))
 
     def _commit(self, each: _Staged) -> None:
         """Keep and count a turn whose line is on file."""

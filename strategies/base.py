@@ -88,14 +88,16 @@ class Named:
     Attributes:
         name: Its name in config.
         always_answers: Whether it never abstains.
+        propose_unmarked: Asks the strategy and marks nothing, for callers who only use the tracks.
     """
 
-    __slots__ = ("_strategy", "always_answers", "name")
+    __slots__ = ("_strategy", "always_answers", "name", "propose_unmarked")
 
     def __init__(self, name: str, strategy: Strategy) -> None:
         self.name = name
         self.always_answers: bool = getattr(strategy, "always_answers", False)
         self._strategy = strategy
+        self.propose_unmarked = strategy.propose
 
     def propose(self, listener: Listener) -> Candidates | None:
         """Ask the strategy, and mark its candidates with its name."""

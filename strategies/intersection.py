@@ -46,8 +46,8 @@ class Intersection:
         self._second = artifacts.strategies[params.second]
 
     def propose(self, listener: Listener) -> Candidates | None:
-        first = self._first.propose(listener)
-        second = None if first is None else self._second.propose(listener)
+        first = self._first.propose_unmarked(listener)
+        second = None if first is None else self._second.propose_unmarked(listener)
         if first is None or second is None:
             listener.note(
                 "'{}' abstains", self.params.first if first is None else self.params.second

@@ -81,15 +81,17 @@ class Merge:
     def propose(self, listener: Listener) -> Candidates | None:
         parts = []
         for member, weight in self._strategies:
-            candidates = member.propose(listener)
+            candidates = member.propose_unmarked(listener)
             if candidates is None:
                 listener.note("'{}' abstains, the others are merged", member.name)
                 continue
             listener.note("merges '{}' with weight {}", member.name, weight)
             ranked = candidates.first(self.params.depth)
             # The sum of scores is a mixture of lists, each drawn by its own scores.
-            running = self._totals[: len(ranked)]
-            part = Candidates(ranked, self._scores[: len(ranked)], running=running)
+            scores, running = self._scores, self._totals
+            if len(ranked) < self.params.depth:
+                scores, running = scores[: len(ranked)], running[: len(ranked)]
+            part = Candidates(ranked, scores, running=running)
             parts.append((part, weight * running[-1]))
         if not parts:
             return None
