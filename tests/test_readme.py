@@ -146,3 +146,18 @@ def test_every_link_leads_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
             assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+ROOMS = "core|strategies|events|engine|app|audit|simulator|analysis|training|cli|segue"
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").glob("*.md")]
+    named = rf"`((?:{ROOMS}|tests|benchmarks|data|docs|deploy)/[a-z0-9_/.]+)`"
+    missing = [
+        f"{page.name}: {path}"
+        for page in pages
+        for path in re.findall(named, page.read_text())
+        if not (ROOT / path).exists()
+    ]
+    assert not missing
