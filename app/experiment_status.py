@@ -88,7 +88,9 @@ def server_status(dispatcher: Dispatcher) -> ServerStatus:
     """
     runtime, metrics = dispatcher.runtime, dispatcher.metrics
     kinds = list(metrics.by_labels())
-    since = ExperimentLedger(runtime.settings.started_folder).since(runtime.allocation.experiments)
+    since = ExperimentLedger(runtime.settings.started_folder).start_times(
+        runtime.allocation.experiments
+    )
     return ServerStatus(
         config=runtime.digest,
         since_ms=dispatcher.since_ms,

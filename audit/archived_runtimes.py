@@ -1,4 +1,4 @@
-"""The configs that decided a log, built again from files and from the copies beside the log."""
+"""Archived runtimes: the configs that decided a log, built from config files and snapshots."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,15 +12,15 @@ from engine.settings.loading import load_settings
 def runtimes_by_digest(
     snapshots: Mapping[str, Path], configs: Sequence[Path] | None
 ) -> Callable[[str], Runtime]:
-    """Give each config by its digest: the files named first, then the copies of the server.
+    """Return a function that gives the runtime of a digest: of a config file, or of a snapshot.
 
     Args:
-        snapshots: Digest -> copy of a config that a server kept beside its log.
-        configs: Config files; their data is loaded at once. A copy of another config finds its
-            data there too, if the checksums agree.
+        snapshots: Digest -> snapshot beside the log.
+        configs: Config files; their data is loaded at once. A snapshot takes its data from there
+            if the checksums agree.
 
     Returns:
-        The config of a digest; raises InputError where there is none, or its data has changed.
+        Digest -> runtime. It raises InputError if there is none, or if its data has changed.
     """
     given = {
         runtime.digest: runtime
@@ -34,8 +34,8 @@ def runtimes_by_digest(
             known = ", ".join(sorted({*given, *snapshots})) or "none"
             raise InputError.one(
                 f"config {digest}",
-                f"decided events of this log, and there is no copy of it. Known: {known}. The "
-                "server keeps them in the folder `configs` beside its log",
+                f"decided events of this log, and has no snapshot here. Known: {known}. The server "
+                "writes snapshots into the folder `configs` beside its log; name it with --configs",
             )
         return load_snapshot(snapshots[digest], given.values())
 

@@ -1,4 +1,4 @@
-"""Explaining one decision of a log: made again, with everything that led to it."""
+"""Explanation of one decision of a log: the decision is made again, with all that led to it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,25 +20,26 @@ class Explanation:
 
     Attributes:
         heard: (track, its description, share heard, whether in this session), newest last.
-        heard_in_all: How many listens the strategies saw.
-        arms: How the hash came to the listener's arms, a sentence a step.
-        chain: Strategies in the order asked.
-        why: What they said, in the order said.
-        candidates: How many tracks could have come.
-        likeliest: (track, its description, chance) of the likeliest, or the first of equals.
-        stream: Name of the random stream that drew.
-        tracks: (track, its description) of those that came.
-        propensity: Chance that the first of them had.
-        differing: (field, logged, replayed) of what came out otherwise.
+        heard_count: Number of listens that the strategies saw.
+        arms: How the hash gave the listener these arms, one sentence for each step.
+        chain: Strategies in the order in which they may propose.
+        why: Their reasons, in the order noted.
+        candidates: Number of candidates.
+        most_likely: (track, its description, probability) of the most likely candidates; of equal
+            ones the first.
+        stream: Name of the random stream of the draw.
+        tracks: (track, its description) of the drawn tracks.
+        propensity: Propensity of the first of them.
+        differing: (field, logged, replayed) of every field that differs.
     """
 
     heard: Sequence[tuple[Any, str, float, bool]]
-    heard_in_all: int
+    heard_count: int
     arms: Sequence[str]
     chain: Sequence[str]
     why: Sequence[str]
     candidates: int
-    likeliest: Sequence[tuple[Any, str, float]]
+    most_likely: Sequence[tuple[Any, str, float]]
     stream: str
     tracks: Sequence[tuple[Any, str]]
     propensity: float
@@ -46,11 +47,11 @@ class Explanation:
 
 
 def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
-    """Make a decision again and say why.
+    """Make a decision again and explain it.
 
     Args:
-        event: Of a decision.
-        history: The listener's as it was before; it is changed.
+        event: The logged decision.
+        history: The listener's history before it; the call changes it.
         runtime: The config that decided.
     """
     catalog = runtime.catalog
@@ -60,35 +61,35 @@ def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
     assignment = assignment_of(runtime, request, event)
     made, _ = take_turn(runtime, history, request, assignment, decision_id, at_ms, key)
     chain = [name for name, _ in runtime.chains[made.strategy].members]
-    candidates = _candidates(runtime, history, user, made.strategy, made.depth, request.exclude)
+    candidates = _propose_again(runtime, history, user, made.strategy, made.depth, request.exclude)
     listens = [unpack(word) for word in history.listens]
     return Explanation(
         heard=[
             (
                 "unknown" if listen.track == UNKNOWN else catalog.ids[listen.track],
-                "" if listen.track == UNKNOWN else _described(runtime, listen.track),
+                "" if listen.track == UNKNOWN else _label_of(runtime, listen.track),
                 listen.time,
                 position >= history.session_start,
             )
             for position, listen in enumerate(listens)
         ][-SHOWN:],
-        heard_in_all=len(listens),
+        heard_count=len(listens),
         arms=[
-            *(["arms were forced by a tester"] if event["forced"] else []),
+            *(["a tester forced the arms"] if event["forced"] else []),
             *runtime.allocation.trace(user, request.attributes),
         ],
         chain=chain,
         why=made.why or (),
         candidates=made.candidates,
-        likeliest=_likeliest(candidates, runtime),
+        most_likely=_most_likely(candidates, runtime),
         stream=seed_of(decision_id, user, key),
-        tracks=[(each, _described(runtime, catalog.index_of(each))) for each in made.tracks],
+        tracks=[(each, _label_of(runtime, catalog.index_of(each))) for each in made.tracks],
         propensity=made.propensity,
         differing=differences(event, made),
     )
 
 
-def _candidates(
+def _propose_again(
     runtime: Runtime,
     history: History,
     user: str,
@@ -96,7 +97,7 @@ def _candidates(
     depth: int,
     exclude: Sequence[Any],
 ) -> Candidates:
-    """What was drawn from, proposed once more."""
+    """Propose the candidates of the draw again."""
     _, propose = runtime.chains[strategy].members[depth]
     listener = Listener(user, history.listens, history.session_start, history.turn)
     candidates = propose(listener)
@@ -106,7 +107,7 @@ def _candidates(
     return candidates
 
 
-def _likeliest(candidates: Candidates, runtime: Runtime) -> list[tuple[Any, str, float]]:
+def _most_likely(candidates: Candidates, runtime: Runtime) -> list[tuple[Any, str, float]]:
     if candidates.weights is None:
         chance = 1 / len(candidates)
         best = [(track, chance) for track in candidates.first(SHOWN)]
@@ -116,9 +117,9 @@ def _likeliest(candidates: Candidates, runtime: Runtime) -> list[tuple[Any, str,
         tracks = candidates.listed()
         best = [(tracks[place], float(chances[place])) for place in order]
     ids = runtime.catalog.ids
-    return [(ids[track], _described(runtime, track), chance) for track, chance in best]
+    return [(ids[track], _label_of(runtime, track), chance) for track, chance in best]
 
 
-def _described(runtime: Runtime, track: int) -> str:
+def _label_of(runtime: Runtime, track: int) -> str:
     about = runtime.catalog.describe(track)
     return f"{about['artist']}: {about['title']}"

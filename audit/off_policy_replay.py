@@ -143,7 +143,7 @@ class _PolicyRecorder:
             # A strategy that abstains plays nothing: its propensity and its value stay 0.
             if candidates is not None:
                 track = event["recommendation"]
-                self.propensities[number, place] = target.chance(candidates, track)
+                self.propensities[number, place] = target.propensity_of(candidates, track)
                 self.v_hat[number, place] = candidates.expected(predicted)
 
     def decisions(self, number: int) -> WeightedDecisions:

@@ -1,4 +1,4 @@
-"""What another strategy would have proposed at a moment of the log."""
+"""Target policy: what a strategy would have proposed at a moment of the log."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from engine.runtime import Runtime
 
 
 class TargetPolicy:
-    """A strategy with its chain, asked about listeners of the past.
+    """A strategy and its chain, applied to listeners as they were.
 
     Args:
         runtime: The config that has it.
@@ -31,11 +31,11 @@ class TargetPolicy:
         self._chain = runtime.chains[strategy]
 
     def candidates(self, history: History, event: Event) -> Candidates | None:
-        """What it would have proposed; None when its whole chain abstains.
+        """Propose for a logged decision; None if the whole chain abstains.
 
         Args:
-            history: The listener's when the track was chosen; not changed.
-            event: The decision that was logged.
+            history: The listener's history when the track was drawn; it does not change.
+            event: The logged decision.
         """
         listens = history.listens
         if history.catalog.checksum != self.catalog.checksum:
@@ -53,8 +53,8 @@ class TargetPolicy:
                 return candidates
         return None
 
-    def chance(self, candidates: Candidates | None, track: int | str) -> float:
-        """Chance of a track, by its id; 0 where nothing is proposed."""
+    def propensity_of(self, candidates: Candidates | None, track: int | str) -> float:
+        """Return the propensity of a track, by its id; 0 if there are no candidates."""
         if candidates is None:
             return 0.0
         return candidates.chance_of(self.catalog.index_of(track))

@@ -1,8 +1,8 @@
 """Allocation: which arm of which experiment a listener is in. Pure, and the hash's only caller.
 
-Every question is answered by a hash of its own salt, so the answers are independent: is the
-listener held out, where in the layer does it stand, does it enter the experiment, which arm.
-Ramping `traffic` therefore never moves a listener between arms.
+A hash with its own salt answers each question, so the answers are independent: is the listener held
+out, in which slot of the layer is it, does it enter the experiment, which arm does it get. So a
+higher `traffic` never moves a listener between arms.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ SERVING = "serving"
 Attributes = Mapping[str, Any]
 
 
-def slot(unit: str, salt: str) -> int:
-    """Slot of a unit under a salt, in 0..9999.
+def slot(listener: str, salt: str) -> int:
+    """Compute a listener's slot under a salt, in 0..9999.
 
-    The first 64 bits of MurmurHash3_x64_128 of salt, a zero byte and unit, scaled by multiply
-    and shift: no modulo, so the bias is below SLOTS / 2**64.
+    It is the first 64 bits of MurmurHash3_x64_128 of salt, a zero byte and the listener's id,
+    scaled by multiply and shift. There is no modulo, so the bias is below SLOTS / 2**64.
     """
     # By keyword: mmh3 5.3.1 ignores `signed` when it comes as the fourth positional argument.
-    word: int = mmh3.hash64(f"{salt}\0{unit}", signed=False)[0]
+    word: int = mmh3.hash64(f"{salt}\0{listener}", signed=False)[0]
     return (word * SLOTS) >> 64
 
 
@@ -53,14 +53,15 @@ class Experiment:
 
     Attributes:
         name: Unique among experiments.
-        arms: In the order of the file; the first is the control unless the reader says otherwise.
-        salt: Changes who gets which arm.
-        version: Changes who gets which arm as well; raised when a started experiment changes.
+        arms: In the order of the file; the first is the control unless the report names one.
+        salt: With a new salt, listeners get new arms.
+        version: With a new version, listeners get new arms; raise it when a started experiment
+            changes.
         layer: Experiments of a layer never share a listener.
         slots: Half-open range of the layer's slots that this experiment may take.
         traffic: Share of the listeners in those slots that enter, in [0, 1].
-        hash: "segue", or "botify" for the predecessor's assignment bit for bit.
-        targeting: Attribute -> allowed values; others are in no arm.
+        hash: "segue", or "botify" for the assignment of botify, bit for bit.
+        targeting: Attribute -> allowed values; listeners without them are in no arm.
         forced: Listener id -> arm, for testing.
     """
 
@@ -77,7 +78,7 @@ class Experiment:
 
     @classmethod
     def from_dict(cls, definition: Mapping[str, Any]) -> "Experiment":
-        """The experiment that `to_dict` described."""
+        """Build the experiment that `to_dict` describes."""
         given = dict(definition)
         given["arms"] = tuple(Arm(**arm) for arm in given["arms"])
         given["slots"] = tuple(given["slots"])
@@ -85,7 +86,7 @@ class Experiment:
         return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:
-        """The definition as plain JSON values, for logs and digests."""
+        """Return the definition as plain JSON values."""
         return {
             "name": self.name,
             "arms": [
@@ -103,7 +104,7 @@ class Experiment:
         }
 
     def without_defaults(self) -> dict[str, Any]:
-        """As `to_dict`, without the keys at their default: what digests are of."""
+        """Return `to_dict` without the keys at their default; digests cover this."""
         given = _given(self.to_dict(), EXPERIMENT_DEFAULTS)
         return {**given, "arms": [_given(arm, ARM_DEFAULTS) for arm in given["arms"]]}
 
@@ -119,8 +120,8 @@ EXPERIMENT_DEFAULTS: Mapping[str, Any] = {
     for key, value in Experiment("", ()).to_dict().items()
     if key not in ("name", "arms", "salt")
 }
-"""What a definition means by each key that it leaves out. The salt is no such key: config.yaml's
-default for it is the name."""
+"""Meaning of each key that is absent from a definition. The salt always stands there, since its
+default in config.yaml is the name."""
 
 
 def _given(described: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -129,18 +130,17 @@ def _given(described: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
 
 @dataclass(slots=True)
 class Assignment:
-    """A listener's arms, computed once a request; the log and the answer are written from it.
+    """A listener's arms, computed once per request; the log and the answer get them from here.
 
-    Not frozen, for speed alone (a third of the cost of an assignment); nobody changes one, and
-    listeners of an arm may share one.
+    No code changes one, and listeners of an arm share one. It is not frozen for speed: a frozen one
+    raises the cost of an assignment by half.
 
     Attributes:
         arms: Experiment -> arm, only of experiments that the listener is in.
         strategy: What the serving arm names; None where the default answers.
         forced: Whether any arm was forced on the listener for testing.
-        asked: Experiment -> arm that a tester asked for in the request; with it the assignment can
-            be worked out again.
-        pairs: `arms` as a tuple, to count answers by.
+        asked: Experiment -> arm that a tester asked for in the request; a replay needs it.
+        pairs: `arms` as a tuple, the key under which answers are counted.
     """
 
     arms: Mapping[str, str]
@@ -160,9 +160,9 @@ class Allocation:
     """All running experiments, ready to assign listeners.
 
     Args:
-        experiments: Checked definitions: those of a layer have slots that do not overlap.
+        experiments: Checked definitions; within a layer their slots do not overlap.
         holdout: Share of listeners that no experiment gets, in [0, 1].
-        holdout_salt: Changes who is held out.
+        holdout_salt: With a new salt, other listeners are held out.
     """
 
     def __init__(
@@ -183,77 +183,77 @@ class Allocation:
 
     def assign(
         self,
-        unit: str,
+        listener: str,
         attributes: Attributes | None = None,
         forced: Mapping[str, str] | None = None,
     ) -> Assignment:
-        """Arms of a listener.
+        """Compute the arms of a listener.
 
-        A forced arm takes its layer: the listener is in no other experiment there. It is given
-        whatever holdout, slots, traffic and targeting say.
+        A forced arm takes its layer: the listener is in no other experiment of the layer. Holdout,
+        slots, traffic and targeting do not count for a forced arm.
 
         Args:
-            unit: The listener's id as a string.
+            listener: The listener's id as a string.
             attributes: The request's attributes, for targeting.
             forced: Experiment -> arm that an authorised tester asks for.
         """
         if forced or self._any_forced:
-            wanted = self._forced_on(unit, forced or {})
+            wanted = self._forced_on(listener, forced or {})
             if wanted:
-                return self._assign_forced(unit, attributes, wanted, forced or None)
-        if self.holdout_slots and self.held_out(unit):
+                return self._assign_forced(listener, attributes, wanted, forced or None)
+        if self.holdout_slots and self.held_out(listener):
             return UNASSIGNED
         if self._only is not None:
-            alone = self._only.arm(unit, attributes)
+            alone = self._only.arm(listener, attributes)
             return UNASSIGNED if alone is None else alone.assignment
         arms: dict[str, str] = {}
         strategy: str | None = None
         for layer in self._layers:
-            found = layer.arm(unit, attributes)
+            found = layer.arm(listener, attributes)
             if found is not None:
                 arms[found.experiment] = found.name
                 if found.strategy is not None:
                     strategy = found.strategy
         return Assignment(arms, strategy)
 
-    def held_out(self, unit: str) -> bool:
-        """Whether no experiment may have this listener."""
-        return slot(unit, self._holdout_salt) < self.holdout_slots
+    def held_out(self, listener: str) -> bool:
+        """Return whether no experiment may have this listener."""
+        return slot(listener, self._holdout_salt) < self.holdout_slots
 
-    def trace(self, unit: str, attributes: Attributes | None = None) -> list[str]:
-        """How `assign` comes to its answer, a sentence a step, for whoever asks why."""
+    def trace(self, listener: str, attributes: Attributes | None = None) -> list[str]:
+        """Explain the result of `assign`, one sentence for each step."""
         steps = []
         if self.holdout_slots:
-            found = slot(unit, self._holdout_salt)
-            side = "held out of all" if self.held_out(unit) else "not held out"
+            found = slot(listener, self._holdout_salt)
+            side = "held out of all" if self.held_out(listener) else "not held out"
             steps.append(f"holdout: slot {found}, below {self.holdout_slots} is out: {side}")
         for layer in self._layers:
             for compiled in layer.compiled:
-                forced = compiled.experiment.forced.get(unit)
+                forced = compiled.experiment.forced.get(listener)
                 if forced is not None:
                     steps.append(f"{compiled.experiment.name}: arm {forced} is forced by config")
                 else:
-                    steps.append(compiled.trace(unit, attributes or {}, layer.salt))
+                    steps.append(compiled.trace(listener, attributes or {}, layer.salt))
         return steps
 
-    def _forced_on(self, unit: str, asked: Mapping[str, str]) -> dict[str, str]:
-        wanted = {e.name: e.forced[unit] for e in self.experiments if unit in e.forced}
+    def _forced_on(self, listener: str, asked: Mapping[str, str]) -> dict[str, str]:
+        wanted = {e.name: e.forced[listener] for e in self.experiments if listener in e.forced}
         return {**wanted, **{e.name: asked[e.name] for e in self.experiments if e.name in asked}}
 
     def _assign_forced(
         self,
-        unit: str,
+        listener: str,
         attributes: Attributes | None,
         wanted: Mapping[str, str],
         asked: Mapping[str, str] | None,
     ) -> Assignment:
         arms: dict[str, str] = {}
         strategy: str | None = None
-        out = self.held_out(unit)
+        out = self.held_out(listener)
         for layer in self._layers:
             found = layer.forced_arm(wanted)
             if found is None and not out:
-                found = layer.arm(unit, attributes)
+                found = layer.arm(listener, attributes)
             if found is not None:
                 arms[found.experiment] = found.name
                 if found.strategy is not None:
@@ -261,8 +261,8 @@ class Allocation:
         return Assignment(arms, strategy, forced=True, asked=asked)
 
 
-class _Found(NamedTuple):
-    """An arm, whose it is, and the assignment of who is in nothing else, made once for all."""
+class _GivenArm(NamedTuple):
+    """An arm, its experiment, and the assignment of a listener who is in no other experiment."""
 
     experiment: str
     name: str
@@ -271,7 +271,7 @@ class _Found(NamedTuple):
 
 
 class _Layer:
-    """The experiments that share a layer's slots, so that its slot is hashed once for all."""
+    """The experiments of a layer; a listener's slot in the layer is hashed once for all of them."""
 
     __slots__ = ("_only", "_starts", "compiled", "salt")
 
@@ -284,17 +284,17 @@ class _Layer:
         only = self.compiled[0]
         self._only = only if (only.start, only.end) == (0, SLOTS) else None
 
-    def arm(self, unit: str, attributes: Attributes | None) -> _Found | None:
+    def arm(self, listener: str, attributes: Attributes | None) -> _GivenArm | None:
         if self._only is not None:
-            return self._only.arm(unit, attributes)
-        place = slot(unit, self.salt)
+            return self._only.arm(listener, attributes)
+        place = slot(listener, self.salt)
         position = bisect_right(self._starts, place) - 1
         if position < 0:
             return None
         compiled = self.compiled[position]
-        return compiled.arm(unit, attributes) if place < compiled.end else None
+        return compiled.arm(listener, attributes) if place < compiled.end else None
 
-    def forced_arm(self, wanted: Mapping[str, str]) -> _Found | None:
+    def forced_arm(self, wanted: Mapping[str, str]) -> _GivenArm | None:
         for compiled in self.compiled:
             name = wanted.get(compiled.experiment.name)
             if name is not None:
@@ -303,7 +303,7 @@ class _Layer:
 
 
 class _Compiled:
-    """An experiment with its salts and slot boundaries worked out."""
+    """An experiment with precomputed salts and slot boundaries."""
 
     __slots__ = (
         "_arm_salt",
@@ -324,7 +324,7 @@ class _Compiled:
         self.experiment = experiment
         self.start, self.end = experiment.slots
         self._arms = [
-            _Found(name, arm.name, arm.strategy, Assignment({name: arm.name}, arm.strategy))
+            _GivenArm(name, arm.name, arm.strategy, Assignment({name: arm.name}, arm.strategy))
             for arm in experiment.arms
         ]
         self.by_name = {arm.name: arm for arm in self._arms}
@@ -335,45 +335,45 @@ class _Compiled:
         self._targeting = experiment.targeting
         self._botify_seed = mmh3.hash(name, signed=False) if experiment.hash == "botify" else None
 
-    def arm(self, unit: str, attributes: Attributes | None) -> _Found | None:
+    def arm(self, listener: str, attributes: Attributes | None) -> _GivenArm | None:
         if self._targeting and not eligible(self._targeting, attributes or {}):
             return None
-        if self._enters < SLOTS and slot(unit, self._entry_salt) >= self._enters:
+        if self._enters < SLOTS and slot(listener, self._entry_salt) >= self._enters:
             return None
         if self._botify_seed is not None:
-            return self._arms[self._botify(unit)]
-        return self._arms[bisect_right(self._bounds, slot(unit, self._arm_salt))]
+            return self._arms[self._botify(listener)]
+        return self._arms[bisect_right(self._bounds, slot(listener, self._arm_salt))]
 
-    def trace(self, unit: str, attributes: Attributes, layer_salt: str) -> str:
+    def trace(self, listener: str, attributes: Attributes, layer_salt: str) -> str:
         name = self.experiment.name
         if self._targeting and not eligible(self._targeting, attributes):
             return f"{name}: not targeted"
-        place = slot(unit, layer_salt)
+        place = slot(listener, layer_salt)
         if not self.start <= place < self.end:
             return f"{name}: layer slot {place} is outside of {self.start}..{self.end - 1}"
-        entry = slot(unit, self._entry_salt)
+        entry = slot(listener, self._entry_salt)
         if entry >= self._enters:
             return f"{name}: entry slot {entry}, below {self._enters} enters: not in the traffic"
         if self._botify_seed is not None:
-            position = self._botify(unit)
+            position = self._botify(listener)
             how = f"murmur3_32 seeded by the name, modulo {len(self._arms)}, is {position}"
         else:
-            found = slot(unit, self._arm_salt)
+            found = slot(listener, self._arm_salt)
             position = bisect_right(self._bounds, found)
             ends = [0, *self._bounds, SLOTS]
             how = f"arm slot {found}, in {ends[position]}..{ends[position + 1] - 1}"
         return f"{name}: layer slot {place}, entry slot {entry}, {how}: {self._arms[position].name}"
 
-    def _botify(self, unit: str) -> int:
-        word: int = mmh3.hash(unit, self._botify_seed or 0, signed=False)
+    def _botify(self, listener: str) -> int:
+        word: int = mmh3.hash(listener, self._botify_seed or 0, signed=False)
         return word % len(self._arms)
 
 
 def bounds(weights: Sequence[float]) -> list[int]:
-    """The slot below which each arm but the last ends: cumulative weights, rounded to slots.
+    """Compute the slot below which each arm but the last ends: cumulative weights, rounded.
 
-    The arms lie side by side in the order given, so that when one arm widens into the next,
-    only the slots between the old boundary and the new one change hands.
+    The arms lie side by side in the order given. When one arm widens into the next, only the slots
+    between the old and the new boundary change their arm.
     """
     total = sum(weights)
     reached = 0.0
@@ -385,9 +385,9 @@ def bounds(weights: Sequence[float]) -> list[int]:
 
 
 def eligible(targeting: Mapping[str, Sequence[Any]], attributes: Attributes) -> bool:
-    """Whether every targeted attribute is there with one of its allowed values.
+    """Return whether every targeted attribute is there with one of its allowed values.
 
-    By equality, where `true` is not 1. An attribute that is a list or an object equals nothing.
+    Values are compared by equality, but `true` is not 1. A list or an object equals no value.
     """
     return all(
         key in attributes and any(_equal(attributes[key], value) for value in allowed)
@@ -400,6 +400,6 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def digest_of(definition: Any) -> str:
-    """Fingerprint of plain JSON values: the first 12 hex digits of their SHA-256."""
+    """Compute the fingerprint of plain JSON values: 12 hex digits of their SHA-256."""
     canonical = json.dumps(definition, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]

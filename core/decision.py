@@ -1,4 +1,4 @@
-"""What happened at a turn, as values that the response and the event log are both written from."""
+"""Decision and feedback: what happened at a turn. The response and the event are made from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from core.catalog import TrackId
 
 @dataclass(slots=True)
 class Turn:
-    """What the listener sent, and where in its story that stands.
+    """What the listener sent, and its place in the listener's history.
 
-    Not frozen, for speed alone; nobody changes one.
+    No code changes one; it is not frozen for speed.
 
     Attributes:
         id: Unique; seeds the draw, so the decision can be replayed from it.
@@ -20,14 +20,14 @@ class Turn:
         track: Previous track as the client sent it; None on a first visit.
         time: Share of it that was heard, in [0, 1]; None on a first visit.
         at_ms: Unix time in ms.
-        session: Id of the session that the turn belongs to: that of the session's first turn.
-        number: Requests of this listener so far, this one included.
+        session: Id of the turn's session, which is the id of the session's first turn.
+        number: Number of this turn among the listener's turns, from 1.
         assignment: The listener's arms, computed once.
         config: Digest of the config that decided.
         latency_s: From the request's arrival until its batch was decided, in seconds.
         attributes: The request's attributes.
         key: The request's idempotency key, which then seeds the draw in place of `id`.
-        reset: Whether the listener's history was started afresh for a new experiment.
+        reset: Whether the listener's history was emptied for a new experiment.
     """
 
     id: str
@@ -51,15 +51,15 @@ class Decision(Turn):
 
     Attributes:
         tracks: Track ids drawn, in order; the first is the recommendation.
-        strategy: What the arm, or `default`, names.
+        strategy: Name of the strategy that the arm, or `default`, names.
         answered_by: Name of the strategy whose candidates were drawn from.
-        depth: How many strategies of the chain abstained before.
-        candidates: How many candidates there were.
-        propensity: Chance that the first track had, in (0, 1].
-        n: How many tracks were asked for.
+        depth: Number of strategies of the chain that abstained before.
+        candidates: Number of candidates.
+        propensity: Propensity of the first track, in (0, 1].
+        n: Number of tracks that the request wants.
         exclude: Track ids that the request excluded.
         took_us: Time to propose and draw, without the turns of the same batch, in us.
-        why: Reasons, in the order found; only when the request asked for them.
+        why: Reasons, in the order noted; None unless the request has `explain`.
     """
 
     tracks: Sequence[TrackId] = ()
@@ -76,7 +76,7 @@ class Decision(Turn):
 
 @dataclass(slots=True)
 class Feedback(Turn):
-    """A turn that only told what was heard.
+    """A turn without an answer: the listener reported a listen.
 
     Attributes:
         final: Whether it ended the session.

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from core.errors import Fault, Faults, InputError, SegueError
 from engine.runtime import Runtime, load_runtime
 from engine.settings.defaults import DECIDING, defaults_of, with_former_defaults
-from engine.settings.loading import settings_of
+from engine.settings.loading import build_settings
 from engine.settings.model import Settings
 from events.config_snapshots import (
     FOLDER,
@@ -67,7 +67,7 @@ def load_snapshot(path: Path, elsewhere: Iterable[Runtime] = ()) -> Runtime:
         registry.load(tuple(snapshot["modules"]["named"]), Path(snapshot["modules"]["beside"]))
     except SegueError as error:
         raise InputError.one(f"{path}: modules", str(error)) from error
-    runtime = load_runtime(settings_of(_config_of(snapshot), path))
+    runtime = load_runtime(build_settings(_config_of(snapshot), path))
     _check_data(path, snapshot, runtime)
     return replace(runtime, digest=snapshot["digest"], described=content_of(snapshot))
 

@@ -1,7 +1,8 @@
-"""Started experiments: a folder that remembers each as it was served, so that it cannot change.
+"""Experiment ledger: a folder that records each started experiment, so that it cannot change.
 
-One file per name and version. It is written when an experiment first has traffic, and again when
-it has more; a config that would take its listeners out of their arms is refused.
+It has one file per name and version. The server writes the file when an experiment first has
+traffic, and again when it has more. The ledger refuses a config that would take listeners of a
+started experiment out of their arms.
 """
 
 import fcntl
@@ -21,7 +22,7 @@ from engine.runtime import Runtime
 
 
 class ExperimentLedger:
-    """The folder of started experiments; several processes may share it.
+    """The folder with the records of started experiments; several processes may share it.
 
     Args:
         folder: Made when the first experiment is recorded.
@@ -31,15 +32,15 @@ class ExperimentLedger:
         self.folder = folder
 
     def check(self, runtime: Runtime) -> None:
-        """Refuse what would take listeners of a started experiment out of their arms.
+        """Refuse a config that takes listeners of a started experiment out of their arms.
 
         Raises:
-            InputError: Every such change; or a record that cannot be read.
+            InputError: The config makes such a change (all are named), or a record is unreadable.
         """
         faults = Faults()
         for number, experiment in enumerate(runtime.settings.experiments):
             if experiment.traffic == 0:
-                continue  # stopped, or not begun: nobody is in it
+                continue  # stopped or not started: no listener is in it
             try:
                 record = self._read(experiment)
             except InputError as error:
@@ -47,19 +48,19 @@ class ExperimentLedger:
                 continue
             if record is not None:
                 where = f"{runtime.settings.path}: experiments.{number}"
-                for found in _breaks(record, experiment, runtime):
+                for found in _find_breaking_changes(record, experiment, runtime):
                     faults.add(f"{where}.{found.key}", _refusal(found, record, experiment))
         faults.raise_if_any()
 
     def record(self, runtime: Runtime, at_ms: int) -> None:
-        """Check, and remember every experiment that has traffic as started.
+        """Check a config, and record every experiment with traffic as started.
 
         Args:
-            runtime: What is about to be served.
+            runtime: The config that the server is about to serve.
             at_ms: Unix time in ms.
 
         Raises:
-            InputError: As `check`, and nothing is recorded; or the folder cannot be written.
+            InputError: As `check`, and no record is written; or the folder is not writable.
         """
         if not runtime.settings.experiments:
             return
@@ -72,15 +73,15 @@ class ExperimentLedger:
         except OSError as error:
             raise InputError.one(
                 str(self.folder),
-                f"must be a folder that can be written, but: {error.strerror}. It remembers which "
-                "experiments have started; name another with `started:` in the config",
+                f"must be a writable folder, got: {error.strerror}. It records which experiments "
+                "have started; name a writable folder with `started:` in the config",
             ) from error
 
-    def since(self, experiments: Iterable[Experiment]) -> dict[str, int]:
-        """When each experiment that has started did so in its version, Unix time in ms."""
+    def start_times(self, experiments: Iterable[Experiment]) -> dict[str, int]:
+        """Return when each started experiment started in its version, Unix time in ms."""
         found = {}
         for experiment in experiments:
-            with suppress(InputError):  # `check` tells what is wrong with a record
+            with suppress(InputError):  # `check` reports a faulty record
                 record = self._read(experiment)
                 if record is not None:
                     found[experiment.name] = record["started_ms"]
@@ -101,8 +102,8 @@ class ExperimentLedger:
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise InputError.one(
                 str(path),
-                f"must be the record of a started experiment, but cannot be read as one ({error}). "
-                "Put it back from a copy; without it nobody knows whether arms were changed",
+                f"must be the record of a started experiment, got an unreadable file ({error}). "
+                "Restore it from a backup; without it a change of the arms cannot be detected",
             ) from error
         return dict(record)
 
@@ -110,7 +111,7 @@ class ExperimentLedger:
         before = self._read(experiment)
         record = {
             "definition": experiment.to_dict(),
-            "treatments": treatments(experiment, runtime),
+            "treatments": describe_treatments(experiment, runtime),
             "holdout": runtime.settings.holdout.model_dump(),
             "started_ms": at_ms,
             "config": runtime.digest,
@@ -130,18 +131,18 @@ class ExperimentLedger:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One process at a time, so that two cannot start one experiment in two ways."""
+        """Let one process in at a time, so that two cannot start one experiment in two ways."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
 
-def treatments(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
-    """What each arm does: type, params and fallback of every strategy that may answer for it.
+def describe_treatments(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
+    """Describe each arm: type, params and fallback of every strategy that may answer for it.
 
-    Data is not part of it: lists that are trained anew every night do not end an experiment. Nor
-    are params left at their default, so that a release which adds a param does not either.
+    Data is left out, so lists that are trained every night do not end an experiment. Params at
+    their default are left out, so a release that adds a param does not end one.
     """
 
     def described(name: str) -> dict[str, Any]:
@@ -156,7 +157,7 @@ def treatments(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
     }
 
 
-def _breaks(
+def _find_breaking_changes(
     record: dict[str, Any], experiment: Experiment, runtime: Runtime
 ) -> list[BreakingChange]:
     found = breaking_changes(Experiment.from_dict(record["definition"]), experiment)
@@ -167,7 +168,7 @@ def _breaks(
     if out_now > out_before or (out_now and was["salt"] != now["salt"]):
         found.append(
             BreakingChange(
-                "holdout", f"was {was}, is {now}; may only shrink while an experiment runs"
+                "holdout", f"was {was}, is {now}; it may only shrink while an experiment runs"
             )
         )
     return found
@@ -176,7 +177,7 @@ def _breaks(
 def _changed_treatments(
     record: dict[str, Any], experiment: Experiment, runtime: Runtime
 ) -> Iterator[BreakingChange]:
-    now = treatments(experiment, runtime)
+    now = describe_treatments(experiment, runtime)
     for arm, strategies in record["treatments"].items():
         for name in {**strategies, **now[arm]}:
             was, made = strategies.get(name), now[arm].get(name)
@@ -185,12 +186,13 @@ def _changed_treatments(
 
 
 def _refusal(found: BreakingChange, record: dict[str, Any], experiment: Experiment) -> str:
-    since = datetime.fromtimestamp(record["started_ms"] / 1000, UTC)
+    started = datetime.fromtimestamp(record["started_ms"] / 1000, UTC)
     if experiment.hash == "botify":
-        remedy = "another name (hash: botify knows no version)"
+        remedy = "a new name (hash: botify has no version)"
     else:
-        remedy = "a new version, one that was not served before"
+        remedy = "a new version that was never served"
     return (
         f"{found.what}. '{experiment.name}' version {experiment.version} has started "
-        f"({since:%Y-%m-%d %H:%M} UTC) and cannot change so: give it {remedy}, or put back what was"
+        f"({started:%Y-%m-%d %H:%M} UTC) and cannot change in this way: give it {remedy}, or undo "
+        "the change"
     )

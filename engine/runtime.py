@@ -1,6 +1,6 @@
-"""What is being served: config and artifacts, loaded, checked and never changed.
+"""Runtime: config and artifacts that decide, loaded and checked; they never change.
 
-A reload builds another one beside it and swaps; a request sees one of them, whole.
+A reload builds a second runtime and then swaps the two. One runtime decides a request as a whole.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from core.errors import Faults, InputError, SegueError
 from core.experiment_changes import assignment_fingerprint
 from core.listener import Listener
 from core.lists import Lists, load_lists
-from engine.settings.defaults import DECIDING, given, given_for
+from engine.settings.defaults import DECIDING, describe_strategy, non_defaults
 from engine.settings.model import Settings
 from events.config_snapshots import FORMAT
 from strategies.base import Artifacts, Named, Strategy, named_in
@@ -26,11 +26,11 @@ Propose = Callable[[Listener], Candidates | None]
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A strategy and those asked after it when it abstains.
+    """A strategy and its fallbacks.
 
     Attributes:
-        members: (name, propose), in the order asked.
-        declared: Every name that may stand in `answered_by`: the members and what they use.
+        members: (name, propose), in the order in which they may propose.
+        declared: Every name that may stand in `answered_by`: the members and those they use.
     """
 
     members: tuple[tuple[str, Propose], ...]
@@ -43,12 +43,13 @@ class Runtime:
 
     Attributes:
         chains: By name of the first strategy.
-        default: The chain's name of who is in no experiment.
-        fingerprints: Experiment -> fingerprint of what it keeps while it runs.
+        default: Name of the chain for listeners in no experiment.
+        fingerprints: Experiment -> its assignment fingerprint.
         digest: Fingerprint of all that decides, data included; on every event.
-        described: What the digest is of, as plain JSON values.
-        history: Listens kept of a listener; from the settings, where reading costs ten times this.
-        session_gap_ms: Silence after which a new session begins, ms; likewise.
+        described: What the digest covers, as plain JSON values.
+        history: Number of listens kept of a listener. It is copied from the settings, where a
+            read costs ten times as much.
+        session_gap_ms: Silence after which a new session begins, ms. Copied for the same reason.
     """
 
     settings: Settings
@@ -74,20 +75,20 @@ def load_runtime(settings: Settings, known: Catalog | None = None) -> Runtime:
 
     Args:
         settings: What to load.
-        known: A catalog in memory already, used where the one on file is the same.
+        known: A catalog in memory; it is used if the file has the same content.
 
     Raises:
-        InputError: Everything that is wrong, by file and line or by key.
+        InputError: The data or a strategy is faulty; the error names every fault.
     """
     faults = Faults()
-    artifacts = _artifacts(settings, known, faults)
+    artifacts = _load_artifacts(settings, known, faults)
     faults.raise_if_any()
-    built = _built(settings, artifacts, faults)
+    built = _build(settings, artifacts, faults)
     faults.raise_if_any()
-    chains = {name: _chain(name, settings, built) for name in settings.strategies}
+    chains = {name: _make_chain(name, settings, built) for name in settings.strategies}
     _check_ends(settings, chains, built, faults)
     faults.raise_if_any()
-    described = _described(settings, artifacts, chains)
+    described = _describe(settings, artifacts, chains)
     return Runtime(
         settings=settings,
         catalog=artifacts.catalog,
@@ -101,7 +102,7 @@ def load_runtime(settings: Settings, known: Catalog | None = None) -> Runtime:
     )
 
 
-def _artifacts(settings: Settings, known: Catalog | None, faults: Faults) -> Artifacts:
+def _load_artifacts(settings: Settings, known: Catalog | None, faults: Faults) -> Artifacts:
     section = settings.catalog
     try:
         catalog = load_catalog(settings.resolve(section.tracks))
@@ -126,8 +127,8 @@ def _artifacts(settings: Settings, known: Catalog | None, faults: Faults) -> Art
     return Artifacts(catalog, top, lists)
 
 
-def _built(settings: Settings, artifacts: Artifacts, faults: Faults) -> dict[str, Strategy]:
-    """Every strategy, once; those that others use come first."""
+def _build(settings: Settings, artifacts: Artifacts, faults: Faults) -> dict[str, Strategy]:
+    """Build every strategy once. Strategies that others use come first."""
     built: dict[str, Strategy] = {}
     for name, wanted in settings.strategies.items():
         where = f"{settings.path}: strategies.{name}"
@@ -142,7 +143,7 @@ def _built(settings: Settings, artifacts: Artifacts, faults: Faults) -> dict[str
                         f"{artifacts.lists[lists].key}",
                     )
         if not keyed or any(used not in built for used in wanted.uses):
-            continue  # the fault that stands in the way is noted already
+            continue  # its fault is noted already
         view = Artifacts(
             artifacts.catalog,
             artifacts.top,
@@ -156,55 +157,53 @@ def _built(settings: Settings, artifacts: Artifacts, faults: Faults) -> dict[str
     return built
 
 
-def _chain(name: str, settings: Settings, built: dict[str, Strategy]) -> Chain:
+def _make_chain(name: str, settings: Settings, built: dict[str, Strategy]) -> Chain:
     names = [name]
     while (fallback := settings.strategies[names[-1]].fallback) is not None:
         names.append(fallback)
     members = tuple((member, built[member].propose) for member in names)
-    return Chain(members, frozenset(_used(names, settings)))
+    return Chain(members, frozenset(_used_by(names, settings)))
 
 
 def _check_ends(
     settings: Settings, chains: dict[str, Chain], built: dict[str, Strategy], faults: Faults
 ) -> None:
-    """Every chain that answers requests must end in a strategy that never abstains."""
+    """Check that every chain which answers requests ends in a strategy that never abstains."""
     arms = [arm.strategy for experiment in settings.experiments for arm in experiment.arms]
     for name in dict.fromkeys([settings.default, *filter(None, arms)]):
         last = chains[name].members[-1][0]
         if not getattr(built[last], "always_answers", False):
             faults.add(
                 f"{settings.path}: strategies.{last}",
-                f"ends the chain of '{name}' but may abstain. Add `fallback:` with one that "
-                "always answers, for instance {type: random}",
+                f"must never abstain, since it ends the chain of '{name}'. Add `fallback:` with "
+                "one that always answers, for instance {type: random}",
             )
 
 
-def _used(names: list[str], settings: Settings) -> set[str]:
+def _used_by(names: list[str], settings: Settings) -> set[str]:
     found: set[str] = set()
     for name in names:
-        found |= {name} | _used(list(settings.strategies[name].uses), settings)
+        found |= {name} | _used_by(list(settings.strategies[name].uses), settings)
     return found
 
 
-def _described(
-    settings: Settings, artifacts: Artifacts, chains: dict[str, Chain]
-) -> dict[str, Any]:
-    """All that decides, data by checksum and not by path, as plain JSON values.
+def _describe(settings: Settings, artifacts: Artifacts, chains: dict[str, Chain]) -> dict[str, Any]:
+    """Describe all that decides as plain JSON values, data by its checksums.
 
     Keys at their default are left out; `format` says which defaults these are.
     """
     return {
         "format": FORMAT,
         "default": settings.default,
-        "strategies": {name: given_for(each) for name, each in settings.strategies.items()},
+        "strategies": {name: describe_strategy(each) for name, each in settings.strategies.items()},
         "chains": {name: [member for member, _ in chain.members] for name, chain in chains.items()},
         "declared": {name: sorted(chain.declared) for name, chain in chains.items()},
         "experiments": [experiment.without_defaults() for experiment in settings.experiments],
-        "holdout": given(settings.holdout),
+        "holdout": non_defaults(settings.holdout),
         "catalog": {
             "tracks": artifacts.catalog.checksum,
             "top": digest_of(artifacts.top.tolist()),
             "lists": {name: lists.checksum for name, lists in artifacts.lists.items()},
         },
-        **given(settings.state, DECIDING),
+        **non_defaults(settings.state, DECIDING),
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from core.allocation import Allocation
-from engine.settings.loading import settings_of
+from engine.settings.loading import build_settings
 from tests.service import CONFIG, running
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +26,7 @@ def block(after: str, kind: str) -> str:
 
 def test_the_example_assigns_as_the_page_says() -> None:
     example = yaml.safe_load(block("The picture is of this config", "yaml"))
-    settings = settings_of({**CONFIG, **example}, ROOT / "config.yaml")
+    settings = build_settings({**CONFIG, **example}, ROOT / "config.yaml")
     allocation = Allocation(settings.experiments, settings.holdout.share, settings.holdout.salt)
     assert allocation.trace("42") == block("For listener 42 the code says", "").splitlines()
     assert allocation.assign("42").arms == {"toppop_after_skip": "T1", "colours": "blue"}

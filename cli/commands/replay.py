@@ -1,4 +1,4 @@
-"""`segue replay`: make every decision of a log again, and find that it comes out the same."""
+"""`segue replay`: make every decision of a log again, and compare it with the log."""
 
 import gc
 import json
@@ -30,38 +30,39 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    logs: Annotated[list[Path], typer.Argument(help="Event files or folders of ours.")],
+    logs: Annotated[list[Path], typer.Argument(help="Event files of Segue, or folders of them.")],
     configs: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder of kept configs, where it is not beside the logs; repeatable."),
+        typer.Option(help="Folder of config snapshots that is not beside the logs; repeatable."),
     ] = None,
     config: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A config that decided, for instance with its data at another place; used for "
-            "the events that name its fingerprint; repeatable."
+            help="A config that decided, or that has the data which decided, if the data lies in "
+            "a new place; repeatable."
         ),
     ] = None,
     decision: Annotated[str | None, typer.Option(help="Explain this one decision instead.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make all decisions of a log again. Ends with 1 if one comes out otherwise.
+    """Make all decisions of a log again. The exit code is 1 if one differs from the log.
 
-    Ends with 2 if the input is faulty, or the data behind a config is not what it was.
+    It is 2 if the input is faulty, or if the data of a config has changed.
     """
     sources = find_event_files(logs)
     for source in sources:
         if source.packing == "parquet":
             raise InputError.one(
                 str(source.path),
-                "is compacted, and keeps no exact lines. Replay the event files it was made of",
+                "must be an event file, got a compacted one, which has no exact lines. Replay the "
+                "event files from which it was made",
             )
     runtime_of = runtimes_by_digest(snapshots_beside(logs, configs or ()), config)
     if decision is not None:
         _explain(decision, sources, runtime_of)
         return
     started = perf_counter()
-    # Nothing of what a replay makes is a cycle; looking for them would cost a tenth of it.
+    # A replay makes no reference cycles; the search for them costs a tenth of the time.
     gc.disable()
     replayer = Replayer(runtime_of)
     lost: Counter[str] = Counter()
@@ -73,7 +74,8 @@ def replay(
     seconds = perf_counter() - started
     if not result.events:
         raise InputError.one(
-            str(logs[0]), "has no event of ours: only our own logs can be replayed"
+            str(logs[0]),
+            "must have events of Segue, got none. Name a log that `segue serve` wrote",
         )
     if as_json:
         print(json.dumps(_described(result, seconds), indent=2, default=str))  # noqa: T201
@@ -124,7 +126,7 @@ def _show(result: ReplayResult, seconds: float) -> None:
         table.add_row(name, f"{count:,}")
     out.print(table)
     if result.mismatches:
-        shown = Table(title="Came out otherwise", title_justify="left", title_style="bold red")
+        shown = Table(title="Differences", title_justify="left", title_style="bold red")
         for column in ("where", "decision", "field", "logged", "replayed"):
             shown.add_column(column, overflow="fold")
         for each in result.mismatches:
@@ -144,7 +146,7 @@ def _show(result: ReplayResult, seconds: float) -> None:
         out.print("[green]Every decision came out the same.[/green]")
     else:
         out.print(
-            f"[red]{result.mismatched:,} events came out otherwise[/red], "
+            f"[red]{result.mismatched:,} events differ from the log[/red], "
             f"{result.skipped.total():,} could not be replayed."
         )
 
@@ -152,10 +154,10 @@ def _show(result: ReplayResult, seconds: float) -> None:
 def _explain(
     decision: str, sources: Sequence[EventFile], runtime_of: Callable[[str], Runtime]
 ) -> None:
-    """Find the decision, replay its listener up to it, and say why it came out so."""
+    """Find the decision, replay its listener up to it, and explain it."""
     marked = f'"decision":"{decision}"'.encode()
     with bars() as progress:
-        progress.start("looking for it", sum(source.size for source in sources))
+        progress.start("searching", sum(source.size for source in sources))
         found = next(
             (
                 (event, where)
@@ -165,14 +167,19 @@ def _explain(
             None,
         )
         if found is None:
-            raise InputError.one("--decision", f"no event of these files has the id '{decision}'")
+            raise InputError.one(
+                "--decision",
+                f"must be the id of an event in these files, got '{decision}'. Copy an event's id",
+            )
         event, where = found
         if event["message"] != "next":
-            raise InputError.one(where, "only told what was heard; there was nothing to decide")
+            raise InputError.one(
+                where, "must be a decision, got a listen that was reported. Name an event `next`"
+            )
         user = str(event["user"])
         named = [f'"user":{form},'.encode() for form in (user, json.dumps(user))]
         replayer = Replayer(runtime_of)
-        progress.start("its listener", sum(source.size for source in sources))
+        progress.start("replaying", sum(source.size for source in sources))
         for earlier, place in merge_events(sources, lambda *_: None, progress, named):
             if earlier["decision"] == decision:
                 break
@@ -181,7 +188,9 @@ def _explain(
     history = replayer.history_before(event)
     if history is None:
         raise InputError.one(
-            where, f"is turn {event['turn']} of listener {user}; the turn before is not in the log"
+            where,
+            f"must follow the turn before it, got turn {event['turn']} of listener {user} without "
+            "that turn. Add the log that has it",
         )
     _show_explanation(event, where, explain(event, history, replayer.runtime(event["config"])))
 
@@ -194,7 +203,7 @@ def _show_explanation(event: Mapping[str, Any], where: str, found: Explanation) 
         f"  listener {event['user']}, turn {event['turn']}, session {event['session']}, "
         f"{at} UTC, config {event['config']}"
     )
-    out.print(f"[bold]Heard[/bold] {found.heard_in_all} listens were known, newest last:")
+    out.print(f"[bold]Heard[/bold] {found.heard_count} known listens, newest last:")
     for track, about, time, in_session in found.heard:
         out.print(f"  {time:4.2f} of {track} {about}{'' if in_session else '  (before)'}",
                   markup=False)  # fmt: skip
@@ -204,15 +213,15 @@ def _show_explanation(event: Mapping[str, Any], where: str, found: Explanation) 
     out.print(f"[bold]Chain[/bold] {' -> '.join(found.chain)}")
     for reason in found.why:
         out.print(f"  {reason}", markup=False)
-    out.print(f"[bold]Candidates[/bold] {found.candidates:,}, of which the first:")
-    for track, about, chance in found.likeliest:
+    out.print(f"[bold]Candidates[/bold] {found.candidates:,}, the most likely first:")
+    for track, about, chance in found.most_likely:
         out.print(f"  {chance:8.4%} {track} {about}", markup=False)
-    out.print(f"[bold]Draw[/bold] from the stream of '{found.stream}':")
+    out.print(f"[bold]Draw[/bold] from the stream '{found.stream}':")
     for track, about in found.tracks:
         out.print(f"  {track} {about}", markup=False)
-    out.print(f"  the first had a chance of {found.propensity:.4%}")
+    out.print(f"  propensity of the first: {found.propensity:.4%}")
     if found.differing:
-        out.print("[red]The log says otherwise:[/red]")
+        out.print("[red]The log differs:[/red]")
         for name, logged, replayed in found.differing:
             out.print(f"  {name}: logged {logged}, replayed {replayed}", markup=False)
         raise typer.Exit(1)

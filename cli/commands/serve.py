@@ -87,7 +87,7 @@ def _say(runtime: Runtime, console: Console) -> None:
         f"{len(settings.catalog.lists)} lists, {len(runtime.chains)} strategies, "
         f"config {runtime.digest}"
     )
-    since = ExperimentLedger(settings.started_folder).since(settings.experiments)
+    since = ExperimentLedger(settings.started_folder).start_times(settings.experiments)
     for experiment in settings.experiments:
         arms = ", ".join(
             f"{arm.name} {arm.weight:g}" + (f" {arm.strategy}" if arm.strategy else "")

@@ -73,7 +73,7 @@ def _check_arms(experiment: ExperimentSettings, where: str, faults: Faults) -> N
         faults.add(
             f"{where}.version",
             "hash: botify hashes the name alone, so a version changes nobody's arm. "
-            "Give the experiment another name",
+            "Give the experiment a new name",
         )
     for name, arm in experiment.arms.items():
         if experiment.layer == SERVING and arm.strategy is None:

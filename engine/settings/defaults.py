@@ -30,16 +30,16 @@ of a plugin has no format: if its author changes a default, the type needs a new
 """
 
 
-def given(model: BaseModel, only: Iterable[str] | None = None) -> dict[str, Any]:
+def non_defaults(model: BaseModel, only: Iterable[str] | None = None) -> dict[str, Any]:
     """Return the keys that are not at their default, as plain JSON values."""
     include = None if only is None else set(only)
     return model.model_dump(mode="json", exclude_defaults=True, include=include)
 
 
-def given_for(strategy: StrategySettings) -> dict[str, Any]:
+def describe_strategy(strategy: StrategySettings) -> dict[str, Any]:
     """Return type, fallback and params of a strategy, without those at their default."""
     fallback = {} if strategy.fallback is None else {"fallback": strategy.fallback}
-    return {"type": strategy.type.name, **fallback, **given(strategy.params)}
+    return {"type": strategy.type.name, **fallback, **non_defaults(strategy.params)}
 
 
 def defaults_of(settings: Settings) -> dict[str, Any]:

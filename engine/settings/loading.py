@@ -21,10 +21,10 @@ def load_settings(path: Path) -> Settings:
     Raises:
         InputError: Everything that is wrong with it.
     """
-    return settings_of(_parsed(path), path)
+    return build_settings(_parse(path), path)
 
 
-def settings_of(content: dict[str, Any], path: Path) -> Settings:
+def build_settings(content: dict[str, Any], path: Path) -> Settings:
     """Check a config's content; `path` names it in errors, and relative paths start beside it.
 
     Raises:
@@ -78,7 +78,7 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parse(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(path.read_bytes(), Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
     except OSError as error:

@@ -307,5 +307,5 @@ def test_an_explanation_says_what_led_to_the_decision(played: Path) -> None:
     assert found.chain == ["ranked", "random"]
     assert any(step.startswith("all: layer slot") and "ranked" in step for step in found.arms)
     assert found.stream == event["decision"] or "key" in event
-    chances = [chance for *_, chance in found.likeliest]
+    chances = [chance for *_, chance in found.most_likely]
     assert chances == sorted(chances, reverse=True)

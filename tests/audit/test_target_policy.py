@@ -31,7 +31,7 @@ def asked(log: Path, runtime: Runtime) -> list[tuple[float, float, int, int]]:
         candidates = target.candidates(history, event)
         assert before == (history.listens, history.session_start, history.turn)
         assert candidates is not None
-        chance = target.chance(candidates, event["recommendation"])
+        chance = target.propensity_of(candidates, event["recommendation"])
         found.append((event["propensity"], chance, event["candidates"], len(candidates)))
 
     replayer = Replayer(lambda digest: load_snapshot(kept[digest]), watch=watch)

@@ -51,7 +51,7 @@ def test_both_sides_of_what_came_out_otherwise_are_shown(played: Path, tmp_path:
     result = replay(path, "--configs", played / "log" / "configs")
 
     assert result.exit_code == 1
-    assert "1 events came out otherwise" in result.output
+    assert "1 events differ from the log" in result.output
     assert "['another track']" in result.output
     assert f"events-1.jsonl:{where + 1}" in result.output.replace("\n", "")
 
@@ -73,11 +73,11 @@ def test_a_decision_is_explained(played: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ("nothing", "no event of these files has the id 'nobody'"),
-        ("config", "there is no copy of it"),
+        ("nothing", "must be the id of an event in these files, got 'nobody'"),
+        ("config", "has no snapshot here"),
         ("data", "top: must be the data that decided"),
-        ("parquet", "is compacted"),
-        ("botify", "has no event of ours"),
+        ("parquet", "got a compacted one"),
+        ("botify", "must have events of Segue"),
     ],
 )
 def test_what_cannot_be_replayed_ends_with_2(

@@ -138,9 +138,9 @@ def test_a_default_written_out_is_no_change(tmp_path: Path) -> None:
     serve(tmp_path, param("contextual", draw="uniform"))
 
 
-def test_the_predecessors_hash_needs_another_name(tmp_path: Path) -> None:
+def test_an_experiment_with_botifys_hash_needs_a_new_name(tmp_path: Path) -> None:
     serve(tmp_path, keys(hash="botify", traffic=0.5))
-    with pytest.raises(InputError, match=r"give it another name \(hash: botify knows no version"):
+    with pytest.raises(InputError, match=r"give it a new name \(hash: botify has no version"):
         serve(tmp_path, keys(hash="botify", traffic=0.4))
 
 
@@ -186,7 +186,7 @@ def test_a_damaged_record_stops_the_start(tmp_path: Path, content: str) -> None:
 
 def test_a_folder_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"file.*name another with `started:`"):
+    with pytest.raises(InputError, match=r"file.*name a writable folder with `started:`"):
         serve(tmp_path, lambda config: config.update(started="file/started"))
 
 

@@ -136,7 +136,7 @@ FAULTS: dict[str, tuple[Callable[[Config], None], str]] = {
     ),
     "chain-that-may-not-answer": (
         lambda config: config["strategies"]["contextual"].pop("fallback"),
-        "strategies.contextual: ends the chain of 'contextual' but may abstain",
+        "strategies.contextual: must never abstain, since it ends the chain of 'contextual'",
     ),
     "unknown-lists": (
         change("strategies", "contextual", "list", to="contextal"),
