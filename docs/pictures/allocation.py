@@ -85,7 +85,7 @@ def rows() -> list[Row]:
             arm,
         ),
         Row(
-            "another layer: a label",
+            "a second layer: a label",
             "arm, “colours” ...",
             (Part(5000, "blue", LABEL_A), Part(SLOTS, "red", LABEL_B)),
             label,
