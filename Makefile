@@ -34,7 +34,7 @@ test: lint  ## Everything that CI runs: lint, then the tests with coverage
 bench: $(VENV)/.dev  ## Measure speed side by side (see docs/performance.md)
 	$(BIN)/python -m benchmarks
 
-demo: $(VENV)/.demo  ## Serve, log, learn, serve what was learnt, measure it (EPISODES=, CONFIG=)
+demo: $(VENV)/.demo  ## Serve, log, learn, serve the learnt lists, measure them (EPISODES=, CONFIG=)
 	@exec $(BIN)/segue demo --config $(CONFIG) $(if $(EPISODES),--episodes $(EPISODES))
 
 clean:  ## Remove the environment, caches and logs
@@ -46,7 +46,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Segue into $(VENV) (once, about a minute) ..."
-	@$(PIP) -e '.[redis,simulator,analysis]'
+	@$(PIP) -e '.[simulator,analysis]'
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.run
@@ -55,5 +55,5 @@ $(VENV)/.demo: $(VENV)/.run
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Segue and its development tools into $(VENV) ..."
-	@$(PIP) -e '.[redis,simulator,analysis,dev]' implicit matplotlib
+	@$(PIP) -e '.[simulator,analysis,dev]' implicit matplotlib
 	@touch $@ $(VENV)/.run

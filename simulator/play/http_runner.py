@@ -49,6 +49,7 @@ class HttpRunner:
         timeout_s: Seconds to wait for a response.
         max_steps: Recommendations after which a session is truncated.
         keep_truth: Whether to keep the truth log.
+        loop: Event loop, the clock of all timeouts; a new one if left out.
 
     Raises:
         InputError: The address is malformed.
@@ -65,6 +66,7 @@ class HttpRunner:
         timeout_s: float = 10.0,
         max_steps: int = MAX_STEPS,
         keep_truth: bool = False,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.batch = SessionBatch(listeners, connections, max_steps)
         self.address = Address(url)
@@ -72,7 +74,7 @@ class HttpRunner:
         self.seed = seed
         self.timeout_s = timeout_s
         self.keep_truth = keep_truth
-        self.loop = _new_loop()
+        self.loop = loop or _new_loop()
         self.config = self._greet()
 
     def play(

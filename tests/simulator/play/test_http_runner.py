@@ -1,7 +1,9 @@
-"""Sessions over HTTP: the same as in process, and no error is ever taken for a track."""
+"""Sessions over HTTP: the same as in process, and no error ever counts as a track."""
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from tests.simulator.servers import HANG_UP, SILENCE, Asked, answer, made, servi
 from tests.simulator.tiny import botify
 
 SEED = 12
+TIMEOUT_S = 10
 
 
 def small_world() -> World:
@@ -51,7 +54,7 @@ def over_http(url: str, connections: int = 4, sessions: int = 60, **options: Any
 
 
 def next_by_number(asked: Asked) -> bytes:
-    """A server that recommends the track after the one heard: the answer to a body never varies."""
+    """Recommend the track after the one heard, so the answer to a body never varies."""
     if asked.path == "/feedback" or asked.path.startswith("/last/"):
         return answer({"user": 1})
     return answer(
@@ -122,9 +125,42 @@ FAULTS: dict[str, tuple[Any, str]] = {
     "busy": (answer({"error": {}}, 503), "status 503"),
     "broken": (answer(b"oops", 500), "status 500"),
     "hangs-up": (HANG_UP, "connection closed"),
-    "silent": (SILENCE, "no answer within 0.25 s"),
+    "silent": (SILENCE, f"no answer within {TIMEOUT_S} s"),
     "no-http": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "no HTTP"),
 }
+
+
+class MovableClock(asyncio.SelectorEventLoop):
+    """An event loop whose time a test can move on."""
+
+    ahead_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead_s
+
+
+def play_with(
+    fault: str, numbers: Collection[int], botify: bool = False
+) -> tuple[Outcome, list[Asked]]:
+    """Play against a server that has a fault at some of its requests.
+
+    No timeout passes by itself, however slow the machine is: where the server keeps silent, the
+    test moves the client's clock. So no second request may be under way then.
+    """
+    failing, _ = FAULTS[fault]
+    clock = MovableClock()
+
+    def reply(asked: Asked, number: int) -> Any:
+        if number not in numbers:
+            return next_by_number(asked)
+        if failing is SILENCE:
+            clock.ahead_s += TIMEOUT_S + 1
+        return failing
+
+    with made(reply) as server:
+        connections = 1 if failing is SILENCE else 4
+        outcome = over_http(server.url, connections, botify=botify, timeout_s=TIMEOUT_S, loop=clock)
+    return outcome, server.asked
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -132,22 +168,18 @@ def test_a_transient_failure_is_retried_and_changes_nothing(
     fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_runner, "PAUSES_S", (0.001,) * 4)
-    failing, kind = FAULTS[fault]
     with made(lambda asked, number: next_by_number(asked)) as server:
         sound = over_http(server.url)
-    with made(
-        lambda asked, number: failing if number in (3, 50, 51, 120) else next_by_number(asked)
-    ) as server:
-        outcome = over_http(server.url, timeout_s=0.25)
-    assert outcome.errors == {kind: 4}
+    outcome, requests = play_with(fault, (3, 50, 51, 120))
+    assert outcome.errors == {FAULTS[fault][1]: 4}
     assert (outcome.retried, outcome.given_up) == (4, 0)
     assert outcome.truth == sound.truth
-    keys = [asked.headers["idempotency-key"] for asked in server.asked]
-    assert len(keys) - len(set(keys)) == 4, "sent again under the same key"
+    keys = [asked.headers["idempotency-key"] for asked in requests]
+    assert len(keys) - len(set(keys)) == 4, "a retry has the key of the first try"
 
 
 def wrong(what: Any, status: int = 200) -> Callable[[Asked, int], bytes]:
-    """Every answer of listener 2 is wrong."""
+    """Make a server that answers listener 2 wrongly."""
 
     def reply(asked: Asked, number: int) -> bytes:
         return (
@@ -191,11 +223,9 @@ def test_a_wrong_answer_is_never_taken_for_a_track(what: Any, status: int, kind:
 
 @pytest.mark.parametrize("fault", ["busy", "hangs-up", "silent"])
 def test_a_botify_server_gets_no_request_twice(fault: str) -> None:
-    """It knows no keys, so a request that may have arrived would be taken twice."""
-    failing, kind = FAULTS[fault]
-    with made(lambda asked, number: failing if number == 20 else next_by_number(asked)) as server:
-        outcome = over_http(server.url, botify=True, timeout_s=0.25)
-    assert outcome.errors == {kind: 1}
+    """Botify has no keys, so it would count a repeated request twice."""
+    outcome, _ = play_with(fault, (20,), botify=True)
+    assert outcome.errors == {FAULTS[fault][1]: 1}
     assert (outcome.given_up, outcome.retried) == (1, 0)
     assert len(outcome.sessions) == 59
 
@@ -209,9 +239,15 @@ def test_playing_ends_when_the_server_is_gone(monkeypatch: pytest.MonkeyPatch) -
     assert outcome.errors["connection closed"] > 4
 
 
+def session_of(asked: Asked) -> int:
+    """Return the number of the session that a request belongs to."""
+    return int(asked.headers["idempotency-key"].split("-")[1])
+
+
 def test_stopping_keeps_the_sessions_played() -> None:
     listeners = model()
-    with made(lambda asked, number: next_by_number(asked)) as server:
+    # After 200 requests the server keeps silent, so it cannot finish first, however quick it is.
+    with made(lambda asked, number: SILENCE if number >= 200 else next_by_number(asked)) as server:
         player = HttpRunner(listeners, server.url, SEED, 2)
         ended: list[int] = []
         outcome = player.play(listeners.plan_day(0, 5000), ended.append, lambda: sum(ended) > 5)
@@ -220,22 +256,30 @@ def test_stopping_keeps_the_sessions_played() -> None:
     assert outcome.unfinished == 5000 - len(outcome.sessions)
 
 
-def test_a_stopped_run_sends_no_requests_into_the_next_run() -> None:
-    listeners = model()
-    with made(lambda asked, number: next_by_number(asked)) as server:
-        player = HttpRunner(listeners, server.url, SEED, 4)
-        ended: list[int] = []
-        player.play(listeners.plan_day(0, 5000), ended.append, lambda: sum(ended) > 5)
-        stopped_at = len(server.asked)
+def test_a_stopped_run_sends_no_requests_into_the_next_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(http_runner, "PAUSES_S", (3600.0,) * 4)
+    listeners, clock, polls = model(), MovableClock(), count()
+
+    def reply(asked: Asked, number: int) -> Any:
+        return answer({}, 503) if session_of(asked) < 5000 else next_by_number(asked)
+
+    with made(reply) as server:
+        player = HttpRunner(listeners, server.url, SEED, 4, loop=clock)
+        # Every connection of the first run then waits for the time to send its request again.
+        player.play(
+            listeners.plan_day(0, 5000),
+            should_stop=lambda: len(server.asked) == 4 and next(polls) > 2,
+        )
+        clock.ahead_s += 3601
         outcome = player.play(listeners.plan_day(1, 5000).rows(np.arange(30)))
         player.close()
     assert outcome.sessions.number.tolist() == list(range(5000, 5030))
-    # A session's number says whose it is, however many of the first sessions had begun.
-    numbers = [int(asked.headers["idempotency-key"].split("-")[1]) for asked in server.asked]
-    assert sum(number >= 5000 for number in numbers) == outcome.requests
-    # One request a connection may still have been on its way to the server when it was stopped.
-    behind = sum(number < 5000 for number in numbers[stopped_at:])
-    assert behind <= 4
+    # The number of a session says which run it belongs to.
+    numbers = [session_of(asked) for asked in server.asked]
+    assert max(numbers[:4]) < 5000 <= min(numbers[4:])
+    assert len(numbers) == 4 + outcome.requests
 
 
 def test_an_error_names_segue_serve_if_no_server_answers() -> None:
