@@ -1,6 +1,7 @@
 """deploy/: what can be checked of it without a Docker engine, and nginx for real."""
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -36,19 +37,17 @@ def test_the_unit_runs_a_command_that_exists() -> None:
     assert "kill -HUP" in unit  # what a reload listens to
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+def listen() -> tuple[socket.socket, int]:
+    """A socket that listens from now on, and its port, which nobody else can take."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    return listening, listening.getsockname()[1]
 
 
 @contextlib.contextmanager
-def serving(folder: Path, port: int) -> Iterator[None]:
+def serving(folder: Path, listening: socket.socket) -> Iterator[None]:
     """Our server in a thread, ready to answer."""
     runtime = service.loaded(folder)
     server = Server(create_app(runtime), runtime.settings.server)
-    listening = socket.create_server(("127.0.0.1", port))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     try:
@@ -61,7 +60,7 @@ def serving(folder: Path, port: int) -> Iterator[None]:
 
 @needs.program("nginx")
 def test_nginx_in_front_passes_requests_on_and_keeps_admin_inside(tmp_path: Path) -> None:
-    front, behind = free_port(), free_port()
+    (front_socket, front), (behind_socket, behind) = listen(), listen()
     site = (DEPLOY / "nginx.conf").read_text()
     site = site.replace("127.0.0.1:8000", f"127.0.0.1:{behind}").replace(
         "listen 8080", f"listen 127.0.0.1:{front}"
@@ -77,13 +76,17 @@ def test_nginx_in_front_passes_requests_on_and_keeps_admin_inside(tmp_path: Path
     program = shutil.which("nginx")
     assert program is not None
     command = [program, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
-    with serving(tmp_path / "world", behind):
-        nginx = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    with front_socket, serving(tmp_path / "world", behind_socket):
+        # nginx takes the listening socket over, as in an upgrade, so no request can come too early.
+        nginx = subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            text=True,
+            pass_fds=[front_socket.fileno()],
+            env={**os.environ, "NGINX": f"{front_socket.fileno()};"},
+        )
         try:
-            with httpx.Client(
-                base_url=f"http://127.0.0.1:{front}",
-                transport=httpx.HTTPTransport(retries=5),
-            ) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{front}", timeout=60) as client:
                 answer = client.post("/recommend", json={"user": 7})
                 large = client.post("/recommend", content=b" " * 70_000)
                 admin = client.post("/admin/reload")

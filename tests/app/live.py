@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,9 +59,16 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def live(folder: Path, **sections: Any) -> Iterator[Live]:
-    """A server over the small world, with these sections of config."""
+def live(
+    folder: Path, before: Callable[[int], object] | None = None, **sections: Any
+) -> Iterator[Live]:
+    """A server over the small world, with these sections of config.
+
+    `before` receives the port before the server starts; connections made then wait for it.
+    """
     listening = socket.create_server(("127.0.0.1", 0))
+    if before is not None:
+        before(listening.getsockname()[1])
     runtime = loaded(folder, **sections)
     server = LiveServer(create_app(runtime, Clock()), runtime.settings.server)
     server.is_up = threading.Event()

@@ -11,7 +11,7 @@ import pytest
 
 from app.server import SPARE_FILES, raise_file_limit
 from app.turn_batches import TurnBatches
-from tests.app.live import get, live, post, read_all
+from tests.app.live import PATIENCE_S, get, live, post, read_all
 from tests.app.test_kill import started
 from tests.service import events_in
 
@@ -59,8 +59,15 @@ def test_slow_bytes_win_no_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", [b"", get("/healthz"), post("/recommend", HEARD)])
 def test_a_silent_connection_is_closed(tmp_path: Path, first: bytes) -> None:
-    with live(tmp_path, server={**QUICK, "request_timeout_s": 30}) as server:
-        answer = server.exchange(first) if first else server.exchange()
+    # Connected and sent before the server starts: the silence begins when the server wants more.
+    connections: list[socket.socket] = []
+
+    def connect(port: int) -> None:
+        connections.append(socket.create_connection(("127.0.0.1", port), PATIENCE_S))
+        connections[0].sendall(first)
+
+    with live(tmp_path, connect, server={**QUICK, "request_timeout_s": 30}), connections[0]:
+        answer = read_all(connections[0])
     assert answer.count(b"HTTP/1.1 200 OK") == (1 if first else 0)
 
 
