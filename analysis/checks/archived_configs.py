@@ -22,8 +22,8 @@ class ArchivedConfig:
         default: Strategy of whoever is in no experiment.
         chains: Strategy -> it and those asked after it, in order.
         declared: Strategy -> every name that may answer for its chain.
-        described: All of it, as plain JSON values; defaults are written out.
-        defaults: Strategy type -> param -> what leaving it out means, as later copies say it.
+        described: All of it, as plain JSON values, with keys at their default.
+        defaults: Strategy type -> param -> default, from the newest snapshot that has it.
     """
 
     digest: str
@@ -87,10 +87,10 @@ class ArchivedConfig:
         return parts
 
     def _not_at_default(self, strategy: str) -> dict[str, Any]:
-        """A strategy's keys but those at their default.
+        """Return a strategy's keys without those at their default.
 
-        A param that a later version added stands only in later copies: at its default it is the
-        same treatment as without it.
+        A param that a release added stands only in later snapshots. At its default, it is the same
+        treatment as without it.
         """
         keys = self.described["strategies"][strategy]
         defaults = self.defaults.get(keys["type"], {})
@@ -148,7 +148,7 @@ class ArchivedConfigs:
 
 
 def _without_nulls(value: Any) -> Any:
-    """A param's value without inner keys that are null: copies of format 1 wrote those out."""
+    """Drop inner keys that are null: snapshots of format 1 have them, later ones do not."""
     if isinstance(value, dict):
         return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
     return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value

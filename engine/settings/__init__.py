@@ -1,1 +1,1 @@
-"""config.yaml: its form, how it is loaded, and everything that can be wrong with it."""
+"""The settings in config.yaml: their form and defaults, how they are loaded, and their faults."""

@@ -1,4 +1,4 @@
-"""What a config must hold beyond the form of its sections: names that exist, arms that add up."""
+"""Checks of a config beyond the form of its sections: names exist, arm weights add up."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from strategies.base import named_in
 def check_names(
     file: ConfigFile, checked: dict[str, StrategySettings], path: Path, faults: Faults
 ) -> None:
-    """Everything that names a strategy or a list must name one that is there."""
+    """Check that every name of a strategy or a list is one that exists."""
     known = file.strategies
     if file.default not in known:
         faults.add(f"{path}: default", unknown_name("strategy", file.default, known))
@@ -37,12 +37,16 @@ def check_names(
 
 
 def check_experiments(file: ConfigFile, path: Path, faults: Faults) -> None:
+    """Check that names are unique, arms add up, and experiments of a layer share no slot."""
     seen: set[str] = set()
     by_layer: dict[str, list[ExperimentSettings]] = {}
     for number, experiment in enumerate(file.experiments):
         where = f"{path}: experiments.{number}"
         if experiment.name in seen:
-            faults.add(f"{where}.name", f"'{experiment.name}' stands twice; names are unique")
+            faults.add(
+                f"{where}.name",
+                f"must be unique, got '{experiment.name}' twice. Rename one of them",
+            )
         seen.add(experiment.name)
         _check_arms(experiment, where, faults)
         start, end = experiment.slots
@@ -66,9 +70,12 @@ def _check_arms(experiment: ExperimentSettings, where: str, faults: Faults) -> N
     weights = [arm.weight for arm in experiment.arms.values()]
     total = sum(weights)
     if not any(abs(total - stated) <= 1e-9 * stated for stated in (100.0, 1.0)):
-        faults.add(f"{where}.arms", f"weights must add up to 100 or to 1, add up to {total:g}")
+        faults.add(f"{where}.arms", f"weights must add up to 100 or to 1, got a sum of {total:g}")
     if experiment.hash == "botify" and len(set(weights)) > 1:
-        faults.add(f"{where}.arms", "hash: botify knows only equal weights; make them equal")
+        faults.add(
+            f"{where}.arms",
+            "must have equal weights, since hash: botify has no others. Make them equal",
+        )
     if experiment.hash == "botify" and experiment.version != 1:
         faults.add(
             f"{where}.version",
@@ -90,7 +97,7 @@ def _check_arms(experiment: ExperimentSettings, where: str, faults: Faults) -> N
 
 
 def in_order(checked: dict[str, StrategySettings], path: Path, faults: Faults) -> list[str]:
-    """Names of the strategies, each after those it uses; fallbacks and uses may not circle."""
+    """Sort the strategies so that each comes after those it uses; report circles."""
     order: list[str] = []
     state: dict[str, str] = {}
 
@@ -99,7 +106,10 @@ def in_order(checked: dict[str, StrategySettings], path: Path, faults: Faults) -
             return
         if name in trail:
             circle = " -> ".join([*trail[trail.index(name) :], name])
-            faults.add(f"{path}: strategies.{name}", f"goes round in a circle: {circle}")
+            faults.add(
+                f"{path}: strategies.{name}",
+                f"must not lead back to itself, got the circle {circle}. Remove one step",
+            )
             return
         settings = checked[name]
         following = [*settings.uses, *([settings.fallback] if settings.fallback else [])]

@@ -1,4 +1,4 @@
-"""Loading config.yaml: read it, validate it whole, gather every fault with its path."""
+"""Loading config.yaml: read it, validate it as a whole, collect every fault with its path."""
 
 from pathlib import Path
 from typing import Any
@@ -19,23 +19,27 @@ def load_settings(path: Path) -> Settings:
     """Read and check a config file.
 
     Raises:
-        InputError: Everything that is wrong with it.
+        InputError: The config is faulty; the error names every fault.
     """
     return build_settings(_parse(path), path)
 
 
 def build_settings(content: dict[str, Any], path: Path) -> Settings:
-    """Check a config's content; `path` names it in errors, and relative paths start beside it.
+    """Check a config's content.
+
+    Args:
+        content: The parsed file.
+        path: Stands in errors; relative paths start at its folder.
 
     Raises:
-        InputError: Everything that is wrong with it.
+        InputError: The content is faulty; the error names every fault.
     """
     faults = Faults()
     try:
         file = ConfigFile.model_validate(content)
     except ValidationError as error:
         add_validation_faults(faults, error, str(path), "", ConfigFile)
-        # What can be checked still is, so that one run shows as much as possible.
+        # The strategies are checked all the same, so that one run shows as many faults as it can.
         if isinstance(content.get("strategies"), dict):
             _strategies(content["strategies"], content.get("modules") or [], path, faults)
         faults.raise_if_any()
@@ -66,14 +70,14 @@ def build_settings(content: dict[str, Any], path: Path) -> Settings:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """YAML that refuses a key standing twice: the second would silently win."""
+    """A YAML loader that refuses a repeated key; PyYAML would silently take the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"key '{key}' stands twice; each may stand once", node.start_mark
+                    None, None, f"key '{key}' stands twice; remove one", node.start_mark
                 )
         return super().construct_mapping(node, deep)
 

@@ -1,4 +1,4 @@
-"""The form of config.yaml: its sections, their defaults, and the checked whole."""
+"""The form of config.yaml: its sections and their defaults, and the checked settings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +14,8 @@ Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.+-]+$")]
 
 
 class Section(BaseModel):
-    # Defaults are validated too, so that 1800 becomes 1800.0 whether it was written out or not: the
-    # config's fingerprint must not tell the two apart.
+    # Defaults are validated too, so that 1800 becomes 1800.0 whether the file has the key or not:
+    # both must have one digest.
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
     )
@@ -39,7 +39,7 @@ class ArmSettings(Section):
     """One arm.
 
     Attributes:
-        strategy: What answers; left out in a layer of labels.
+        strategy: Name of the strategy that answers; absent in a layer of labels.
         weight: Share of the experiment's listeners; the weights add up to 100 or to 1.
     """
 
@@ -51,7 +51,7 @@ class ExperimentSettings(Section):
     """One experiment; see `core.allocation.Experiment`.
 
     Attributes:
-        planned: What `segue design` wrote: kept for the report, of no effect on serving.
+        planned: The plan that `segue design` wrote, for the report; decisions ignore it.
     """
 
     name: Name
@@ -67,7 +67,7 @@ class ExperimentSettings(Section):
     planned: dict[str, Any] = {}
 
     def experiment(self) -> Experiment:
-        """The definition that allocation works with."""
+        """Return the definition for the allocation."""
         return Experiment(
             name=self.name,
             arms=tuple(Arm(name, arm.weight, arm.strategy) for name, arm in self.arms.items()),
@@ -86,11 +86,11 @@ class ExperimentSettings(Section):
 
 
 class HoldoutSettings(Section):
-    """Listeners that no experiment gets.
+    """Listeners whom no experiment gets.
 
     Attributes:
         share: Share of all listeners, in [0, 1].
-        salt: Changes who they are.
+        salt: With a new salt, other listeners are held out.
     """
 
     share: float = Field(0.0, ge=0, le=1)
@@ -98,18 +98,18 @@ class HoldoutSettings(Section):
 
 
 class StateSettings(Section):
-    """What is kept of listeners.
+    """What the server keeps of listeners.
 
     Attributes:
-        backend: Where; `memory` is for one process.
-        max_listeners: The least recently seen ones beyond this many are forgotten.
-        ttl_s: A listener not seen for this long is forgotten, in seconds.
-        history: Listens kept per listener, a count.
+        backend: Where it is kept; `memory` is for one process.
+        max_listeners: Number of listeners; beyond it the server forgets the least recently seen.
+        ttl_s: The server forgets a listener whom it has not seen for this long, in seconds.
+        history: Number of listens kept per listener.
         session_gap_s: Silence after which a new session begins, in seconds.
-        reset_state_on_new_experiment: Whether a listener who enters an experiment is forgotten
-            first, so that no experiment grows on what another left behind.
-        idempotency_keys: Answers kept for retried requests, a count.
-        idempotency_ttl_s: For how long, in seconds.
+        reset_state_on_new_experiment: Whether the server forgets a listener who enters an
+            experiment, so that no experiment starts with a history that an earlier one shaped.
+        idempotency_keys: Number of answers kept for retried requests.
+        idempotency_ttl_s: Time that an answer is kept for them, in seconds.
         idempotency_mb: Memory for them, in MB; the oldest go when it is full.
     """
 
@@ -128,9 +128,9 @@ class EventsSettings(Section):
     """The event log.
 
     Attributes:
-        dir: Folder, relative to the config file; every process writes files of its own there.
-        rotate_mb: Size from which a new file begins, in MB.
-        fsync_s: How often the file is forced to the disk, in seconds.
+        dir: Folder, relative to the config file; every process writes its own files there.
+        rotate_mb: Size at which a new file begins, in MB.
+        fsync_s: Time between two forced writes to the disk, in seconds.
     """
 
     dir: Path = Path("log")
@@ -162,22 +162,22 @@ class ServerSettings(Section):
 
 
 class AdminSettings(Section):
-    """Who may reload, and choose arms for testing.
+    """Who may reload the config and force arms.
 
     Attributes:
-        token_env: Environment variable that holds the token; where it is unset, nobody may.
+        token_env: Environment variable with the token; if it is unset, nobody may.
     """
 
     token_env: str = Field("SEGUE_ADMIN_TOKEN", pattern=r"^\w+$")
 
 
 class ReportSettings(Section):
-    """What `segue report` shows of the config's experiments; of no effect on serving.
+    """What `segue report` shows of the config's experiments; decisions ignore it.
 
     Attributes:
-        primary: Metric that the verdict is about; mean session time by default.
-        metrics: Further metrics, name -> SQL over the listener table, or a mapping with `value`,
-            and if wanted `per`, `label`, `better` and `role`; see docs/statistics.md.
+        primary: Metric of the verdict; mean session time by default.
+        metrics: More metrics, name -> SQL over the listener table, or a mapping with `value` and
+            optional `per`, `label`, `better` and `role`; see docs/statistics.md.
     """
 
     primary: str | None = None
@@ -185,7 +185,7 @@ class ReportSettings(Section):
 
 
 class ConfigFile(Section):
-    """The whole file, before what names what is checked."""
+    """The whole file; its names are not checked yet."""
 
     catalog: CatalogSettings
     strategies: dict[Name, dict[str, Any]] = Field(min_length=1)
@@ -209,7 +209,7 @@ class StrategySettings:
     Attributes:
         type: Its registered type.
         params: Its validated params.
-        fallback: Name of the strategy asked next when it abstains.
+        fallback: Name of the strategy that is next in the chain if it abstains.
         uses: Names of the strategies that its params name.
     """
 
@@ -224,14 +224,14 @@ class Settings:
     """A checked config.
 
     Attributes:
-        path: The file it came from; relative paths in it start there.
+        path: The config file; relative paths in it start at its folder.
         strategies: By name, each after those that it uses.
         experiments: Definitions, in the order of the file.
-        planned: Experiment -> what was planned for it.
+        planned: Experiment -> its plan.
         server: How the server listens.
-        watch: Whether the file is reloaded when it changes.
-        modules: Imported for the strategy types that they register.
-        started: Folder that remembers started experiments; None for the one beside the events.
+        watch: Whether the server reloads the file when it changes.
+        modules: Modules to import, for the strategy types that they register.
+        started: Folder of the experiment ledger; None for the folder beside the events.
         report: What `segue report` shows.
     """
 
@@ -253,9 +253,9 @@ class Settings:
 
     @property
     def started_folder(self) -> Path:
-        """Where started experiments are remembered."""
+        """Return the folder of the experiment ledger."""
         return self.resolve(self.started or self.events.dir / "started")
 
     def resolve(self, path: Path) -> Path:
-        """A path of the file, relative to the file's folder."""
+        """Resolve a path in the config file against the file's folder."""
         return self.path.parent / path

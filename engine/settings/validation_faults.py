@@ -1,4 +1,4 @@
-"""Pydantic's validation errors as faults of ours: path in the file, nearest known key."""
+"""Validation faults: pydantic's errors with the path in the file and the nearest known key."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from strategies.base import Params
 def add_validation_faults(
     faults: Faults, error: ValidationError, file: str, prefix: str, model: type[BaseModel]
 ) -> None:
-    """Turn pydantic's errors into faults, naming the nearest known key where one is unknown."""
+    """Turn pydantic's errors into faults. For an unknown key, name the nearest known one."""
     for problem in error.errors():
         location = [str(part) for part in problem["loc"]]
         where = f"{file}: {'.'.join(filter(None, [prefix, *location]))}"
@@ -22,7 +22,7 @@ def add_validation_faults(
                 known += ["type", "fallback"]
             faults.add(where, unknown_name("key", location[-1], known))
         elif problem["type"] == "missing":
-            faults.add(where, "is missing and has no default")
+            faults.add(where, "must be there, since it has no default. Add it")
         elif problem["type"] == "value_error":
             faults.add(where, problem["msg"].removeprefix("Value error, "))
         else:
@@ -30,7 +30,7 @@ def add_validation_faults(
 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The keys that are known at a place inside a model."""
+    """Return the known keys at a place inside a model."""
     here: Any = model
     for part in location:
         if isinstance(here, type) and issubclass(here, BaseModel):

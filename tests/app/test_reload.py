@@ -84,7 +84,7 @@ def test_a_faulty_config_leaves_the_old_one_serving_and_tells_every_fault(
     assert set(error) == {"code", "message", "field"}
     assert error["code"] == "faulty_config"
     assert "default: unknown strategy 'contextal'. Did you mean 'contextual'?" in error["message"]
-    assert "weights must add up to 100 or to 1, add up to 101" in error["message"]
+    assert "weights must add up to 100 or to 1, got a sum of 101" in error["message"]
     assert error["message"] in caplog.text
     assert f"config {before} still serves" in caplog.text
     assert client.get("/readyz").json()["config"] == before

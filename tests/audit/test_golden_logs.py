@@ -1,4 +1,4 @@
-"""Logs that earlier versions wrote replay, decision by decision, for ever."""
+"""Every decision in the logs of earlier versions can be replayed, in every later version."""
 
 import json
 import shutil
@@ -98,7 +98,7 @@ def test_the_checks_of_verify_read_a_log_of_schema_1(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
-def test_a_copy_of_format_1_and_one_of_today_say_the_same_treatments(
+def test_snapshots_of_format_1_and_of_today_say_the_same_treatments(
     name: str, tmp_path: Path
 ) -> None:
     """A release in the middle of an experiment does not change what the experiment is."""

@@ -68,7 +68,9 @@ def test_an_unknown_param_is_named_with_the_nearest_known(name, tmp_path):
 def test_a_missing_param_is_named(name, key, said, tmp_path):
     entry = every_type()[name]
     del entry[key]
-    assert faults(tmp_path, entry) == [f"strategies.tried.{key}: is missing and has no default"]
+    assert faults(tmp_path, entry) == [
+        f"strategies.tried.{key}: must be there, since it has no default. Add it"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Kept configs: what decided can be built again from its copy, or says what has changed."""
+"""Config snapshots: a config is built again from its snapshot, or the error names the change."""
 
 import json
 import re
@@ -30,7 +30,7 @@ EVERY_KIND: dict[str, Any] = {
 }
 
 
-def test_a_kept_config_builds_what_decided(tmp_path: Path) -> None:
+def test_a_snapshot_builds_what_decided(tmp_path: Path) -> None:
     def all_kinds(config: dict[str, Any]) -> None:
         config["strategies"] |= EVERY_KIND
         config["state"] = {"history": 7, "session_gap_s": 60}
@@ -66,7 +66,7 @@ def test_data_that_is_gone_is_named(tmp_path: Path) -> None:
         load_snapshot(path)
 
 
-def test_a_copy_that_somebody_edited_is_refused(tmp_path: Path) -> None:
+def test_an_edited_snapshot_is_refused(tmp_path: Path) -> None:
     path = save_snapshot(loaded(tmp_path), tmp_path / "log")
     kept = json.loads(path.read_text())
     kept["experiments"][0]["salt"] = "another"
@@ -82,7 +82,9 @@ def test_a_copy_that_somebody_edited_is_refused(tmp_path: Path) -> None:
      ("{}", "must be a config snapshot")],
     ids=["missing", "torn", "a-list", "something-else"],
 )  # fmt: skip
-def test_what_is_no_copy_is_refused(tmp_path: Path, content: str | None, complaint: str) -> None:
+def test_a_file_that_is_no_snapshot_is_refused(
+    tmp_path: Path, content: str | None, complaint: str
+) -> None:
     path = tmp_path / "abc.json"
     if content is not None:
         path.write_text(content)
@@ -92,7 +94,7 @@ def test_what_is_no_copy_is_refused(tmp_path: Path, content: str | None, complai
 
 
 def test_a_changed_byte_of_what_decides_or_stands_beside_it_is_refused(tmp_path: Path) -> None:
-    """All but the names, and where data and modules are: those may be put right by hand."""
+    """Only the paths of data and modules may be edited by hand."""
 
     def planned(config: dict[str, Any]) -> None:
         config["experiments"][0]["planned"] = {"listeners": 100, "until": date(2026, 12, 1)}
@@ -126,7 +128,7 @@ def test_what_is_planned_and_reported_stands_beside_the_digest(tmp_path: Path) -
     assert kept["beside"]["defaults"]["state"]["history"] == 100
 
 
-def test_a_copy_under_the_name_of_another_config_is_refused(tmp_path: Path) -> None:
+def test_a_snapshot_under_the_name_of_a_different_config_is_refused(tmp_path: Path) -> None:
     path = save_snapshot(loaded(tmp_path), tmp_path / "log")
     renamed = path.rename(path.with_name("0123456789ab.json"))
 
@@ -134,7 +136,7 @@ def test_a_copy_under_the_name_of_another_config_is_refused(tmp_path: Path) -> N
         load_snapshot(renamed)
 
 
-def test_a_copy_of_a_later_format_is_refused(tmp_path: Path) -> None:
+def test_a_snapshot_of_a_later_format_is_refused(tmp_path: Path) -> None:
     path = save_snapshot(loaded(tmp_path), tmp_path / "log")
     path.write_text(path.read_text().replace(f'"format": {FORMAT}', '"format": 99'))
 
@@ -142,7 +144,7 @@ def test_a_copy_of_a_later_format_is_refused(tmp_path: Path) -> None:
         load_snapshot(path)
 
 
-def test_a_damaged_copy_is_written_again(tmp_path: Path) -> None:
+def test_a_damaged_snapshot_is_written_again(tmp_path: Path) -> None:
     served = loaded(tmp_path)
     path = save_snapshot(served, tmp_path / "log")
     path.write_bytes(path.read_bytes()[:100])
@@ -150,7 +152,9 @@ def test_a_damaged_copy_is_written_again(tmp_path: Path) -> None:
     assert load_snapshot(save_snapshot(served, tmp_path / "log")).digest == served.digest
 
 
-def test_data_beside_a_moved_copy_comes_before_what_is_at_its_old_place(tmp_path: Path) -> None:
+def test_data_that_was_moved_with_a_snapshot_wins_over_data_at_the_old_place(
+    tmp_path: Path,
+) -> None:
     served = loaded(tmp_path / "server")
     save_snapshot(served, tmp_path / "server" / "log")
     shutil.copytree(tmp_path / "server", tmp_path / "archive" / "2026-11")

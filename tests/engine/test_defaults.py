@@ -92,7 +92,7 @@ def test_a_new_param_off_its_default_is_another_config(release: Release, tmp_pat
     assert loaded(tmp_path, patient).digest != before.digest
 
 
-def test_a_changed_default_does_not_change_what_an_old_copy_means(
+def test_a_changed_default_does_not_change_what_an_old_snapshot_means(
     release: Release, tmp_path: Path
 ) -> None:
     release()
@@ -120,7 +120,7 @@ def test_two_meanings_of_one_digest_are_never_in_one_log(release: Release, tmp_p
         save_snapshot(changed, tmp_path / "log")
 
 
-def test_a_key_that_is_younger_than_the_copy_means_what_it_meant_when_it_came(
+def test_a_key_that_is_newer_than_the_snapshot_gets_its_first_default(
     release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Format 2 has no `patience`; it came in 3 as 1, was 5 from format 4 on, and is 7 now."""

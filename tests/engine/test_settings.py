@@ -43,7 +43,7 @@ FAULTS: dict[str, tuple[Callable[[Config], None], str]] = {
         change("experiments", 0, "arms", "C", "wieght", to=50),
         "experiments.0.arms.C.wieght: unknown key 'wieght'. Did you mean 'weight'?",
     ),
-    "missing-section": (lambda config: config.pop("catalog"), "catalog: is missing"),
+    "missing-section": (lambda config: config.pop("catalog"), "catalog: must be there"),
     "unknown-type": (
         change("strategies", "popular", "type", to="top_popp"),
         "strategies.popular.type: unknown strategy type 'top_popp'. Did you mean 'top_pop'?",
@@ -59,7 +59,7 @@ FAULTS: dict[str, tuple[Callable[[Config], None], str]] = {
     ),
     "missing-param": (
         lambda config: config["strategies"]["contextual"].pop("list"),
-        "strategies.contextual.list: is missing",
+        "strategies.contextual.list: must be there",
     ),
     "unknown-default": (
         change("default", to="contextuall"),
@@ -83,7 +83,7 @@ FAULTS: dict[str, tuple[Callable[[Config], None], str]] = {
     ),
     "weights-that-do-not-add-up": (
         change("experiments", 0, "arms", "C", "weight", to=49),
-        "experiments.0.arms: weights must add up to 100 or to 1, add up to 99",
+        "experiments.0.arms: weights must add up to 100 or to 1, got a sum of 99",
     ),
     "negative-weight": (
         change("experiments", 0, "arms", "C", "weight", to=-50),
@@ -103,11 +103,11 @@ FAULTS: dict[str, tuple[Callable[[Config], None], str]] = {
             change("experiments", 0, "arms", "C", "weight", to=60)(config),
             change("experiments", 0, "arms", "T1", "weight", to=40)(config),
         ),
-        "experiments.0.arms: hash: botify knows only equal weights",
+        "experiments.0.arms: must have equal weights, since hash: botify has no others",
     ),
     "name-twice": (
         lambda config: config["experiments"].append(config["experiments"][0]),
-        "experiments.1.name: 'fallback' stands twice",
+        "experiments.1.name: must be unique, got 'fallback' twice",
     ),
     "overlapping-slots": (
         lambda config: config["experiments"].append(
@@ -125,14 +125,14 @@ FAULTS: dict[str, tuple[Callable[[Config], None], str]] = {
     ),
     "fallback-circle": (
         change("strategies", "random", "fallback", to="popular"),
-        "goes round in a circle: random -> popular -> random",
+        "got the circle random -> popular -> random",
     ),
     "uses-circle": (
         lambda config: config["strategies"].update(
             a={"type": "mixture", "strategies": {"b": 1}},
             b={"type": "mixture", "strategies": {"a": 1}},
         ),
-        "goes round in a circle: a -> b -> a",
+        "got the circle a -> b -> a",
     ),
     "chain-that-may-not-answer": (
         lambda config: config["strategies"]["contextual"].pop("fallback"),
