@@ -1,8 +1,10 @@
-"""Requests a second over HTTP: the floor, an idiomatic FastAPI route, and `POST /recommend`.
+"""What a request costs over HTTP, beside a bare ASGI app, a FastAPI route and nginx.
 
 All servers are up at once, each on the first core; one is loaded at a time by wrk on the second
-core, 32 connections, in alternating short windows, so that a disturbance hits all alike. What is
-compared are medians over the windows, and ratios within the run. An idle server costs nothing.
+core, in alternating short windows, so that a disturbance hits all alike. The table compares
+medians over the windows, and ratios within the run. An idle server costs nothing.
+
+First every strategy type at 32 connections, then `contextual` at 1, 8, 32 and 128.
 
     python -m benchmarks.server                    # every strategy type, two catalogs
     python -m benchmarks.server contextual         # some types
@@ -30,9 +32,12 @@ from rich.console import Console
 from rich.progress import track as progress
 from rich.table import Table
 
+from benchmarks._apps import CONSTANT
 from benchmarks.worlds import LISTENERS, STRATEGIES, make_world, write_config
 
 CONNECTIONS = 32
+CROWDS = (1, 8, 32, 128)
+CROWD_TYPE = "contextual"
 WINDOW_S = 2
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SERVER_CORE, LOAD_CORE = "0", "1"
@@ -44,18 +49,22 @@ class Target:
     """A server under load, and what its windows gave.
 
     Attributes:
-        rates: Requests a second, one a window.
-        p99_ms: 99th percentile of the latency that wrk saw, ms, one a window.
-        cpu_us: CPU time of the server a request, us, one a window.
+        windows: By connections: (requests a second; median and 99th percentile of the latency
+            that wrk saw, ms; CPU time of the server a request, us), one tuple a window.
     """
 
     name: str
     port: int
     process: subprocess.Popen[bytes]
     script: Path
-    rates: list[float] = field(default_factory=list)
-    p99_ms: list[float] = field(default_factory=list)
-    cpu_us: list[float] = field(default_factory=list)
+    windows: dict[int, list[tuple[float, float, float, float]]] = field(default_factory=dict)
+
+    def medians(self, connections: int) -> tuple[float, float, float, float]:
+        """Median of each figure over the windows."""
+        rate, p50, p99, cpu = (
+            statistics.median(column) for column in zip(*self.windows[connections], strict=True)
+        )
+        return rate, p50, p99, cpu
 
 
 def main() -> None:
@@ -71,6 +80,8 @@ def main() -> None:
             stack.enter_context(_up(name, [sys.executable, "-m", "benchmarks._apps", kind], here))
             for name, kind in (("(a) bare ASGI", "bare"), ("(b) FastAPI route", "fastapi"))
         ]
+        if shutil.which("nginx"):
+            targets.append(stack.enter_context(_nginx(here)))
         for label, data, lists in worlds:
             for strategy in named:
                 config = write_config(here / f"{label}-{strategy}", data, strategy, lists)
@@ -78,11 +89,18 @@ def main() -> None:
                 name = f"(c) {strategy}, {label}"
                 targets.append(stack.enter_context(_up(name, [*command, "--port"], here, data)))
         for target in targets:
-            _window(target, seconds=1)
+            _window(target, CONNECTIONS, seconds=1)
         for _ in progress(range(ROUNDS), "Rounds", console=Console(stderr=True)):
             for target in targets:
-                _measure(target)
+                _measure(target, CONNECTIONS)
         _print(targets)
+        crowded = [each for each in targets if not each.name.startswith("(c)")]
+        crowded += [each for each in targets if each.name == f"(c) {CROWD_TYPE}, default"]
+        for _ in progress(range(ROUNDS), "Crowds", console=Console(stderr=True)):
+            for connections in CROWDS:
+                for target in crowded:
+                    _measure(target, connections)
+        _print_crowds(crowded)
 
 
 @contextmanager
@@ -142,26 +160,71 @@ def _script(path: Path, data: Path) -> Path:
     return path
 
 
-def _window(target: Target, seconds: int = WINDOW_S) -> str:
+@contextmanager
+def _nginx(folder: Path) -> Iterator[Target]:
+    """Start nginx with one worker that answers a constant."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = folder / "nginx.conf"
+    constant = CONSTANT.decode().replace('"', '\\"')
+    config.write_text(
+        f"worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log /dev/null;\n"
+        "events { worker_connections 1024; }\n"
+        "http { access_log off; default_type application/json; keepalive_requests 1000000000;\n"
+        + "".join(
+            f"  {kind}_temp_path {folder}/{kind};\n"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        + f'  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "{constant}"; }} }}\n}}\n'
+    )
+    command = ["taskset", "-c", SERVER_CORE, "nginx", "-c", str(config)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while True:
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/")
+                break
+            except httpx.TransportError:
+                time.sleep(0.05)
+        script = _script(folder / f"{DATA.name}.lua", DATA)
+        yield Target("(d) nginx, constant", port, process, script)
+    finally:
+        process.send_signal(signal.SIGQUIT)
+        process.wait(10)
+
+
+def _window(target: Target, connections: int, seconds: int = WINDOW_S) -> str:
     return subprocess.run(
-        ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s",
+        ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
          "--latency", "-s", str(target.script), f"http://127.0.0.1:{target.port}"],
         capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
 
 
-def _measure(target: Target) -> None:
-    before = _cpu_s(target.process.pid)
-    shown = _window(target)
-    spent = _cpu_s(target.process.pid) - before
+def _measure(target: Target, connections: int) -> None:
+    pids = _processes(target.process.pid)
+    before = sum(map(_cpu_s, pids))
+    shown = _window(target, connections)
+    spent = sum(map(_cpu_s, pids)) - before
     if "Non-2xx" in shown or "Socket errors" in shown:
         sys.exit(f"{target.name}: answered with errors\n{shown}")
     requests = int(re.search(r"(\d+) requests in", shown)[1])  # type: ignore[index]
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", shown)[1])  # type: ignore[index]
-    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)", shown).groups()  # type: ignore[union-attr]
-    target.rates.append(rate)
-    target.p99_ms.append(float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit])
-    target.cpu_us.append(spent / requests * 1e6)
+    figures = (rate, _latency_ms(shown, 50), _latency_ms(shown, 99), spent / requests * 1e6)
+    target.windows.setdefault(connections, []).append(figures)
+
+
+def _latency_ms(shown: str, percentile: int) -> float:
+    found = re.search(rf"{percentile}%\s+([\d.]+)(us|ms|s)", shown)
+    assert found is not None
+    return float(found[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found[2]]
+
+
+def _processes(pid: int) -> list[int]:
+    """A process and its children: nginx answers in a worker."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
 
 
 def _cpu_s(pid: int) -> float:
@@ -171,21 +234,44 @@ def _cpu_s(pid: int) -> float:
 
 def _print(targets: list[Target]) -> None:
     table = Table(
-        "target", "requests/s", "of (a)", "times (b)", "CPU us", "p99 ms", "p99 of (a)",
-        title=f"{ROUNDS} windows of {WINDOW_S} s each, medians; ratios are of medians",
+        "target", "CPU us", "of (a)", "of (b)", "requests/s", "p50 ms", "p99 ms", "p99 of (a)",
+        title=f"{CONNECTIONS} connections, {ROUNDS} windows of {WINDOW_S} s each, medians; "
+        "ratios are of medians",
     )  # fmt: skip
-    floor, idiomatic = targets[:2]
+    floor, idiomatic = (each.medians(CONNECTIONS) for each in targets[:2])
     for target in targets:
-        rate, p99 = statistics.median(target.rates), statistics.median(target.p99_ms)
+        rate, p50, p99, cpu = target.medians(CONNECTIONS)
         table.add_row(
             target.name,
+            f"{cpu:.1f}",
+            f"{cpu / floor[3]:.2f}",
+            f"{cpu / idiomatic[3]:.2f}",
             f"{rate:,.0f}",
-            f"{rate / statistics.median(floor.rates):.2f}",
-            f"{rate / statistics.median(idiomatic.rates):.2f}",
-            f"{statistics.median(target.cpu_us):.1f}",
+            f"{p50:.2f}",
             f"{p99:.2f}",
-            f"{p99 / statistics.median(floor.p99_ms):.2f}",
+            f"{p99 / floor[2]:.2f}",
         )
+    Console(width=110).print(table)
+
+
+def _print_crowds(targets: list[Target]) -> None:
+    table = Table(
+        "connections", "target", "CPU us", "of (a)", "requests/s", "p50 ms", "p99 ms",
+        title=f"By connections, {ROUNDS} windows of {WINDOW_S} s each, medians",
+    )  # fmt: skip
+    for connections in CROWDS:
+        floor = targets[0].medians(connections)
+        for target in targets:
+            rate, p50, p99, cpu = target.medians(connections)
+            table.add_row(
+                str(connections),
+                target.name,
+                f"{cpu:.1f}",
+                f"{cpu / floor[3]:.2f}",
+                f"{rate:,.0f}",
+                f"{p50:.2f}",
+                f"{p99:.2f}",
+            )
     Console(width=110).print(table)
 
 
