@@ -344,7 +344,9 @@ class Door(HttpToolsProtocol):
         """The whole answer, as uvicorn would write it."""
         assert self.reception is not None
         body = response.body
-        more = b"".join(b"%b: %b\r\n" % pair for pair in response.headers)
+        more = b""
+        if response.headers:
+            more = b"".join(b"%b: %b\r\n" % pair for pair in response.headers)
         return b"%b%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%b\r\n%b" % (
             STATUS_LINE[response.status],
             self.reception.default_head(self.server_state.default_headers),

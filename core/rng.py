@@ -43,7 +43,11 @@ class Stream:
 
     def below(self, n: int) -> int:
         """The next integer in 0..n-1 (multiply-shift: bias below n / 2**64)."""
-        return (self.word() * n) >> 64
+        # `word` and `mix`, written out: every decision draws, and two calls are 0.2 us of it.
+        word = self._state = (self._state + _GAMMA) & _MASK
+        word = ((word ^ (word >> 30)) * _MIX1) & _MASK
+        word = ((word ^ (word >> 27)) * _MIX2) & _MASK
+        return ((word ^ (word >> 31)) * n) >> 64
 
     def uniform(self) -> float:
         """The next float in [0, 1), a multiple of 2**-53."""

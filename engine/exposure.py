@@ -12,31 +12,16 @@ from engine.state import ListenerRecord
 
 
 def assign(
-    runtime: Runtime,
-    sent: TurnInput,
-    forced: Mapping[str, str] | None,
-    record: ListenerRecord | None = None,
+    runtime: Runtime, sent: TurnInput, forced: Mapping[str, str] | None = None
 ) -> Assignment:
     """Compute the arms of a turn.
-
-    Where neither attributes nor a tester decide, the arms are a function of the listener's id.
-    The listener's `record` keeps them until an allocation of another config serves.
 
     Args:
         runtime: What decides.
         sent: What the client sent.
         forced: Experiment -> arm that an authorised tester asks for.
-        record: What is kept of the listener.
     """
-    keeper = record if forced is None and sent.attributes is None else None
-    if keeper is not None and keeper.allocation is runtime.allocation:
-        known = keeper.assignment
-        if known is not None:
-            return known
-    assignment = runtime.allocation.assign(str(sent.user), sent.attributes, forced)
-    if keeper is not None:
-        keeper.allocation, keeper.assignment = runtime.allocation, assignment
-    return assignment
+    return runtime.allocation.assign(str(sent.user), sent.attributes, forced)
 
 
 def newly_exposed(runtime: Runtime, record: ListenerRecord, assignment: Assignment) -> bool:

@@ -15,7 +15,8 @@ class ListenerRecord:
     Attributes:
         history: What they heard; strategies read it.
         exposed_experiments: Fingerprints of the experiments that the history grew under.
-        assignment: The listener's arms where nothing but their id decides, by `allocation`.
+        assignment: The listener's arms where nothing but their id decides, by `allocation`; the
+            history has grown under them.
         allocation: What computed `assignment`; None before anything did.
         renewed_s: When the time to live was last renewed, on the state store's clock.
     """
