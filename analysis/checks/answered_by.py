@@ -5,8 +5,9 @@ from typing import Any
 
 from analysis.checks.archived_configs import ArchivedConfig, arms_of
 from analysis.checks.context import CheckContext
-from analysis.checks.parity import SUMS, Clustered, heterogeneity
+from analysis.checks.parity import Clustered, heterogeneity
 from analysis.checks.result import EXAMPLES, CheckResult, Status
+from events.queries import read_query
 
 NOT_LOGGED = (
     "The predecessor's log does not say who answered, so an arm that was served by another one's "
@@ -133,17 +134,8 @@ def _differs_by_process(context: CheckContext, experiment: str, arm: str) -> boo
     groups = [
         Clustered(*sums)
         for sums in context.query(
-            f"""WITH own AS (
-                SELECT p.process, e."user", count(*) FILTER (WHERE e.depth > 0) AS x, count(*) AS y
-                FROM events AS e
-                INNER JOIN assignments AS a ON e.experiments = a.experiments
-                INNER JOIN processes AS p ON e.file_id = p.file_id
-                WHERE a.experiment = ? AND a.arm = ? AND e.message = 'next' AND NOT e.forced
-                    AND e."schema" > 0
-                GROUP BY p.process, e."user")
-            SELECT process, {SUMS}
-            FROM own GROUP BY process HAVING count(*) >= 30 ORDER BY process""",  # noqa: S608
-            [experiment, arm],
+            read_query("analysis", "fallbacks_by_process"),
+            {"experiment": experiment, "arm": arm},
         )
     ]
     if len(groups) < 2:

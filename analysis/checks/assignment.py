@@ -10,6 +10,7 @@ from analysis.checks.botify_arms import infer_arms
 from analysis.checks.context import CheckContext
 from analysis.checks.result import EXAMPLES, CheckResult, Example, Status
 from core.allocation import Allocation
+from events.queries import read_query
 
 QUESTION = "Is the arm in the log the arm that the hash gives, on every line?"
 _BATCH = 50_000
@@ -127,14 +128,7 @@ def check_one_arm(context: CheckContext, experiment: str) -> CheckResult:
             "one-arm", question, Status.PASSED, f"{total:,} listeners", numbers=numbers
         )
     rows = context.query(
-        """SELECT arg_min(e.file_id, (e.at_ms, e.turn)), arg_min(e.line, (e.at_ms, e.turn)),
-               e."user", string_agg(DISTINCT a.arm, ', ' ORDER BY a.arm)
-        FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
-        WHERE a.experiment = $1 AND NOT e.forced AND e."user" IN (
-            SELECT "user" FROM first_seen WHERE experiment = $1 AND arms > 1
-            ORDER BY "user" LIMIT 10)
-        GROUP BY e."user" ORDER BY e."user" """,
-        [experiment],
+        read_query("analysis", "listeners_in_several_arms"), {"experiment": experiment}
     )
     return CheckResult(
         "one-arm", question, Status.FAILED, f"{several:,} of {total:,} listeners in several arms",

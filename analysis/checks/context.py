@@ -37,10 +37,13 @@ class Thresholds:
     forgotten_share: float = 0.001
 
 
+TABLES = ("first_seen", "processes", "session_chains", "botify_listens")
+
+
 class CheckContext(Workspace):
     """A log, what is known of it, and what several checks ask of it. Close it, or use `with`.
 
-    Its temporary tables are `first_seen` (listeners, by experiment) and `processes`.
+    Its temporary tables and views are those of `TABLES`, each in a file of `analysis/sql/`.
 
     Args:
         log: The log that was read.
@@ -57,7 +60,7 @@ class CheckContext(Workspace):
     def __init__(
         self, log: EventLog, configs: ArchivedConfigs, thresholds: Thresholds | None = None
     ) -> None:
-        super().__init__(log, ("first_seen", "processes"))
+        super().__init__(log, TABLES)
         self.log = log
         self.configs = configs
         self.thresholds = thresholds or Thresholds()

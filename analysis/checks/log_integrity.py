@@ -4,6 +4,7 @@ from typing import Any
 
 from analysis.checks.context import CheckContext
 from analysis.checks.result import CheckResult, Example, Status
+from events.queries import read_query
 
 REPEATED = ("repeated line", "repeated decision")
 COPIED = "copy of another file"
@@ -136,18 +137,18 @@ def check_played(context: CheckContext) -> CheckResult:
     if not context.botify:
         return CheckResult("played", question, Status.NOT_MADE, "turns tell more")
     total, broken, misplaced = context.query(
-        f"""SELECT count(*), count(*) FILTER (WHERE broken),
+        """SELECT count(*), count(*) FILTER (WHERE broken),
             count(*) FILTER (WHERE broken AND ("user", track) IN (
                 SELECT "user", recommendation FROM events WHERE "schema" = 0))
-        FROM ({_FOLLOWED})"""  # noqa: S608
+        FROM botify_listens"""
     )[0]
     share = broken / total if total else 0.0
     numbers = {"followed": total, "broken": broken, "misplaced": misplaced}
     if not broken:
         return CheckResult("played", question, Status.PASSED, f"{total:,} listens", numbers=numbers)
     rows = context.query(
-        f"""SELECT file_id, line, "user", told, track FROM ({_FOLLOWED})
-        WHERE broken ORDER BY file_id, line LIMIT 10"""  # noqa: S608
+        """SELECT file_id, line, "user", recommended, track FROM botify_listens
+        WHERE broken ORDER BY file_id, line LIMIT 10"""
     )
     examples = context.examples(rows, "listener {} was recommended {} and next heard {}")
     figure = f"{broken:,} of {total:,} listens ({share:.1%}) are of another track"
@@ -170,18 +171,6 @@ def check_played(context: CheckContext) -> CheckResult:
     return CheckResult("played", question, status, figure, explanation, numbers, examples)
 
 
-_FOLLOWED = """
-SELECT file_id, line, "user", track, told, told IS DISTINCT FROM track AS broken FROM (
-    SELECT
-        file_id, line, "user", track,
-        lag(recommendation) OVER story AS told,
-        lag(message) OVER story AS before
-    FROM events WHERE "schema" = 0
-    WINDOW story AS (PARTITION BY "user", session ORDER BY turn))
-WHERE before = 'next'
-"""
-
-
 def _ties(context: CheckContext) -> tuple[int, int, list[tuple[Any, ...]]]:
     """Events in a shared millisecond, those of them whose order is unclear, and examples."""
     ties = context.one(
@@ -189,16 +178,7 @@ def _ties(context: CheckContext) -> tuple[int, int, list[tuple[Any, ...]]]:
             SELECT count(*) AS events FROM events WHERE "schema" = 0
             GROUP BY "user", at_ms HAVING count(*) > 1)"""
     )
-    rows = context.query(
-        f"""WITH tied AS (
-            SELECT "user", at_ms, count(*) AS events FROM events WHERE "schema" = 0
-            GROUP BY "user", at_ms HAVING count(*) > 1)
-        SELECT b.file_id, b.line, t."user", t.at_ms, t.events
-        FROM ({_FOLLOWED}) AS b
-        INNER JOIN events AS e ON b.file_id = e.file_id AND b.line = e.line
-        INNER JOIN tied AS t ON e."user" = t."user" AND e.at_ms = t.at_ms
-        WHERE b.broken ORDER BY b.file_id, b.line"""  # noqa: S608
-    )
+    rows = context.query(read_query("analysis", "unclear_ties"))
     return int(ties), len(rows), rows
 
 

@@ -4,7 +4,7 @@ The arms are compared by the ratio of two sums over listeners, for instance unfi
 sessions. The listener was randomised, so the spread is taken between listeners.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from scipy import stats
 
 from analysis.checks.context import CheckContext
 from analysis.checks.result import CheckResult, Status
+from events.queries import read_query
 
 SUMS = ", ".join(
     ["count(*)"]
@@ -88,15 +89,8 @@ def check_unfinished(context: CheckContext, experiment: str) -> CheckResult:
     """Sessions end with `last` as often in every arm."""
     groups = _groups(
         context,
-        """SELECT arm, "user",
-            count(*) FILTER (WHERE ended_by <> 'last' AND over) AS x,
-            count(*) FILTER (WHERE ended_by = 'last' OR over) AS y
-        FROM (
-            SELECT *, ended_ms < $2 OR lead(started_ms) OVER (
-                PARTITION BY "user" ORDER BY started_ms) IS NOT NULL AS over
-            FROM arm_sessions WHERE experiment = $1)
-        GROUP BY arm, "user" """,
-        [experiment, _abandoned_before(context)],
+        read_query("analysis", "unfinished_sessions"),
+        {"experiment": experiment, "before_ms": _abandoned_before(context)},
     )
     return _parity(
         context, "unfinished", "Do sessions end with `last` as often in every arm?", groups,
@@ -110,11 +104,8 @@ def check_outcomes(context: CheckContext, experiment: str) -> CheckResult:
     """As many listeners have an outcome in every arm."""
     groups = _groups(
         context,
-        """SELECT s.arm, s."user", CASE WHEN sum(s.listens_chosen) > 0 THEN 0 ELSE 1 END AS x,
-            1 AS y
-        FROM arm_sessions AS s WHERE s.experiment = $1
-        GROUP BY s.arm, s."user" HAVING sum(s.recommendations) > 0 AND min(s.ended_ms) < $2""",
-        [experiment, _abandoned_before(context)],
+        read_query("analysis", "listeners_without_outcome"),
+        {"experiment": experiment, "before_ms": _abandoned_before(context)},
     )
     return _parity(
         context, "outcomes", "Did as many listeners tell what they heard, in every arm?", groups,
@@ -171,12 +162,14 @@ def check_latency(context: CheckContext, experiment: str) -> CheckResult:
     return CheckResult("latency", question, Status.PASSED, figure, numbers=numbers)
 
 
-def _groups(context: CheckContext, listeners: str, params: list[Any]) -> list[Clustered]:
+def _groups(
+    context: CheckContext, listeners: str, params: Sequence[Any] | Mapping[str, Any]
+) -> list[Clustered]:
     """Sums by arm of a query that gives arm, user, x, y."""
     return [
         Clustered(*row)
         for row in context.query(
-            f"SELECT arm, {SUMS} FROM ({listeners}) GROUP BY arm ORDER BY arm",  # noqa: S608
+            f"SELECT arm, {SUMS} FROM ({listeners.rstrip().rstrip(';')}) GROUP BY arm ORDER BY arm",  # noqa: S608
             params,
         )
     ]

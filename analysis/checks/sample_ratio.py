@@ -16,6 +16,7 @@ from analysis.statistics.sample_ratio import (
     sequential_sample_ratio_p,
 )
 from core.allocation import Allocation, Experiment
+from events.queries import read_query
 
 NOBODY = "no listeners"
 LOOKS = 2000
@@ -116,13 +117,7 @@ def check_sample_ratio_by_part(context: CheckContext, experiment: str) -> CheckR
         return CheckResult("sample-ratio-by-part", question, Status.NOT_MADE, TOO_FEW_ARMS)
     parts: dict[str, Counter[str]] = {}
     for part, arm, count in context.query(
-        """SELECT 'day ' || strftime(make_timestamp(first_ms * 1000), '%Y-%m-%d') AS part, arm,
-            count(*) FROM first_seen WHERE experiment = $1 GROUP BY part, arm
-        UNION ALL
-        SELECT 'process ' || p.process AS part, f.arm, count(*)
-        FROM first_seen AS f INNER JOIN processes AS p ON f.file_id = p.file_id
-        WHERE f.experiment = $1 GROUP BY part, f.arm ORDER BY ALL""",
-        [experiment],
+        read_query("analysis", "listeners_by_part"), {"experiment": experiment}
     ):
         parts.setdefault(part, Counter())[arm] = count
     smallest = min(weights) / sum(weights)

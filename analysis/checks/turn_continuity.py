@@ -2,6 +2,7 @@
 
 from analysis.checks.context import CheckContext
 from analysis.checks.result import CheckResult, Status
+from events.queries import read_query
 
 NO_TURNS = "The predecessor's log has no turn numbers, so a missing line leaves no gap."
 
@@ -12,27 +13,12 @@ def check_turns(context: CheckContext) -> CheckResult:
     if not context.ours:
         return CheckResult("turns", question, Status.UNKNOWN, "not in the log", NO_TURNS)
     events, inside, between, late, listeners = context.query(
-        f"""SELECT
-            sum(events),
-            sum(turn_to - turn_from + 1 - events),
-            sum(CASE WHEN gap THEN greatest(turn_from - before_to - 1, 1) ELSE 0 END),
-            count(DISTINCT "user") - count(DISTINCT CASE WHEN turn_from = 1 THEN "user" END),
-            count(DISTINCT "user")
-        FROM ({_SESSION_CHAINS})"""  # noqa: S608
+        read_query("analysis", "missing_turns")
     )[0]
     missing = int(inside + between)
     numbers = {"events": int(events), "missing": missing, "begin_late": late}
     if missing:
-        rows = context.query(
-            f"""SELECT file_id, line, "user", turn, before FROM (
-                SELECT file_id, line, "user", turn,
-                    lag(turn) OVER (PARTITION BY "user", session ORDER BY turn) AS before
-                FROM events WHERE "schema" > 0)
-            WHERE turn > before + 1
-            UNION ALL
-            SELECT file_id, line, "user", turn_from, before_to FROM ({_SESSION_CHAINS}) WHERE gap
-            ORDER BY ALL LIMIT 10"""  # noqa: S608
-        )
+        rows = context.query(read_query("analysis", "turn_gaps"))
         return CheckResult(
             "turns", question, Status.FAILED,
             f"at least {missing:,} events missing beside {int(events):,}",
@@ -60,11 +46,11 @@ def check_state(context: CheckContext) -> CheckResult:
         return CheckResult("state", question, Status.UNKNOWN, "not in the log", "See `turns`.")
     gap_ms = context.log.gap_s * 1000
     forgotten, restarted, split = context.query(
-        f"""SELECT
+        """SELECT
             count(*) FILTER (WHERE again AND process = before_process),
             count(*) FILTER (WHERE again AND process <> before_process),
             count(*) FILTER (WHERE crossed)
-        FROM ({_SESSION_CHAINS}) WHERE started_ms - before_ms < $1""",  # noqa: S608
+        FROM session_chains WHERE started_ms - before_ms < $1""",
         [gap_ms],
     )[0]
     events = context.one('SELECT count(*) FROM events WHERE "schema" > 0')
@@ -73,9 +59,9 @@ def check_state(context: CheckContext) -> CheckResult:
     }  # fmt: skip
     if max(forgotten, split) > context.thresholds.forgotten_share * events:
         rows = context.query(
-            f"""SELECT file_id, line, "user", turn_from, before_to FROM ({_SESSION_CHAINS})
+            """SELECT file_id, line, "user", turn_from, before_to FROM session_chains
             WHERE (again OR crossed) AND started_ms - before_ms < $1
-            ORDER BY file_id, line LIMIT 10""",  # noqa: S608
+            ORDER BY file_id, line LIMIT 10""",
             [gap_ms],
         )
         why = (
@@ -101,46 +87,3 @@ def check_state(context: CheckContext) -> CheckResult:
             numbers,
         )  # fmt: skip
     return CheckResult("state", question, Status.PASSED, "nobody forgotten", numbers=numbers)
-
-
-# One row a session of ours, with what came before it. Several processes without a shared state
-# each tell a story of their own; a session goes on from whichever session ended a turn before.
-# `again`: the listener's second first turn, or a later one. `crossed`: back from another process,
-# where both have told a story from its first turn on.
-_SESSION_CHAINS = """
-WITH parts AS (
-    SELECT
-        e."user",
-        e.session,
-        min(e.turn) AS turn_from,
-        max(e.turn) AS turn_to,
-        count(*) AS events,
-        min(e.at_ms) AS started_ms,
-        max(e.at_ms) AS ended_ms,
-        arg_min(p.process, e.turn) AS process,
-        arg_min(e.file_id, e.turn) AS file_id,
-        arg_min(e.line, e.turn) AS line,
-        arg_min(coalesce(e."reset", FALSE), e.turn) AS afresh
-    FROM events AS e
-    INNER JOIN processes AS p ON e.file_id = p.file_id
-    WHERE e."schema" > 0
-    GROUP BY e."user", e.session
-),
-ends AS (SELECT DISTINCT "user", turn_to FROM parts)
-SELECT
-    p.*,
-    lag(p.turn_to) OVER story AS before_to,
-    lag(p.ended_ms) OVER story AS before_ms,
-    lag(p.process) OVER story AS before_process,
-    p.turn_from > 1 AND e.turn_to IS NULL AND lag(p.turn_to) OVER story IS NOT NULL AS gap,
-    p.turn_from = 1 AND NOT p.afresh AND row_number() OVER (
-        PARTITION BY p."user", p.turn_from ORDER BY p.started_ms
-    ) > 1 AS again,
-    p.turn_from > 1 AND p.own AND p.process <> lag(p.process) OVER story
-        AND lag(p.own) OVER story AS crossed
-FROM (
-    SELECT *, min(turn_from) OVER (PARTITION BY "user", process) = 1 AS own FROM parts
-) AS p
-LEFT JOIN ends AS e ON p."user" = e."user" AND p.turn_from = e.turn_to + 1
-WINDOW story AS (PARTITION BY p."user" ORDER BY p.started_ms, p.turn_from)
-"""

@@ -1,0 +1,15 @@
+-- Listeners by arm, for the day and for the process on which they first came.
+SELECT
+    'day ' || strftime(make_timestamp(first_ms * 1000), '%Y-%m-%d') AS part,
+    arm,
+    count(*)
+FROM first_seen
+WHERE experiment = $experiment
+GROUP BY part, arm
+UNION ALL
+SELECT 'process ' || p.process AS part, f.arm, count(*)
+FROM first_seen AS f
+INNER JOIN processes AS p ON f.file_id = p.file_id
+WHERE f.experiment = $experiment
+GROUP BY part, f.arm
+ORDER BY ALL;

@@ -1,0 +1,41 @@
+-- One row for each session of ours, with the session of the listener before it.
+--
+-- Processes without a shared state each count a listener's turns from 1. A session continues the
+-- session that ended one turn before it. `again`: a listener's second first turn, or a later one.
+-- `crossed`: the listener is back from a process of which both counted turns from the first one.
+CREATE TEMP VIEW session_chains AS
+WITH parts AS (
+    SELECT
+        e."user",
+        e.session,
+        min(e.turn) AS turn_from,
+        max(e.turn) AS turn_to,
+        count(*) AS events,
+        min(e.at_ms) AS started_ms,
+        max(e.at_ms) AS ended_ms,
+        arg_min(p.process, e.turn) AS process,
+        arg_min(e.file_id, e.turn) AS file_id,
+        arg_min(e.line, e.turn) AS line,
+        arg_min(coalesce(e."reset", FALSE), e.turn) AS afresh
+    FROM events AS e
+    INNER JOIN processes AS p ON e.file_id = p.file_id
+    WHERE e."schema" > 0
+    GROUP BY e."user", e.session
+),
+ends AS (SELECT DISTINCT "user", turn_to FROM parts)
+SELECT
+    p.*,
+    lag(p.turn_to) OVER story AS before_to,
+    lag(p.ended_ms) OVER story AS before_ms,
+    lag(p.process) OVER story AS before_process,
+    p.turn_from > 1 AND e.turn_to IS NULL AND lag(p.turn_to) OVER story IS NOT NULL AS gap,
+    p.turn_from = 1 AND NOT p.afresh AND row_number() OVER (
+        PARTITION BY p."user", p.turn_from ORDER BY p.started_ms
+    ) > 1 AS again,
+    p.turn_from > 1 AND p.own AND p.process <> lag(p.process) OVER story
+        AND lag(p.own) OVER story AS crossed
+FROM (
+    SELECT *, min(turn_from) OVER (PARTITION BY "user", process) = 1 AS own FROM parts
+) AS p
+LEFT JOIN ends AS e ON p."user" = e."user" AND p.turn_from = e.turn_to + 1
+WINDOW story AS (PARTITION BY p."user" ORDER BY p.started_ms, p.turn_from);

@@ -1,0 +1,17 @@
+-- Examples of missing turns: the line after the gap, and the last turn before it.
+SELECT file_id, line, "user", turn, before
+FROM (
+    SELECT
+        file_id,
+        line,
+        "user",
+        turn,
+        lag(turn) OVER (PARTITION BY "user", session ORDER BY turn) AS before
+    FROM events
+    WHERE "schema" > 0
+)
+WHERE turn > before + 1
+UNION ALL
+SELECT file_id, line, "user", turn_from, before_to FROM session_chains WHERE gap
+ORDER BY ALL
+LIMIT 10;
