@@ -1,4 +1,4 @@
-"""Gates on who answered: the arm's own strategy, its declared fallbacks, and nobody else."""
+"""Checks of who answered: the arm's own strategy or a fallback that it declares."""
 
 from collections import Counter
 from typing import Any
@@ -10,16 +10,16 @@ from analysis.checks.result import EXAMPLES, CheckResult, Status
 from events.queries import read_query
 
 NOT_LOGGED = (
-    "The predecessor's log does not say who answered, so an arm that was served by another one's "
-    "recommender, or silently by its fallback, looks like any other here. Only a canary can tell: "
-    "give every arm a constant recommender of its own, and compare what is played with the arm in "
-    "the log. `segue doctor` does that for a server of ours."
+    "Botify's log does not name the recommender that answered. An arm that got a different arm's "
+    "recommender, or silently its fallback, looks normal here. Only a canary can tell: give every "
+    "arm a constant recommender of its own, and compare what is played with the arm in the log. "
+    "`segue doctor` does that for a server of ours."
 )
 
 
 def check_served(context: CheckContext, experiment: str) -> CheckResult:
-    """The strategy is the arm's, who answered is declared, and the depth is its place."""
-    question = "Was every answer given by the strategy that the arm names, or a declared fallback?"
+    """Check that the arm's strategy answered, or a fallback at the depth where it is declared."""
+    question = "Did the arm's strategy, or a declared fallback, give every answer?"
     if not context.has_ours(experiment):
         return CheckResult("served", question, Status.UNKNOWN, "not in the log", NOT_LOGGED)
     wrong: list[tuple[str, ...]] = []
@@ -62,9 +62,10 @@ def check_served(context: CheckContext, experiment: str) -> CheckResult:
             [config, text, strategy, answered_by, depth],
         )
     return CheckResult(
-        "served", question, Status.FAILED, f"{faulty:,} of {lines:,} answers by another",
-        "The arm in the log is not the arm that was served, or something answers in its name "
-        "that its config does not declare. No difference between the arms means anything.",
+        "served", question, Status.FAILED,
+        f"{faulty:,} of {lines:,} answers by an undeclared strategy",
+        "The arm in the log is not the arm that was served, or a strategy answers that the arm's "
+        "config does not declare. No difference between the arms means anything.",
         numbers, context.examples(rows, "{}: strategy {}, answered by {} at depth {}"),
     )  # fmt: skip
 
@@ -83,8 +84,8 @@ def _may_answer(
 
 
 def check_fallback(context: CheckContext, experiment: str) -> CheckResult:
-    """Each arm answers for itself, on every process alike."""
-    question = "Does every arm answer itself, rather than its fallback?"
+    """Check that each arm answers itself, equally often on every process."""
+    question = "Does every arm answer itself, and not by its fallback?"
     if not context.has_ours(experiment):
         return CheckResult("fallback", question, Status.UNKNOWN, "not in the log", "See `served`.")
     shares = {
@@ -106,31 +107,31 @@ def check_fallback(context: CheckContext, experiment: str) -> CheckResult:
     if dead:
         return CheckResult(
             "fallback", question, Status.FAILED, figure,
-            f"Arm {' and '.join(dead)} hardly ever answers: what is measured is its fallback. Look "
-            "whether its list has the tracks, or the listeners, that come.",
+            f"Arm {' and '.join(dead)} hardly ever answers, so the experiment measures its "
+            "fallback. Check whether the arm's list has the tracks, or the listeners, that come.",
             numbers,
         )  # fmt: skip
     uneven = [arm for arm in shares if _differs_by_process(context, experiment, arm)]
     if uneven:
         return CheckResult(
             "fallback", question, Status.FAILED, figure,
-            f"Arm {' and '.join(uneven)} falls back far more often on some processes than on "
-            "others: one of them has other data, or has lost it.",
+            f"Arm {' and '.join(uneven)} falls back far more often on some processes than on the "
+            "rest: a process has different data, or has lost its data.",
             numbers,
         )  # fmt: skip
     often = [arm for arm, (_, share) in shares.items() if share > limits.fallback_share]
     if often:
         return CheckResult(
             "fallback", question, Status.WARNING, figure,
-            f"Arm {' and '.join(often)} gives most of its answers by a fallback; an effect is the "
-            "effect of both together.",
+            f"A fallback gives most answers of arm {' and '.join(often)}; an effect is the effect "
+            "of both strategies together.",
             numbers,
         )  # fmt: skip
     return CheckResult("fallback", question, Status.PASSED, figure, numbers=numbers)
 
 
 def _differs_by_process(context: CheckContext, experiment: str, arm: str) -> bool:
-    """Whether the share of fallbacks differs between processes beyond chance, and by much."""
+    """Whether the share of fallbacks differs between processes, significantly and by much."""
     groups = [
         Clustered(*sums)
         for sums in context.query(

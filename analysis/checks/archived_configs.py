@@ -1,4 +1,4 @@
-"""What should have happened, by the configs that decided: the arms, and who may answer for them."""
+"""The archived configs that decided a log: the arms, and which strategies may answer for them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -15,12 +15,12 @@ class ArchivedConfig:
     """One config that decided.
 
     Attributes:
-        digest: Its fingerprint.
-        experiments: Definitions by name.
+        digest: Fingerprint of the config.
+        experiments: Name -> definition.
         allocation: Assigns listeners as the server did.
         targeted: Whether attributes of a request can change its arms.
-        default: Strategy of whoever is in no experiment.
-        chains: Strategy -> it and those asked after it, in order.
+        default: Strategy for listeners who are in no experiment.
+        chains: Strategy -> the strategy and its fallbacks, in order.
         declared: Strategy -> every name that may answer for its chain.
         described: All of it, as plain JSON values, with keys at their default.
         defaults: Strategy type -> param -> default, from the newest snapshot that has it.
@@ -40,7 +40,7 @@ class ArchivedConfig:
     def of(
         cls, copy: Mapping[str, Any], defaults: Mapping[str, Mapping[str, Any]] | None = None
     ) -> "ArchivedConfig":
-        """The config that a kept copy describes."""
+        """Read a config from its snapshot."""
         kept = with_defaults(copy)
         experiments = [Experiment.from_dict(each) for each in kept["experiments"]]
         holdout = kept["holdout"]
@@ -65,9 +65,9 @@ class ArchivedConfig:
         return self.default
 
     def treatment(self, name: str) -> dict[str, Any]:
-        """Everything that an experiment's listeners are treated with, by what it is called.
+        """Everything that determines what the experiment's listeners get, by name.
 
-        Traffic, slots and targeting are left out: they say who enters, not what happens then.
+        Traffic, slots and targeting are left out: they select listeners, and treat nobody.
         """
         experiment = self.experiments[name]
         parts: dict[str, Any] = {
@@ -102,11 +102,11 @@ class ArchivedConfig:
 
 
 class ArchivedConfigs:
-    """All configs that are known to have decided, and what is said of the predecessor's.
+    """The configs that decided, and the arms of botify's experiments.
 
     Args:
-        kept: Digest -> copy that the server kept.
-        botify: Experiment of the predecessor -> its arms, in the order in which it numbered them.
+        kept: Digest -> snapshot that the server kept.
+        botify: Experiment of botify -> its arms, in the order of their numbers.
     """
 
     def __init__(
@@ -117,8 +117,8 @@ class ArchivedConfigs:
         copies = kept or {}
         defaults: dict[str, dict[str, Any]] = {}
         for copy in sorted(copies.values(), key=lambda copy: int(copy.get("format", 1))):
-            said = copy.get("beside", {}).get("defaults", {})
-            for kind, params in said.get("strategies", {}).items():
+            stated = copy.get("beside", {}).get("defaults", {})
+            for kind, params in stated.get("strategies", {}).items():
                 defaults.setdefault(kind, {}).update(params)
         self.by_digest = {
             digest: ArchivedConfig.of(copy, defaults) for digest, copy in copies.items()
@@ -129,15 +129,15 @@ class ArchivedConfigs:
     def read(
         cls, paths: Mapping[str, Path], botify: Mapping[str, Iterable[str]] | None = None
     ) -> "ArchivedConfigs":
-        """From the files that `events.config_snapshots.snapshots_beside` found.
+        """Read the files that `events.config_snapshots.snapshots_beside` found.
 
         Raises:
-            InputError: A copy cannot be read, or was changed since it was kept.
+            InputError: A snapshot cannot be read, or has changed.
         """
         return cls({digest: read_snapshot(path) for digest, path in paths.items()}, botify)
 
     def experiment(self, name: str, digest: str | None) -> Experiment | None:
-        """The experiment as a config had it."""
+        """The definition of an experiment in a config; None if either is unknown."""
         archived = self.by_digest.get(digest or "")
         return archived.experiments.get(name) if archived else None
 
@@ -155,11 +155,11 @@ def _without_nulls(value: Any) -> Any:
 
 
 def botify_experiment(name: str, arms: Iterable[str]) -> Experiment:
-    """An experiment of the predecessor's: equal shares by its own hash, in a layer of labels."""
+    """An experiment of botify: equal shares by its own hash, in a layer of labels."""
     return Experiment(name, tuple(Arm(arm, 1.0) for arm in arms), layer="botify", hash="botify")
 
 
 def arms_of(text: str | None) -> dict[str, str]:
-    """The arms that an event's `experiments` names, from its JSON text."""
+    """Read the arms from the JSON text of an event's `experiments`."""
     arms = json.loads(text) if text else {}
     return {str(name): str(arm) for name, arm in arms.items()} if isinstance(arms, dict) else {}

@@ -1,4 +1,4 @@
-"""Gates on who is in which arm: recomputed from the hash, and the same for as long as it runs."""
+"""Checks of the assignment: the hash gives each logged arm, and no listener changes the arm."""
 
 import json
 from collections import Counter
@@ -12,21 +12,23 @@ from analysis.checks.result import EXAMPLES, CheckResult, Example, Status
 from core.allocation import Allocation
 from events.queries import read_query
 
-QUESTION = "Is the arm in the log the arm that the hash gives, on every line?"
+QUESTION = "Is the logged arm the arm that the hash gives, on every line?"
 _BATCH = 50_000
 
 
 def check_assignment(context: CheckContext, experiment: str) -> CheckResult:
-    """Every line's arm, recomputed from listener and config, equals the arm logged."""
+    """Check that the logged arm of every line equals the arm that the hash gives."""
+    # Lines of botify name no config: their allocation has the key "". A line of ours counts only if
+    # its config is archived, because without the config nothing says which arm is right.
     lines = agreeing = 0
     examples: list[tuple[Any, ...]] = []
     unknown: Counter[str] = Counter()
     allocations: dict[str, Allocation] = {}
-    said = []
+    explanation = []
     if context.botify and (inferred := infer_arms(context, experiment)) is not None:
         arms, how = inferred
         allocations[""] = Allocation([botify_experiment(experiment, arms)])
-        said.append(how)
+        explanation.append(how)
     for digest, archived in context.configs.by_digest.items():
         allocations[digest] = archived.allocation
     parsed: dict[str | None, dict[str, str]] = {}
@@ -43,7 +45,7 @@ def check_assignment(context: CheckContext, experiment: str) -> CheckResult:
             continue
         expected = allocation.assign(user, json.loads(attributes or "{}")).arms.get(experiment)
         if config is None and logged is None:
-            continue  # the predecessor logged no experiment that it did not run
+            continue  # botify logged no experiment that it did not run
         if logged is None and expected is None:
             continue
         lines += count
@@ -53,7 +55,7 @@ def check_assignment(context: CheckContext, experiment: str) -> CheckResult:
             examples.append((file_id, line, user, logged or "no arm", expected or "no arm"))
     numbers = {"lines": lines, "agreeing": agreeing, "unknown_configs": dict(unknown)}
     shown = context.examples(examples, "listener {} is logged in {}, the hash gives {}")
-    return _verdict(context, experiment, lines, agreeing, unknown, said, numbers, shown)
+    return _verdict(context, experiment, lines, agreeing, unknown, explanation, numbers, shown)
 
 
 def _verdict(
@@ -62,7 +64,7 @@ def _verdict(
     lines: int,
     agreeing: int,
     unknown: Counter[str],
-    said: list[str],
+    explanation: list[str],
     numbers: dict[str, Any],
     examples: tuple[Example, ...],
 ) -> CheckResult:
@@ -71,36 +73,41 @@ def _verdict(
         digests = ", ".join(sorted(unknown))
         return CheckResult(
             "assignment", QUESTION, Status.FAILED, f"{unknown.total():,} lines cannot be checked",
-            f"The lines name config {digests}, of which there is no copy. The server keeps one of "
-            f"each in the folder `configs` beside its log: put it beside these logs.",
+            f"The lines name config {digests}, which is not archived. The server keeps a snapshot "
+            "of each config in the folder `configs` beside its log: put that folder beside these "
+            "logs.",
             numbers, examples,
         )  # fmt: skip
     if not lines:
         return CheckResult(
-            "assignment", QUESTION, Status.NOT_MADE, "no lines", " ".join(said), numbers
+            "assignment", QUESTION, Status.NOT_MADE, "no lines", " ".join(explanation), numbers
         )
     if agreeing == lines:
-        return CheckResult("assignment", QUESTION, Status.PASSED, figure, " ".join(said), numbers)
+        return CheckResult(
+            "assignment", QUESTION, Status.PASSED, figure, " ".join(explanation), numbers
+        )
     by_chance = 1 / max(2, len(context.log.experiments().get(experiment, [])))
     share = agreeing / lines
     guess = (
-        f" Agreement of {share:.0%} is what two unrelated hashes would give: the arms in the log "
-        "were computed elsewhere, by another experiment's name or salt, and say nothing of what "
-        "was served."
+        f" Agreement of {share:.0%} is what two unrelated hashes give: the logged arms were "
+        "computed by a different program, name or salt. They do not tell what was served."
         if abs(share - by_chance) < 0.05
         else ""
     )
     return CheckResult(
         "assignment", QUESTION, Status.FAILED, figure,
         " ".join(
-            [*said, f"{lines - agreeing:,} lines name an arm that the listener is not in.{guess}"]
+            [
+                *explanation,
+                f"{lines - agreeing:,} lines name an arm that the listener is not in.{guess}",
+            ]
         ),
         numbers, examples,
     )  # fmt: skip
 
 
 def _read_lines(context: CheckContext) -> Iterator[tuple[Any, ...]]:
-    """(user, config, experiments, attributes, lines, file, line) of lines that are not forced."""
+    """(user, config, experiments, attributes, lines, file, line) of lines that nobody forced."""
     targeted = any(archived.targeted for archived in context.configs.by_digest.values())
     attributes = "attributes" if targeted else "NULL"
     cursor = context.log.con.cursor()
@@ -114,8 +121,8 @@ def _read_lines(context: CheckContext) -> Iterator[tuple[Any, ...]]:
 
 
 def check_one_arm(context: CheckContext, experiment: str) -> CheckResult:
-    """No listener is in two arms of an experiment."""
-    question = "Is every listener in one arm only?"
+    """Check that no listener is in two arms of an experiment."""
+    question = "Is every listener in only one arm?"
     total, several = context.query(
         "SELECT count(*), count(*) FILTER (WHERE arms > 1) FROM first_seen WHERE experiment = ?",
         [experiment],
@@ -132,7 +139,7 @@ def check_one_arm(context: CheckContext, experiment: str) -> CheckResult:
     )
     return CheckResult(
         "one-arm", question, Status.FAILED, f"{several:,} of {total:,} listeners in several arms",
-        "These listeners saw more than one treatment: the assignment was changed while the "
-        "experiment ran, or several definitions of it served at once.",
+        "These listeners got more than one treatment. The assignment changed while the experiment "
+        "ran, or several definitions of the experiment served at once.",
         numbers, context.examples(rows, "listener {} is in {}"),
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""The predecessor's experiments: its log names arms, but not how many there were, nor their order.
+"""Botify's experiments: its log names arms, but neither their number nor their order.
 
-Its arm is murmur3_32(listener, seed = murmur3_32(experiment)) modulo the number of arms, so a log
-in which each residue has one arm tells both.
+Botify's arm is murmur3_32(listener, seed = murmur3_32(experiment)) modulo the number of arms. A log
+in which each residue has one arm tells the number and the order.
 """
 
 from collections import defaultdict
@@ -12,13 +12,13 @@ from analysis.checks.context import CheckContext
 from core.allocation import Allocation
 
 MOST_ARMS = 16
-"""Up to how many arms are tried."""
+"""Largest number of arms that is tried."""
 
 
 def infer_arms(context: CheckContext, experiment: str) -> tuple[tuple[str, ...], str] | None:
-    """The arms of an experiment in the order of their numbers, and how that is known.
+    """Infer the arms of an experiment in the order of their numbers, and tell how.
 
-    None where the log has no line of the predecessor's with this experiment.
+    None if botify's lines have no such experiment.
     """
     if experiment not in context.numbered:
         context.numbered[experiment] = _infer_arms(context, experiment)
@@ -41,21 +41,20 @@ def _infer_arms(context: CheckContext, experiment: str) -> tuple[tuple[str, ...]
     named = _botify_names(seen)
     if named is not None and _agreement(experiment, named, rows) == len(rows):
         return named, (
-            f"The arms were taken to be {', '.join(named)} in this order, as the predecessor "
-            f"numbers them; by chance one listener in {len(named)} would agree, here all "
-            f"{len(rows):,} do."
+            f"The arms were taken to be {', '.join(named)} in this order, as botify numbers them. "
+            f"With a wrong order one listener in {len(named)} agrees; here all {len(rows):,} do."
         )
     for ways in range(2, MOST_ARMS + 1):
         order = _order_from_log(experiment, ways, rows)
         if order is not None:
             return order, (
-                f"The log agrees with the predecessor's hash over {ways} arms if they stand in "
-                f"the order {', '.join(order)}. That order was read off the log itself, so arms "
-                "with swapped names would not be noticed: give it with --botify-arms."
+                f"The log agrees with botify's hash over {ways} arms in the order "
+                f"{', '.join(order)}. That order comes from the log itself, so swapped names stay "
+                "unnoticed: give the order with --botify-arms."
             )
     return named or tuple(seen), (
-        f"No order of 2 to {MOST_ARMS} arms makes the predecessor's hash of the name "
-        f"'{experiment}' agree with the log."
+        f"No order of 2 to {MOST_ARMS} arms makes botify's hash of the name '{experiment}' agree "
+        "with the log."
     )
 
 
@@ -66,7 +65,7 @@ def _botify_order(arm: str) -> tuple[int, str]:
 
 
 def _botify_names(seen: list[str]) -> tuple[str, ...] | None:
-    """C, T1, T2 ... up to the highest number seen; None where arms have other names."""
+    """C, T1, T2 ... up to the highest number in the log; None if an arm has a different name."""
     highest = max(_botify_order(arm)[0] for arm in seen)
     if highest > MOST_ARMS:
         return None
@@ -81,7 +80,7 @@ def _agreement(experiment: str, arms: tuple[str, ...], rows: list[tuple[Any, ...
 def _order_from_log(
     experiment: str, ways: int, rows: list[tuple[Any, ...]]
 ) -> tuple[str, ...] | None:
-    """The arm of each residue modulo `ways`, if every residue has just one and not all the same."""
+    """The arm of each residue modulo `ways`, if every residue has one arm of its own."""
     places = tuple(str(place) for place in range(ways))
     allocation = Allocation([botify_experiment(experiment, places)])
     found: defaultdict[str, set[str]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""The gate on what was served: an experiment is one treatment from its first event to its last."""
+"""The check of the config: an experiment is one treatment from its first event to its last."""
 
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -7,12 +7,12 @@ from typing import Any
 from analysis.checks.context import CheckContext
 from analysis.checks.result import CheckResult, Example, Status
 
-NOT_LOGGED = "The predecessor's log does not say what was running; its author has to know."
+NOT_LOGGED = "Botify's log does not name the config that ran; the author of the log has to know it."
 
 
 def check_config(context: CheckContext, experiment: str) -> CheckResult:
-    """Every config that decided is known, and all of them give the same treatment."""
-    question = "Was it the same experiment all the time?"
+    """Check that every config that decided is archived, and that all give the same treatment."""
+    question = "Was the experiment the same all the time?"
     if not context.has_ours(experiment):
         return CheckResult("config", question, Status.UNKNOWN, "not in the log", NOT_LOGGED)
     rows = context.query(
@@ -48,26 +48,27 @@ def check_config(context: CheckContext, experiment: str) -> CheckResult:
         return CheckResult(
             "config", question, Status.FAILED,
             f"{len(unknown)} of {len(rows)} configs unknown",
-            f"Nothing is known of config {', '.join(unknown)}, so nothing can be proved of what it "
-            "decided. The server keeps a copy of each config in the folder `configs` beside its "
-            "log: put it beside these logs.",
+            f"Config {', '.join(unknown)} is not archived, so nothing proves its decisions. The "
+            "server keeps a snapshot of each config in the folder `configs` beside its log: put "
+            "that folder beside these logs.",
             numbers, examples,
         )  # fmt: skip
     if len(treatments) > 1:
         return CheckResult(
             "config", question, Status.FAILED, f"{len(treatments)} different treatments",
-            f"What its listeners are treated with was changed while it ran: "
+            f"The treatment changed while the experiment ran: "
             f"{_changes([treatment for treatment, _ in treatments])}. Before and after are two "
-            "experiments. Look at the time of one at once (--since, --until).",
+            "experiments. Select the time of one of them (--since, --until).",
             numbers, examples,
         )  # fmt: skip
     if len(rows) < 2:
         return CheckResult("config", question, Status.PASSED, "1 config", numbers=numbers)
     traffic = [archived[digest].experiments[experiment].traffic for digest, *_ in rows]
     explanation = (
-        f"Traffic went {' -> '.join(f'{share:g}' for share in traffic)}; whoever entered stayed."
+        f"Traffic went {' -> '.join(f'{share:g}' for share in traffic)}; listeners who entered "
+        "stayed."
         if len(set(traffic)) > 1
-        else "What changed did not touch this experiment."
+        else "The changes did not touch this experiment."
     )
     return CheckResult(
         "config",
@@ -80,15 +81,15 @@ def check_config(context: CheckContext, experiment: str) -> CheckResult:
 
 
 def _changes(treatments: list[dict[str, Any]]) -> str:
-    """What differs between one treatment and the next, a few words each."""
-    told: list[str] = []
+    """Name the differences between each treatment and the next, in a few words each."""
+    changes: list[str] = []
     for before, after in pairwise(treatments):
         for key in sorted({*before, *after}):
             was, now = before.get(key), after.get(key)
             if was != now:
                 short = all(isinstance(value, int | float | str) for value in (was, now))
-                told.append(f"{key} ({was} -> {now})" if short else key)
-    return ", ".join(dict.fromkeys(told))
+                changes.append(f"{key} ({was} -> {now})" if short else key)
+    return ", ".join(dict.fromkeys(changes))
 
 
 def _at(ms: int) -> str:

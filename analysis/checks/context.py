@@ -1,4 +1,4 @@
-"""What every gate looks at: a log that was read, what should be in it, and where alarms begin."""
+"""The input of every check: a log, the configs that decided, and where alarms begin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ class Thresholds:
     """Where alarms begin.
 
     Attributes:
-        alarm_p: A p-value below this is an alarm; for sample ratios the gate of GrowthBook.
-        dead_share: An arm whose own strategy gives less than this share of its answers is dead.
+        alarm_p: A p-value below this is an alarm. 0.001 is GrowthBook's limit for sample ratios.
+        dead_share: An arm is dead if its own strategy gives less than this share of its answers.
         fallback_share: A larger share of answers by fallbacks is a warning.
-        parity_gap: Shares of arms that differ by less are no alarm, however sure.
+        parity_gap: Shares of arms that differ by less are no alarm, however small the p-value.
         forced_share: A larger share of forced events is a warning.
-        broken_share: More listens than this share that were not recommended, in a log of the
-            predecessor, whose client plays what it is told: lines are missing.
-        latency_ratio: p99 of an arm over that of the quickest; above it is a warning.
-        forgotten_share: More first turns than this share of events, of listeners that the same
-            process knew: state is lost between requests.
+        broken_share: Lines are missing if more than this share of the listens in botify's log were
+            not recommended: botify's client plays what is recommended.
+        latency_ratio: p99 of the slowest arm over that of the quickest; more is a warning.
+        forgotten_share: State is lost between requests if more than this share of the events are
+            first turns of listeners whom the same process knew.
     """
 
     alarm_p: float = 0.001
@@ -47,7 +47,7 @@ class CheckContext(Workspace):
 
     Args:
         log: The log that was read.
-        configs: What should have happened.
+        configs: The configs that decided: what should have happened.
         thresholds: Where alarms begin.
 
     Attributes:
@@ -71,7 +71,7 @@ class CheckContext(Workspace):
         self.numbered: dict[str, tuple[tuple[str, ...], str] | None] = {}
 
     def has_ours(self, experiment: str) -> bool:
-        """Whether an event of ours is in the experiment; a log may hold another server's too."""
+        """Whether the experiment has an event of ours; a log may also have events of botify."""
         return bool(
             self.one(
                 "SELECT count(*) FROM (SELECT 1 FROM events AS e "
@@ -82,7 +82,7 @@ class CheckContext(Workspace):
         )
 
     def examples(self, rows: Sequence[tuple[Any, ...]], what: str) -> tuple[Example, ...]:
-        """Examples from rows that begin with file and line; `what` is filled with the rest."""
+        """Make examples of rows that begin with file and line; the other columns fill `what`."""
         places = dict(self.query("SELECT file_id, path FROM files"))
         return tuple(
             Example(f"{places[file_id]}:{line}", what.format(*rest))

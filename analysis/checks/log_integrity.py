@@ -1,4 +1,4 @@
-"""Gates on the lines themselves: readable, once each, none missing, in an order that is known."""
+"""Checks of the lines: each is readable and there once, and their order is known."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ HARMLESS = (*REPEATED, COPIED, "blank line")
 
 
 def check_lines(context: CheckContext) -> CheckResult:
-    """Every line is an event."""
+    """Check that every line is an event."""
     question = "Can every line be read?"
     total = context.one("SELECT coalesce(sum(lines), 0) FROM files")
     found = _read_dropped(context, [])
@@ -24,14 +24,14 @@ def check_lines(context: CheckContext) -> CheckResult:
     reasons = ", ".join(f"{reason} {lines:,}" for reason, lines, _ in found)
     return CheckResult(
         "lines", question, Status.FAILED, f"{lost:,} of {total:,} lines lost: {reasons}",
-        "What these lines told is missing. Torn lines come from two processes that write to one "
-        "file, from a full disk, or from a copy made while the file grew.",
+        "The events of these lines are missing. Torn lines come from two processes that write to "
+        "one file, from a full disk, or from a copy that was made while the file grew.",
         numbers, examples[:10],
     )  # fmt: skip
 
 
 def check_duplicates(context: CheckContext) -> CheckResult:
-    """Every event is there once; repeated ones were left out by the reader."""
+    """Check that every event is there once; the reader leaves out repeated ones."""
     question = "Is every event there once?"
     found = _read_dropped(context, list(HARMLESS))
     repeated = sum(lines for reason, lines, _ in found if reason in REPEATED)
@@ -46,21 +46,21 @@ def check_duplicates(context: CheckContext) -> CheckResult:
     if repeated:
         return CheckResult(
             "duplicates", question, Status.FAILED, f"{repeated:,} lines repeated",
-            "The repeated lines were left out, so nothing was counted twice here. But whatever "
-            "repeats lines may lose them too: look how the files were collected.",
+            "The repeated lines were left out, so nothing is counted twice here. A tool that "
+            "repeats lines may also lose some: check how the files were collected.",
             numbers, examples[:10],
         )  # fmt: skip
     if copied:
         return CheckResult(
             "duplicates", question, Status.WARNING, f"{copied:,} lines in copies of files",
-            "A whole file is there twice; one of the two was left out.", numbers, examples[:10],
+            "A whole file is there twice; one copy was left out.", numbers, examples[:10],
         )  # fmt: skip
     return CheckResult("duplicates", question, Status.PASSED, "none repeated", numbers=numbers)
 
 
 def check_forced(context: CheckContext, experiment: str) -> CheckResult:
-    """Forced arms are for testing; no analysis counts them."""
-    question = "Are arms that testers forced few?"
+    """Check that testers forced few arms; no analysis counts forced events."""
+    question = "Did testers force few arms?"
     total, by_testers = context.query(
         "SELECT count(*), count(*) FILTER (WHERE forced) FROM exposures WHERE experiment = ?",
         [experiment],
@@ -73,15 +73,15 @@ def check_forced(context: CheckContext, experiment: str) -> CheckResult:
     if share > context.thresholds.forced_share:
         return CheckResult(
             "forced", question, Status.WARNING, figure,
-            "They are left out of every analysis, with the listeners they belong to. So many "
-            "look like a forgotten `forced:` in the config.",
+            "Every analysis leaves these events out, and their listeners too. So many look like a "
+            "forgotten `forced:` in the config.",
             numbers,
         )  # fmt: skip
     return CheckResult("forced", question, Status.PASSED, figure, numbers=numbers)
 
 
 def check_clock(context: CheckContext) -> CheckResult:
-    """The order of a listener's events is known: by turn, or by a clock without ties."""
+    """Check that the order of a listener's events is known: by turn, or by a clock without ties."""
     question = "Is the order of every listener's events known?"
     numbers: dict[str, Any] = {}
     explanation = []
@@ -102,8 +102,8 @@ def check_clock(context: CheckContext) -> CheckResult:
                 " at least" if len(backwards) > 1000 else ""
             )
             explanation.append(
-                "The clock went back between two turns of a listener. The turns still order them, "
-                "but days and silences are reckoned by that clock."
+                "The clock went back between two turns of a listener. The turns still give the "
+                "order, but days and pauses are measured by that clock."
             )
             examples = context.examples(backwards, "listener {}, turn {}: {} ms back")
     if context.botify:
@@ -113,27 +113,27 @@ def check_clock(context: CheckContext) -> CheckResult:
         if unclear:
             status = Status.FAILED
             explanation.append(
-                f"{ties:,} events of the predecessor stand in the same millisecond as another "
-                f"one of their listener, and for {unclear:,} of them no order makes each listen "
-                "the track that was recommended before. A session that is cut at the wrong place "
-                "loses listening. Log a turn number."
+                f"{ties:,} events of botify share a millisecond with an event of the same "
+                f"listener. For {unclear:,} of them, no order makes each listen the track that "
+                "was recommended before. A session that is cut at the wrong place loses "
+                "listening time. Log a turn number."
             )
             examples = context.examples(rows, "listener {} at {} ms: {} events")
         elif ties and status is Status.PASSED:
             status = Status.WARNING
             explanation.append(
-                "Some events share a millisecond; their order was found all the same."
+                "Some events share a millisecond, but the recommendations give their order."
             )
     return CheckResult("clock", question, status, figure, " ".join(explanation), numbers, examples)
 
 
 def check_played(context: CheckContext) -> CheckResult:
-    """A listen is of the track that was recommended just before, in the predecessor's logs.
+    """Check in botify's logs that each listen is of the track that was recommended before it.
 
-    Its only client, the simulator, plays what it is told; so a listen of another track shows
-    that the lines between are missing, or stand in the wrong order.
+    Botify's only client, the simulator, plays what is recommended. A listen of a different track
+    shows that lines between are missing, or stand in the wrong order.
     """
-    question = "Was each track that was heard the one recommended before?"
+    question = "Was each heard track recommended just before?"
     if not context.botify:
         return CheckResult("played", question, Status.NOT_MADE, "turns tell more")
     total, broken, misplaced = context.query(
@@ -151,20 +151,20 @@ def check_played(context: CheckContext) -> CheckResult:
         WHERE broken ORDER BY file_id, line LIMIT 10"""
     )
     examples = context.examples(rows, "listener {} was recommended {} and next heard {}")
-    figure = f"{broken:,} of {total:,} listens ({share:.1%}) are of another track"
+    figure = f"{broken:,} of {total:,} listens ({share:.1%}) are of a different track"
     if misplaced > broken / 2:
         explanation = (
-            f"The simulator plays what it is told, and {misplaced:,} of these tracks were "
-            "recommended to the same listener at another moment: the lines are there, but in the "
-            "wrong order. Servers' clocks differ by more than the time between two requests, or "
-            "two simulators play the same listener at once."
+            f"The simulator plays what is recommended, and {misplaced:,} of these tracks were "
+            "recommended to the same listener at a different moment. So the lines are there, but "
+            "in the wrong order. The servers' clocks differ by more than the time between two "
+            "requests, or two simulators play the same listener at once."
         )
     else:
         explanation = (
-            f"The simulator plays what it is told, so the line that recommended the track is "
-            f"missing: about {share:.0%} of all lines are not in these files. That is what it "
-            "looks like when servers or workers are left out in collecting, or when two workers "
-            "of one server rotate one file. Listening added up from this log is too short."
+            f"The simulator plays what is recommended, so the line that recommended the track is "
+            f"missing: about {share:.0%} of all lines are not in these files. This happens if "
+            "servers or workers were left out when the files were collected, or if two workers of "
+            "one server rotate one file. Listening times from this log are too short."
         )
     bad = share > context.thresholds.broken_share
     status = Status.FAILED if bad else Status.WARNING
@@ -172,7 +172,7 @@ def check_played(context: CheckContext) -> CheckResult:
 
 
 def _ties(context: CheckContext) -> tuple[int, int, list[tuple[Any, ...]]]:
-    """Events in a shared millisecond, those of them whose order is unclear, and examples."""
+    """Count events in a shared millisecond and those whose order is unclear; give examples."""
     ties = context.one(
         """SELECT coalesce(sum(events), 0) FROM (
             SELECT count(*) AS events FROM events WHERE "schema" = 0
@@ -183,7 +183,7 @@ def _ties(context: CheckContext) -> tuple[int, int, list[tuple[Any, ...]]]:
 
 
 def _read_dropped(context: CheckContext, kinds: list[str]) -> list[tuple[str, int, list[str]]]:
-    """(reason, lines, places) of dropped lines: those of these kinds, or all but the harmless."""
+    """(reason, lines, places) of dropped lines: of these kinds, or all but the harmless kinds."""
     wanted = "reason IN (SELECT unnest($1))" if kinds else "reason NOT IN (SELECT unnest($1))"
     return [
         (reason, lines, list(places))

@@ -1,7 +1,7 @@
-"""Gates on parity: what no treatment should change must be alike in all arms.
+"""Checks of parity: what no treatment should change must be equal in all arms.
 
 The arms are compared by the ratio of two sums over listeners, for instance unfinished sessions over
-sessions. The listener was randomised, so the spread is taken between listeners.
+sessions. Listeners were randomised, so the variance is that between listeners.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,20 +18,20 @@ SUMS = ", ".join(
     ["count(*)"]
     + [f"CAST(sum({term}) AS DOUBLE)" for term in ("x", "y", "x * x", "x * y", "y * y")]
 )
-"""What `Clustered` wants of a table with one row a listener."""
+"""The columns of `Clustered`, from a table with one row for each listener."""
 TOO_FEW_ARMS = "fewer than two arms to compare"
 PAUSES = 20
-"""A session that stays silent for so many times the usual pause between turns is given up."""
+"""A session counts as abandoned after so many times the usual pause between turns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clustered:
-    """Sums over the listeners of a group, enough for a ratio and its error.
+    """Sums over the listeners of a group, enough for a ratio and its standard error.
 
     Attributes:
-        name: Of the group.
+        name: Name of the group.
         n: Listeners.
-        x, y: Sums of what is counted, and of what it is a share of.
+        x, y: Sums of the numerator and of the denominator.
         xx, xy, yy: Sums of their products.
     """
 
@@ -45,12 +45,12 @@ class Clustered:
 
     @property
     def ratio(self) -> float:
-        """Sum of x over sum of y; 0 where there is nothing."""
+        """Sum of x over sum of y; 0 if y is 0."""
         return float(self.x) / float(self.y) if self.y else 0.0
 
     @property
     def variance(self) -> float:
-        """Of the ratio, by the delta method: that of x - ratio * y between listeners (Deng et al.,
+        """Variance of the ratio, by the delta method: that of x - ratio * y (Deng et al.,
         "Applying the Delta Method in Metric Analytics", KDD 2018)."""  # noqa: D209
         if self.n < 2 or not self.y:
             return 0.0
@@ -60,10 +60,14 @@ class Clustered:
         return squares / (n - 1) * n / float(self.y) ** 2
 
 
+def comparable(groups: Sequence[Clustered]) -> list[Clustered]:
+    """The groups whose ratio has a variance: a single listener has none."""
+    return [group for group in groups if group.y and group.n > 1]
+
+
 def heterogeneity(groups: Sequence[Clustered]) -> float:
-    """p-value of all ratios being the same: Cochran's Q, a chi-square; 1.0 for a single group."""
-    # A single listener has no spread, so that nothing can be said of how sure its ratio is.
-    groups = [group for group in groups if group.y and group.n > 1]
+    """p-value of equal ratios: Cochran's Q, a chi-square; 1.0 for fewer than two groups."""
+    groups = comparable(groups)
     if len(groups) < 2:
         return 1.0
     if not any(group.variance > 0 for group in groups):
@@ -76,7 +80,7 @@ def heterogeneity(groups: Sequence[Clustered]) -> float:
 
 
 def _smooth(group: Clustered) -> Clustered:
-    """A group without any spread gets that of one listener who did otherwise."""
+    """Give a group without variance the variance of one listener who differs."""
     if group.variance > 0:
         return group
     one = 1.0 if group.x <= 0 else -1.0
@@ -86,44 +90,43 @@ def _smooth(group: Clustered) -> Clustered:
 
 
 def check_unfinished(context: CheckContext, experiment: str) -> CheckResult:
-    """Sessions end with `last` as often in every arm."""
+    """Check that sessions end with `last` equally often in every arm."""
     groups = _groups(
         context,
         read_query("analysis", "unfinished_sessions"),
         {"experiment": experiment, "before_ms": _abandoned_before(context)},
     )
     return _parity(
-        context, "unfinished", "Do sessions end with `last` as often in every arm?", groups,
-        "{:.2%}", "The ends of sessions are lost more often in one arm than in "
-        "another. Sessions without an end are cut short or left out, so the arms are not "
-        "compared on the same listening.",
+        context, "unfinished", "Do sessions end with `last` equally often in every arm?", groups,
+        "{:.2%}", "One arm loses the ends of its sessions more often. Sessions without "
+        "an end are cut short or left out, so the arms are not compared on the same listening.",
     )  # fmt: skip
 
 
 def check_outcomes(context: CheckContext, experiment: str) -> CheckResult:
-    """As many listeners have an outcome in every arm."""
+    """Check that equally many listeners have an outcome in every arm."""
     groups = _groups(
         context,
         read_query("analysis", "listeners_without_outcome"),
         {"experiment": experiment, "before_ms": _abandoned_before(context)},
     )
     return _parity(
-        context, "outcomes", "Did as many listeners tell what they heard, in every arm?", groups,
-        "{:.2%}", "Listeners were given tracks, and nothing is known of what they "
-        "heard, in one arm more often than in another: what they would have said is missing.",
+        context, "outcomes", "Did equally many listeners report what they heard, in every arm?",
+        groups, "{:.2%}", "In one arm, more listeners got tracks without reporting what they "
+        "heard. Their listening is missing.",
     )  # fmt: skip
 
 
 def check_events_per_listener(context: CheckContext, experiment: str) -> CheckResult:
-    """How many events a listener has; a treatment may well change it, so this only warns."""
-    question = "Do listeners have as many events in every arm?"
+    """Compare the events per listener; a treatment may change them, so this check only warns."""
+    question = "Do listeners have equally many events in every arm?"
     groups = _groups(
         context,
         """SELECT arm, "user", events AS x, 1 AS y FROM first_seen
         WHERE experiment = $1 AND arms = 1""",
         [experiment],
     )
-    if len(groups) < 2:
+    if len(comparable(groups)) < 2:
         return CheckResult("events-per-listener", question, Status.NOT_MADE, TOO_FEW_ARMS)
     p = heterogeneity(groups)
     figure = ", ".join(f"{group.name} {group.ratio:.2f}" for group in groups)
@@ -131,16 +134,16 @@ def check_events_per_listener(context: CheckContext, experiment: str) -> CheckRe
     if p < context.thresholds.alarm_p:
         return CheckResult(
             "events-per-listener", question, Status.WARNING, figure,
-            "A treatment that is liked makes more events, so this may be the effect itself; lines "
-            "that are logged twice or not at all in one arm would look the same.",
+            "Listeners make more events with a treatment they like, so this may be the effect "
+            "itself. Lines that one arm logs twice, or not at all, look the same.",
             numbers,
         )  # fmt: skip
     return CheckResult("events-per-listener", question, Status.PASSED, figure, numbers=numbers)
 
 
 def check_latency(context: CheckContext, experiment: str) -> CheckResult:
-    """A guardrail: an arm that answers late is judged for its lateness too."""
-    question = "Do all arms answer as quickly?"
+    """Compare the latency of the arms: a slow arm is judged for its latency too."""
+    question = "Do all arms answer equally quickly?"
     rows = context.query(
         """SELECT a.arm, avg(e.latency_s), quantile_cont(e.latency_s, 0.99)
         FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
@@ -156,7 +159,8 @@ def check_latency(context: CheckContext, experiment: str) -> CheckResult:
     if slowest > 0.005 and slowest > context.thresholds.latency_ratio * quickest:
         return CheckResult(
             "latency", question, Status.WARNING, figure,
-            "One arm is much slower than another; listeners may dislike that, not its tracks.",
+            "The slowest arm is much slower than the quickest. Listeners may dislike the delay, "
+            "and not the tracks.",
             numbers,
         )  # fmt: skip
     return CheckResult("latency", question, Status.PASSED, figure, numbers=numbers)
@@ -165,7 +169,7 @@ def check_latency(context: CheckContext, experiment: str) -> CheckResult:
 def _groups(
     context: CheckContext, listeners: str, params: Sequence[Any] | Mapping[str, Any]
 ) -> list[Clustered]:
-    """Sums by arm of a query that gives arm, user, x, y."""
+    """Sum a query that gives arm, user, x, y by arm."""
     return [
         Clustered(*row)
         for row in context.query(
@@ -192,17 +196,18 @@ def _parity(
     if max(ratios) > context.thresholds.fallback_share:
         return CheckResult(
             name, question, Status.WARNING, figure,
-            "Alike in all arms, but so many that what is left may not stand for the rest.", numbers,
+            "The arms are equal, but the share is so large that the rest may be unrepresentative.",
+            numbers,
         )  # fmt: skip
-    if len(groups) < 2:
+    if len(comparable(groups)) < 2:
         return CheckResult(name, question, Status.NOT_MADE, TOO_FEW_ARMS, numbers=numbers)
     return CheckResult(name, question, Status.PASSED, figure, numbers=numbers)
 
 
 def _abandoned_before(context: CheckContext) -> int:
-    """A session whose last event is older than this, Unix time in ms, will get no further one.
+    """A session whose last event is older than this, Unix time in ms, is over.
 
-    From the log's own pauses, as a gap of half an hour says nothing of a log of five minutes.
+    The limit comes from the pauses in the log: half an hour is too long for a log of five minutes.
     """
     pause, end = context.query(
         """WITH pauses AS (

@@ -1,4 +1,4 @@
-"""What a gate says, and the certificate that all gates of a log make together."""
+"""The result of a check, and the validity report that all checks of a log make together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from enum import StrEnum
 from typing import Any
 
 EXAMPLES = 10
-"""How many examples a gate gives at most."""
+"""Most examples that a check gives."""
 
 
 class Status(StrEnum):
-    """What a check found.
+    """The outcome of a check.
 
     A `failed` check makes the experiment invalid. Read a `warning`; it forbids nothing. `cannot
     tell` means that the log lacks what the check needs. `not made` means that the log has nothing
@@ -26,11 +26,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One case of what a gate found.
+    """One case of what a check found.
 
     Attributes:
         where: `file:line`, or the listener.
-        what: What stands there, and what should.
+        what: What stands there, and what should stand there.
     """
 
     where: str
@@ -39,16 +39,16 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One gate's answer.
+    """The result of one check.
 
     Attributes:
-        name: The same in every run; docs and doctor know the gate by it.
-        question: The question that it answers, as a sentence.
-        status: The answer.
-        figure: The number behind the verdict, for a table.
-        explanation: What was found, what it means and what to do, for the author of the log; empty
-            where there is nothing to say.
-        numbers: The numbers behind it, as plain JSON values.
+        name: Name of the check, the same in every run.
+        question: The question that the check answers, as a sentence.
+        status: The outcome.
+        figure: The number behind the status, for a table.
+        explanation: What the check found, what it means and what to do; empty if there is nothing
+            to explain.
+        numbers: All numbers behind the status, as plain JSON values.
         examples: At most `EXAMPLES` cases.
     """
 
@@ -61,7 +61,7 @@ class CheckResult:
     examples: tuple[Example, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Describe it in plain JSON values."""
         return {
             "name": self.name,
             "question": self.question,
@@ -75,11 +75,11 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class ValidityReport:
-    """All gates of one experiment in one log.
+    """All checks of one experiment in one log.
 
     Attributes:
-        experiment: Its name; None where the log has no experiment.
-        checks: In the order in which they are best read.
+        experiment: Name of the experiment; None if the log has none.
+        checks: In the order of `analysis.checks.suite`.
     """
 
     experiment: str | None
@@ -87,20 +87,20 @@ class ValidityReport:
 
     @property
     def valid(self) -> bool:
-        """Whether no gate failed; only then may an effect be shown."""
+        """Whether no check failed; only then may an effect be shown."""
         return not self.failed
 
     @property
     def failed(self) -> tuple[CheckResult, ...]:
-        """The gates that failed."""
+        """The checks that failed."""
         return tuple(check for check in self.checks if check.status is Status.FAILED)
 
     def check(self, name: str) -> CheckResult:
-        """The gate of this name."""
+        """The check of this name."""
         return next(check for check in self.checks if check.name == name)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Describe it in plain JSON values."""
         return {
             "experiment": self.experiment,
             "valid": self.valid,

@@ -1,4 +1,4 @@
-"""Gates on the sample ratio: did the arms get the listeners that they were promised?"""
+"""Checks of the sample ratio: does each arm have its planned share of the listeners?"""
 
 import itertools
 from collections import Counter
@@ -20,18 +20,18 @@ from events.queries import read_query
 
 NOBODY = "no listeners"
 LOOKS = 2000
-"""At how many points in time the sequential ratio is looked at."""
+"""Number of looks of the sequential test."""
 CONCENTRATIONS = (10, 1_000, 100_000)
-"""How near the promised shares the true ones are expected, as a count of listeners."""
+"""How close to the planned shares the alternatives expect the true shares, in listeners."""
 ADVICE = (
-    "Listeners of an arm are missing, or too many: events are lost, logged late, or logged under "
-    "another arm, and those who are missing are not like the rest."
+    "An arm has too few listeners or too many: events are lost, logged late, or logged under a "
+    "different arm. The missing listeners differ from the rest."
 )
 
 
 def check_sample_ratio(context: CheckContext, experiment: str) -> CheckResult:
-    """Listeners by arm, against the weights of the config."""
-    question = "Has every arm the listeners that it was promised?"
+    """Compare the listeners of each arm with the weights of the config."""
+    question = "Does every arm have its planned share of the listeners?"
     arms, weights = _planned_shares(context, experiment)
     seen = Counter(
         dict(
@@ -62,16 +62,16 @@ def check_sample_ratio(context: CheckContext, experiment: str) -> CheckResult:
     if p < context.thresholds.alarm_p:
         return CheckResult("sample-ratio", question, Status.FAILED, figure, ADVICE, numbers)
     explanation = (
-        f"An arm that lost less than {loss:.0%} of its listeners would not be noticed."
+        f"This check does not notice an arm that lost less than {loss:.0%} of its listeners."
         if loss is not None
-        else "Too few listeners to notice even the loss of a whole arm."
+        else "There are too few listeners to notice even the loss of a whole arm."
     )
     return CheckResult("sample-ratio", question, Status.PASSED, figure, explanation, numbers)
 
 
 def check_sample_ratio_over_time(context: CheckContext, experiment: str) -> CheckResult:
-    """The same over time, with a p-value that holds however often one looks."""
-    question = "Has it been so at every moment?"
+    """Compare over time, with a p-value that is valid at every look."""
+    question = "Did every arm have its planned share at every moment?"
     arms, weights = _planned_shares(context, experiment)
     if not arms:
         return CheckResult("sample-ratio-watched", question, Status.UNKNOWN, "", NO_CONFIG)
@@ -89,8 +89,8 @@ def check_sample_ratio_over_time(context: CheckContext, experiment: str) -> Chec
         GROUP BY look, arm ORDER BY look""",
         [experiment, size],
     )
-    # A large departure of few listeners and a small one of many are looked for by different
-    # concentrations; Bonferroni pays for trying them all.
+    # A low concentration finds a large deviation of few listeners, a high one a small deviation of
+    # many. Bonferroni corrects for trying them all.
     p = min(
         1.0,
         len(CONCENTRATIONS)
@@ -107,8 +107,8 @@ def check_sample_ratio_over_time(context: CheckContext, experiment: str) -> Chec
 
 
 def check_sample_ratio_by_part(context: CheckContext, experiment: str) -> CheckResult:
-    """By the day and by the process on which a listener first came, corrected for their number."""
-    question = "Is it so on every day and on every process?"
+    """Compare by the day and by the process on which a listener first came (Bonferroni)."""
+    question = "Does every arm have its planned share on every day and process?"
     promised = _planned_shares(context, experiment)
     if not promised[0]:
         return CheckResult("sample-ratio-by-part", question, Status.UNKNOWN, "", NO_CONFIG)
@@ -124,7 +124,7 @@ def check_sample_ratio_by_part(context: CheckContext, experiment: str) -> CheckR
     tested = {
         part: sample_ratio_p([seen[arm] for arm in arms], weights)
         for part, seen in parts.items()
-        if seen.total() * smallest >= 5  # below that the chi-square is no chi-square
+        if seen.total() * smallest >= 5  # below that the statistic is not chi-square distributed
     }
     alarms = {part: p for part, p in tested.items() if p * len(tested) < context.thresholds.alarm_p}
     numbers = {"parts": len(parts), "tested": len(tested), "alarms": alarms}
@@ -149,12 +149,12 @@ def check_sample_ratio_by_part(context: CheckContext, experiment: str) -> CheckR
 def check_population(
     context: CheckContext, experiment: str, listeners: Iterable[str]
 ) -> CheckResult:
-    """Against the hash's own counts over all listeners that there are.
+    """Compare with the hash's own counts over all listeners that exist.
 
-    Sharper than the weights: the hash gave each arm a number of listeners that is known exactly,
-    and only who did not come is left to chance.
+    This is sharper than the weights: the number of listeners that the hash gave each arm is known
+    exactly, and only staying away is random.
     """
-    question = "Did as many of each arm's own listeners come?"
+    question = "Did the same share of each arm's own listeners come?"
     definition = _definition(context, experiment)
     if definition is None:
         return CheckResult("population", question, Status.UNKNOWN, "", NO_CONFIG)
@@ -187,11 +187,11 @@ def check_population(
     )
 
 
-NO_CONFIG = "Nothing is known of the weights: there is no copy of the config that decided."
+NO_CONFIG = "The weights are unknown: the config that decided is not archived."
 
 
 def _definition(context: CheckContext, experiment: str) -> Experiment | None:
-    """The definition under which most listeners came; for the predecessor, equal shares."""
+    """The definition under which most listeners came; for botify, equal shares."""
     rows = context.query(
         "SELECT config, count(*) FROM first_seen WHERE experiment = ? GROUP BY config "
         "ORDER BY 2 DESC, 1",
@@ -236,12 +236,12 @@ def _list_counts(counts: dict[str, int] | Counter[str]) -> str:
 
 
 def _loss_p(came: Sequence[int], expected: Sequence[int]) -> float:
-    """Chi-square of coming or not by arm; 0.0 where more came than there are."""
-    if any(seen > there for seen, there in zip(came, expected, strict=True)):
+    """Chi-square test of equal losses by arm; 0.0 if more listeners came than exist."""
+    if any(seen > exist for seen, exist in zip(came, expected, strict=True)):
         return 0.0
     if sum(came) == sum(expected):
         return 1.0
     from scipy import stats
 
-    table = [came, [there - seen for seen, there in zip(came, expected, strict=True)]]
+    table = [came, [exist - seen for seen, exist in zip(came, expected, strict=True)]]
     return float(stats.chi2_contingency(table, correction=False).pvalue)

@@ -1,14 +1,14 @@
-"""Gates on each listener's story: no turn is missing, and the server remembered the one before."""
+"""Checks of each listener's turns: none is missing, and the server remembered the earlier ones."""
 
 from analysis.checks.context import CheckContext
 from analysis.checks.result import CheckResult, Status
 from events.queries import read_query
 
-NO_TURNS = "The predecessor's log has no turn numbers, so a missing line leaves no gap."
+NO_TURNS = "Botify's log has no turn numbers, so a missing line leaves no gap."
 
 
 def check_turns(context: CheckContext) -> CheckResult:
-    """A listener's turns follow one another without a gap."""
+    """Check that each listener's turns have no gap."""
     question = "Are all turns of every listener there?"
     if not context.ours:
         return CheckResult("turns", question, Status.UNKNOWN, "not in the log", NO_TURNS)
@@ -21,17 +21,17 @@ def check_turns(context: CheckContext) -> CheckResult:
         rows = context.query(read_query("analysis", "turn_gaps"))
         return CheckResult(
             "turns", question, Status.FAILED,
-            f"at least {missing:,} events missing beside {int(events):,}",
-            "Events that the server had acknowledged are not in these files: files of a further "
-            "process are missing, or lines were lost after they were written.",
+            f"at least {missing:,} events missing, {int(events):,} are there",
+            "Events that the server acknowledged are not in these files. Either the files of one "
+            "more process are missing, or lines were lost after they were written.",
             numbers, context.examples(rows, "listener {}: turn {} comes after turn {}"),
         )  # fmt: skip
     if late:
         return CheckResult(
             "turns", question, Status.WARNING,
-            f"{late:,} of {listeners:,} listeners begin in mid-story",
-            "Their first turn here is not their first: the log begins after they did. What they "
-            "heard before is not counted.",
+            f"{late:,} of {listeners:,} listeners begin after their first turn",
+            "The log begins after the first turn of these listeners. What they heard before is not "
+            "counted.",
             numbers,
         )  # fmt: skip
     return CheckResult(
@@ -40,7 +40,7 @@ def check_turns(context: CheckContext) -> CheckResult:
 
 
 def check_state(context: CheckContext) -> CheckResult:
-    """What a listener heard is remembered from turn to turn, whoever serves them."""
+    """Check that a listener's history lasts from turn to turn, whichever process serves it."""
     question = "Does the server remember a listener from turn to turn?"
     if not context.ours:
         return CheckResult("state", question, Status.UNKNOWN, "not in the log", "See `turns`.")
@@ -65,13 +65,13 @@ def check_state(context: CheckContext) -> CheckResult:
             [gap_ms],
         )
         why = (
-            "The process that had served a listener moments before no longer knows them: state is "
-            "made anew at each request, or far too few listeners are kept. A strategy with memory "
-            "has none."
+            "A process does not know a listener whom it served moments before. It creates its "
+            "state at each request, or keeps far too few listeners. A strategy with memory has "
+            "none."
             if forgotten >= split
-            else "Listeners go to and fro between processes that do not share their state, and "
-            "each of them knows half of what was heard. Use a shared state, or a balancer that "
-            "keeps a listener on one process."
+            else "Listeners move between processes that do not share their state, so each process "
+            "knows half of what they heard. Use a shared state, or a balancer that keeps a "
+            "listener on one process."
         )
         return CheckResult(
             "state", question, Status.FAILED,
@@ -82,8 +82,8 @@ def check_state(context: CheckContext) -> CheckResult:
         return CheckResult(
             "state", question, Status.WARNING,
             f"{forgotten + restarted + split:,} listeners forgotten",
-            "Some listeners were new to the server although they had just been there: it was "
-            "restarted with its state in memory, or kept fewer listeners than came.",
+            "The server did not know some listeners whom it had just served. It restarted with its "
+            "state in memory, or it keeps fewer listeners than came.",
             numbers,
         )  # fmt: skip
-    return CheckResult("state", question, Status.PASSED, "nobody forgotten", numbers=numbers)
+    return CheckResult("state", question, Status.PASSED, "no listener forgotten", numbers=numbers)

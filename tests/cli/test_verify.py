@@ -75,7 +75,7 @@ def test_a_log_without_its_configs_proves_nothing(clean: CleanLog, tmp_path: Pat
 
     assert result.exit_code == 1
     assert "config, assignment, served" in result.output
-    assert "put it beside these logs" in " ".join(result.output.split())
+    assert "put that folder beside these" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def judged(folder: Path, change: Change, forget: bool = False) -> CheckResult:
 @pytest.mark.parametrize(
     ("change", "status", "figure", "says"),
     [
-        (ramped, Status.PASSED, "2 configs, one treatment", "Traffic went 0.5 -> 1; whoever"),
+        (ramped, Status.PASSED, "2 configs, one treatment", "Traffic went 0.5 -> 1; listeners"),
         (another_default, Status.PASSED, "2 configs, one treatment", "did not touch this"),
         (another_strategy, Status.FAILED, "2 different treatments", ": strategy popular. Before"),
         (another_salt, Status.FAILED, "2 different treatments", ": salt (2026-11 -> another). B"),
@@ -90,5 +90,5 @@ def test_a_config_of_which_there_is_no_copy_proves_nothing(tmp_path: Path) -> No
 
     assert check.status is Status.FAILED
     assert check.figure == "1 of 2 configs unknown"
-    assert "put it beside these logs" in check.explanation
+    assert "put that folder beside these logs" in check.explanation
     assert len(check.examples) == 2

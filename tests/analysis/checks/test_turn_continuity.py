@@ -69,9 +69,9 @@ def same_millisecond(clean: CleanLog) -> LogLines:
 @pytest.mark.parametrize(
     ("change", "warnings"),
     [
-        (restarted, {"state": "it was restarted with its state in memory"}),
+        (restarted, {"state": "It restarted with its state in memory"}),
         (reset, {}),
-        (tail, {"turns": "the log begins after they did"}),
+        (tail, {"turns": "The log begins after the first turn"}),
         (backwards, {"clock": "The clock went back between two turns"}),
         (same_millisecond, {}),
     ],
@@ -105,7 +105,7 @@ def test_missing_turns_are_counted_and_shown(base: Base, tmp_path: Path) -> None
     check = judged(written, tmp_path, archived_configs).check("turns")
 
     assert check.status is Status.FAILED
-    assert check.figure == f"at least 1 events missing beside {len(written):,}"
+    assert check.figure == f"at least 1 events missing, {len(written):,} are there"
     (example,) = check.examples
     assert example.where == f"{tmp_path}/events-1.jsonl:{after[0] + 1}"
     assert example.what == f"listener {gone['user']}: turn 3 comes after turn 1"
