@@ -1,4 +1,4 @@
-"""The arms of an experiment: who they are, how many came, what they were answered with."""
+"""The arms of an experiment: their listeners, sessions and answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,12 +15,12 @@ from analysis.statistics.sample_moments import Values
 from core.allocation import Experiment
 
 KNOWN_TRACKS = 0.9
-"""Share of the recommended tracks that a catalog must have before anything is counted by it."""
+"""A catalog counts as the log's own if it has at least this share of the recommended tracks."""
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
 def order_arms(seen: Sequence[str], definition: Experiment | None) -> list[str]:
-    """Arms as config has them; without a config, C first and the others by name."""
+    """Order the arms as in config; without a config, C first and the rest by name."""
     if definition is None:
         return sorted(seen, key=lambda arm: (arm != "C", arm))
     known = [arm.name for arm in definition.arms]
@@ -30,7 +30,7 @@ def order_arms(seen: Sequence[str], definition: Experiment | None) -> list[str]:
 def summarise_arms(
     listeners: ListenerTable, definition: Experiment | None, answers_known: bool
 ) -> tuple[ArmSummary, ...]:
-    """The allocation table."""
+    """Summarise each arm for the allocation table."""
     quantiles = dict(
         listeners.query(
             f"SELECT arm, quantile_cont(latency_ms, {list(QUANTILES.values())}) "  # noqa: S608
@@ -73,7 +73,7 @@ def summarise_arms(
 
 
 def catalog_size(listeners: ListenerTable) -> int:
-    """Tracks of the catalog; 0 where there is none, or it is another log's."""
+    """Number of tracks of the catalog; 0 without a catalog, or if it belongs to a different log."""
     known = listeners.one(
         "SELECT coalesce(avg(CASE WHEN c.track IS NULL THEN 0 ELSE 1 END), 0) FROM "
         "(SELECT DISTINCT recommendation FROM answers) AS a "
@@ -85,8 +85,8 @@ def catalog_size(listeners: ListenerTable) -> int:
 def coverages(listeners: ListenerTable) -> Mapping[str, float]:
     """Different tracks that each arm recommended, at as many answers as the smallest arm gave.
 
-    Expected number in a draw without putting back (Hurlbert, "The Nonconcept of Species Diversity",
-    Ecology 1971): an arm with more listeners would otherwise reach more tracks for that alone.
+    Expected number in a draw without replacement (Hurlbert, "The Nonconcept of Species Diversity",
+    Ecology 1971): more listeners alone would give an arm more tracks.
     """
     counts: dict[str, Values] = {}
     for arm in listeners.arms:
@@ -120,7 +120,7 @@ def coverages(listeners: ListenerTable) -> Mapping[str, float]:
 def compare_latency_p99(
     listeners: ListenerTable, pairs: Sequence[tuple[str, str]], seed: int
 ) -> tuple[Effect, ...]:
-    """The p99 latency of each pair of arms, with a bootstrap over listeners."""
+    """Compare the p99 latency of each pair of arms, with a bootstrap over listeners."""
     drawn: dict[str, tuple[Interval, Values] | None] = {}
     sizes: dict[str, int] = {}
     for place, arm in enumerate(listeners.arms):

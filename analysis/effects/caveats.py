@@ -1,4 +1,4 @@
-"""Notes under a report: what a reader must know of a plan, a metric or a log to read it rightly."""
+"""Notes under a report: what a reader must know about its plan, metrics and log."""
 
 from collections.abc import Sequence
 
@@ -10,23 +10,24 @@ from analysis.statistics.inference import ALPHA
 
 
 def of_plan(plan: PlannedSize, options: ReportOptions) -> list[str]:
-    """Whether the plan was followed."""
+    """Warn if the experiment departs from its plan."""
     found = []
     if plan.listeners is None:
         found.append(
-            "No planned size, so intervals are always-valid and wider than planned ones. If it "
-            "was fixed before the start and this is the only look, say so with --planned."
+            "There is no planned size, so intervals are always-valid, which are wider than fixed "
+            "ones. If the size was fixed before the start and you look only once, give it with "
+            "--planned."
         )
     elif plan.seen > 1.1 * plan.listeners:
         found.append(
             f"{plan.seen:,} listeners came, {plan.listeners:,} were planned. The fixed interval "
-            "holds for one look; looking until it pleases makes it false."
+            "holds for one look. If you look until the result pleases you, the interval is wrong."
         )
     if options.planned_metric and options.planned_metric != options.primary.name:
         found.append(
             f"The plan was made for {options.planned_metric}, the verdict is about "
-            f"{options.primary.name}: a metric that is chosen afterwards proves less than it seems "
-            "to."
+            f"{options.primary.name}: a metric that is chosen after the start proves less than it "
+            "seems to."
         )
     if options.planned_alpha != ALPHA:
         found.append(
@@ -39,11 +40,11 @@ def of_plan(plan: PlannedSize, options: ReportOptions) -> list[str]:
 def of_other_ways(
     primary: Sequence[Effect], by_totals: Sequence[Effect], sessions: Sequence[Effect]
 ) -> list[str]:
-    """Where other ways to ask the same question answer otherwise.
+    """Warn if related metrics disagree with the primary metric.
 
     Args:
         primary: Mean session time, by listener.
-        by_totals: Ratio of totals, which weighs listeners by their sessions.
+        by_totals: Ratio of totals, which weights listeners by their sessions.
         sessions: Sessions per listener, on the same pairs.
     """
     notes = []
@@ -58,7 +59,7 @@ def of_other_ways(
                 notes.append(
                     f"{pair}: mean session time by listener ({first:+.3g}) and over all sessions "
                     f"({second:+.3g}) differ by more than a standard error: heavy listeners react "
-                    "otherwise than light ones. Total time per listener breaks the tie."
+                    "differently from light ones. Total time per listener breaks the tie."
                 )
         if count.claim is not None and count.lift is not None:
             notes.append(
@@ -69,7 +70,7 @@ def of_other_ways(
 
 
 def of_first_tracks(listeners: ListenerTable) -> list[str]:
-    """How much of a session's time no arm had a hand in."""
+    """Tell which share of the time no arm chose."""
     whole, recommended = listeners.query(
         "SELECT sum(time_all), sum(time_chosen) FROM listener_table"
     )[0]
@@ -82,7 +83,7 @@ def of_first_tracks(listeners: ListenerTable) -> list[str]:
 
 
 def of_open_sessions(arms: Sequence[ArmSummary]) -> list[str]:
-    """Sessions that nobody ended."""
+    """Tell how many sessions are not counted because they are still open."""
     unfinished = sum(arm.open_sessions for arm in arms)
     if not unfinished:
         return []
@@ -90,6 +91,6 @@ def of_open_sessions(arms: Sequence[ArmSummary]) -> list[str]:
 
 
 def _error(effect: Effect) -> float:
-    """Half the width over two: near a standard error at any usual confidence."""
+    """A quarter of the interval's width: near a standard error at any usual confidence."""
     assert effect.difference is not None
     return (effect.difference.high - effect.difference.low) / 4

@@ -1,4 +1,4 @@
-"""Data of the page's charts that is no effect: arrivals by arm, and how long sessions were."""
+"""Data of the page's charts without effects: arrivals by arm, and lengths of sessions."""
 
 import math
 
@@ -11,7 +11,7 @@ CLASSES = 30
 
 
 def chart_data(listeners: ListenerTable, window: tuple[int, int]) -> ChartData:
-    """Arrivals over time, and session times in classes up to the 99th percentile of all."""
+    """Count arrivals over time, and session times in classes up to their 99th percentile."""
     start, step = stretches_of(window)
     arrivals: dict[int, dict[str, int]] = {}
     for stretch, arm, count in listeners.query(
@@ -43,6 +43,6 @@ def chart_data(listeners: ListenerTable, window: tuple[int, int]) -> ChartData:
 
 
 def _round_up(width: float) -> float:
-    """The next of 1, 2, 2.5, 5 times a power of ten."""
+    """Round up to 1, 2, 2.5 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(width))
     return next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= width * 0.999)

@@ -16,21 +16,21 @@ from analysis.statistics.inference import (
 from analysis.statistics.sample_moments import SampleMoments
 
 ENOUGH = 50
-"""Listeners an arm before which the always-valid interval supports no claim: it is asymptotic."""
+"""Below so many listeners in an arm, the asymptotic always-valid interval supports no claim."""
 
 Correction = Callable[[Sequence[float]], list[Corrected]]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One contrast that is asked about.
+    """One metric of one pair of arms.
 
     Attributes:
-        metric: What was measured.
-        control: Name of the arm compared with.
-        treatment: Name of the arm compared.
-        contrast: Their samples.
-        inference: How much evidence is enough.
+        metric: The metric.
+        control: Name of the control arm.
+        treatment: Name of the treatment arm.
+        contrast: The samples of both arms.
+        inference: The inference method.
         method: How the intervals are made, in words.
     """
 
@@ -43,11 +43,11 @@ class Question:
 
 
 def estimate_effects(questions: Sequence[Question], correct: Correction | None) -> list[Effect]:
-    """An effect for each question, corrected over all of them that can be answered.
+    """Estimate an effect for each question, corrected over all that have an estimate.
 
     Args:
-        questions: One family.
-        correct: How the family is corrected; None: not at all.
+        questions: One family of questions.
+        correct: The correction of the family; None for none.
     """
     known = [question for question in questions if question.contrast.known]
     p_values = [question.inference.p_value(question.contrast) for question in known]
@@ -62,7 +62,7 @@ def estimate_effects(questions: Sequence[Question], correct: Correction | None) 
 
 
 def describe_method(inference: InferenceMethod, what: str) -> str:
-    """How an interval is made, in words."""
+    """Describe in words how an interval is made."""
     if isinstance(inference, ConfidenceSequence):
         return f"always-valid ({what})"
     return f"Welch ({what})" if isinstance(inference, FixedHorizonTest) else what
@@ -81,11 +81,13 @@ def _effect(question: Question, p: float, family: Corrected) -> Effect:
         corrected=family.p,
         confidence=1 - family.alpha,
         claim=difference.direction,
-        note="" if lift else f"no lift: {question.control} is not clear of 0",
+        note="" if lift else f"no lift: {question.control} may be 0",
     )
     smallest = min(contrast.control.n, contrast.treatment.n)
     if isinstance(question.inference, ConfidenceSequence) and smallest < ENOUGH:
-        return replace(effect, claim=None, note=f"too early: under {ENOUGH} listeners in an arm")
+        return replace(
+            effect, claim=None, note=f"too early: fewer than {ENOUGH} listeners in an arm"
+        )
     return effect
 
 
@@ -100,7 +102,7 @@ def _unknown(question: Question) -> Effect:
         _mean(control),
         _mean(treatment),
         method=question.method,
-        note="nothing can be said: too few listeners, or all alike",
+        note="no estimate: too few listeners, or all values are equal",
     )
 
 

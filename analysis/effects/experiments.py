@@ -1,4 +1,4 @@
-"""One experiment of a log: validity first, and only then what its effects are."""
+"""The analysis of one experiment: validity first, then the effects."""
 
 from dataclasses import replace
 from typing import Literal
@@ -22,17 +22,17 @@ def analyse_experiment(
     definition: Experiment | None,
     options: ReportOptions,
 ) -> ExperimentResult:
-    """Everything about one experiment of a log.
+    """Analyse one experiment of a log.
 
     Args:
         log: The log that was read.
-        experiment: Which experiment.
-        validity: What the gates said of it.
-        definition: As config has it; None where the log stands alone.
+        experiment: Name of the experiment.
+        validity: The results of its checks.
+        definition: The definition in config; None if the config is unknown.
         options: What the reader wants to know.
 
     Raises:
-        InputError: An arm is not there, or a metric's expression is faulty.
+        InputError: The control arm is unknown, or a metric's expression is faulty.
     """
     arms = order_arms(log.experiments()[experiment], definition)
     control = options.control or arms[0]
@@ -69,14 +69,14 @@ def _analyse(
     )
     allocation = summarise_arms(listeners, definition, answers_known)
     inference: Literal["fixed", "always-valid"] = "fixed" if plan.reached else "always-valid"
-    kept_back = not validity.valid and not options.even_if_invalid
+    withheld = not validity.valid and not options.even_if_invalid
     base = ExperimentResult(
-        experiment, control, allocation, window, validity, plan, inference, kept_back,
+        experiment, control, allocation, window, validity, plan, inference, withheld,
         (describe_withheld(validity),), excluded,
     )  # fmt: skip
-    if kept_back:
+    if withheld:
         return base
     if len(listeners.arms) < 2:
-        alone = f"only arm {control} was seen: there is nothing to compare"
+        alone = f"only arm {control} has listeners: there is nothing to compare"
         return replace(base, verdicts=(alone,))
     return ExperimentAnalysis(base, listeners, options, answers_known).run()

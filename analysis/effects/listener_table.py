@@ -1,4 +1,4 @@
-"""The listeners of one experiment, and their values of any metric, as arrays."""
+"""The listener table of one experiment: values of any metric, as arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Column:
     Attributes:
         values: Arm -> float64, (listeners,), in the order of the listeners' ids.
         per: Arm -> denominators of a ratio, in the same order; None for a plain mean.
-        rows: Arm -> place of each in the listener table.
+        rows: Arm -> row of each listener in the listener table.
     """
 
     values: dict[str, Values]
@@ -29,7 +29,7 @@ class Column:
     rows: dict[str, npt.NDArray[np.int64]]
 
     def sample(self, arm: str, where: npt.NDArray[np.bool_] | None = None) -> SampleMoments:
-        """An arm summed up; only the listeners for whom `where` (over the table) holds."""
+        """Sum up an arm, or only the listeners for whom `where` (over the table) is true."""
         keep = slice(None) if where is None else where[self.rows[arm]]
         if self.per is None:
             return SampleMoments.of(self.values[arm][keep])
@@ -43,8 +43,8 @@ class ListenerTable(Workspace):
 
     Args:
         log: The log that was read.
-        experiment: Which experiment.
-        arms: Its arms, in the order in which they are shown.
+        experiment: Name of the experiment.
+        arms: Its arms, in the order in which a report shows them.
     """
 
     def __init__(self, log: EventLog, experiment: str, arms: Sequence[str]) -> None:
@@ -56,7 +56,7 @@ class ListenerTable(Workspace):
         self.count = len(names)
 
     def column(self, metric: Metric) -> Column:
-        """Values of a metric.
+        """Read the values of a metric.
 
         Raises:
             InputError: Its expression is no SQL over the listener table, or gives no number.
@@ -72,7 +72,7 @@ class ListenerTable(Workspace):
         )
 
     def numbers(self, expression: str, name: str) -> Values:
-        """One float64 per listener, nan for NULL, in the order of the listeners' ids.
+        """Read one float64 per listener, nan for NULL, in the order of the listeners' ids.
 
         Raises:
             InputError: As for `column`.
@@ -80,20 +80,20 @@ class ListenerTable(Workspace):
         try:
             found = self._fetch(f"CAST(({expression}) AS DOUBLE)")
         except duckdb.Error as error:
-            said = str(error).splitlines()[0]
+            reason = str(error).splitlines()[0]
             columns = ", ".join(
                 row[0] for row in self.query("DESCRIBE listener_table") if row[0] != "arm"
             )
             raise InputError.one(
                 f"metric {name}",
-                f"must be an SQL expression over the listener table, got {expression!r}: {said}. "
+                f"must be an SQL expression over the listener table, got {expression!r}: {reason}. "
                 f"Its columns: {columns}",
             ) from error
         values: Values = np.ma.filled(np.ma.asarray(found, dtype=np.float64), np.nan)
         return values
 
     def labels(self, expression: str) -> npt.NDArray[np.object_]:
-        """One text per listener, in the same order; NULL is "(none)"."""
+        """Read one text per listener, in the same order; NULL is "(none)"."""
         found = self._fetch(f"coalesce(CAST(({expression}) AS VARCHAR), '(none)')")
         return np.asarray(found, dtype=object)
 

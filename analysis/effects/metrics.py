@@ -1,4 +1,4 @@
-"""What is measured of each listener: the metrics of the report, as SQL over the listener table."""
+"""Metrics of a report: one number for each listener, as SQL over the listener table."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ class Metric:
     Attributes:
         name: Stable; `--primary` and JSON know the metric by it.
         label: As read in a table.
-        value: SQL expression over the listener table (`analysis/sql/listener_table.sql`); a
-            listener for whom it is NULL is left out.
-        per: With it the metric is the ratio of totals, sum(value) / sum(per).
-        unit: Of the metric. Time is in tracks: 2.5 is two and a half tracks heard.
+        value: SQL expression over the listener table (`analysis/sql/listener_table.sql`).
+            Listeners for whom it is NULL are left out.
+        per: SQL expression of the denominator; the metric is then sum(value) / sum(per).
+        unit: Unit of the metric. Time is in tracks: 2.5 is two and a half heard tracks.
         better: Which direction is good.
-        role: Where it stands in the report, and how it is corrected.
-        needs: What the log must have for it: "answers" are lines with the answering strategy,
-            which the predecessor did not log; "catalog" gives artists.
+        role: The table in which the metric stands; it decides the correction.
+        needs: What the metric needs: "answers" are lines with the answering strategy, which botify
+            did not log; "catalog" gives artists.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Metric:
 SESSION_TIME = Metric(
     "session_time", "mean session time", "mean_time_all", unit="tracks", role="primary"
 )
-"""Mean of the listener's session means: the primary metric unless another is named."""
+"""Mean of the listener's session means: the default primary metric."""
 TIME_PER_SESSION = Metric(
     "time_per_session", "session time, pooled", "time_all", "sessions", unit="tracks"
 )
@@ -90,20 +90,20 @@ STANDARD = (
     ),
 )
 LATENCY_P99 = Metric("latency_p99", "latency, p99", "", unit="ms", better="less", role="guardrail")
-"""A quantile over answers, with a bootstrap over listeners: no expression of one listener."""
+"""A quantile over answers, with a bootstrap over listeners; it has no expression of a listener."""
 
 
 def choose_metrics(
     extra: Mapping[str, Any], primary: str | None, faults: Faults, where: str
 ) -> tuple[Metric, Sequence[Metric]]:
-    """The primary metric and all others, with those of config or command line added.
+    """Choose the primary metric, and add the metrics of config or command line.
 
     Args:
         extra: Name -> SQL expression, or a mapping with `value` and, if wanted, `per`, `label`,
             `better` and `role`.
         primary: Name of the primary metric; None for mean session time.
-        faults: What is wrong with them is added here.
-        where: What to call their origin in a fault.
+        faults: Gets a fault for each wrong metric.
+        where: Where the metrics stand, for messages.
     """
     known = {metric.name: metric for metric in STANDARD}
     for name, given in extra.items():

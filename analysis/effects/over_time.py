@@ -1,4 +1,4 @@
-"""How an effect went over time: each stretch alone, and all of it so far."""
+"""Effects over time: of each stretch of time alone, and of all time so far."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,16 @@ from events.queries import read_query
 STEPS_MS = tuple(1000 * seconds for seconds in (1, 10, 60, 600, 3_600, 86_400, 7 * 86_400))
 MOST_STRETCHES = 48
 FEWEST = 20
-"""Listeners an arm below which a stretch alone says nothing."""
+"""Below so many listeners in an arm, a stretch gets no estimate."""
 
 Pair = tuple[str, str]
 
 
 def stretches_of(window: tuple[int, int]) -> tuple[int, int]:
-    """Where the first stretch of time begins, and how long each is, in ms.
+    """Start of the first stretch of time, and the length of each, in ms.
 
-    It is the finest step of which the window has at most `MOST_STRETCHES`; stretches begin at round
-    times, days at midnight UTC.
+    The length is the shortest step that divides the window into at most `MOST_STRETCHES`. Stretches
+    begin at round times, days at midnight UTC.
     """
     length = window[1] - window[0] + 1
     step = next((step for step in STEPS_MS if step * MOST_STRETCHES >= length), STEPS_MS[-1])
@@ -33,11 +33,11 @@ def stretches_of(window: tuple[int, int]) -> tuple[int, int]:
 def effects_over_time(
     listeners: ListenerTable, pairs: Sequence[tuple[Pair, InferenceMethod]], window: tuple[int, int]
 ) -> tuple[EffectOverTime, ...]:
-    """Mean session time of each pair of arms over time.
+    """Estimate the effect on mean session time over time.
 
     Args:
-        listeners: Of the experiment.
-        pairs: (control, treatment), and the always-valid rule of the two.
+        listeners: The listener table of the experiment.
+        pairs: (control, treatment), and the confidence sequence of the pair.
         window: First and last event, Unix time in ms.
     """
     start, step = stretches_of(window)

@@ -1,4 +1,4 @@
-"""What a reader asks of a report."""
+"""Options of a report for one experiment."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """What the reader wants to know.
+    """What the reader wants to know about one experiment.
 
     Attributes:
-        primary: The metric that the verdict is about.
+        primary: The metric of the verdict.
         others: All other metrics.
         control: Arm to compare with; None for the first of config, or C.
-        all_pairs: Compare every arm with every other.
+        all_pairs: Compare every arm with every other arm.
         segments: Attributes to divide the listeners by.
-        even_if_invalid: Show effects although a gate failed.
-        planned: Listeners of all arms that were planned; None if nobody said.
-        planned_by: Where that stands.
-        planned_metric: Name of the metric that the plan was made for; "" if nobody said.
+        even_if_invalid: Show effects although a check failed.
+        planned: Planned listeners of all arms; None without a plan.
+        planned_by: Where the plan stands.
+        planned_metric: Name of the metric that the plan was made for; "" without one.
         planned_alpha: Error rate that the plan was made for.
     """
 

@@ -1,4 +1,4 @@
-"""What a report says, as plain values that the terminal, the page and JSON are all made of."""
+"""The results of a report, as plain values: the terminal, the page and JSON show them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,24 +11,24 @@ from analysis.statistics.contrast import Interval
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A treatment against the control, in one metric.
+    """The effect of a treatment on one metric, against the control.
 
     Attributes:
-        metric: What was measured.
-        control: Name of the arm that is compared with.
-        treatment: Name of the arm that is compared.
-        control_n: Listeners of the control that have a value.
-        treatment_n: Listeners of the treatment that have one.
+        metric: The metric.
+        control: Name of the control arm.
+        treatment: Name of the treatment arm.
+        control_n: Listeners of the control with a value.
+        treatment_n: Listeners of the treatment with a value.
         control_mean: The control's value; None without listeners.
         treatment_mean: The treatment's value.
-        difference: Treatment minus control with its interval; None where nothing can be said.
-        lift: Relative to the control; None where the control is not clear of 0.
-        p: p-value by the rule in force; None for a bootstrap.
-        corrected: The same after correction over its family; None where there was none.
-        confidence: Of both intervals.
-        method: How the intervals were made.
-        claim: What may be said: the metric went `up` or `down`; None: nothing may.
-        note: What a reader must know of this row.
+        difference: Treatment minus control with its interval; None if it cannot be estimated.
+        lift: Difference relative to the control; None if the control may be 0.
+        p: p-value of the inference method; None for a bootstrap.
+        corrected: p-value after the correction over its family; None without a correction.
+        confidence: Confidence of both intervals.
+        method: How the intervals were made, in words.
+        claim: The claim that the evidence supports: the metric went `up` or `down`; None for none.
+        note: What a reader must know about this row.
     """
 
     metric: Metric
@@ -49,7 +49,7 @@ class Effect:
 
     @property
     def good(self) -> bool | None:
-        """Whether the claim is good news; None without a claim or without a direction."""
+        """Whether the claim is good news; None without a claim or a preferred direction."""
         if self.claim is None or self.metric.better == "either":
             return None
         return (self.claim == "up") == (self.metric.better == "more")
@@ -61,17 +61,17 @@ class ArmSummary:
 
     Attributes:
         name: The arm.
-        strategy: What it names in config; None where the config is unknown.
-        weight: Promised share in [0, 1]; None where the config is unknown.
-        listeners: Listeners that were counted.
-        share: Their share of all arms' listeners.
+        strategy: The arm's strategy in config; None if the config is unknown.
+        weight: Planned share in [0, 1]; None if the config is unknown.
+        listeners: Number of counted listeners.
+        share: Their share of the listeners of all arms.
         sessions: Ended sessions.
         open_sessions: Sessions that were still open at the end of the log.
         answers: Recommendations given.
-        fallbacks: Share of answers by a fallback; None where the log does not say.
+        fallbacks: Share of answers by a fallback; None if the log does not tell.
         latency_ms: Name of the quantile (p50, p90, p99) -> ms.
-        coverage: Different tracks recommended, at as many answers as the smallest arm gave.
-        catalog_share: The same as a share of the catalog; None where the catalog is unknown.
+        coverage: Number of different tracks recommended, at the answers of the smallest arm.
+        catalog_share: Coverage as a share of the catalog; None if the catalog is unknown.
     """
 
     name: str
@@ -90,11 +90,11 @@ class ArmSummary:
 
 @dataclass(frozen=True, slots=True)
 class PlannedSize:
-    """How large the experiment was planned to be, and how far it is.
+    """The planned size of an experiment, and the size so far.
 
     Attributes:
-        listeners: Planned listeners of all arms; None: nobody said.
-        source: Where that stands.
+        listeners: Planned listeners of all arms; None without a plan.
+        source: Where the plan stands.
         seen: Listeners of all arms so far.
     """
 
@@ -104,7 +104,7 @@ class PlannedSize:
 
     @property
     def reached(self) -> bool:
-        """Whether the fixed test may be used, once."""
+        """Whether the fixed-horizon test may be used, once."""
         return self.listeners is not None and self.seen >= self.listeners
 
 
@@ -113,8 +113,8 @@ class Segment:
     """The effect within one segment.
 
     Attributes:
-        value: Which segment.
-        effect: The primary metric in it, corrected over the segments.
+        value: The value of the attribute.
+        effect: The effect on the primary metric, corrected over the segments.
     """
 
     value: str
@@ -126,12 +126,12 @@ class Segments:
     """The primary effect by one attribute, for one pair of arms.
 
     Attributes:
-        attribute: What the listeners were divided by.
-        control: Arm compared with.
-        treatment: Arm compared.
+        attribute: The attribute that divides the listeners.
+        control: Name of the control arm.
+        treatment: Name of the treatment arm.
         segments: Largest first.
-        p: Of the interaction: would segments differ this much if the effect were the same in all?
-        corrected: The same, corrected over all attributes and pairs asked for.
+        p: p-value of the interaction: the segments differ this much although the effect is equal.
+        corrected: This p-value, corrected over all attributes and pairs.
     """
 
     attribute: str
@@ -144,12 +144,12 @@ class Segments:
 
 @dataclass(frozen=True, slots=True)
 class StretchEffect:
-    """One stretch of time, for one pair of arms.
+    """The effect in one stretch of time, for one pair of arms.
 
     Attributes:
-        from_ms: Where it begins, Unix time in ms.
-        alone: Effect among the sessions that began in it; None where nothing can be said.
-        so_far: Effect among all sessions up to its end, always-valid.
+        from_ms: Start of the stretch, Unix time in ms.
+        alone: Effect among the sessions that began in it; None with too few listeners.
+        so_far: Effect among all sessions up to its end, with an always-valid interval.
     """
 
     from_ms: int
@@ -159,11 +159,11 @@ class StretchEffect:
 
 @dataclass(frozen=True, slots=True)
 class EffectOverTime:
-    """How an effect went over time.
+    """An effect over time.
 
     Attributes:
-        control: Arm compared with.
-        treatment: Arm compared.
+        control: Name of the control arm.
+        treatment: Name of the treatment arm.
         stretches: In order of time.
     """
 
@@ -198,21 +198,21 @@ class ExperimentResult:
         control: The arm that others are compared with.
         arms: In the order of config, or of their names.
         window: First and last event, Unix time in ms.
-        validity: What the gates said.
+        validity: The results of the checks.
         plan: Planned and seen.
         inference: Which interval stands in the tables.
-        withheld: Whether the effects are kept back because a gate failed.
-        verdicts: One sentence a comparison; the first thing to read.
-        excluded: Reason -> listeners that were left out.
-        primary: The primary metric, one row a comparison; adjusted by the past if there is one.
+        withheld: Whether the effects are withheld because a check failed.
+        verdicts: One sentence for each comparison; a reader reads them first.
+        excluded: Reason -> number of listeners that are left out.
+        primary: The primary metric, one row for each comparison; adjusted by the past if possible.
         alternatives: The primary metric by other methods: unadjusted, bootstrap-t.
         secondary: The other metrics.
-        guardrails: What must not get worse; not corrected, so that harm is seen early.
+        guardrails: Metrics that must not get worse; not corrected, to see harm early.
         corrections: How each table was corrected.
-        segments: By attribute, where asked for.
-        over_time: Over time.
-        charts: Data of charts; None when withheld.
-        notes: What a reader must know.
+        segments: The primary effect by each attribute of the options.
+        over_time: The effects over time.
+        charts: Data of the charts; None if the effects are withheld.
+        notes: Caveats, one or two sentences each.
     """
 
     experiment: str
@@ -238,14 +238,14 @@ class ExperimentResult:
 
 @dataclass(frozen=True, slots=True)
 class ReportProvenance:
-    """What the report was made of, so that it can be made again.
+    """The inputs of a report, to make the same report again.
 
     Attributes:
-        version: Of Segue.
+        version: Version of Segue.
         command: The command line.
-        files: (path, format, lines, SHA-256 of the content), as they were named.
-        configs: Digests of the configs that decided, with the events each decided.
-        dropped: (reason, lines, first places) of lines that are no events.
+        files: (path, format, lines, SHA-256 of the content), in the order of the arguments.
+        configs: Digest of a config -> number of events that it decided.
+        dropped: (reason, lines, first places) of dropped lines.
     """
 
     version: str
@@ -257,12 +257,12 @@ class ReportProvenance:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Findings of every experiment in a log, and what they were made of."""
+    """The results of every experiment in a log, and the provenance of the report."""
 
     provenance: ReportProvenance
     experiments: tuple[ExperimentResult, ...]
 
     @property
     def valid(self) -> bool:
-        """Whether no experiment failed a gate."""
+        """Whether no experiment failed a check."""
         return all(result.validity.valid for result in self.experiments)

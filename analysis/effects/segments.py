@@ -1,4 +1,4 @@
-"""The primary effect by segment, and whether segments really differ."""
+"""The primary effect by segment, and a test of whether segments differ."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -31,18 +31,18 @@ def effects_by_segment(
     attributes: Sequence[str],
     pairs: Sequence[tuple[tuple[str, str], Callable[[float], InferenceMethod]]],
 ) -> tuple[Segments, ...]:
-    """The effect within each segment of each attribute, for each pair of arms.
+    """Estimate the effect within each segment of each attribute, for each pair of arms.
 
-    Listeners are divided by what was known at their first request in the experiment: later values
-    may be an effect of the arm. Effects are corrected over an attribute's segments (Bonferroni),
+    Listeners are divided by their first request in the experiment: an arm may change later values.
+    Effects are corrected over an attribute's segments (Bonferroni),
     interactions over all attributes and pairs (Holm).
 
     Args:
-        listeners: Of the experiment.
+        listeners: The listener table of the experiment.
         column: The primary metric's values.
         metric: The primary metric.
         attributes: Names of `BUILT_IN`, or of request attributes.
-        pairs: (control, treatment), and what makes a rule for a share of the listeners.
+        pairs: (control, treatment), and the inference method by share of the listeners.
     """
     found: list[Segments] = []
     for attribute in attributes:

@@ -6,9 +6,9 @@ from analysis.formatting import percent
 
 
 def describe_verdict(effect: Effect, plan: PlannedSize, validity: ValidityReport) -> str:
-    """One sentence on the primary metric of one treatment.
+    """Describe the primary effect of one treatment in one sentence.
 
-    "Significant" is said only of the fixed test at the planned size of a valid experiment.
+    Only the fixed-horizon test at the planned size of a valid experiment is called significant.
     """
     label = effect.metric.label
     valid = "valid" if validity.valid else "INVALID"
@@ -49,6 +49,6 @@ def describe_verdict(effect: Effect, plan: PlannedSize, validity: ValidityReport
 
 
 def describe_withheld(validity: ValidityReport) -> str:
-    """The verdict on an experiment whose effects are kept back."""
+    """Describe an experiment whose effects are withheld."""
     failed = ", ".join(check.name for check in validity.failed)
     return f"INVALID, effects withheld: failed {failed}"

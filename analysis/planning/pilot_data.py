@@ -1,4 +1,4 @@
-"""A past log, as what an experiment of the future will meet: its listeners and how they come."""
+"""Pilot data: listeners of a past log and their arrivals, to plan an experiment."""
 
 from dataclasses import dataclass
 
@@ -20,12 +20,12 @@ class PilotData:
     """Listeners of a past log, in the order of their ids.
 
     Attributes:
-        users: Ids.
-        values: Metric -> float64, (listeners,), a listener's value; nan where there is none. Of a
-            ratio, the listener's part in it by the delta method.
-        samples: Metric -> mean and variance of one listener.
-        first_ms: int64, (listeners,), when each was first seen, Unix time in ms.
-        end_ms: When the log ends.
+        users: Ids of the listeners.
+        values: Metric -> float64, (listeners,), a listener's value, nan without one. For a ratio,
+            the listener's term by the delta method.
+        samples: Metric -> mean and variance of one listener's value.
+        first_ms: int64, (listeners,), each listener's first event, Unix time in ms.
+        end_ms: End of the log, Unix time in ms.
     """
 
     users: list[str]
@@ -35,17 +35,17 @@ class PilotData:
     end_ms: int
 
     def days_until(self, listeners: float, share: float) -> tuple[float, bool]:
-        """Days until so many different listeners have come into an experiment.
+        """Days until a number of different listeners has entered an experiment.
 
-        As they came in the log; beyond its end at the rate of its second half.
+        Listeners come as in the log; after its end they come at the rate of its second half.
 
         Args:
-            listeners: How many are needed in the experiment.
-            share: Share of all listeners that enter it, in (0, 1].
+            listeners: Number of listeners in the experiment.
+            share: Share of all listeners who enter it, in (0, 1].
 
         Returns:
-            Days (infinite when nobody new came in the second half), and whether they go beyond the
-            log.
+            Days (infinite if no new listener came in the second half), and whether they go beyond
+            the log.
         """
         came = np.sort(self.first_ms)
         needed = int(np.ceil(listeners / share))
@@ -60,16 +60,16 @@ class PilotData:
         return (end - begin) / DAY_MS + (needed - len(came)) / rate, True
 
 
-def pilot_data_of(log: EventLog, metrics: list[Metric], needed: str) -> PilotData:
-    """The listeners of a log, with their values of these metrics.
+def read_pilot_data(log: EventLog, metrics: list[Metric], needed: str) -> PilotData:
+    """Read the listeners of a past log, with their values of some metrics.
 
     Args:
         log: The past log.
-        metrics: What to take of each listener; those that do not differ are left out.
-        needed: Name of the one that must differ.
+        metrics: The metrics; those that are equal for all listeners are left out.
+        needed: Name of the metric that must differ between listeners.
 
     Raises:
-        InputError: A metric is no expression over the listeners; or nobody ended a session.
+        InputError: A metric is no expression over the listeners, or no session ended.
     """
     with Workspace(log, ("pilot_listeners",)) as tables:
         return _pilot_data(tables, metrics, needed)
@@ -99,7 +99,8 @@ def _pilot_data(tables: Workspace, metrics: list[Metric], needed: str) -> PilotD
             continue
         if name == needed:
             raise InputError.one(
-                f"--metric {name}", "must differ between the listeners of the log, and does not"
+                f"--metric {name}",
+                "must differ between the listeners of the log, but is equal for all",
             )
         del samples[name], values[name]
     return PilotData(
@@ -116,7 +117,9 @@ def _numbers(tables: Workspace, expression: str, name: str) -> Values:
     try:
         found = tables.arrays(query)
     except duckdb.Error as error:
-        said = str(error).splitlines()[0]
-        raise InputError.one(f"--metric {name}", f"is no SQL over the listeners: {said}") from error
+        reason = str(error).splitlines()[0]
+        raise InputError.one(
+            f"--metric {name}", f"must be SQL over the listeners: {reason}"
+        ) from error
     (column,) = found.values()
     return np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)

@@ -1,8 +1,8 @@
-"""How many listeners an effect needs, and which effect so many listeners show: Welch's two-sided
-test of equal spreads, by the noncentral t distribution.
+"""Power of Welch's two-sided test with equal variances, by the noncentral t distribution: the
+listeners that an effect needs, and the effect that a number of listeners shows.
 
-For two equal arms this is R's `power.t.test` (Cohen, Statistical Power Analysis, 1988, 2.2; the far
-tail, in which the test rejects on the wrong side, is left out as R does unless `strict`).
+For two equal arms this is R's `power.t.test` (Cohen, Statistical Power Analysis, 1988, 2.2). The
+far tail, in which the test rejects on the wrong side, is ignored, as R does unless `strict`.
 """
 
 import math
@@ -18,14 +18,14 @@ MOST = 1e12
 
 @dataclass(frozen=True, slots=True)
 class PowerDesign:
-    """What an experiment shall be able to show.
+    """What an experiment must be able to show.
 
     Attributes:
-        mean: Of the metric in the control arm; needed where an effect is relative.
-        sd: Of one listener's value, in the metric's unit.
+        mean: Mean of the metric in the control arm; for relative effects.
+        sd: Standard deviation of one listener's value, in the metric's unit.
         weights: Arm -> weight, the control first.
-        power: Chance to find the effect if it is there, in (0, 1).
-        alpha: Chance to find one that is not there, two-sided, over all arms together.
+        power: Probability to find the effect if it exists, in (0, 1).
+        alpha: Probability to find an effect that does not exist, two-sided, over all arms.
     """
 
     mean: float
@@ -43,14 +43,15 @@ class PowerDesign:
         if self.power <= self.alpha:
             raise InputError.one(
                 "--power",
-                f"must be above alpha, {self.alpha}, got {self.power}: luck alone is that",
+                f"must exceed --alpha ({self.alpha}), got {self.power}. A test without an effect "
+                "already rejects that often. Use 0.8",
             )
         if len(self.weights) < 2 or min(self.weights.values()) <= 0:
-            raise InputError.one("--arm", "needs two arms or more, each with a weight above 0")
+            raise InputError.one("--arm", "must name two arms or more, each with a weight above 0")
 
     @property
     def level(self) -> float:
-        """Alpha of one comparison with the control: Bonferroni, which Holm never exceeds."""
+        """Alpha of one comparison with the control, by Bonferroni. Holm is never stricter."""
         return self.alpha / (len(self.weights) - 1)
 
     @property
@@ -61,69 +62,69 @@ class PowerDesign:
 
 
 def power_of(control: float, treated: float, effect: float, sd: float, alpha: float) -> float:
-    """Chance that the test of two arms rejects.
+    """Probability that the test of two arms rejects.
 
     Args:
-        control: Listeners in the control arm, at least 2 together with the treated ones.
-        treated: Listeners in the other arm.
-        effect: True difference, in the metric's unit.
-        sd: Of one listener's value, alike in both arms.
-        alpha: Two-sided.
+        control: Listeners in the control arm.
+        treated: Listeners in the treatment arm; more than 2 in both arms together.
+        effect: The true difference, in the metric's unit.
+        sd: Standard deviation of one listener's value, equal in both arms.
+        alpha: Two-sided error rate.
     """
     degrees_of_freedom = control + treated - 2
     shift = abs(effect) / (sd * math.sqrt(1 / control + 1 / treated))
     critical = float(stats.t.isf(alpha / 2, degrees_of_freedom))
     found = float(stats.nct.sf(critical, degrees_of_freedom, shift))
-    # Far in the tail scipy's series gives nan; there the normal curve is the same.
+    # Far in the tail scipy's series gives nan; there the normal distribution is equal to it.
     return found if math.isfinite(found) else float(stats.norm.sf(critical - shift))
 
 
-def listeners_for(effect: float, wanted: PowerDesign) -> dict[str, int]:
-    """Arm -> listeners, the fewest for which every comparison with the control has the power.
+def listeners_for(effect: float, design: PowerDesign) -> dict[str, int]:
+    """Find the fewest listeners of each arm that give every comparison with the control the power.
 
     Args:
-        effect: Smallest true difference that is to be found, in the metric's unit, not 0.
-        wanted: The rest.
+        effect: Smallest true difference to find, in the metric's unit, not 0.
+        design: Everything else.
 
     Raises:
-        InputError: The effect is 0, or so small that no world has the listeners.
+        InputError: The effect is 0, or needs more than `MOST` listeners.
     """
     if not effect or not math.isfinite(effect):
-        raise InputError.one("--mde", f"must be an effect other than 0, got {effect}")
+        raise InputError.one("--mde", f"must not be 0, got {effect}")
 
     def lacking(total: float) -> float:
-        return _least_power(total, effect, wanted) - wanted.power
+        return _least_power(total, effect, design) - design.power
 
-    least = 4 / min(wanted.shares.values())
+    least = 4 / min(design.shares.values())
     if lacking(least) >= 0:
         total = least
     elif lacking(MOST) < 0:
         raise InputError.one(
-            "--mde", f"an effect of {effect:g} at sd {wanted.sd:g} needs over {MOST:g} listeners"
+            "--mde", f"an effect of {effect:g} at sd {design.sd:g} needs over {MOST:g} listeners"
         )
     else:
         total = float(optimize.brentq(lacking, least, MOST, xtol=1e-6, rtol=1e-12))
-    return {arm: math.ceil(share * total - 1e-6) for arm, share in wanted.shares.items()}
+    return {arm: math.ceil(share * total - 1e-6) for arm, share in design.shares.items()}
 
 
-def effect_for(total: float, wanted: PowerDesign) -> float:
-    """The smallest difference that so many listeners of all arms show, in the metric's unit.
+def effect_for(total: float, design: PowerDesign) -> float:
+    """Find the smallest difference that a number of listeners shows, in the metric's unit.
 
     Raises:
-        InputError: There are too few listeners to say anything.
+        InputError: An arm has fewer than 2 listeners.
     """
-    if total * min(wanted.shares.values()) < 2:
+    if total * min(design.shares.values()) < 2:
         raise InputError.one("--listeners", f"must be at least 2 in each arm, got {total:g} in all")
 
     def lacking(effect: float) -> float:
-        return _least_power(total, effect, wanted) - wanted.power
+        return _least_power(total, effect, design) - design.power
 
-    most = wanted.sd
+    most = design.sd
     while lacking(most) < 0:
         most *= 2
     return float(optimize.brentq(lacking, 0.0, most, rtol=1e-10))
 
 
-def _least_power(total: float, effect: float, wanted: PowerDesign) -> float:
-    control, *others = (share * total for share in wanted.shares.values())
-    return min(power_of(control, each, effect, wanted.sd, wanted.level) for each in others)
+def _least_power(total: float, effect: float, design: PowerDesign) -> float:
+    control, *others = (share * total for share in design.shares.values())
+    return min(power_of(control, each, effect, design.sd, design.level) for each in others)

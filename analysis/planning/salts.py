@@ -1,9 +1,8 @@
-"""Looking for a salt whose split is even on past data, before the experiment begins.
+"""Search for a salt that splits past listeners evenly, before the experiment starts.
 
-Every salt is a fair split; one whose arms were alike in what is known of the listeners beforehand
-leaves less to luck. Choosing so is rerandomisation (Morgan and Rubin, Annals of Statistics 2012):
-the usual test stays valid and becomes a little conservative. It must be done before the start, and
-never with data of the experiment itself.
+Every salt is a fair split. A salt whose arms were equal on past data leaves less to chance. This
+choice is rerandomisation (Morgan and Rubin, Annals of Statistics 2012): the usual test stays valid
+and becomes a little conservative. Choose before the start, and never with data of the experiment.
 """
 
 from collections.abc import Iterable
@@ -21,14 +20,14 @@ from core.progress import SILENT, Progress
 
 @dataclass(frozen=True, slots=True)
 class SaltSplit:
-    """How a salt splits the past listeners.
+    """The split of past listeners by one salt.
 
     Attributes:
         salt: The salt.
-        listeners: Arm -> how many.
+        listeners: Arm -> number of listeners.
         differences: Metric -> arm -> difference to the control in the past, relative to its mean.
-        unevenness: The largest difference of all arms and metrics, in its standard errors. Of an
-            unchosen salt, two arms and one metric it is above 1.96 once in twenty.
+        unevenness: The largest difference of all arms and metrics, in its standard errors. With a
+            random salt, two arms and one metric it exceeds 1.96 once in twenty.
     """
 
     salt: str
@@ -40,14 +39,14 @@ class SaltSplit:
 def compare_salts(
     experiment: Experiment, past: PilotData, salts: Iterable[str], progress: Progress = SILENT
 ) -> list[SaltSplit]:
-    """What each salt would have done, the most even first.
+    """Split the past listeners by each salt, the most even split first.
 
     Args:
         experiment: The definition; its first arm is the control. Targeting and forced arms are
-            left out: the log does not say who would be meant.
-        past: The listeners.
-        salts: What to try.
-        progress: Advanced by one for each salt.
+            ignored: the log does not tell whom they select.
+        past: The past listeners.
+        salts: The salts to try.
+        progress: Advances by one for each salt.
 
     Raises:
         InputError: There are too few listeners for the arms.
@@ -68,7 +67,8 @@ def _split(salt: str, arms: npt.NDArray[np.str_], names: list[str], past: PilotD
     listeners = {name: int((arms == name).sum()) for name in names}
     if min(listeners.values()) < 2:
         raise InputError.one(
-            "--salts", f"the log has too few listeners for these arms: {listeners}"
+            "--salts",
+            f"each arm must have 2 past listeners, got {listeners}. Use a longer log, or --salts 0",
         )
     control, *others = names
     differences: dict[str, dict[str, float]] = {}
@@ -91,6 +91,6 @@ def _sample(values: Values, where: npt.NDArray[np.bool_]) -> SampleMoments:
 
 
 def entering_share(experiment: Experiment, holdout: float) -> float:
-    """Share of all listeners that enter: the experiment's slots and traffic, without holdout."""
+    """Share of all listeners who enter: the experiment's slots and traffic, without the holdout."""
     start, end = experiment.slots
     return (end - start) / SLOTS * experiment.traffic * (1 - holdout)

@@ -1,1 +1,1 @@
-"""The mathematics of verdicts: pure functions of numbers, each with the source of its formula."""
+"""Statistics of the report: pure functions of numbers, each with the source of its formula."""

@@ -1,7 +1,7 @@
-"""Bootstraps: for arms too small for the normal curve, and for quantiles, which have no formula.
+"""Bootstraps: for arms too small for the normal approximation, and for quantiles.
 
-Both draw listeners, never events: the events of one listener are alike. The stream of random
-numbers is seeded by the caller, so the same log gives the same interval.
+Both resample listeners, never events: the events of one listener are alike. The caller gives the
+seed, so the same log gives the same interval.
 """
 
 import math
@@ -29,11 +29,11 @@ def bootstrap_t_lift(
     """Relative lift with a bootstrap-t interval, made on the logarithm of the ratio of means.
 
     Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 12.5: the lift's own
-    t statistics, drawn anew from the listeners, stand in the place of Student's. It follows skew
-    that small arms have and Fieller's interval does not know.
+    t statistics, resampled from the listeners, replace Student's distribution. The interval follows
+    the skew of small arms, which Fieller's interval ignores.
 
     Returns:
-        None when a mean is not above 0, or so near that a redrawn one was not.
+        None if a mean, or a resampled mean, is not above 0.
     """
     if min(len(control), len(treatment)) < 3 or min(control.mean(), treatment.mean()) <= 0:
         return None
@@ -61,20 +61,20 @@ def quantile_interval(
     alpha: float = ALPHA,
     replicates: int = QUANTILE_REPLICATES,
 ) -> tuple[Interval, Values] | None:
-    """A quantile over all events, with a percentile bootstrap over listeners.
+    """Estimate a quantile over all events, with a percentile bootstrap over listeners.
 
     Each replicate gives every listener a Poisson(1) weight, which for many listeners is the same
-    as drawing them anew (Chamandy et al., "Estimating Uncertainty for Massive Data Streams", Google
-    2012). Only the tail around the quantile is sorted and weighted; how many events everybody else
-    has in a replicate is drawn as the normal sum that it is. So ten million events stay cheap.
+    as resampling (Chamandy et al., "Estimating Uncertainty for Massive Data Streams", Google 2012).
+    Only the tail around the quantile is sorted and weighted. The number of events outside of the
+    tail is a sum, drawn from its normal approximation. So ten million events stay cheap.
 
     Args:
-        listeners: int64, (events,), whose each event is, any numbers from 0.
+        listeners: int64, (events,), the listener of each event, any numbers from 0.
         values: float64, (events,).
-        quantile: Which quantile, in (0.5, 1).
-        seed: Of the weights.
+        quantile: The quantile, in (0.5, 1).
+        seed: Seed of the weights.
         alpha: One minus the confidence.
-        replicates: How many.
+        replicates: Number of replicates.
 
     Returns:
         The interval, and the replicates, float64 (replicates,), for a contrast of two arms; None
@@ -83,7 +83,7 @@ def quantile_interval(
     if not len(values):
         return None
     random = np.random.default_rng(seed)
-    # A replicate's rank differs by a few standard errors: three times the tail holds them all.
+    # The rank of a replicate varies by a few standard errors; three times the tail contains it.
     tail = np.flatnonzero(values >= np.quantile(values, max(0.0, 1 - 3 * (1 - quantile))))
     tail = tail[np.lexsort((listeners[tail], -values[tail]))]
     tail_values = values[tail]
@@ -107,7 +107,7 @@ def quantile_interval(
 def lift_of_replicates(
     control: tuple[Interval, Values], treatment: tuple[Interval, Values], alpha: float = ALPHA
 ) -> Interval | None:
-    """Relative lift of two quantiles from their independent replicates, a percentile interval."""
+    """Estimate the relative lift of two quantiles from independent replicates."""
     (before, drawn_before), (after, drawn_after) = control, treatment
     if before.estimate <= 0 or drawn_before.min() <= 0:
         return None
@@ -120,9 +120,11 @@ def _relative_error(values: Values) -> float:
 
 
 def _resample(values: Values, random: np.random.Generator) -> tuple[Values, Values]:
-    """Means and standard errors of redrawn arms, float64 (REPLICATES,) each."""
+    """Means and standard errors of resampled arms, float64 (REPLICATES,) each."""
     n = len(values)
-    if n > _NORMAL_FROM:  # the mean of so many is normal; drawing them all would only take long
+    if (
+        n > _NORMAL_FROM
+    ):  # the mean of so many listeners is normal: resampling takes long and changes nothing
         error = float(values.std(ddof=1)) / math.sqrt(n)
         return random.normal(values.mean(), error, REPLICATES), np.full(REPLICATES, error)
     means, errors = [], []

@@ -1,8 +1,8 @@
-"""Treatment against control: difference, relative lift, and intervals around both.
+"""Treatment against control: difference, relative lift, and confidence intervals of both.
 
-An interval is made of a contrast and a *critical value*: how many standard errors it reaches.
-`rules.py` says which. Lift and difference take the same one, so the lift's interval excludes 0
-exactly when the difference's does.
+An interval needs a contrast and a *critical value*, the half-width in standard errors, from
+`inference.py`. Lift and difference use the same critical value, so the lift's interval excludes 0
+exactly if the difference's interval does.
 """
 
 import math
@@ -14,7 +14,7 @@ from analysis.statistics.sample_moments import SampleMoments
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate between two bounds; nothing is wider than minus to plus infinity."""
+    """An estimate and its two bounds."""
 
     estimate: float
     low: float
@@ -22,22 +22,22 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether 0 lies outside of it."""
+        """Whether 0 is outside of the interval."""
         return self.low > 0 or self.high < 0
 
     @property
     def direction(self) -> Literal["up", "down"] | None:
-        """On which side of 0 all of it lies."""
+        """The side of 0 on which the whole interval lies; None if it contains 0."""
         return "up" if self.low > 0 else "down" if self.high < 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """Two arms side by side.
+    """Samples of two arms.
 
     Attributes:
-        control: What is compared with.
-        treatment: What is compared.
+        control: Sample of the control.
+        treatment: Sample of the treatment.
     """
 
     control: SampleMoments
@@ -45,7 +45,7 @@ class Contrast:
 
     @property
     def known(self) -> bool:
-        """Whether anything can be said: two listeners an arm, and they are not all alike."""
+        """Whether there is an estimate: two listeners in each arm, and not all values equal."""
         error = self.standard_error
         return math.isfinite(self.difference) and math.isfinite(error) and error > 0
 
@@ -73,24 +73,24 @@ class Contrast:
         )
 
     def difference_ci(self, critical: float) -> Interval:
-        """The difference and what lies within `critical` standard errors of it."""
+        """Confidence interval of the difference: `critical` standard errors to each side."""
         half_width = critical * self.standard_error
         return Interval(self.difference, self.difference - half_width, self.difference + half_width)
 
     def lift_ci(self, critical: float) -> Interval | None:
-        """Relative lift, difference / |control mean|, with Fieller's interval.
+        """Confidence interval of the relative lift, difference / |control mean|, by Fieller (1954).
 
-        All lifts whose test by Fieller (1954) is not rejected: with R = mean_t / mean_c and
+        It contains all lifts that Fieller's test does not reject: with R = mean_t / mean_c and
         g = (critical * error_c / mean_c)^2,
 
             lift = [R +- critical / mean_c * sqrt(error_t^2 (1 - g) + R^2 error_c^2)] / (1 - g) - 1.
 
-        Unlike the difference's interval divided by the control mean, it knows that the control
-        mean is uncertain too: where that one covers 73 to 92 % of the time at a nominal 95 %,
-        this one covers 94 to 95 %.
+        The difference's interval divided by the control mean ignores that the control mean is
+        uncertain too. At a nominal 95 % it covers the truth in 73 to 92 % of the cases, Fieller's
+        interval in 94 to 95 %.
 
         Returns:
-            None when the control mean is not clear of 0 (g >= 1): a ratio to it means nothing.
+            None if the control mean may be 0 (g >= 1): a ratio to it means nothing.
         """
         mean, error = self.control.mean, self.control.standard_error
         if not mean or not math.isfinite(error):

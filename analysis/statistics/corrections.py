@@ -1,4 +1,4 @@
-"""Asking many questions at once: corrected p-values, and intervals that agree with them."""
+"""Corrections for multiple comparisons: p-values, and intervals that agree with them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from analysis.statistics.inference import ALPHA
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """One question of a family.
+    """One comparison of a family.
 
     Attributes:
-        p: The corrected p-value: the claim holds when it is at most the family's error rate.
-        alpha: Error rate of the interval that belongs to it, for `Rule.critical`: that interval
-            excludes 0 exactly when the claim holds.
+        p: The corrected p-value: the claim holds if it is at most the family's error rate.
+        alpha: Error rate of the matching interval, for `InferenceMethod.critical`. That interval
+            excludes 0 exactly if the claim holds.
     """
 
     p: float
@@ -24,10 +24,11 @@ class Corrected:
 
 
 def holm(p_values: Sequence[float], alpha: float = ALPHA) -> list[Corrected]:
-    """Holm (1979): the chance of one or more false claims in the family stays below `alpha`.
+    """Holm (1979): the probability of any false claim in the family stays below `alpha`.
 
-    Sorted upwards, the i-th of m is compared with alpha / (m - i + 1); the first to fail ends it.
-    A rejected one's interval stands at its own step, all others' at the first step that failed.
+    The i-th smallest of m p-values is compared with alpha / (m - i + 1), until the first fails. The
+    interval of a claim has the level of its own step; all other intervals have the level of the
+    first step that failed.
     """
     m = len(p_values)
     result: list[Corrected | None] = [None] * m
@@ -41,10 +42,10 @@ def holm(p_values: Sequence[float], alpha: float = ALPHA) -> list[Corrected]:
 
 
 def benjamini_hochberg(p_values: Sequence[float], alpha: float = ALPHA) -> list[Corrected]:
-    """Benjamini and Hochberg (1995): the share of false ones among the claims stays below `alpha`.
+    """Benjamini and Hochberg (1995): the expected share of false claims stays below `alpha`.
 
-    Intervals stand at alpha * R / m with R claims of m (Benjamini and Yekutieli, "False Discovery
-    Rate-Adjusted Multiple Confidence Intervals", JASA 2005).
+    Intervals have the level alpha * R / m with R claims of m (Benjamini and Yekutieli, "False
+    Discovery Rate-Adjusted Multiple Confidence Intervals", JASA 2005).
     """
     if not p_values:
         return []
@@ -55,6 +56,6 @@ def benjamini_hochberg(p_values: Sequence[float], alpha: float = ALPHA) -> list[
 
 
 def bonferroni(p_values: Sequence[float], alpha: float = ALPHA) -> list[Corrected]:
-    """Bonferroni: every question at alpha / m, whatever the others say."""
+    """Bonferroni: every comparison has the level alpha / m."""
     m = len(p_values)
     return [Corrected(min(1.0, m * p), alpha / m) for p in p_values]

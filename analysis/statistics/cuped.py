@@ -1,4 +1,4 @@
-"""CUPED: what was known of listeners before the experiment explains part of how they differ."""
+"""CUPED: data from before the experiment explains part of the variance between listeners."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,17 @@ from analysis.statistics.sample_moments import Values
 
 
 def adjust(arms: Sequence[Values], before: Sequence[Values]) -> list[Values]:
-    """Listeners' values less what their past predicts, for each arm.
+    """Subtract from each listener's value what the listener's past predicts, for each arm.
 
     y' = y - theta (x - mean x), with theta = cov(x, y) / var(x) over all arms together (Deng, Xu,
     Kohavi, Walker, "Improving the Sensitivity of Online Controlled Experiments by Utilizing
-    Pre-Experiment Data", WSDM 2013). The mean of no arm is biased, since the arms were drawn after
-    the past. A listener without a past gets the mean of those who have one, and an indicator as a
-    second covariate, so nobody is dropped.
+    Pre-Experiment Data", WSDM 2013). The mean of no arm is biased, because the arms were drawn
+    after the past. A listener without a past gets the mean past, and a second covariate marks these
+    listeners, so none is dropped.
 
     Args:
         arms: float64, (listeners,) for each arm.
-        before: The same listeners' values from before, nan where there is none.
+        before: Values of the same listeners before the experiment, nan without a past.
     """
     y, x = np.concatenate(list(arms)), np.concatenate(list(before))
     missing = np.isnan(x)

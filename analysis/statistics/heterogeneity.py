@@ -1,4 +1,4 @@
-"""Do segments differ in their effect, or only by chance?"""
+"""Heterogeneity: a test of whether segments differ in their effect."""
 
 import math
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from analysis.statistics.contrast import Contrast
 
 
 def interaction_p(segments: Sequence[Contrast]) -> float | None:
-    """Chance of effects at least this unlike between segments, when they all have the same.
+    """p-value of effects at least this different between segments, if all have the same effect.
 
     Cochran's Q (Cochran, "The Combination of Estimates from Different Experiments", Biometrics
-    1954): sum of (d_s - d)^2 / error_s^2 around the precision-weighted mean d, a chi-square of one
-    degree less than there are segments. The segments must not share a listener.
+    1954): sum of (d_s - d)^2 / error_s^2 around the precision-weighted mean d, a chi-square with
+    one degree of freedom less than there are segments. The segments must not share a listener.
 
     Returns:
-        None below two segments of which anything is known.
+        None with fewer than two segments that have an estimate.
     """
     known = [contrast for contrast in segments if contrast.known]
     if len(known) < 2:

@@ -1,7 +1,7 @@
-"""How much evidence is enough: the fixed test for one look, the always-valid one for many.
+"""Inference methods: a fixed-horizon test for one look, a confidence sequence for many looks.
 
-A rule answers two questions about a contrast: what is its p-value, and how many standard errors
-must an interval reach so that it excludes 0 exactly when the p-value is below `alpha`.
+A method gives the p-value of a contrast, and the critical value: an interval with that half-width,
+in standard errors, excludes 0 exactly if the p-value is below `alpha`.
 """
 
 import math
@@ -13,22 +13,22 @@ from scipy import special
 from analysis.statistics.contrast import Contrast
 
 ALPHA = 0.05
-"""Error rate unless told otherwise; confidence is 1 - ALPHA."""
+"""Default error rate; the confidence is 1 - ALPHA."""
 
 
 class InferenceMethod(Protocol):
-    """When to believe a contrast."""
+    """A rule for when the evidence of a contrast is enough."""
 
     def p_value(self, contrast: Contrast) -> float:
-        """Chance of evidence at least this strong when there is no difference, in [0, 1]."""
+        """Probability of evidence at least this strong without a difference, in [0, 1]."""
 
     def critical(self, contrast: Contrast, alpha: float) -> float:
-        """Standard errors that an interval of confidence 1 - alpha reaches to each side."""
+        """Half-width of an interval of confidence 1 - alpha, in standard errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixedHorizonTest:
-    """Welch's t-test (Welch 1947): for one look at a size that was planned."""
+    """Welch's t-test (Welch 1947): valid for one look at the planned size."""
 
     def p_value(self, contrast: Contrast) -> float:
         """Two-sided, by Student's t with Satterthwaite's degrees of freedom."""
@@ -42,16 +42,16 @@ class FixedHorizonTest:
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceSequence:
-    """Asymptotic confidence sequence: however often one looks, and whenever one stops.
+    """Asymptotic confidence sequence: valid at every look and for every stopping time.
 
     Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas, "Time-uniform central limit theory and asymptotic
     confidence sequences" (arXiv 2103.06476), equations 9, 155 and 161, with n the listeners of
     both arms. It is narrowest at `planned` listeners, where it is 1.55 times as wide as the fixed
-    interval. It holds for listeners that are counted once and finished; a listener whose value
-    keeps growing breaks it.
+    interval. Each listener must count once, with a final value; it is not valid if values still
+    grow.
 
     Attributes:
-        planned: Listeners of both arms at which it is to be narrowest; fixed before the start.
+        planned: Listeners of both arms at which it is narrowest; fixed before the start.
         tuned_for: Error rate at which it is narrowest there.
     """
 

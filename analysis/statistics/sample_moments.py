@@ -1,4 +1,4 @@
-"""What is known of one arm: how many listeners, their mean, and how much they differ."""
+"""Moments of one arm: number of listeners, mean and variance."""
 
 import math
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SampleMoments:
-    """One number per listener, summed up.
+    """Moments of one number per listener.
 
     Attributes:
-        n: Listeners.
-        mean: Their mean, or for a ratio of totals the ratio.
+        n: Number of listeners.
+        mean: The mean; for a ratio of totals, the ratio.
         variance: Of one listener's value, with n - 1; nan below two listeners.
     """
 
@@ -36,8 +36,8 @@ class SampleMoments:
         """Ratio of totals, sum(tops) / sum(bottoms), by the delta method.
 
         r = sum T / sum S; z_i = (T_i - r S_i) / mean(S); var(r) = var(z) / n (Deng, Knoblich, Lu,
-        "Applying the Delta Method in Metric Analytics", KDD 2018). The listeners are the sample,
-        not their sessions: sessions of one listener are alike.
+        "Applying the Delta Method in Metric Analytics", KDD 2018). The sample is the
+        listeners, not their sessions: sessions of one listener are alike.
 
         Args:
             numerators: float64, (listeners,).
@@ -60,7 +60,7 @@ class SampleMoments:
         denominator_var: float,
         cov: float,
     ) -> Self:
-        """The same from means, variances and covariance of the listeners' tops and bottoms."""
+        """Ratio of totals, from means, variances and covariance of numerators and denominators."""
         if not denominator:
             return cls(n, math.nan, math.nan)
         ratio = numerator / denominator
@@ -74,7 +74,7 @@ class SampleMoments:
 
 
 def delta_method_terms(numerators: Values, denominators: Values) -> Values:
-    """Each listener's part in the ratio of totals: ratio + z_i, whose mean is the ratio."""
+    """Each listener's term in the ratio of totals, ratio + z_i; their mean is the ratio."""
     ratio = numerators.sum() / denominators.sum()
     part: Values = ratio + (numerators - ratio * denominators) / denominators.mean()
     return part

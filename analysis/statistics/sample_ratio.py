@@ -1,4 +1,4 @@
-"""Sample ratio: did the arms get the shares of listeners that they were promised?"""
+"""Sample ratio: tests of whether arms have their planned shares of the listeners."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,20 +6,20 @@ import numpy as np
 from scipy import special, stats
 
 ALARM = 0.001
-"""A p-value below this is an alarm; the gate of GrowthBook, and near Microsoft's 0.0005."""
+"""A p-value below this is an alarm; GrowthBook's limit, near Microsoft's 0.0005."""
 
 
 def sample_ratio_p(observed: Sequence[int], weights: Sequence[float]) -> float:
-    """Chance of counts at least this far from their shares, when allocation is right.
+    """p-value of counts at least this far from their shares, if the allocation is right.
 
     Pearson's chi-square over all arms at once (Fabijan et al., "Diagnosing Sample Ratio Mismatch
-    in Online Controlled Experiments", KDD 2019). 1.0 when fewer than two arms have a share or
-    nobody came.
+    in Online Controlled Experiments", KDD 2019). 1.0 if fewer than two arms have a share, or
+    without listeners.
 
     Args:
         observed: Listeners by arm.
-        weights: Share of each arm, in units of their sum; a listener in an arm of weight 0
-            cannot come about by chance: the answer is then 0.0.
+        weights: Share of each arm, in units of their sum; no listener can be in
+            an arm of weight 0: the p-value is then 0.0.
     """
     total, shares = sum(observed), sum(weights)
     if any(count and not weight for count, weight in zip(observed, weights, strict=True)):
@@ -34,15 +34,15 @@ def sample_ratio_p(observed: Sequence[int], weights: Sequence[float]) -> float:
 def sequential_sample_ratio_p(
     batches: Iterable[Sequence[int]], weights: Sequence[float], concentration: float = 10_000
 ) -> float:
-    """The same p-value for a ratio that is watched: valid however often one looks.
+    """Sequential p-value of the sample ratio: valid at every look.
 
-    Running minimum of the inverse Bayes factor of a Dirichlet-multinomial against the promised
+    Running minimum of the inverse Bayes factor of a Dirichlet-multinomial against the planned
     shares (Lindon and Malek, "Anytime-Valid Inference for Multinomial Count Data", NeurIPS 2022).
 
     Args:
-        batches: New listeners by arm, one entry a look, in order of time.
+        batches: New listeners by arm, one entry for each look, in order of time.
         weights: Share of each arm, all above 0.
-        concentration: How near the promised shares the alternative expects the true ones.
+        concentration: How close to the planned shares the alternative expects the true ones.
     """
     shares = np.asarray(weights, dtype=np.float64) / sum(weights)
     prior = concentration * shares
@@ -61,15 +61,15 @@ def sequential_sample_ratio_p(
 
 
 def detectable_loss(listeners: int, weights: Sequence[float], power: float = 0.8) -> float | None:
-    """Smallest share of its listeners that the smallest arm can lose without hiding from the test.
+    """Smallest share of its listeners whose loss the test detects in the smallest arm.
 
     From the power of the chi-square test at `ALARM`: a noncentral chi-square with the loss as its
-    alternative (Cohen 1988, chapter 7). None when even the loss of the whole arm would hide.
+    alternative (Cohen 1988, chapter 7). None if the test misses even the loss of the whole arm.
 
     Args:
-        listeners: All listeners of the experiment.
+        listeners: Number of listeners of the experiment.
         weights: Share of each arm.
-        power: Chance of an alarm at that loss.
+        power: Probability of an alarm at that loss.
     """
     shares = np.asarray([w for w in weights if w], dtype=np.float64)
     if len(shares) < 2 or listeners < 1:

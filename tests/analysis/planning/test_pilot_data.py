@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.effects.metrics import STANDARD, Metric
-from analysis.planning.pilot_data import DAY_MS, PilotData, pilot_data_of
+from analysis.planning.pilot_data import DAY_MS, PilotData, read_pilot_data
 from analysis.planning.salts import compare_salts, entering_share
 from analysis.statistics.sample_moments import SampleMoments
 from core.allocation import Allocation, Arm, Experiment
@@ -33,7 +33,7 @@ def test_past_listeners_have_the_values_that_the_report_would_give_them(tmp_path
     write_ours(tmp_path, listening(Plan(listeners=80, sessions=3)))
     wanted = [METRICS["session_time"], METRICS["sessions"], METRICS["skips"]]
     with open_log([tmp_path]) as log:
-        found = pilot_data_of(log, wanted, "session_time")
+        found = read_pilot_data(log, wanted, "session_time")
         rows = log.query(
             "SELECT mean_time_all, sessions, skips, listens_chosen FROM listeners "
             "WHERE experiment = 'fallback' ORDER BY \"user\""
@@ -50,14 +50,14 @@ def test_past_listeners_have_the_values_that_the_report_would_give_them(tmp_path
 
 def test_a_metric_that_is_no_sql_is_refused(tmp_path: Path) -> None:
     write_ours(tmp_path, listening(Plan(listeners=10)))
-    with open_log([tmp_path]) as log, pytest.raises(InputError, match=r"--metric odd: is no SQL"):
-        pilot_data_of(log, [Metric("odd", "odd", "nonsense")], "odd")
+    with open_log([tmp_path]) as log, pytest.raises(InputError, match=r"--metric odd: must be SQL"):
+        read_pilot_data(log, [Metric("odd", "odd", "nonsense")], "odd")
 
 
 def test_a_metric_that_is_alike_for_all_plans_nothing(tmp_path: Path) -> None:
     write_ours(tmp_path, listening(Plan(listeners=10)))
     with open_log([tmp_path]) as log, pytest.raises(InputError, match=r"--metric one: must differ"):
-        pilot_data_of(log, [Metric("one", "one", "1")], "one")
+        read_pilot_data(log, [Metric("one", "one", "1")], "one")
 
 
 def test_the_duration_is_that_in_which_so_many_came() -> None:
@@ -103,7 +103,7 @@ def test_a_split_says_what_the_salt_will_do() -> None:
 
 def test_arms_without_past_listeners_are_refused() -> None:
     tiny = replace(TWO, arms=(Arm("C", 9999), Arm("T1", 1)))
-    with pytest.raises(InputError, match=r"too few listeners for these arms"):
+    with pytest.raises(InputError, match=r"each arm must have 2 past listeners"):
         compare_salts(tiny, past(listeners=20), ["a"])
 
 

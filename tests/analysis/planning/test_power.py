@@ -62,9 +62,9 @@ def test_a_played_experiment_finds_the_effect_as_often_as_said() -> None:
         ({"sd": 0.0}, r"--sd: must be above 0, got 0\.0"),
         ({"power": 1.0}, r"--power: must be between 0 and 1, got 1\.0"),
         ({"alpha": 0.0}, r"--alpha: must be between 0 and 1"),
-        ({"power": 0.04}, r"--power: must be above alpha"),
-        ({"weights": {"C": 1}}, r"--arm: needs two arms or more"),
-        ({"weights": {"C": 1, "T1": 0}}, r"--arm: needs two arms or more, each with a weight"),
+        ({"power": 0.04}, r"--power: must exceed --alpha"),
+        ({"weights": {"C": 1}}, r"--arm: must name two arms or more"),
+        ({"weights": {"C": 1, "T1": 0}}, r"--arm: must name two arms or more, each with a weight"),
     ],
     ids=["no-spread", "certain", "no-error", "less-than-luck", "one-arm", "no-weight"],
 )
@@ -76,7 +76,7 @@ def test_what_cannot_be_planned_is_refused(change: dict, message: str) -> None:
 
 @pytest.mark.parametrize(
     ("effect", "message"),
-    [(0.0, r"--mde: must be an effect other than 0"), (1e-9, r"needs over 1e\+12 listeners")],
+    [(0.0, r"--mde: must not be 0"), (1e-9, r"needs over 1e\+12 listeners")],
     ids=["none", "tiny"],
 )
 def test_an_effect_that_nobody_can_find_is_refused(effect: float, message: str) -> None:

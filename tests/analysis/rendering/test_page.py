@@ -191,7 +191,7 @@ def test_an_experiment_of_one_arm_has_nothing_to_compare(tmp_path: Path) -> None
             log, "fallback", ValidityReport("fallback", ()), None, options
         )
         report = Report(provenance_of(log, "0", "segue report"), (result,))
-    assert result.verdicts == ("only arm C was seen: there is nothing to compare",)
+    assert result.verdicts == ("only arm C has listeners: there is nothing to compare",)
     assert "nothing to compare" in page(report)
     jsonschema.validate(json.loads(to_json(report)), SCHEMA)
 
@@ -215,7 +215,7 @@ def test_a_report_can_be_made_of_arms_without_listeners(kind: str, tmp_path: Pat
     unknown = [effect for effect in result.primary if "T9" in (effect.control, effect.treatment)]
     assert len(unknown) == 2
     assert all(effect.lift is effect.p is None for effect in unknown)
-    assert "nothing can be said" in result.verdicts[1]
+    assert "no estimate" in result.verdicts[1]
     assert Outline(page(report)).wrong == []
     jsonschema.validate(json.loads(to_json(report)), SCHEMA)
     with Console(file=io.StringIO(), width=80) as console:
