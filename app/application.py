@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 from watchfiles import awatch
@@ -20,11 +21,13 @@ from app.idempotency import AnsweredKeys
 from app.reload import Reloader
 from app.routes import add_routes
 from app.turn_batches import TurnBatches
+from core.errors import InputError
 from engine.config_snapshots import save_snapshot
 from engine.dispatcher import Dispatcher
 from engine.experiment_ledger import ExperimentLedger
 from engine.metrics import ServerMetrics
-from engine.runtime import Runtime
+from engine.runtime import Runtime, load_runtime
+from engine.settings.loading import load_settings
 from engine.state import MemoryState
 from events.writer import EventWriter
 
@@ -32,7 +35,7 @@ LOG = logging.getLogger("segue")
 
 
 def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> HotRoute:
-    """The ASGI app that serves what was loaded.
+    """Make the ASGI app that serves what was loaded.
 
     Args:
         runtime: Checked config and artifacts.
@@ -86,6 +89,23 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> Hot
     add_routes(app)
     hot_route = HotRoute(app)
     return hot_route
+
+
+def from_environment() -> HotRoute:
+    """Make the app of the config file that SEGUE_CONFIG names, for any ASGI server.
+
+    `uvicorn --factory app.application:from_environment`. A faulty config ends the process with exit
+    code 2, after each fault was logged.
+    """
+    path = Path(os.environ.get("SEGUE_CONFIG", "config.yaml"))
+    try:
+        runtime = load_runtime(load_settings(path))
+        ExperimentLedger(runtime.settings.started_folder).check(runtime)
+    except InputError as error:
+        for fault in error.faults:
+            LOG.error("%s", fault)
+        raise SystemExit(2) from error
+    return create_app(runtime)
 
 
 @contextmanager
