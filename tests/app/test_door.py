@@ -135,7 +135,9 @@ def test_the_same_bytes_split_at_every_byte(both: tuple[Live, Live], name: str) 
     request = CORPUS[name][0]
     for cut in range(1, len(request), 7):
         same(both, request[:cut], request[cut:] + END)
-    same(both, *(request[at : at + 1] for at in range(len(request))), END)
+    # The last byte and END go together: after an HTTP/1.0 answer the server closes, and a system
+    # whose program closes with bytes unread resets the connection.
+    same(both, *(request[at : at + 1] for at in range(len(request) - 1)), request[-1:] + END)
 
 
 def test_the_door_is_used(both: tuple[Live, Live], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""`segue world`: as typed."""
+"""`segue world` from the command line."""
 
 from pathlib import Path
 
@@ -36,19 +36,21 @@ def test_create_makes_a_world_and_leaves_nothing_half_written(folder: Path) -> N
     ]
 
 
-def test_the_created_world_can_be_served(folder: Path) -> None:
-    config = folder / "config.yaml"
+def test_the_created_world_can_be_served(folder: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
     config.write_text(
-        """
+        f"""
 catalog:
-  tracks: tracks.jsonl
-  top: top_tracks.json
-  lists: {contextual: lists/contextual.npz, personal: lists/personal.npz}
+  tracks: {folder}/tracks.jsonl
+  top: {folder}/top_tracks.json
+  lists:
+    contextual: {folder}/lists/contextual.npz
+    personal: {folder}/lists/personal.npz
 strategies:
-  random: {type: random}
-  popular: {type: top_pop, top: 10, fallback: random}
-  contextual: {type: contextual, list: contextual, fallback: popular}
-  personal: {type: personal, list: personal, fallback: popular}
+  random: {{type: random}}
+  popular: {{type: top_pop, top: 10, fallback: random}}
+  contextual: {{type: contextual, list: contextual, fallback: popular}}
+  personal: {{type: personal, list: personal, fallback: popular}}
 default: contextual
 """
     )
