@@ -67,7 +67,9 @@ class SyntheticTraffic:
         self.folder = folder
         self.log = EventWriter(folder, int(rotate_mb * 1_000_000), self.clock)
         state = MemoryState(10_000_000, 1e12, lambda: self.clock.at_ms / 1000)
-        self.dispatcher = Dispatcher(runtime, state, self.log, ServerMetrics(), self.clock)
+        # Ids of the seed, because ids decide the draws: the same seed gives the same log.
+        stem = f"{Stream(f'ids {seed} {start_ms}').word() >> 16:012x}"
+        self.dispatcher = Dispatcher(runtime, state, self.log, ServerMetrics(), self.clock, stem)
         save_snapshot(runtime, folder)
         self._plain = plain
         self._stream = Stream(f"trial {seed}")

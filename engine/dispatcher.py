@@ -87,6 +87,8 @@ class Dispatcher:
         log: The event log.
         metrics: What is counted.
         now_ms: Unix time in ms.
+        id_stem: First part of decision ids, which also decide the draws of requests without a key;
+            48 random bits if left out, so that no two processes share it.
 
     Attributes:
         since_ms: When it was made, Unix time in ms.
@@ -99,6 +101,7 @@ class Dispatcher:
         log: EventSink,
         metrics: ServerMetrics,
         now_ms: Callable[[], int],
+        id_stem: str | None = None,
     ) -> None:
         self.state = state
         self.log = log
@@ -108,8 +111,8 @@ class Dispatcher:
         # Listeners of the same experiments share one set, so that it costs them a pointer each.
         self._exposed: dict[frozenset[str], frozenset[str]] = {}
         self.serve(runtime)
-        # Unique without a look-up: 48 random bits for this process, then a count of written lines.
-        self._id_stem = secrets.token_hex(6)
+        # Unique without a look-up: random bits for this process, then a count of written lines.
+        self._id_stem = id_stem or secrets.token_hex(6)
         self._next_id = 1
 
     def serve(self, runtime: Runtime) -> None:
