@@ -152,6 +152,7 @@ def open_log(
         con.execute(read_query("events", "sessions").format(**values))
         progress.start("listeners")
         con.execute(read_query("events", "listeners"))
+        con.execute(read_query("events", "listener_sums").format(create="CREATE TABLE"))
     except BaseException:
         log.close()
         raise

@@ -1,9 +1,7 @@
--- Listeners in each experiment: the unit that was randomised, and the sums its metrics need.
+-- Listeners in each experiment, the unit that was randomised: who is counted, and which sessions.
 --
 -- A listener who was seen in more than one arm, or forced into one, is left out and counted in
 -- `excluded`. A session counts where it lies in the experiment from its first event to its last.
--- Means are over ended sessions; a session still open at the end of the log is only counted.
--- Times are added up as whole billionths, as in sessions.
 
 CREATE TABLE exposed AS
 SELECT
@@ -33,64 +31,3 @@ FROM session_arms AS x
 INNER JOIN sessions AS s ON x."user" = s."user" AND x.session = s.session
 INNER JOIN exposed AS l ON x.experiment = l.experiment AND x."user" = l."user"
 WHERE x.events = s.events AND l.forced = 0 AND l.arm = l.other_arm AND l.arms_of_a_session = 1;
-
-CREATE TABLE listeners AS
-WITH begun AS (
-    SELECT experiment, min(first_ms) AS at_ms FROM exposed GROUP BY experiment
-),
-before AS (
-    SELECT
-        b.experiment,
-        s."user",
-        count(*) AS sessions,
-        sum(CAST(round(s.time_all * 1e9) AS BIGINT)) / 1e9 / count(*) AS mean_time_all,
-        sum(CAST(round(s.time_chosen * 1e9) AS BIGINT)) / 1e9 / count(*) AS mean_time_chosen,
-        sum(CAST(round(s.time_all * 1e9) AS BIGINT)) / 1e9 AS time_all
-    FROM sessions AS s
-    INNER JOIN begun AS b ON s.ended_ms < b.at_ms
-    WHERE s.ended
-    GROUP BY b.experiment, s."user"
-),
-during AS (
-    SELECT
-        experiment,
-        arm,
-        "user",
-        min(started_ms) AS first_ms,
-        sum(CASE WHEN ended THEN 1 ELSE 0 END) AS sessions,
-        sum(CASE WHEN ended THEN 0 ELSE 1 END) AS open_sessions,
-        sum(CASE WHEN ended THEN CAST(round(time_all * 1e9) AS BIGINT) ELSE 0 END) AS time_all,
-        sum(CASE WHEN ended THEN CAST(round(time_chosen * 1e9) AS BIGINT) ELSE 0 END) AS time_chosen,
-        sum(CASE WHEN ended THEN listens ELSE 0 END) AS listens,
-        sum(CASE WHEN ended THEN listens_chosen ELSE 0 END) AS listens_chosen,
-        sum(CASE WHEN ended THEN skips ELSE 0 END) AS skips,
-        sum(CASE WHEN ended THEN recommendations ELSE 0 END) AS recommendations,
-        sum(CASE WHEN ended THEN fallbacks ELSE 0 END) AS fallbacks,
-        sum(CASE WHEN ended THEN CAST(round(latency_s * 1e9) AS BIGINT) ELSE 0 END) AS latency_s
-    FROM arm_sessions
-    GROUP BY experiment, arm, "user"
-)
-SELECT
-    d.experiment,
-    d.arm,
-    d."user",
-    d.first_ms,
-    CAST(d.sessions AS BIGINT) AS sessions,
-    CAST(d.open_sessions AS BIGINT) AS open_sessions,
-    CAST(d.time_all AS DOUBLE) / 1e9 / nullif(d.sessions, 0) AS mean_time_all,
-    CAST(d.time_chosen AS DOUBLE) / 1e9 / nullif(d.sessions, 0) AS mean_time_chosen,
-    CAST(d.listens AS DOUBLE) / nullif(d.sessions, 0) AS mean_listens,
-    CAST(d.time_all AS DOUBLE) / 1e9 AS time_all,
-    CAST(d.time_chosen AS DOUBLE) / 1e9 AS time_chosen,
-    CAST(d.listens AS BIGINT) AS listens,
-    CAST(d.listens_chosen AS BIGINT) AS listens_chosen,
-    CAST(d.skips AS BIGINT) AS skips,
-    CAST(d.recommendations AS BIGINT) AS recommendations,
-    CAST(d.fallbacks AS BIGINT) AS fallbacks,
-    CAST(d.latency_s AS DOUBLE) / 1e9 AS latency_s,
-    coalesce(b.sessions, 0) AS before_sessions,
-    b.mean_time_all AS before_mean_time_all,
-    b.mean_time_chosen AS before_mean_time_chosen,
-    b.time_all AS before_time_all
-FROM during AS d
-LEFT JOIN before AS b ON d.experiment = b.experiment AND d."user" = b."user";
