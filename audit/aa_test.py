@@ -1,7 +1,7 @@
-"""A/A: the listeners of a log, split anew by many salts. Nothing differs, so p must be uniform.
+"""A/A test: split the listeners of a log by many salts. The arms do not differ, so p is uniform.
 
-A wrong variance, sessions counted as if they were listeners, or a salt that sorts listeners by what
-they like shows itself here, whatever the data.
+The test finds a wrong variance, sessions that are counted as listeners, and a salt that sorts
+listeners by taste, whatever the data.
 """
 
 from collections.abc import Mapping
@@ -17,18 +17,18 @@ from core.allocation import Allocation, Arm, Experiment
 from events.reader import EventLog
 
 ALARM = 0.0001
-"""A p-value of the test of uniformity below this is an alarm. Salts are always the same ones, so a
-false alarm would never go away; a wrong test falls below it by tens of orders of magnitude."""
+"""A smaller p-value of the test of uniformity is an alarm. The salts are always the same, so a
+false alarm would never go away. A wrong test gives p-values that are smaller by many orders."""
 
 
 @dataclass(frozen=True, slots=True)
 class AATestResult:
-    """What came of many splits.
+    """The result of many splits.
 
     Attributes:
-        listeners: How many were split.
-        p_values: One a salt, of no difference in the mean.
-        uniform_p: Of the p-values being uniform, by the exact test of Kolmogorov and Smirnov.
+        listeners: Number of split listeners.
+        p_values: One for each salt, of no difference between the means.
+        uniform_p: p-value of uniform p-values, by the exact test of Kolmogorov and Smirnov.
     """
 
     listeners: int
@@ -37,17 +37,17 @@ class AATestResult:
 
     @property
     def sound(self) -> bool:
-        """Whether the p-values may well be uniform."""
+        """Whether the p-values are compatible with a uniform distribution."""
         return self.uniform_p >= ALARM
 
     @property
     def rejected(self) -> float:
-        """Share of the salts that would have found an effect at 0.05."""
+        """Share of the salts with an effect at 0.05."""
         return sum(p < 0.05 for p in self.p_values) / len(self.p_values)
 
 
-def mean_times(log: EventLog) -> dict[str, float]:
-    """Mean time of a session by listener, in tracks: what a report compares; ended ones only."""
+def mean_session_times(log: EventLog) -> dict[str, float]:
+    """Mean time of each listener's ended sessions, in tracks, as a report compares it."""
     return dict(
         log.query(
             'SELECT "user", avg(time_all) FROM sessions WHERE ended AND NOT forced '
@@ -61,12 +61,12 @@ def run_aa_test(
     experiment: str,
     salts: int = 1000,
 ) -> AATestResult:
-    """Split listeners in halves by many salts of an experiment, and compare them every time.
+    """Split listeners in halves by many salts, and compare the halves each time.
 
     Args:
-        values: One number a listener.
-        experiment: Its name, which is hashed too.
-        salts: How many.
+        values: One number for each listener.
+        experiment: Name of the experiment, which the hash includes.
+        salts: Number of salts.
     """
     users = list(values)
     numbers = np.fromiter(values.values(), dtype=np.float64)

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import perf_counter
 
 from analysis.statistics.sample_ratio import sample_ratio_p
-from audit.aa_test import mean_times, run_aa_test
+from audit.aa_test import mean_session_times, run_aa_test
 from audit.arm_checks import arm_shares, listener_ids, sample_arms, sample_listeners
 from audit.canary import run_canaries
 from audit.fault_detection import FaultDetector
@@ -184,7 +184,7 @@ def _check_p_values(
 ) -> DoctorStep:
     progress.start("A/A")
     with open_log(logs) as log:
-        values = mean_times(log)
+        values = mean_session_times(log)
     result = run_aa_test(values, experiment, salts)
     fault = "the p-values are not uniform, so the false-positive rate is not 5 %"
     return DoctorStep(

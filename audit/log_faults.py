@@ -1,7 +1,7 @@
-"""Mutants: copies of a sound log, each with one known fault, and the gates that must find it.
+"""Log faults: copies of a clean log, each with one known fault, and the checks that must find it.
 
-A gate that was never seen to fail proves nothing. `segue doctor` plants each of these, and so do
-the tests; the list is of faults that were seen in real experiments.
+A check that has never failed proves nothing. `segue doctor` and the tests inject each of these
+faults. All of them happened in real experiments.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,12 +22,12 @@ LogLines = list[tuple[str, Event | bytes]]
 
 @dataclass(frozen=True, slots=True)
 class CleanLog:
-    """The log that faults are planted into: played by listeners who play what they are told.
+    """The log that faults are injected into: its listeners play what is recommended.
 
     Attributes:
-        events: Of one process, in the order written.
-        archived: The config that decided them all.
-        experiment: The experiment that the faults are about; it names strategies.
+        events: Events of one process, in the order in which they were written.
+        archived: The config that decided all of them.
+        experiment: The experiment of the faults; its arms name strategies.
     """
 
     events: Sequence[Mapping[str, Any]]
@@ -35,21 +35,21 @@ class CleanLog:
     experiment: Experiment
 
     def copy(self) -> LogLines:
-        """A copy that may be changed."""
+        """Copy the log for changes."""
         return [("events-1.jsonl", {**event}) for event in self.events]
 
 
 @dataclass(frozen=True, slots=True)
 class LogFault:
-    """One fault.
+    """A known fault.
 
     Attributes:
-        name: In a table.
-        what: What went wrong, as a sentence.
-        found_by: Gates that must fail.
-        inject: Makes the faulty log; raises `FaultNotApplicable` where the config excludes it.
-        before: The same without the fault, where that is not the sound log itself: a gate that
-            fails there already has not found the fault.
+        name: Name of the fault, for a table.
+        what: What goes wrong, as a sentence.
+        found_by: Names of the checks that must fail.
+        inject: Makes the faulty log; raises `FaultNotApplicable` if the config excludes the fault.
+        before: Makes the log without the fault. A check that already fails on that log has not
+            found the fault.
     """
 
     name: str
@@ -60,11 +60,11 @@ class LogFault:
 
 
 class FaultNotApplicable(Exception):
-    """The config has not what the fault would need; the message says what."""
+    """This fault cannot be injected with this config; the message says why."""
 
 
 def write(log: LogLines, folder: Path) -> None:
-    """Write a log's files into a folder; what stood there stays."""
+    """Write a log's files into a folder; existing files stay."""
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, list[bytes]] = {}
     for name, line in log:
@@ -74,8 +74,8 @@ def write(log: LogLines, folder: Path) -> None:
         (folder / name).write_bytes(b"".join(lines))
 
 
-def _elsewhere(clean: CleanLog) -> Callable[[str], str | None]:
-    """Arms as another place computes them: with a salt of its own."""
+def _assign_by_other_salt(clean: CleanLog) -> Callable[[str], str | None]:
+    """Assign arms as a second program does: with a salt of its own."""
     other = Experiment.from_dict({**clean.experiment.to_dict(), "salt": "computed elsewhere"})
     allocation = Allocation([other])
     return lambda user: allocation.assign(user).arms.get(other.name)
@@ -94,16 +94,16 @@ def _relabel(clean: CleanLog, arm_of: Callable[[Event], str | None], since_ms: i
 
 
 def recompute_assignment(clean: CleanLog) -> LogLines:
-    """The log names arms that another hash gave; served was the right one."""
-    arm = _elsewhere(clean)
+    """Log arms of a different hash, although the right arms were served."""
+    arm = _assign_by_other_salt(clean)
     return _relabel(clean, lambda event: arm(str(event["user"])))
 
 
 def serve_other_arm(clean: CleanLog) -> LogLines:
-    """The log names the right arm; served was the strategy of another hash's arm."""
+    """Serve the strategies of a different hash's arms, although the right arms are logged."""
     if len({arm.strategy for arm in clean.experiment.arms}) < 2:
         raise FaultNotApplicable("all arms name the same strategy")
-    arm = _elsewhere(clean)
+    arm = _assign_by_other_salt(clean)
     strategies = {each.name: each.strategy for each in clean.experiment.arms}
     lines = clean.copy()
     for _, event in lines:
@@ -116,7 +116,7 @@ def serve_other_arm(clean: CleanLog) -> LogLines:
 
 
 def swap_arms(clean: CleanLog) -> LogLines:
-    """Two arms have each other's name in the log."""
+    """Swap the names of two arms in the log."""
     one, other = (arm.name for arm in clean.experiment.arms[:2])
     swap = {one: other, other: one}
     name = clean.experiment.name
@@ -124,14 +124,14 @@ def swap_arms(clean: CleanLog) -> LogLines:
 
 
 def reshuffle(clean: CleanLog) -> LogLines:
-    """From the middle of the run on, arms are given by another salt."""
-    arm = _elsewhere(clean)
+    """Assign arms by a different salt from the middle of the run on."""
+    arm = _assign_by_other_salt(clean)
     middle = clean.events[len(clean.events) // 2]["timestamp"]
     return _relabel(clean, lambda event: arm(str(event["user"])), middle)
 
 
 def fall_back_silently(clean: CleanLog) -> LogLines:
-    """The last arm with a fallback has an empty list, so the end of its chain answers all."""
+    """Empty the list of the last arm with a fallback, so that the end of its chain answers all."""
     chains = [clean.archived.chains[str(arm.strategy)] for arm in clean.experiment.arms]
     long = [chain for chain in chains if len(chain) > 1]
     if not long:
@@ -146,9 +146,9 @@ def fall_back_silently(clean: CleanLog) -> LogLines:
 
 
 def hide_fallback(clean: CleanLog) -> LogLines:
-    """An arm plays another one's tracks, and every field of the line says that all is well.
+    """Play the tracks of a different arm, without a trace in any field of the line.
 
-    Only making the decision again can tell.
+    Only a replay of the decision finds it.
     """
     one, other = clean.experiment.arms[0], clean.experiment.arms[-1]
     name = clean.experiment.name
@@ -167,7 +167,7 @@ def hide_fallback(clean: CleanLog) -> LogLines:
 
 
 def answer_undeclared(clean: CleanLog) -> LogLines:
-    """An arm without a branch of its own falls through to a recommender that nobody declared."""
+    """Answer by a recommender that the arm does not declare, as a missing branch does."""
     arm = clean.experiment.arms[-1]
     lines = clean.copy()
     for _, event in lines:
@@ -178,7 +178,7 @@ def answer_undeclared(clean: CleanLog) -> LogLines:
 
 
 def forget_between_requests(clean: CleanLog) -> LogLines:
-    """Every request starts with an empty history."""
+    """Start every request with an empty history."""
     lines = clean.copy()
     for _, event in lines:
         assert isinstance(event, dict)
@@ -187,31 +187,31 @@ def forget_between_requests(clean: CleanLog) -> LogLines:
 
 
 def split_state(clean: CleanLog) -> LogLines:
-    """Two processes behind a balancer, each with a memory of its own."""
+    """Serve from two processes behind a balancer, each with a memory of its own."""
     lines: LogLines = []
     turns: dict[tuple[int, str], int] = {}
     sessions: dict[tuple[int, str], str] = {}
     stream = Stream("split state")
     for event in clean.events:
         process, user = stream.below(2), str(event["user"])
-        story = process, user
-        turns[story] = turns.get(story, 0) + 1
-        session = sessions.setdefault(story, event["decision"])
+        process_and_user = process, user
+        turns[process_and_user] = turns.get(process_and_user, 0) + 1
+        session = sessions.setdefault(process_and_user, event["decision"])
         if event["message"] == "last":
-            del sessions[story]
-        copy = {**event, "turn": turns[story], "session": session}
+            del sessions[process_and_user]
+        copy = {**event, "turn": turns[process_and_user], "session": session}
         lines.append((f"events-{process}.jsonl", copy))
     return lines
 
 
 def drop_lines(clean: CleanLog) -> LogLines:
-    """One line in fifty never arrives."""
+    """Drop one line in fifty."""
     stream = Stream("dropped lines")
     return [line for line in clean.copy() if stream.below(50)]
 
 
 def lose_last(clean: CleanLog) -> LogLines:
-    """A third of the ends of sessions are lost, in one arm only."""
+    """Lose a third of the ends of sessions, in one arm only."""
     arm, name = clean.experiment.arms[-1].name, clean.experiment.name
     stream = Stream("lost last")
     return [
@@ -227,7 +227,7 @@ def lose_last(clean: CleanLog) -> LogLines:
 
 
 def lose_listeners(clean: CleanLog) -> LogLines:
-    """Half the listeners of one arm are not logged at all: their client crashed on its tracks."""
+    """Lose half the listeners of one arm: their client crashed on its tracks."""
     arm, name = clean.experiment.arms[-1].name, clean.experiment.name
     return [
         (file, event)
@@ -241,13 +241,13 @@ def lose_listeners(clean: CleanLog) -> LogLines:
 
 
 def duplicate_lines(clean: CleanLog) -> LogLines:
-    """One line in a hundred is written twice."""
+    """Write one line in a hundred twice."""
     stream = Stream("duplicated lines")
     return [line for line in clean.copy() for _ in range(1 if stream.below(100) else 2)]
 
 
 def tear_line(clean: CleanLog) -> LogLines:
-    """One line is cut off in the middle."""
+    """Cut off one line in the middle."""
     lines = clean.copy()
     file, event = lines[len(lines) // 2]
     content = orjson.dumps(event)
@@ -256,7 +256,7 @@ def tear_line(clean: CleanLog) -> LogLines:
 
 
 def as_botify(clean: CleanLog) -> LogLines:
-    """The same listening as the predecessor's servers would have logged it, without any fault."""
+    """Log the same listening as botify's servers do, without any fault."""
     arms = [arm.name for arm in clean.experiment.arms]
     name = clean.experiment.name
     allocation = Allocation([botify_experiment(name, arms)])
@@ -264,7 +264,7 @@ def as_botify(clean: CleanLog) -> LogLines:
     lines: LogLines = []
     for event in clean.events:
         if event["track"] is None:
-            continue  # its client always says what it played first
+            continue  # botify's client always reports the first track
         copy = {field: event[field] for field in fields if field in event}
         copy["experiments"] = allocation.assign(str(event["user"])).arms
         lines.append(("b.json", copy))
@@ -272,7 +272,7 @@ def as_botify(clean: CleanLog) -> LogLines:
 
 
 def tie_milliseconds(clean: CleanLog) -> LogLines:
-    """Two servers log requests of one listener in the same millisecond, so the order is lost."""
+    """Log requests of one listener in the same millisecond on two servers, so the order is lost."""
     lines = as_botify(clean)
     latest: dict[Any, Event] = {}
     stream = Stream("ties")
@@ -289,13 +289,13 @@ def tie_milliseconds(clean: CleanLog) -> LogLines:
 LOG_FAULTS: tuple[LogFault, ...] = (
     LogFault(
         "assignment recomputed elsewhere",
-        "the logger computes the arm again, with another salt",
+        "the logger computes the arm again, with a different salt",
         ("assignment", "served"),
         recompute_assignment,
     ),
     LogFault(
         "served elsewhere",
-        "the server branches on another experiment than the one in the log",
+        "the server branches on a different experiment than the one in the log",
         ("served",),
         serve_other_arm,
     ),
@@ -305,7 +305,7 @@ LOG_FAULTS: tuple[LogFault, ...] = (
            ("assignment", "one-arm"), reshuffle),
     LogFault("silent fallback", "an arm's list is empty and its fallback answers everything",
            ("fallback",), fall_back_silently),
-    LogFault("undeclared answer", "somebody answers that the arm does not declare",
+    LogFault("undeclared answer", "a recommender answers that the arm does not declare",
            ("served",), answer_undeclared),
     LogFault("per-request state", "every request starts with an empty history",
            ("state",), forget_between_requests),
@@ -322,15 +322,15 @@ LOG_FAULTS: tuple[LogFault, ...] = (
     LogFault("millisecond ties", "two servers log in the same millisecond, without turns",
            ("clock",), tie_milliseconds, as_botify),
 )  # fmt: skip
-"""Every fault that some gate finds in the log alone."""
+"""Every fault that a check finds in the log alone."""
 
 REPLAY_FAULTS: tuple[LogFault, ...] = (
-    LogFault("hidden fallback", "an arm plays another one's tracks, and the log denies it",
+    LogFault("hidden fallback", "an arm plays the tracks of a different arm, and the log denies it",
            ("replay",), hide_fallback),
 )  # fmt: skip
-"""Faults that leave no trace in the log but that the decisions do not come out again."""
+"""Faults that only a replay of the decisions finds."""
 
 
 def new_failures(failed: Iterable[str], before: Iterable[str]) -> list[str]:
-    """The gates that found a fault: they fail now, and did not without it."""
+    """Name the checks that found a fault: they fail with the fault, and pass without it."""
     return sorted(set(failed) - set(before))

@@ -1,9 +1,9 @@
-"""How long it takes to read a log into events, sessions and listeners, and in how much memory.
+"""Time and memory of reading a log into events, sessions and listeners.
 
     python -m benchmarks.analysis [--events 10000000] [--format ours|botify] [--packed]
 
 Makes a synthetic log in a temporary folder first (for 10 million events 3.8 GB of ours, 1.9 GB of
-the predecessor's), then reads it in a process of its own, so that its peak memory is its own.
+botify's), then reads it in a process of its own, so that its peak memory is its own.
 """
 
 import argparse

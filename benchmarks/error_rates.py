@@ -1,8 +1,8 @@
-"""How often each test of the report is wrong: `python -m benchmarks.error_rates [LOG ...]`.
+"""Error rates of each test of the report: `python -m benchmarks.error_rates [LOG ...]`.
 
 Simulated listeners are skewed (log-normal, coefficient of variation 0.9); those who come more often
-like more as well. Where event logs are named, their listeners are divided anew by 2,000 made-up
-salts: a sound test rejects 5 % of those.
+also like more. If event logs are named, their listeners are split by 2,000 salts: a sound test
+rejects 5 % of these splits.
 """
 
 import math
@@ -32,7 +32,7 @@ def main(logs: Sequence[str] = ()) -> None:
     table = Table("method", "what", "rate", "± error", "runs", title="Error rates at 5 %")
     rows = [row for measure in MEASURES for row in measure(np.random.default_rng(31337))]
     for path in logs:
-        rows += list(resalted(path))
+        rows += list(split_by_salts(path))
     for method, what, rate, runs in rows:
         error = math.sqrt(max(rate * (1 - rate), 1e-9) / runs)
         table.add_row(method, what, f"{100 * rate:.2f} %", f"{100 * error:.2f}", f"{runs:,}")
@@ -46,17 +46,19 @@ def lognormal(random: Random, shape: tuple[int, ...], mean: float = 3.0) -> Valu
 
 def welch(random: Random) -> Iterator[Row]:
     """Welch on A/A, and the lift's coverage on A/B."""
-    runs, rule = 20_000, FixedHorizonTest()
+    runs, method = 20_000, FixedHorizonTest()
     for sizes in ((250, 250), (450, 450), (100, 900)):
         arms = [_samples(lognormal(random, (runs, n))) for n in sizes]
-        wrong = np.mean([rule.p_value(Contrast(a, b)) <= 0.05 for a, b in zip(*arms, strict=True)])
+        wrong = np.mean(
+            [method.p_value(Contrast(a, b)) <= 0.05 for a, b in zip(*arms, strict=True)]
+        )
         yield "Welch", f"A/A false positives, {sizes[0]}:{sizes[1]}", float(wrong), runs
     for lift, sizes in ((0.26, (450, 450)), (1.0, (450, 450)), (1.0, (100, 900))):
         control = _samples(lognormal(random, (runs, sizes[0])))
         treatment = _samples(lognormal(random, (runs, sizes[1]), 3.0 * (1 + lift)))
         missed = divided = 0
         for contrast in map(Contrast, control, treatment):
-            critical = rule.critical(contrast, 0.05)
+            critical = method.critical(contrast, 0.05)
             found = contrast.lift_ci(critical)
             missed += found is None or not found.low <= lift <= found.high
             naive = contrast.difference_ci(critical)
@@ -68,7 +70,7 @@ def welch(random: Random) -> Iterator[Row]:
 
 def sessions(random: Random) -> Iterator[Row]:
     """Mean of means, ratio of totals and time per listener; and sessions as if independent."""
-    runs, n, rule = 5_000, 250, FixedHorizonTest()
+    runs, n, method = 5_000, 250, FixedHorizonTest()
     wrong = np.zeros(4)
     for _ in range(runs):
         contrasts: list[list[SampleMoments]] = [[], [], [], []]
@@ -80,7 +82,7 @@ def sessions(random: Random) -> Iterator[Row]:
             contrasts[1].append(SampleMoments.of_ratio(totals, count))
             contrasts[2].append(SampleMoments.of(totals))
             contrasts[3].append(SampleMoments.of(np.repeat(totals / count, count.astype(int))))
-        wrong += [rule.p_value(Contrast(*pair)) <= 0.05 for pair in contrasts]
+        wrong += [method.p_value(Contrast(*pair)) <= 0.05 for pair in contrasts]
     names = ("mean of session means", "ratio of totals, delta method", "time per listener",
              "(sessions as if independent)")  # fmt: skip
     for name, rate in zip(names, wrong / runs, strict=True):
@@ -89,14 +91,14 @@ def sessions(random: Random) -> Iterator[Row]:
 
 def cuped(random: Random) -> Iterator[Row]:
     """Adjustment by the past, a third of the listeners without one."""
-    runs, n, rule = 5_000, 250, FixedHorizonTest()
+    runs, n, method = 5_000, 250, FixedHorizonTest()
     wrong = 0
     for _ in range(runs):
         past = lognormal(random, (2, n))
         value = past + lognormal(random, (2, n))
         past[random.random((2, n)) < 1 / 3] = np.nan
         arms = adjust(list(value), list(past))
-        wrong += rule.p_value(Contrast(*(SampleMoments.of(arm) for arm in arms))) <= 0.05
+        wrong += method.p_value(Contrast(*(SampleMoments.of(arm) for arm in arms))) <= 0.05
     yield "CUPED", f"A/A false positives, {n}:{n}", wrong / runs, runs
 
 
@@ -104,7 +106,7 @@ def peeking(random: Random) -> Iterator[Row]:
     """Looking 100 times, from 50 listeners an arm to 5,000."""
     runs, step, looks = 1_000, 50, 100
     sizes = np.arange(1, looks + 1) * step
-    for name, rule in (
+    for name, method in (
         ("(Welch)", FixedHorizonTest()),
         ("always-valid", ConfidenceSequence(2 * step * looks)),
     ):
@@ -115,7 +117,7 @@ def peeking(random: Random) -> Iterator[Row]:
             mean = total / sizes
             variance = ((batches**2).sum(axis=2).cumsum(axis=1) - total * mean) / (sizes - 1)
             wrong += any(
-                rule.p_value(Contrast(*(SampleMoments(int(n), mean[a, i], variance[a, i])
+                method.p_value(Contrast(*(SampleMoments(int(n), mean[a, i], variance[a, i])
                                         for a in (0, 1)))) <= 0.05
                 for i, n in enumerate(sizes)
             )  # fmt: skip
@@ -156,11 +158,11 @@ def bootstraps(random: Random) -> Iterator[Row]:
     )
 
 
-def resalted(path: str) -> Iterator[Row]:
+def split_by_salts(path: str) -> Iterator[Row]:
     """A/A on a real log: its listeners, in arms by made-up salts."""
     from events.reader import open_log
 
-    rule = FixedHorizonTest()
+    method = FixedHorizonTest()
     with open_log([path]) as log:
         for experiment in log.experiments():
             rows = log.query(
@@ -177,7 +179,10 @@ def resalted(path: str) -> Iterator[Row]:
                 )
                 arms = [SampleMoments.of(mean[first]), SampleMoments.of(mean[~first])]
                 totals = [SampleMoments.of_ratio(total[s], count[s]) for s in (first, ~first)]
-                p_values[salt] = [rule.p_value(Contrast(*arms)), rule.p_value(Contrast(*totals))]
+                p_values[salt] = [
+                    method.p_value(Contrast(*arms)),
+                    method.p_value(Contrast(*totals)),
+                ]
             what = f"{experiment}: false positives, new salts"
             for name, column in zip(("mean of session means", "ratio of totals"), p_values.T,
                                     strict=True):  # fmt: skip

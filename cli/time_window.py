@@ -1,4 +1,4 @@
-"""`--since` and `--until`: which part of a log is read, by when its sessions began."""
+"""`--since` and `--until`: the part of a log to read, by the start of its sessions."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,17 +10,17 @@ from core.errors import InputError
 Since = Annotated[
     str | None,
     typer.Option(
-        help="Only sessions that began then or later: 2026-11-01 or 2026-11-01T12:00, UTC."
+        help="Only sessions that began at this time or later: 2026-11-01 or 2026-11-01T12:00, UTC."
     ),
 ]
-Until = Annotated[str | None, typer.Option(help="Only sessions that began before.")]
+Until = Annotated[str | None, typer.Option(help="Only sessions that began before this time.")]
 
 
 def window(since: str | None, until: str | None) -> tuple[int | None, int | None]:
-    """Both ends as Unix time in ms; None where there is none.
+    """Parse both ends as Unix time in ms; None for an open end.
 
     Raises:
-        InputError: What is no time; or an end that is not after the beginning.
+        InputError: A text is no time, or the end is not after the start.
     """
     since_ms, until_ms = _at_ms("--since", since), _at_ms("--until", until)
     if since_ms is not None and until_ms is not None and since_ms >= until_ms:

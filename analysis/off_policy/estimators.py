@@ -247,6 +247,9 @@ def _estimate(name: str, parts: Values, logged: Values, alpha: float) -> Estimat
 
 
 def _add_warnings(found: Evaluation, heaviest: float) -> Evaluation:
+    # The order is that of the reader's questions: is there any data, is it enough, does it overlap,
+    # is the log right, and does a single listener decide? The limits leave 2 % for chance, because
+    # the mean weight of a log without any fault is 1 only on average.
     warnings: list[str] = []
     if not found.effective:
         warnings.append(

@@ -1,4 +1,4 @@
-"""Charts on the page, each in a card with what it means and what it says in words."""
+"""Cards of the page: each has a chart, its meaning, and its content in words."""
 
 from html import escape
 
@@ -9,6 +9,11 @@ from analysis.rendering.drawing import Spec, draw
 
 
 def chart_cards(result: ExperimentResult, key: str) -> str:
+    """Draw a card for each chart that has data.
+
+    Each condition below leaves out a chart that would be empty: an experiment that is too short has
+    no stretches, botify's log has no fallbacks, and one arm has no sample ratio.
+    """
     data = result.charts
     if data is None:
         return ""
@@ -20,8 +25,8 @@ def chart_cards(result: ExperimentResult, key: str) -> str:
         cards.append(
             _card(
                 f"Effect of each {stretch}",
-                "Sessions by when they began; each stretch alone, fixed 95 % intervals. Many "
-                "looks: single ones outside of 0 prove nothing.",
+                "Sessions by their start; each stretch alone, fixed 95 % intervals. These are many "
+                "looks: a single interval without 0 proves nothing.",
                 charts.course(found, arms, data.step_ms, so_far=False),
                 f"{key}-alone",
                 f"Lift of mean session time for each {stretch} alone, by arm.",
@@ -36,8 +41,8 @@ def chart_cards(result: ExperimentResult, key: str) -> str:
         cards.append(
             _card(
                 "Effect so far",
-                "All sessions up to then, always-valid 95 % band: where it leaves 0 and stays, the "
-                "claim holds.",
+                "All sessions up to that time, always-valid 95 % band. The claim holds if the band "
+                "leaves 0 and stays away.",
                 charts.course(found, arms, data.step_ms, so_far=True),
                 f"{key}-so-far",
                 f"Lift of mean session time over all sessions so far. At the end: {last}.",
@@ -46,7 +51,7 @@ def chart_cards(result: ExperimentResult, key: str) -> str:
     if result.arms and any(any(shares) for shares in data.sessions.values()):
         cards.append(
             _card(
-                "How long sessions were",
+                "Session time",
                 "Time heard in a session, in tracks: 2.5 is two and a half tracks.",
                 charts.session_times(data, arms),
                 f"{key}-sessions",
@@ -58,8 +63,8 @@ def chart_cards(result: ExperimentResult, key: str) -> str:
         cards.append(
             _card(
                 "Sample ratio over time",
-                "Share of the listeners by arm; dashed what was promised, shaded what chance "
-                "allows in 999 of 1,000 cases.",
+                "Share of the listeners by arm. Dashed: the planned share. Shaded: the range of "
+                "999 of 1,000 fair splits.",
                 charts.sample_ratio(result, data),
                 f"{key}-ratio",
                 f"Cumulative share of listeners by arm. At the end: {shares}.",

@@ -20,14 +20,14 @@ def value(metric: Metric, number: float | None) -> str:
 
 
 def lift(effect: Effect) -> str:
-    """The estimate: `+12.4 %`; `undefined` where the control is not clear of 0."""
+    """The estimate: `+12.4 %`; `undefined` if the control may be 0."""
     if effect.lift is not None:
         return f"{signed_percent(effect.lift.estimate)} %"
     return "–" if effect.difference is None else "undefined"
 
 
 def bounds(effect: Effect) -> str:
-    """The interval, in percent: `[+8.1, +16.9]`; of the difference where the lift is undefined."""
+    """The interval, in percent: `[+8.1, +16.9]`; of the difference if the lift is undefined."""
     if effect.lift is not None:
         return f"[{signed_percent(effect.lift.low)}, {signed_percent(effect.lift.high)}]"
     if effect.difference is not None:
@@ -53,12 +53,12 @@ def check_counts(validity: ValidityReport) -> str:
 
 
 def interaction(p: float | None) -> str:
-    """What the interaction test says, in words."""
+    """Describe the interaction test in words."""
     if p is None:
         return "One segment only: nothing to compare."
     if p <= 0.05:
         return f"The segments differ in their effect (interaction, corrected p {p:.3f})."
     return (
         f"The segments do not differ by more than chance (interaction, corrected p {p:.3f}): "
-        "do not read a story into one of them."
+        "do not draw conclusions from a single segment."
     )

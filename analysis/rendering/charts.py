@@ -11,10 +11,10 @@ from analysis.statistics.contrast import Interval
 def course(
     courses: Sequence[EffectOverTime], arms: Sequence[str], step_ms: int, so_far: bool
 ) -> Spec:
-    """The effect over time: of each stretch alone, or of all so far."""
+    """The effect over time: of each stretch alone, or of all stretches so far."""
     rows: Rows = []
     for place, each in enumerate(courses):
-        # Arms stand side by side within a stretch, so that one does not hide the other.
+        # Arms stand side by side within a stretch, so that none hides the rest.
         aside = 0.5 + 0.12 * (place - (len(courses) - 1) / 2)
         for stretch in each.stretches:
             interval: Interval | None = stretch.so_far if so_far else stretch.alone
@@ -28,7 +28,8 @@ def course(
                         "high": 100 * interval.high,
                     }
                 )
-    # Early and thin stretches have huge intervals: they are cut off rather than dwarf all others.
+    # Early stretches with few sessions have huge intervals. They are cut off: at their scale every
+    # later interval is a dot.
     reach = sorted(max(abs(row["low"]), abs(row["high"])) for row in rows)
     limit = min(300.0, 1.6 * reach[len(reach) // 2] if reach else 10.0)
     y = {"type": "quantitative", "scale": {"domain": [-limit, limit], "nice": True}}
@@ -62,7 +63,7 @@ def course(
 
 
 def session_times(data: ChartData, arms: Sequence[str]) -> Spec:
-    """How long sessions were, by arm."""
+    """Distribution of session times, by arm."""
     width = data.edges[1] - data.edges[0] if len(data.edges) > 1 else 1.0
     rows: Rows = []
     for arm, shares in data.sessions.items():
@@ -100,7 +101,7 @@ def session_times(data: ChartData, arms: Sequence[str]) -> Spec:
 
 
 def sample_ratio(result: ExperimentResult, data: ChartData) -> Spec:
-    """Share of the listeners that each arm has got so far, with what chance allows."""
+    """Share of the listeners that each arm has so far, with the range of fair splits."""
     arms = [arm.name for arm in result.arms]
     promised = {
         arm.name: 1 / len(arms) if arm.weight is None else arm.weight for arm in result.arms

@@ -11,7 +11,7 @@ Spec = dict[str, Any]
 Rows = list[dict[str, Any]]
 
 ARM_COLOURS = 8
-"""How many arms have a colour of their own, `--arm-0` being the control's."""
+"""Number of arms with a colour of their own; the control has `--arm-0`."""
 WIDTH = 400
 
 _TIME_FORMATS = ((60_000, "%H:%M:%S"), (86_400_000, "%H:%M"), (1 << 62, "%b %d"))
@@ -53,14 +53,15 @@ def draw(spec: Spec, name: str, alt: str) -> str:
 
     Args:
         spec: Vega-Lite, without `config`.
-        name: Unique in the page; keeps the drawing's ids apart from those of others.
-        alt: What a reader who does not see it is told.
+        name: Unique in the page; keeps its ids apart from those of every further drawing.
+        alt: Description for readers who do not see the drawing.
     """
     import vl_convert
 
     whole = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", "config": _CONFIG}
     svg: str = vl_convert.vegalite_to_svg({**whole, **spec})
-    # Ids count up over all drawings of a process: number them anew, by their order in this one.
+    # Ids count up over all drawings of a process. Numbers by their order in this drawing give the
+    # same bytes for the same report.
     order: dict[str, str] = {}
     svg = re.sub(
         r"(?<=[\"#])(clip|gradient_)\d+(?=[\")])",

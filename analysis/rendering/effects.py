@@ -27,7 +27,7 @@ def effects_card(result: ExperimentResult, key: str) -> str:
     )
     return (
         '<div class="card"><h2>Effects</h2>'
-        '<p class="hint">Green and red only where the claim holds after correction; '
+        '<p class="hint">Green or red only if the claim holds after correction; '
         f"grey may be chance.</p>{plots}</div>"
         f'<div class="card"><div class="scroll">{_table(result)}</div>'
         f'<p class="hint" style="margin-top:12px">{escape(_how(result))}</p></div>'
@@ -36,9 +36,9 @@ def effects_card(result: ExperimentResult, key: str) -> str:
 
 def _how(result: ExperimentResult) -> str:
     kind = (
-        "Intervals are fixed ones: the planned size is reached."
+        "Intervals are fixed: the planned size is reached."
         if result.inference == "fixed"
-        else "Intervals are always-valid: they hold however often one looks."
+        else "Intervals are always-valid: they hold at every look."
     )
     corrections = "; ".join(
         f"{part}: {how}"
@@ -102,7 +102,7 @@ def segments_card(segments: Segments, result: ExperimentResult) -> str:
 
 
 def mood_of(effect: Effect, result: ExperimentResult) -> str:
-    """Good or bad where the claim holds; nothing else has a colour."""
+    """Good or bad if the claim holds; any further row has no colour."""
     if effect.claim is None or not result.validity.valid:
         return ""
     return {True: "good", False: "bad", None: "warn"}[effect.good]

@@ -84,7 +84,7 @@ def forest(result: ExperimentResult, wide: bool) -> Spec:
         )  # fmt: skip
     return {
         "width": width,
-        # Text is measured with another font than the reader's: leave it some room.
+        # The width of text is measured with a different font than the reader's: leave room for it.
         "padding": {"left": 20 if wide else 8, "top": 5, "bottom": 5, "right": 45 if wide else 8},
         "height": {"step": 26},
         "data": {"values": rows},
@@ -112,21 +112,21 @@ def forest(result: ExperimentResult, wide: bool) -> Spec:
 
 
 def _share(rows: Rows) -> float:
-    """Where the primary rows end on the axis, whose index of a label is in [0, 1]."""
+    """Where the primary rows end on the axis: the index of a label there is in [0, 1]."""
     primary = len({row["row"] for row in rows if row["part"] == 0})
     every = len({row["row"] for row in rows})
     return (primary - 0.5) / max(1, every - 1)
 
 
 def label_of(effect: Effect, result: ExperimentResult) -> str:
-    """What a row is called."""
+    """The label of a row."""
     if effect in result.alternatives:
         return "… bootstrap-t" if effect.method == "bootstrap-t" else "… unadjusted"
     return effect.metric.label + (", CUPED" if "CUPED" in effect.method else "")
 
 
 def colour_of(effect: Effect, result: ExperimentResult) -> str:
-    """Green and red only where the claim holds."""
+    """Green or red only if the claim holds."""
     if effect.claim is None or not result.validity.valid:
         return "var(--calm)"
     return {True: "var(--good)", False: "var(--bad)", None: "var(--warn)"}[effect.good]

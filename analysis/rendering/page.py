@@ -13,7 +13,7 @@ from analysis.rendering.drawing import arm_colour
 from analysis.rendering.effects import effects_card, mood_of, segments_card
 
 EXAMPLES = 3
-"""How many examples of a gate the page shows; `segue verify` has more."""
+"""Most examples of a check on the page; `segue verify` shows more."""
 MARKS = {
     Status.PASSED: ("passed", "✓"),
     Status.WARNING: ("warning", "!"),
@@ -45,12 +45,12 @@ def _experiment(result: ExperimentResult, key: str) -> str:
         f"<h1>{escape(result.experiment)}</h1>",
         f'<p class="under">{formatting.span(result.window)}</p>',
         _verdict(result),
-        _certificate(result),
+        _validity(result),
     ]
     if not result.withheld:
         if not result.validity.valid:
             parts.append(
-                '<div class="card banner">INVALID: a gate failed. '
+                '<div class="card banner">INVALID: a check failed. '
                 "The effects below prove nothing.</div>"
             )
         parts += [effects_card(result, key), chart_cards(result, key)]
@@ -79,26 +79,26 @@ def _verdict(result: ExperimentResult) -> str:
     return f'<div class="card verdict {mood}">{sentences}<ul>{listed}</ul></div>'
 
 
-def _certificate(result: ExperimentResult) -> str:
+def _validity(result: ExperimentResult) -> str:
     validity = result.validity
-    said = cells.check_counts(validity)
+    counts = cells.check_counts(validity)
     shown = sorted(validity.checks, key=lambda check: ORDER.get(check.status, 2))
     rows = []
     for check in shown:
         name, mark = MARKS[check.status]
         loud = check.status in (Status.FAILED, Status.WARNING)
-        says = f" {escape(check.explanation)}" if loud else ""
+        explanation = f" {escape(check.explanation)}" if loud else ""
         for example in check.examples[:EXAMPLES] if loud else ():
-            says += f"<br><code>{escape(example.where)}</code> {escape(example.what)}"
+            explanation += f"<br><code>{escape(example.where)}</code> {escape(example.what)}"
         rows.append(
             f'<li class="{name}" title="{escape(check.question)}"><span class="mark">{mark}</span>'
             f'<span><b>{escape(check.name)}</b> <span class="figure">{escape(check.figure)}</span>'
-            f"{says}</span></li>"
+            f"{explanation}</span></li>"
         )
     state = "Valid" if validity.valid else "Invalid"
     return (
-        f'<div class="card"><h2>{state}: {escape(said) or "no check was asked"}</h2>'
-        '<p class="hint">Checked before any effect was computed. A failed gate means that no '
+        f'<div class="card"><h2>{state}: {escape(counts) or "no check was made"}</h2>'
+        '<p class="hint">Checked before any effect was computed. A failed check means that no '
         "difference between the arms can be believed.</p>"
         f'<ul class="checks">{"".join(rows)}</ul></div>'
     )
@@ -147,7 +147,7 @@ def _origin(report: Report) -> str:
         for reason, lines, places in provenance.dropped
     )
     return (
-        '<footer class="card"><h2>What this was made of</h2>'
+        '<footer class="card"><h2>What this report is made of</h2>'
         f'<p class="hint">Segue {escape(provenance.version)}: '
         f"<code>{escape(provenance.command)}</code>. "
         "The same logs give the same page, byte for byte.</p>"

@@ -1,6 +1,6 @@
 """A report in the terminal: verdict, validity, one table an experiment, notes.
 
-Green and red stand only where a claim holds: a better-looking number that may be chance is grey.
+Only a claim that holds is green or red: a better number that may be chance is grey.
 """
 
 from collections.abc import Sequence
@@ -75,13 +75,13 @@ def _experiment(result: ExperimentResult, console: Console) -> None:
 
 def _validity(result: ExperimentResult, console: Console) -> None:
     checks = result.validity.checks
-    said = cells.check_counts(result.validity)
+    counts = cells.check_counts(result.validity)
     valid = result.validity.valid
     console.print(
         Text.assemble(
             "Validity: ",
             ("valid" if valid else "INVALID", "bold green" if valid else "bold red"),
-            f" ({said})" if said else " (no gate was asked)",
+            f" ({counts})" if counts else " (no check was made)",
         )
     )
     for check in checks:
@@ -102,7 +102,7 @@ def _effects(result: ExperimentResult, console: Console) -> None:
     for name in ("arm", "value") if several else (first.control, first.treatment):
         table.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
     table.add_column("lift", justify="right", no_wrap=True)
-    # The one column that may fold: a wide interval takes a second line, and cuts no other cell off.
+    # Only this column may fold: a wide interval takes a second line and does not cut off a cell.
     table.add_column("interval, %", min_width=11)
     table.add_column("p", justify="right", no_wrap=True, min_width=6)
     parts: tuple[tuple[str, Sequence[Effect]], ...] = (
@@ -135,7 +135,7 @@ def _effects(result: ExperimentResult, console: Console) -> None:
     kind = (
         "Fixed 95 % intervals, for one look at the planned size"
         if result.inference == "fixed"
-        else "Always-valid 95 % intervals, however often one looks"
+        else "Always-valid 95 % intervals, valid at every look"
     )
     corrected = "; ".join(f"{part}: {how}" for part, how in result.corrections.items()
                           if part != "segments" or result.segments)  # fmt: skip

@@ -1,4 +1,4 @@
-"""A sound log of ours over the small world, for planting faults into, and its gates."""
+"""A clean log of ours over the small world, to inject faults into, and its checks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -43,15 +43,15 @@ def events_of(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def judged(
+def check_log(
     lines: LogLines, folder: Path, archived_configs: ArchivedConfigs, experiment: str = EXPERIMENT
 ) -> ValidityReport:
-    """What the gates say of a log."""
+    """Check a log."""
     write(lines, folder)
     with open_log([folder], threads=1) as log:
         return run_checks(log, archived_configs, experiment)
 
 
 def failed(validity: ValidityReport) -> list[str]:
-    """Names of the gates that failed."""
+    """Names of the checks that failed."""
     return [check.name for check in validity.failed]

@@ -25,13 +25,13 @@ def test_the_p_values_of_nothing_are_uniform() -> None:
     assert splits == aa_test.run_aa_test(LISTENERS, "demo", salts=300)
 
 
-def test_another_experiment_is_split_otherwise() -> None:
+def test_a_different_experiment_gets_a_different_split() -> None:
     one = aa_test.run_aa_test(LISTENERS, "demo", salts=20)
 
     assert one.p_values != aa_test.run_aa_test(LISTENERS, "other", salts=20).p_values
 
 
-def test_a_test_that_is_too_sure_of_itself_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_test_with_too_small_p_values_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if each of nine sessions were a listener of its own: a third of the true error."""
 
     class TooSure:
@@ -49,18 +49,18 @@ def test_a_test_that_is_too_sure_of_itself_is_found_out(monkeypatch: pytest.Monk
     assert splits.rejected > 0.3
 
 
-def test_listeners_that_are_all_alike_are_no_reason_for_an_error() -> None:
+def test_listeners_with_equal_values_are_no_error() -> None:
     splits = aa_test.run_aa_test({str(user): 1.0 for user in range(50)}, "demo", salts=60)
 
     assert not splits.sound  # nothing varies, so nothing is tested: say so
 
 
-def test_what_is_compared_is_the_mean_time_of_a_session(tmp_path: Path) -> None:
+def test_the_compared_value_is_the_mean_time_of_a_session(tmp_path: Path) -> None:
     events = listening(Plan(listeners=5))
     write_ours(tmp_path, events)
 
     with open_log([tmp_path]) as log:
-        found = aa_test.mean_times(log)
+        found = aa_test.mean_session_times(log)
 
     user = str(events[0]["user"])
     mine = [event for event in events if str(event["user"]) == user]

@@ -41,7 +41,7 @@ def segue(*arguments: object) -> str:
 
 
 @pytest.mark.parametrize(("key", "type_"), [("track", "contextual"), ("user", "personal")])
-def test_the_column_says_what_evaluate_says_of_an_arm_over_the_lists(
+def test_the_column_agrees_with_evaluate_for_an_arm_over_the_lists(
     played: tuple[Path, Interactions], tmp_path: Path, key: Key, type_: str
 ) -> None:
     folder, log = played
@@ -60,20 +60,20 @@ def test_the_column_says_what_evaluate_says_of_an_arm_over_the_lists(
     }
     config["default"] = "random"
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    said = json.loads(
+    printed = json.loads(
         segue("evaluate", folder / "log", "--config", tmp_path / "config.yaml", "--strategy", "arm",
               "--json")
     )["strategies"]["arm"]  # fmt: skip
     found = ListEstimator(log, TOP)(fitted, key)
-    robust = next(each for each in said["estimates"] if each["name"] == "DR")
+    robust = next(each for each in printed["estimates"] if each["name"] == "DR")
     assert found.time.value == pytest.approx(robust["mean"], rel=1e-5)
     assert found.time.low == pytest.approx(robust["low"], rel=1e-5)
     assert found.time.high == pytest.approx(robust["high"], rel=1e-5)
-    assert found.effective_sample_size == pytest.approx(said["effective"], rel=1e-5)
-    assert list(found.warnings) == said["warnings"]
+    assert found.effective_sample_size == pytest.approx(printed["effective"], rel=1e-5)
+    assert list(found.warnings) == printed["warnings"]
 
 
-def test_lists_of_one_track_each_are_worth_what_that_track_was(
+def test_lists_of_one_track_have_the_value_of_that_track(
     played: tuple[Path, Interactions],
 ) -> None:
     # With IPS weights of 0 elsewhere, worked out here without the estimator.
@@ -93,7 +93,7 @@ def test_lists_of_one_track_each_are_worth_what_that_track_was(
     assert found.time.low < snips < found.time.high
 
 
-def test_a_log_without_chances_has_no_column(played: tuple[Path, Interactions]) -> None:
+def test_a_log_without_propensities_has_no_column(played: tuple[Path, Interactions]) -> None:
     _, log = played
     assert make_estimator(log, TOP) is not None
     assert make_estimator(log.where(np.isnan(log.propensity)), TOP) is None
@@ -105,11 +105,11 @@ def test_a_log_without_its_short_listens_has_no_column(
 ) -> None:
     # What is left was heard for half or more: every arm would look good.
     folder, _ = played
-    said = segue(
+    printed = segue(
         "train", "popular", folder / "log", "--catalog", folder / "tracks.jsonl", "--to", tmp_path,
         "--min-time", 0.5, "--json",
     )  # fmt: skip
-    assert json.loads(said)["off_policy"] is None
+    assert json.loads(printed)["off_policy"] is None
 
 
 def test_a_comparison_has_the_column_and_the_lists_beside_it(

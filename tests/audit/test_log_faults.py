@@ -1,4 +1,4 @@
-"""Every known fault, planted into a sound log, is found by the gates that are there for it."""
+"""The checks find every known fault that is injected into a clean log."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.result import EXAMPLES, Status
 from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS
 from audit.log_faults import LOG_FAULTS, CleanLog, LogFault, as_botify, new_failures
-from tests.analysis.trial_log import failed, judged, trial_log
+from tests.analysis.trial_log import check_log, failed, trial_log
 
 Base = tuple[CleanLog, ArchivedConfigs]
 WITH_EXAMPLES = {
@@ -28,10 +28,10 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     return trial_log(tmp_path_factory.mktemp("trial"))
 
 
-def test_a_sound_log_passes_every_gate(base: Base, tmp_path: Path) -> None:
+def test_a_clean_log_passes_every_check(base: Base, tmp_path: Path) -> None:
     clean, archived_configs = base
 
-    validity = judged(clean.copy(), tmp_path, archived_configs)
+    validity = check_log(clean.copy(), tmp_path, archived_configs)
 
     assert validity.valid
     assert [check.name for check in validity.checks] == [*LOG_CHECKS, *EXPERIMENT_CHECKS]
@@ -41,13 +41,13 @@ def test_a_sound_log_passes_every_gate(base: Base, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", LOG_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
-def test_the_fault_is_found(fault: LogFault, base: Base, tmp_path: Path) -> None:
+def test_the_checks_find_the_fault(fault: LogFault, base: Base, tmp_path: Path) -> None:
     clean, archived_configs = base
     before: list[str] = []
     if fault.before is not CleanLog.copy:
-        before = failed(judged(fault.before(clean), tmp_path / "before", archived_configs))
+        before = failed(check_log(fault.before(clean), tmp_path / "before", archived_configs))
 
-    validity = judged(fault.inject(clean), tmp_path / "fault", archived_configs)
+    validity = check_log(fault.inject(clean), tmp_path / "fault", archived_configs)
 
     found = new_failures(failed(validity), before)
     assert set(fault.found_by) <= set(found)
@@ -58,10 +58,10 @@ def test_the_fault_is_found(fault: LogFault, base: Base, tmp_path: Path) -> None
             assert check.examples
 
 
-def test_the_predecessors_form_of_a_sound_log_fails_no_gate(base: Base, tmp_path: Path) -> None:
+def test_a_clean_log_in_the_form_of_botify_fails_no_check(base: Base, tmp_path: Path) -> None:
     clean, archived_configs = base
 
-    validity = judged(as_botify(clean), tmp_path, archived_configs)
+    validity = check_log(as_botify(clean), tmp_path, archived_configs)
 
     assert failed(validity) == []
     untold = {g.name for g in validity.checks if g.status is Status.UNKNOWN}
@@ -80,7 +80,7 @@ def test_examples_name_the_line(base: Base, tmp_path: Path) -> None:
     other = {"C": "T1", "T1": "C"}[logged]
     event["experiments"] = {"fallback": other}
 
-    check = judged(written, tmp_path, archived_configs).check("assignment")
+    check = check_log(written, tmp_path, archived_configs).check("assignment")
 
     assert check.figure == f"{len(written) - 1:,} of {len(written):,} lines agree"
     (example,) = check.examples

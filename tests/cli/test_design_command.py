@@ -28,7 +28,7 @@ def planned(output: str) -> dict[str, Any]:
     return found
 
 
-def test_a_plan_from_mean_and_spread(tmp_path: Path) -> None:
+def test_a_plan_from_mean_and_standard_deviation(tmp_path: Path) -> None:
     output = segue("--mean", 10, "--sd", 10, "--mde", 0.5, "--per-day", 12.8)
     assert planned(output)["planned"] == {
         "listeners": 128, "metric": "session_time", "mde": 0.5, "power": 0.8, "alpha": 0.05,
@@ -73,7 +73,7 @@ def test_a_config_gives_arms_traffic_and_hash(tmp_path: Path) -> None:
     assert (len(half["salts"]), len(whole["salts"])) == (0, 3)
 
 
-def test_so_many_listeners_show_an_effect() -> None:
+def test_a_number_of_listeners_shows_an_effect() -> None:
     found = planned(segue("--mean", 2, "--sd", 1, "--listeners", 128))["planned"]
     # Cohen 1992: 64 in each of two groups show half a standard deviation.
     assert found["mde"] == pytest.approx(0.25, abs=0.001)

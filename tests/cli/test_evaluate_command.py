@@ -42,10 +42,8 @@ def segue(*arguments: object) -> str:
     return result.stdout
 
 
-def test_the_intervals_cover_what_the_strategies_earn_when_they_are_played(
-    logged: Path, tmp_path: Path
-) -> None:
-    # The first recommendation of a session meets the same listeners whoever serves them, so what
+def test_the_intervals_cover_the_rewards_of_played_strategies(logged: Path, tmp_path: Path) -> None:
+    # The first recommendation of a session meets the same listeners whatever serves them, so what
     # a strategy earns there can be played. What was played has a standard error of its own, at most
     # 0.01 here; the interval may miss it by twice that. All is fixed by seeds.
     config = configured(tmp_path, "mixed")
@@ -63,7 +61,7 @@ def test_the_intervals_cover_what_the_strategies_earn_when_they_are_played(
                 assert low < played.mean() < high, (name, estimate, played.mean())
 
 
-def test_who_served_is_estimated_at_what_the_log_says(logged: Path) -> None:
+def test_the_strategy_that_served_is_estimated_at_the_logged_mean(logged: Path) -> None:
     found = json.loads(
         segue(logged / "log", "--config", logged / "config.yaml", "--strategy", "mixed", "--json")
     )
@@ -74,7 +72,7 @@ def test_who_served_is_estimated_at_what_the_log_says(logged: Path) -> None:
     assert found["replayed"]["mismatched"] == 0
 
 
-def test_a_strategy_that_the_log_could_not_have_played_is_doubtful(tmp_path: Path) -> None:
+def test_a_strategy_without_overlap_is_doubtful(tmp_path: Path) -> None:
     config = configured(tmp_path, "popular")
     play(load_in_process(config), tmp_path / "log", episodes=300, seed=1)
     output = segue(tmp_path / "log", "--config", config, "--strategy", "random")
@@ -91,14 +89,12 @@ def test_a_strategy_that_the_log_could_not_have_played_is_doubtful(tmp_path: Pat
     ],
     ids=["unknown-strategy", "unknown-arm", "no-config"],
 )
-def test_a_question_that_cannot_be_asked_is_refused(
-    arguments: list[str], message: str, logged: Path
-) -> None:
+def test_faulty_options_are_refused(arguments: list[str], message: str, logged: Path) -> None:
     with pytest.raises(InputError, match=message):
         segue(logged / "log", "--config", logged / "config.yaml", *arguments)
 
 
-def test_the_predecessors_log_has_no_chances(tmp_path: Path) -> None:
+def test_a_log_of_botify_has_no_propensities(tmp_path: Path) -> None:
     write_botify(tmp_path / "log", listening(Plan(listeners=5)))
     config = configured(tmp_path, "mixed")
     with pytest.raises(InputError, match=r"must have a decision of ours with a known reward"):

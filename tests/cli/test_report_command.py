@@ -30,7 +30,7 @@ def report(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main.build(), ["report", *map(str, arguments)])
 
 
-def test_a_sound_log_gets_a_verdict(base: Base) -> None:
+def test_a_clean_log_gets_a_verdict(base: Base) -> None:
     result = report(base[2] / "log")
     assert result.exit_code == 0, result.output
     assert "Validity: valid" in result.output
@@ -40,7 +40,9 @@ def test_a_sound_log_gets_a_verdict(base: Base) -> None:
 
 
 @pytest.mark.parametrize("fault", LOG_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
-def test_a_planted_fault_withholds_the_effects(fault: LogFault, base: Base, tmp_path: Path) -> None:
+def test_an_injected_fault_withholds_the_effects(
+    fault: LogFault, base: Base, tmp_path: Path
+) -> None:
     clean, _, folder = base
     write(fault.inject(clean), tmp_path)
     (tmp_path / "configs").symlink_to(folder / "log" / "configs")
@@ -101,7 +103,7 @@ def _absent(base: Base) -> int:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--metric", "skips"], "--metric: must be NAME=VALUE, got 'skips'"),
         (["--primary", "fun"], "unknown metric 'fun'. Known: chosen_time"),
@@ -111,10 +113,10 @@ def _absent(base: Base) -> int:
     ],
     ids=["metric", "primary", "experiment", "control", "expression"],
 )
-def test_a_faulty_question_ends_with_2_and_says_what_there_is(
+def test_a_faulty_option_ends_with_2_and_names_the_known_values(
     base: Base,
     arguments: list[str],
-    said: str,
+    message: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -122,16 +124,18 @@ def test_a_faulty_question_ends_with_2_and_says_what_there_is(
     with pytest.raises(SystemExit) as ended:
         main.main()
     assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_a_plan_that_makes_no_sense_is_named_with_its_place(base: Base, tmp_path: Path) -> None:
+def test_a_faulty_plan_is_named_with_its_place(base: Base, tmp_path: Path) -> None:
     config = with_plan(base, tmp_path, "{listeners: many}")
     error = report(base[2] / "log", "--config", config).exception
     assert f"{config}: experiments.fallback.planned.listeners: input should be a" in str(error)
 
 
-def test_a_verdict_about_another_metric_than_planned_says_so(base: Base, tmp_path: Path) -> None:
+def test_the_report_warns_if_the_metric_differs_from_the_planned_one(
+    base: Base, tmp_path: Path
+) -> None:
     config = with_plan(base, tmp_path, "{listeners: 300, metric: total_time}")
     result = report(base[2] / "log", "--config", config, "--primary", "tracks")
     assert "The plan was made for total_time, the verdict is about tracks" in " ".join(

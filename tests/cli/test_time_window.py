@@ -16,7 +16,7 @@ from tests.service import CONFIG, loaded
 
 @pytest.fixture(scope="module")
 def versions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A log in which the experiment was served, and then anew as version 2; and from when on."""
+    """A log of an experiment and then of its version 2, and the start of version 2."""
     folder = tmp_path_factory.mktemp("versions")
     second = [{**CONFIG["experiments"][0], "version": 2}]
     with SyntheticTraffic(loaded(folder), folder / "log", seed=1) as played:
@@ -61,7 +61,7 @@ def test_each_version_alone_is_reported(versions: tuple[Path, str], option: str)
     assert result.exit_code == 0, result.output
 
 
-def test_a_window_is_in_utc_unless_it_says_otherwise() -> None:
+def test_a_window_is_in_utc_by_default() -> None:
     assert window("2023-11-14T22:13:20", None) == (START_MS, None)
     assert window("2023-11-14T23:13:20+01:00", "2023-11-15") == (START_MS, 1_700_006_400_000)
 
@@ -75,6 +75,6 @@ def test_a_window_is_in_utc_unless_it_says_otherwise() -> None:
     ],
     ids=["no-time", "a-number", "the-wrong-way-round"],
 )
-def test_what_is_no_window_is_refused(since: str | None, until: str | None, fault: str) -> None:
+def test_a_faulty_window_is_refused(since: str | None, until: str | None, fault: str) -> None:
     with pytest.raises(InputError, match=fault):
         window(since, until)

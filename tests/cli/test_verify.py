@@ -29,7 +29,7 @@ def verify(*arguments: object) -> Result:
     )
 
 
-def test_a_sound_log_is_valid(clean: CleanLog, folder: Path) -> None:
+def test_a_clean_log_is_valid(clean: CleanLog, folder: Path) -> None:
     result = verify(folder / "log")
 
     assert result.exit_code == 0, result.output
@@ -37,7 +37,7 @@ def test_a_sound_log_is_valid(clean: CleanLog, folder: Path) -> None:
     assert f"{len(clean.events):,} of {len(clean.events):,} lines agree" in result.output
 
 
-def test_a_failed_gate_ends_with_1_and_names_the_line(
+def test_a_failed_check_ends_with_1_and_names_the_line(
     clean: CleanLog, folder: Path, tmp_path: Path
 ) -> None:
     write(tear_line(clean), tmp_path)
@@ -91,7 +91,7 @@ def test_a_log_without_its_configs_proves_nothing(clean: CleanLog, tmp_path: Pat
     ids=[
         "no-file",
         "unknown-experiment",
-        "unknown-gate",
+        "unknown-check",
         "arms-without-arms",
         "no-folder",
         "no-user",
@@ -120,7 +120,7 @@ def test_faulty_input_ends_with_2(
     assert complaint in capsys.readouterr().err
 
 
-def test_all_listeners_that_there_are_make_the_ratio_sharper(
+def test_the_list_of_all_listeners_makes_the_ratio_sharper(
     clean: CleanLog, folder: Path, tmp_path: Path
 ) -> None:
     everybody = tmp_path / "users.json"
@@ -151,7 +151,7 @@ def test_all_listeners_that_there_are_make_the_ratio_sharper(
         ),
     ],
 )
-def test_the_predecessors_real_logs(name: str, code: int, words: list[str]) -> None:
+def test_real_logs_of_botify(name: str, code: int, words: list[str]) -> None:
     if not (BOTIFY_LOGS / name).exists():
         pytest.skip(f"../shared/botify/logs/{name} is not here")
 

@@ -1,4 +1,4 @@
-"""Gates on the predecessor's logs: arms found out or given, and lines that must be missing."""
+"""Checks of botify's logs: inferred or given arms, and lines that must be missing."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ NAME = "STICKY_ARTIST"
 def sessions(
     arms: Sequence[str], hashed_by: str = NAME, listeners: int = 120
 ) -> list[dict[str, Any]]:
-    """Sessions of four tracks, as the predecessor logs them; arms by the hash of a name."""
+    """Sessions of four tracks, as botify logs them; arms by the hash of a name."""
     allocation = Allocation([botify_experiment(hashed_by, arms)])
     events: list[dict[str, Any]] = []
     at_ms = 1_708_000_000_000
@@ -43,7 +43,7 @@ def sessions(
     return events
 
 
-def judged(
+def check_log(
     events: Sequence[Mapping[str, Any]],
     folder: Path,
     botify: Mapping[str, Sequence[str]] | None = None,
@@ -54,8 +54,8 @@ def judged(
         return run_checks(log, ArchivedConfigs(botify=botify), NAME)
 
 
-def test_arms_named_as_the_predecessor_numbers_them_are_found_out(tmp_path: Path) -> None:
-    validity = judged(sessions(["C", "T1", "T2", "T3"]), tmp_path)
+def test_arms_with_botify_names_are_inferred(tmp_path: Path) -> None:
+    validity = check_log(sessions(["C", "T1", "T2", "T3"]), tmp_path)
 
     check = validity.check("assignment")
     assert validity.valid
@@ -64,49 +64,49 @@ def test_arms_named_as_the_predecessor_numbers_them_are_found_out(tmp_path: Path
     assert "one listener in 4 agrees; here all 120 do" in check.explanation
 
 
-def test_an_arm_that_nobody_was_logged_in_is_counted_by_its_number(tmp_path: Path) -> None:
+def test_an_arm_without_listeners_is_inferred_from_the_numbers(tmp_path: Path) -> None:
     events = [e for e in sessions(["C", "T1", "T2"]) if e["experiments"][NAME] != "T1"]
 
-    validity = judged(events, tmp_path)
+    validity = check_log(events, tmp_path)
 
     assert "taken to be C, T1, T2" in validity.check("assignment").explanation
     assert validity.check("assignment").status is Status.PASSED
     assert validity.check("sample-ratio").status is Status.FAILED
 
 
-def test_arms_in_another_order_are_read_off_and_that_is_said(tmp_path: Path) -> None:
-    check = judged(sessions(["T1", "C"]), tmp_path).check("assignment")
+def test_arms_in_a_different_order_are_inferred_with_a_warning(tmp_path: Path) -> None:
+    check = check_log(sessions(["T1", "C"]), tmp_path).check("assignment")
 
     assert check.status is Status.PASSED
     assert "in the order T1, C" in check.explanation
     assert "swapped names stay unnoticed" in check.explanation
 
 
-def test_arms_that_are_given_are_taken_at_their_word(tmp_path: Path) -> None:
-    check = judged(sessions(["T1", "C"]), tmp_path, {NAME: ["C", "T1"]}).check("assignment")
+def test_given_arms_take_precedence(tmp_path: Path) -> None:
+    check = check_log(sessions(["T1", "C"]), tmp_path, {NAME: ["C", "T1"]}).check("assignment")
 
     assert check.status is Status.FAILED
     assert check.figure == "0 of 600 lines agree"
 
 
-def test_arms_by_the_hash_of_another_experiment_are_told_so(tmp_path: Path) -> None:
-    """The origin's bug: served by one experiment's hash, logged by another's."""
+def test_arms_by_the_hash_of_a_different_experiment_are_recognised(tmp_path: Path) -> None:
+    """Botify's bug: one experiment's hash served, and a different one's was logged."""
     events = sessions(["C", "T1"], hashed_by="PERSONALIZED", listeners=1000)
 
-    validity = judged(events, tmp_path)
+    validity = check_log(events, tmp_path)
 
     check = validity.check("assignment")
     assert check.status is Status.FAILED
     assert "No order of 2 to 16 arms" in check.explanation
     assert "is what two unrelated hashes give" in check.explanation
-    assert validity.check("sample-ratio").status is Status.PASSED  # which is why nobody saw it
+    assert validity.check("sample-ratio").status is Status.PASSED  # so the bug stayed unnoticed
 
 
-def test_half_the_servers_are_missing(tmp_path: Path) -> None:
+def test_missing_servers_fail_the_check_of_played_tracks(tmp_path: Path) -> None:
     stream = Stream("servers")
     events = [event for event in sessions(["C", "T1"]) if stream.below(2)]
 
-    check = judged(events, tmp_path).check("played")
+    check = check_log(events, tmp_path).check("played")
 
     assert check.status is Status.FAILED
     assert "of all lines are not in these files" in check.explanation
@@ -114,7 +114,7 @@ def test_half_the_servers_are_missing(tmp_path: Path) -> None:
     assert check.examples[0].what.startswith("listener ")
 
 
-def test_two_simulators_that_play_the_same_listener_at_once_are_told_apart_from_loss(
+def test_two_simulators_of_the_same_listener_are_distinguished_from_lost_lines(
     tmp_path: Path,
 ) -> None:
     """The origin's `multi` mode: no worker was seeded, so all drew the same listeners."""
@@ -126,7 +126,7 @@ def test_two_simulators_that_play_the_same_listener_at_once_are_told_apart_from_
     ]  # fmt: skip
     both = sorted([*first, *second], key=lambda event: event["timestamp"])
 
-    check = judged(both, tmp_path).check("played")
+    check = check_log(both, tmp_path).check("played")
 
     assert check.status is Status.FAILED
     assert "two simulators play the same listener at once" in check.explanation
@@ -136,7 +136,7 @@ def test_a_whole_file_that_is_there_twice_is_a_warning(tmp_path: Path) -> None:
     events = sessions(["C", "T1"])
     (tmp_path / "copy.json").write_bytes(text(events[0::2]))
 
-    check = judged(events, tmp_path).check("duplicates")
+    check = check_log(events, tmp_path).check("duplicates")
 
     assert check.status is Status.WARNING
     assert check.numbers["in_copied_files"] == 300

@@ -1,4 +1,4 @@
-"""The gate `config`: one treatment from the first event to the last, and every config known."""
+"""The check `config`: one treatment from the first event to the last, every config archived."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,19 +21,19 @@ def ramped(config: dict[str, Any]) -> None:
     config["experiments"][0]["traffic"] = 1.0
 
 
-def another_default(config: dict[str, Any]) -> None:
+def different_default(config: dict[str, Any]) -> None:
     config["default"] = "popular"
 
 
-def another_strategy(config: dict[str, Any]) -> None:
+def different_strategy(config: dict[str, Any]) -> None:
     config["strategies"]["popular"]["top"] = 4
 
 
-def another_salt(config: dict[str, Any]) -> None:
+def different_salt(config: dict[str, Any]) -> None:
     config["experiments"][0]["salt"] = "another"
 
 
-def another_history(config: dict[str, Any]) -> None:
+def different_history(config: dict[str, Any]) -> None:
     config["state"] = {"history": 3}
 
 
@@ -41,8 +41,8 @@ def half(config: dict[str, Any]) -> None:
     config["experiments"][0]["traffic"] = 0.5
 
 
-def judged(folder: Path, change: Change, forget: bool = False) -> CheckResult:
-    """What the gate says of a log in whose middle the config was changed."""
+def check_log(folder: Path, change: Change, forget: bool = False) -> CheckResult:
+    """Check a log whose config changed in the middle."""
     serving = loaded(folder, half)
     with SyntheticTraffic(serving, folder / "log", plain=True) as trial:
         trial.play(range(60), 60)
@@ -61,14 +61,14 @@ def judged(folder: Path, change: Change, forget: bool = False) -> CheckResult:
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "figure", "says"),
+    ("change", "status", "figure", "text"),
     [
         (ramped, Status.PASSED, "2 configs, one treatment", "Traffic went 0.5 -> 1; listeners"),
-        (another_default, Status.PASSED, "2 configs, one treatment", "did not touch this"),
-        (another_strategy, Status.FAILED, "2 different treatments", ": strategy popular. Before"),
-        (another_salt, Status.FAILED, "2 different treatments", ": salt (2026-11 -> another). B"),
+        (different_default, Status.PASSED, "2 configs, one treatment", "did not touch this"),
+        (different_strategy, Status.FAILED, "2 different treatments", ": strategy popular. Before"),
+        (different_salt, Status.FAILED, "2 different treatments", ": salt (2026-11 -> another). B"),
         (
-            another_history,
+            different_history,
             Status.FAILED,
             "2 different treatments",
             ": state.history (100 -> 3). B",
@@ -76,17 +76,17 @@ def judged(folder: Path, change: Change, forget: bool = False) -> CheckResult:
     ],
     ids=["ramped", "another-default", "another-strategy", "another-salt", "shorter-memory"],
 )
-def test_a_change_in_mid_run_is_judged_by_what_it_changes(
-    change: Change, status: Status, figure: str, says: str, tmp_path: Path
+def test_a_change_during_the_experiment_fails_if_it_changes_the_treatment(
+    change: Change, status: Status, figure: str, text: str, tmp_path: Path
 ) -> None:
-    check = judged(tmp_path, change)
+    check = check_log(tmp_path, change)
 
     assert (check.status, check.figure) == (status, figure)
-    assert says in check.explanation
+    assert text in check.explanation
 
 
-def test_a_config_of_which_there_is_no_copy_proves_nothing(tmp_path: Path) -> None:
-    check = judged(tmp_path, another_default, forget=True)
+def test_a_config_without_a_snapshot_proves_nothing(tmp_path: Path) -> None:
+    check = check_log(tmp_path, different_default, forget=True)
 
     assert check.status is Status.FAILED
     assert check.figure == "1 of 2 configs unknown"

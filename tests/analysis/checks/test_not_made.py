@@ -66,7 +66,7 @@ def test_with_a_single_arm_no_comparison_of_arms_is_made(tmp_path: Path) -> None
 
 
 def test_an_experiment_that_only_botify_logged_is_not_proved_by_our_lines(tmp_path: Path) -> None:
-    """The same log has an experiment of ours; its lines say nothing of the other experiment."""
+    """The log also has an experiment of ours, whose lines prove nothing about botify's."""
     ours = logs.listening(logs.Plan(listeners=20))
     old = logs.listening(logs.Plan(listeners=40, experiment="old", seed=2))
     for event in old:

@@ -15,7 +15,7 @@ from analysis.checks.result import Status
 from analysis.statistics.sample_moments import SampleMoments
 from audit.log_faults import CleanLog
 from core.rng import Stream
-from tests.analysis.trial_log import judged, trial_log
+from tests.analysis.trial_log import check_log, trial_log
 
 Base = tuple[CleanLog, ArchivedConfigs]
 
@@ -66,7 +66,9 @@ def test_two_groups_are_compared_as_by_z() -> None:
     ],
     ids=["nothing-anywhere", "one-arm", "no-arm", "all-and-none", "an-empty-arm", "one-listener"],
 )
-def test_what_does_not_vary_is_no_error(counts: list[tuple[int, int]], expected: float) -> None:
+def test_groups_without_variance_are_no_error(
+    counts: list[tuple[int, int]], expected: float
+) -> None:
     groups = [
         clustered(str(n), [1] * some_ + [0] * (all_ - some_), [1] * all_)
         for n, (some_, all_) in enumerate(counts)
@@ -76,7 +78,7 @@ def test_what_does_not_vary_is_no_error(counts: list[tuple[int, int]], expected:
 
 
 @given(some.lists(some.tuples(some.integers(0, 3), some.integers(1, 3)), min_size=4, max_size=30))
-def test_the_p_value_is_one_whatever_the_order(pairs: list[tuple[int, int]]) -> None:
+def test_the_p_value_ignores_the_order(pairs: list[tuple[int, int]]) -> None:
     groups = [
         clustered(str(n), [x for x, _ in part], [y for _, y in part])
         for n, part in enumerate((pairs[0::2], pairs[1::2]))
@@ -95,14 +97,14 @@ def changed(base: Base, folder: Path, change: Any) -> Any:
         kept = change(event)
         if kept is not None:
             written.append((file, kept))
-    return judged(written, folder, archived_configs)
+    return check_log(written, folder, archived_configs)
 
 
 def arm(event: dict[str, Any]) -> str:
     return str(event["experiments"]["fallback"])
 
 
-def test_listeners_who_tell_nothing_in_one_arm_are_an_alarm(base: Base, tmp_path: Path) -> None:
+def test_silent_listeners_in_one_arm_are_an_alarm(base: Base, tmp_path: Path) -> None:
     """As if the client of one arm crashed on its first track, for every third listener."""
 
     def mute(event: dict[str, Any]) -> Any:

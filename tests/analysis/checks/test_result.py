@@ -1,4 +1,4 @@
-"""What gates say, and what a certificate makes of it."""
+"""Results of checks, and the validity report that they make."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def check(status: Status, name: str = "lines") -> CheckResult:
         (Status.FAILED, False),
     ],
 )
-def test_only_a_failed_gate_makes_an_experiment_invalid(status: Status, valid: bool) -> None:
+def test_only_a_failed_check_makes_an_experiment_invalid(status: Status, valid: bool) -> None:
     validity = ValidityReport("demo", (check(Status.PASSED), check(status, "turns")))
 
     assert validity.valid is valid
@@ -29,7 +29,7 @@ def test_only_a_failed_gate_makes_an_experiment_invalid(status: Status, valid: b
     assert validity.to_dict()["valid"] is valid
 
 
-def test_a_certificate_is_plain_json() -> None:
+def test_a_validity_report_is_plain_json() -> None:
     described = ValidityReport("demo", (check(Status.FAILED),)).to_dict()
 
     assert described["checks"][0]["status"] == "failed"

@@ -11,7 +11,7 @@ from audit.log_faults import CleanLog, LogLines, write
 from core.allocation import Allocation
 from core.rng import Stream
 from events.reader import open_log
-from tests.analysis.trial_log import EXPERIMENT, judged, trial_log
+from tests.analysis.trial_log import EXPERIMENT, check_log, trial_log
 
 Base = tuple[CleanLog, ArchivedConfigs]
 ALL = [str(user) for user in range(1500)]
@@ -43,7 +43,7 @@ def without(
 def test_an_arm_that_loses_listeners_is_an_alarm_at_every_look(base: Base, tmp_path: Path) -> None:
     clean, archived_configs = base
 
-    validity = judged(without(clean, "T1", 2), tmp_path, archived_configs)
+    validity = check_log(without(clean, "T1", 2), tmp_path, archived_configs)
 
     assert validity.check("sample-ratio").status is Status.FAILED
     assert validity.check("sample-ratio-watched").status is Status.FAILED
@@ -54,7 +54,7 @@ def test_one_bad_process_is_named(base: Base, tmp_path: Path) -> None:
     """Over all it drowns: only one process loses listeners of one arm."""
     clean, archived_configs = base
 
-    check = judged(without(clean, "T1", 2, file=True), tmp_path, archived_configs).check(
+    check = check_log(without(clean, "T1", 2, file=True), tmp_path, archived_configs).check(
         "sample-ratio-by-part"
     )
 
@@ -64,7 +64,7 @@ def test_one_bad_process_is_named(base: Base, tmp_path: Path) -> None:
     assert "process events-2: C " in check.explanation
 
 
-def test_against_all_listeners_a_smaller_loss_shows(base: Base, tmp_path: Path) -> None:
+def test_the_list_of_all_listeners_reveals_a_smaller_loss(base: Base, tmp_path: Path) -> None:
     clean, archived_configs = base
     everybody = [str(event["user"]) for event in clean.events]
     there = sorted(set(everybody))
@@ -83,7 +83,7 @@ def test_against_all_listeners_a_smaller_loss_shows(base: Base, tmp_path: Path) 
     assert check.numbers["came"]["C"] == check.numbers["expected"]["C"]
 
 
-def test_who_did_not_come_at_all_is_no_fault_of_an_arm(base: Base, tmp_path: Path) -> None:
+def test_listeners_who_stay_away_equally_are_no_alarm(base: Base, tmp_path: Path) -> None:
     clean, archived_configs = base
     write(clean.copy(), tmp_path)
 
@@ -95,7 +95,7 @@ def test_who_did_not_come_at_all_is_no_fault_of_an_arm(base: Base, tmp_path: Pat
     assert sum(check.numbers["came"].values()) < sum(check.numbers["expected"].values()) == 1500
 
 
-def test_listeners_from_nowhere_are_an_alarm(base: Base, tmp_path: Path) -> None:
+def test_more_listeners_than_exist_are_an_alarm(base: Base, tmp_path: Path) -> None:
     clean, archived_configs = base
     write(clean.copy(), tmp_path)
 
@@ -114,13 +114,13 @@ def test_a_listener_in_an_arm_that_config_does_not_know_is_an_alarm(
     assert isinstance(event, dict)
     event["experiments"] = {EXPERIMENT: "T9"}
 
-    check = judged(written, tmp_path, archived_configs).check("sample-ratio")
+    check = check_log(written, tmp_path, archived_configs).check("sample-ratio")
 
     assert check.status is Status.FAILED
     assert check.numbers["listeners"]["T9"] == 1
 
 
-def test_without_a_config_nothing_was_promised(base: Base, tmp_path: Path) -> None:
+def test_without_a_config_the_sample_ratio_is_unknown(base: Base, tmp_path: Path) -> None:
     clean, _ = base
     write(clean.copy(), tmp_path)
 

@@ -1,4 +1,4 @@
-"""The gates `turns`, `state` and `clock`: what is a loss, and what only looks like one."""
+"""The checks `turns`, `state` and `clock`: losses, and what only looks like a loss."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.result import Status
 from audit.log_faults import CleanLog, LogLines
-from tests.analysis.trial_log import judged, trial_log
+from tests.analysis.trial_log import check_log, trial_log
 
 Base = tuple[CleanLog, ArchivedConfigs]
 
@@ -20,7 +20,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
 
 
 def restarted(clean: CleanLog) -> LogLines:
-    """The process is replaced in the middle, and its successor knows nobody."""
+    """The process is replaced in the middle, and its successor knows no listener."""
     middle = len(clean.events) // 2
     turns: dict[str, int] = {}
     sessions: dict[str, str] = {}
@@ -36,7 +36,7 @@ def restarted(clean: CleanLog) -> LogLines:
 
 
 def reset(clean: CleanLog) -> LogLines:
-    """The same, but the server started every listener afresh on purpose, and says so."""
+    """The same, but the server restarted every listener on purpose, and the log tells it."""
     return [
         ("events-1.jsonl", {**event, **({"reset": True} if event["turn"] == 1 else {})})
         for _, event in restarted(clean)
@@ -76,12 +76,12 @@ def same_millisecond(clean: CleanLog) -> LogLines:
         (same_millisecond, {}),
     ],
 )
-def test_what_only_looks_like_a_loss_does_not_fail(
+def test_an_apparent_loss_is_only_a_warning(
     change: Callable[[CleanLog], LogLines], warnings: dict[str, str], base: Base, tmp_path: Path
 ) -> None:
     clean, archived_configs = base
 
-    validity = judged(change(clean), tmp_path, archived_configs)
+    validity = check_log(change(clean), tmp_path, archived_configs)
 
     for name in ("turns", "state", "clock"):
         check = validity.check(name)
@@ -102,7 +102,7 @@ def test_missing_turns_are_counted_and_shown(base: Base, tmp_path: Path) -> None
         if isinstance(e, dict) and e["user"] == gone["user"] and e["turn"] > 2
     )
 
-    check = judged(written, tmp_path, archived_configs).check("turns")
+    check = check_log(written, tmp_path, archived_configs).check("turns")
 
     assert check.status is Status.FAILED
     assert check.figure == f"at least 1 events missing, {len(written):,} are there"

@@ -99,7 +99,7 @@ def by_hand(log: EventLog) -> Mapping[str, list[float]]:
     return means
 
 
-def test_a_real_effect_is_found_and_said_in_one_sentence(better: EventLog) -> None:
+def test_a_real_effect_is_found_and_described_in_one_sentence(better: EventLog) -> None:
     result = found(better, planned=700)
     effect = result.primary[0]
     assert effect.claim == "up"
@@ -137,7 +137,7 @@ def test_before_the_planned_size_the_interval_is_always_valid_and_nothing_is_sig
     assert "no planned size" in unplanned.verdicts[0]
 
 
-def test_a_failed_gate_withholds_every_effect_unless_told_otherwise(better: EventLog) -> None:
+def test_a_failed_check_withholds_every_effect_by_default(better: EventLog) -> None:
     withheld = found(better, BROKEN)
     assert withheld.withheld
     assert withheld.verdicts == ("INVALID, effects withheld: failed sample-ratio",)
@@ -151,7 +151,7 @@ def test_a_failed_gate_withholds_every_effect_unless_told_otherwise(better: Even
     assert "; INVALID; " in shown.verdicts[0]
 
 
-def test_the_past_adjusts_the_primary_metric_and_the_plain_one_stands_beside(
+def test_the_past_adjusts_the_primary_metric_and_the_unadjusted_row_stays(
     better: EventLog,
 ) -> None:
     result = found(better)
@@ -165,7 +165,7 @@ def test_the_past_adjusts_the_primary_metric_and_the_plain_one_stands_beside(
     assert adjusted.estimate == pytest.approx(plain.difference.estimate, rel=0.2)
 
 
-def test_the_catalogs_share_is_told_by_the_logs_own_catalog(
+def test_the_share_of_the_catalog_needs_the_logs_own_catalog(
     better: EventLog, three: EventLog
 ) -> None:
     for arm in found(better).arms:
@@ -204,7 +204,7 @@ def test_each_table_is_corrected_over_all_its_questions(three: EventLog) -> None
     assert len(result.secondary) == 2 * 6
 
 
-def test_a_segment_is_what_the_first_request_said(better: EventLog) -> None:
+def test_the_first_request_decides_the_segment(better: EventLog) -> None:
     (by_country,) = found(better, segments=("country",)).segments
     assert [segment.value for segment in by_country.segments] == ["nl", "be"]
     everybody = sum(s.effect.control_n + s.effect.treatment_n for s in by_country.segments)
@@ -213,7 +213,7 @@ def test_a_segment_is_what_the_first_request_said(better: EventLog) -> None:
     assert by_country.p > 0.05
 
 
-def test_new_and_returning_listeners_are_told_apart_by_the_log(better: EventLog) -> None:
+def test_the_log_distinguishes_new_and_returning_listeners(better: EventLog) -> None:
     (by_past,) = found(better, segments=("listener",)).segments
     with_past = better.one(
         'SELECT count(*) FROM (SELECT min(turn) AS turn FROM exposures GROUP BY "user") '
@@ -223,7 +223,7 @@ def test_new_and_returning_listeners_are_told_apart_by_the_log(better: EventLog)
     assert returning.control_n + returning.treatment_n == with_past > 0
 
 
-def test_the_course_ends_where_the_whole_log_does(better: EventLog) -> None:
+def test_the_effect_over_time_ends_at_the_effect_of_the_whole_log(better: EventLog) -> None:
     result = found(better)
     (course,) = result.over_time
     last = course.stretches[-1].so_far
@@ -277,7 +277,7 @@ def test_weights_of_config_stand_in_the_allocation_table(better: EventLog) -> No
     ]
 
 
-def test_a_metric_of_ones_own_is_sql_over_the_listener_table(better: EventLog) -> None:
+def test_a_further_metric_is_sql_over_the_listener_table(better: EventLog) -> None:
     faults = Faults()
     extra = {"long": "CAST(mean_time_all > 3 AS INT)", "skips_a_session": {
         "value": "skips", "per": "sessions", "better": "less", "role": "guardrail",
@@ -295,14 +295,14 @@ def test_a_metric_of_ones_own_is_sql_over_the_listener_table(better: EventLog) -
     assert row(again.secondary, "session_time").control_mean is not None
 
 
-def test_a_faulty_metric_names_the_columns_that_there_are(better: EventLog) -> None:
+def test_the_message_about_a_faulty_metric_names_the_columns(better: EventLog) -> None:
     primary, others = choose_metrics({"bad": "no_such_column + 1"}, None, Faults(), "metric")
     with pytest.raises(InputError, match=r"metric bad: .*no_such_column.*Its columns: .*time_all"):
         analyse_experiment(better, "fallback", SOUND, None, ReportOptions(primary, others))
 
 
 @pytest.mark.parametrize(
-    ("name", "given", "said"),
+    ("name", "given", "message"),
     [
         ("1x", "skips", "name must be letters"),
         ("x", "", "must be an SQL expression"),
@@ -313,10 +313,10 @@ def test_a_faulty_metric_names_the_columns_that_there_are(better: EventLog) -> N
     ],
     ids=["name", "empty", "no-value", "unknown-key", "direction", "role"],
 )
-def test_a_metric_that_makes_no_sense_is_refused(name: str, given: Any, said: str) -> None:
+def test_a_metric_that_makes_no_sense_is_refused(name: str, given: Any, message: str) -> None:
     faults = Faults()
     choose_metrics({name: given}, None, faults, "report.metrics")
-    assert [said in str(fault) for fault in faults.found] == [True]
+    assert [message in str(fault) for fault in faults.found] == [True]
 
 
 def test_an_unknown_primary_metric_is_refused() -> None:
@@ -342,7 +342,7 @@ def test_coverage_is_compared_at_equally_many_answers(tmp_path: Path) -> None:
     assert result.arms[0].coverage == reached["C"]
 
 
-def test_the_predecessors_log_has_no_fallbacks_to_speak_of(tmp_path: Path) -> None:
+def test_a_log_of_botify_has_no_fallback_metrics(tmp_path: Path) -> None:
     logs.write_botify(tmp_path, logs.listening(logs.Plan(listeners=120)))
     with open_log([tmp_path]) as log:
         result = analyse_experiment(log, "fallback", SOUND, None, options())
@@ -402,6 +402,6 @@ def test_a_table_of_several_arms_names_each_arm_even_in_80_columns(three: EventL
     assert lines[start + 3].split()[:3] == ["T2", ":", "T1"]
 
 
-def test_a_wide_interval_cuts_no_other_cell_off(better: EventLog) -> None:
+def test_a_wide_interval_cuts_off_no_cell(better: EventLog) -> None:
     """Where the columns do not fit, the interval folds, and every p and value stays whole."""
     assert "…" not in printed(found(better), width=72)

@@ -87,7 +87,7 @@ def test_diagnostics_by_hand() -> None:
     assert found.largest == 2
 
 
-def test_the_strategy_that_served_earned_what_the_log_says() -> None:
+def test_the_strategy_that_served_has_the_logged_mean() -> None:
     found = by_name(evaluate(bandit(200, 5, seed=1, target=LOGGED)))
     for name in ("IPS", "SNIPS"):
         assert found[name].mean == found["logged"].mean
@@ -95,7 +95,7 @@ def test_the_strategy_that_served_earned_what_the_log_says() -> None:
     assert found["DR"].mean == pytest.approx(found["logged"].mean, abs=0.01)
 
 
-def test_the_intervals_cover_the_truth_as_often_as_they_say() -> None:
+def test_the_intervals_have_their_nominal_coverage() -> None:
     rounds = 200
     truth = float(LIKED @ TARGET)
     apart = truth - float(LIKED @ LOGGED)
@@ -203,7 +203,7 @@ def test_the_model_of_a_listener_is_fitted_on_other_listeners_only() -> None:
     )
 
 
-def test_listeners_are_numbered_by_name() -> None:
+def test_listeners_are_encoded_in_the_order_of_their_names() -> None:
     assert encode(["b", "a", "b", "10", "9"]).tolist() == [3, 2, 3, 0, 1]
 
 

@@ -29,7 +29,7 @@ def past(listeners: int = 400, seed: int = 5) -> PilotData:
     )
 
 
-def test_past_listeners_have_the_values_that_the_report_would_give_them(tmp_path: Path) -> None:
+def test_pilot_listeners_have_the_values_of_the_report(tmp_path: Path) -> None:
     write_ours(tmp_path, listening(Plan(listeners=80, sessions=3)))
     wanted = [METRICS["session_time"], METRICS["sessions"], METRICS["skips"]]
     with open_log([tmp_path]) as log:
@@ -54,31 +54,31 @@ def test_a_metric_that_is_no_sql_is_refused(tmp_path: Path) -> None:
         read_pilot_data(log, [Metric("odd", "odd", "nonsense")], "odd")
 
 
-def test_a_metric_that_is_alike_for_all_plans_nothing(tmp_path: Path) -> None:
+def test_a_metric_that_is_equal_for_all_is_refused(tmp_path: Path) -> None:
     write_ours(tmp_path, listening(Plan(listeners=10)))
     with open_log([tmp_path]) as log, pytest.raises(InputError, match=r"--metric one: must differ"):
         read_pilot_data(log, [Metric("one", "one", "1")], "one")
 
 
-def test_the_duration_is_that_in_which_so_many_came() -> None:
+def test_the_duration_follows_the_arrivals_of_the_log() -> None:
     known = past()
     days, beyond = known.days_until(100, share=0.5)
     assert not beyond
     assert days == pytest.approx((known.first_ms[199] - known.first_ms[0]) / DAY_MS)
 
 
-def test_beyond_the_log_listeners_go_on_coming_as_in_its_second_half() -> None:
+def test_after_the_log_listeners_come_at_the_rate_of_its_second_half() -> None:
     days, beyond = past(listeners=1000).days_until(2000, share=1.0)
     assert beyond
     assert days == pytest.approx(20, rel=0.1)
 
 
-def test_when_nobody_new_comes_it_takes_for_ever() -> None:
+def test_without_new_listeners_the_duration_is_infinite() -> None:
     known = replace(past(), end_ms=1000 * DAY_MS)
     assert known.days_until(500, share=1.0) == (float("inf"), True)
 
 
-def test_the_chosen_salt_splits_more_evenly_than_others() -> None:
+def test_the_chosen_salt_splits_more_evenly_than_the_rest() -> None:
     known = past()
     found = compare_salts(TWO, known, [f"next-{number}" for number in range(40)])
     assert [split.unevenness for split in found] == sorted(split.unevenness for split in found)
@@ -87,7 +87,7 @@ def test_the_chosen_salt_splits_more_evenly_than_others() -> None:
     assert 0 <= sum(split.unevenness > 1.96 for split in found) <= 6
 
 
-def test_a_split_says_what_the_salt_will_do() -> None:
+def test_a_split_counts_the_listeners_of_the_salt() -> None:
     known = past()
     (split,) = compare_salts(TWO, known, ["a"])
     allocation = Allocation([replace(TWO, salt="a")])

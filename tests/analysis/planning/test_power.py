@@ -45,7 +45,7 @@ def test_more_arms_need_more_listeners_in_each() -> None:
     assert min(four.values()) > max(two.values())
 
 
-def test_a_played_experiment_finds_the_effect_as_often_as_said() -> None:
+def test_a_simulated_experiment_has_the_planned_power() -> None:
     wanted = PowerDesign(5, 2, {"C": 70, "T1": 30}, power=0.8)
     each = listeners_for(0.5, wanted)
     random = np.random.default_rng(3)
@@ -68,7 +68,7 @@ def test_a_played_experiment_finds_the_effect_as_often_as_said() -> None:
     ],
     ids=["no-spread", "certain", "no-error", "less-than-luck", "one-arm", "no-weight"],
 )
-def test_what_cannot_be_planned_is_refused(change: dict, message: str) -> None:
+def test_an_impossible_design_is_refused(change: dict, message: str) -> None:
     given = {"mean": 1.0, "sd": 1.0, "weights": HALVES} | change
     with pytest.raises(InputError, match=message):
         PowerDesign(**given)
@@ -79,11 +79,11 @@ def test_what_cannot_be_planned_is_refused(change: dict, message: str) -> None:
     [(0.0, r"--mde: must not be 0"), (1e-9, r"needs over 1e\+12 listeners")],
     ids=["none", "tiny"],
 )
-def test_an_effect_that_nobody_can_find_is_refused(effect: float, message: str) -> None:
+def test_an_effect_that_is_too_small_to_find_is_refused(effect: float, message: str) -> None:
     with pytest.raises(InputError, match=message):
         listeners_for(effect, PowerDesign(0, 1, HALVES))
 
 
-def test_so_few_listeners_show_nothing() -> None:
+def test_too_few_listeners_are_refused() -> None:
     with pytest.raises(InputError, match=r"--listeners: must be at least 2 in each arm"):
         effect_for(3, PowerDesign(0, 1, HALVES))

@@ -110,7 +110,7 @@ def test_the_page_is_well_formed_and_needs_no_network(sound: Report) -> None:
     assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
 
 
-def test_every_chart_says_in_words_what_it_shows(sound: Report) -> None:
+def test_every_chart_has_a_description_in_words(sound: Report) -> None:
     labels = Outline(page(sound)).labels
     assert len(labels) == 8
     assert all(len(label) > 20 for label in labels)
@@ -118,7 +118,7 @@ def test_every_chart_says_in_words_what_it_shows(sound: Report) -> None:
     assert f"Cumulative share of listeners by arm. At the end: {shares}." in labels
 
 
-def test_the_page_stands_in_order_verdict_certificate_effects_allocation_origin(
+def test_the_page_shows_verdict_checks_effects_allocation_and_provenance_in_this_order(
     sound: Report,
 ) -> None:
     content = page(sound)
@@ -131,7 +131,7 @@ def test_the_page_stands_in_order_verdict_certificate_effects_allocation_origin(
         "Sample ratio over time",
         "<h2>By listener",
         "<h2>Allocation",
-        "What this was made of",
+        "What this report is made of",
     ]
     places = [content.index(mark) for mark in marks]
     assert places == sorted(places)
@@ -150,7 +150,7 @@ def test_a_check_that_was_not_made_stands_last_and_apart(tmp_path: Path) -> None
     assert content.index('<li class="passed"') < content.index('<li class="not-made"')
 
 
-def test_a_failed_gate_leaves_no_effect_on_the_page(broken: Report) -> None:
+def test_a_failed_check_leaves_no_effect_on_the_page(broken: Report) -> None:
     content = page(broken)
     assert "INVALID, effects withheld: failed sample-ratio" in content
     assert "Listeners &lt;b&gt; are missing." in content

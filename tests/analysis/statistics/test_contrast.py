@@ -117,7 +117,7 @@ def test_a_lift_over_a_control_near_zero_is_undefined() -> None:
     ],
     ids=["one-listener", "nobody", "all-alike", "no-denominator"],
 )
-def test_what_cannot_be_known_is_said_to_be_unknown(
+def test_a_contrast_without_an_estimate_is_unknown(
     control: SampleMoments, treatment: SampleMoments
 ) -> None:
     assert not Contrast(control, treatment).known
@@ -163,7 +163,9 @@ def test_a_ratio_by_arrays_is_the_ratio_by_moments() -> None:
 @pytest.mark.parametrize(
     ("planned", "low", "high"), [(1_000, -0.55844, 1.56516)], ids=["gbstats-seq_mean_N1000"]
 )
-def test_the_always_valid_reach_agrees_with_gbstats(planned: int, low: float, high: float) -> None:
+def test_the_always_valid_half_width_agrees_with_gbstats(
+    planned: int, low: float, high: float
+) -> None:
     """Their interval around a relative lift whose standard error they print as 0.3334122146."""
     contrast = Contrast(GB_A3000, GB_B)
     reach = ConfidenceSequence(planned).critical(contrast, 0.05)

@@ -49,7 +49,7 @@ def test_equal_arms_differ_five_times_in_a_hundred(sizes: tuple[int, int]) -> No
 
 
 @pytest.mark.parametrize("lift", [0.0, 0.26, 1.0], ids=["none", "26-percent", "double"])
-def test_the_lifts_interval_covers_the_truth_as_often_as_it_says(lift: float) -> None:
+def test_the_interval_of_the_lift_has_its_nominal_coverage(lift: float) -> None:
     random, runs, rule = np.random.default_rng(12), 4_000, FixedHorizonTest()
     control = samples(listeners(random, (runs, 450)))
     treatment = samples(listeners(random, (runs, 450), 3.0 * (1 + lift)))
@@ -62,7 +62,7 @@ def test_the_lifts_interval_covers_the_truth_as_often_as_it_says(lift: float) ->
         naive = contrast.difference_ci(critical)
         divided += naive.low <= lift * contrast.control.mean <= naive.high
     assert covered / runs == pytest.approx(0.95, abs=allowed(0.05, runs))
-    if lift == 1.0:  # the predecessor divided by the control mean as if it were known
+    if lift == 1.0:  # botify divided by the control mean as if it were certain
         assert divided / runs < 0.90
 
 

@@ -31,13 +31,13 @@ def test_kohavis_example_is_found() -> None:
     ],
     ids=["even", "two-sigma", "three-even", "three-uneven", "one-arm", "impossible", "nobody"],
 )
-def test_counts_give_the_p_value_worked_out_by_hand(
+def test_the_p_value_agrees_with_a_calculation_by_hand(
     observed: list[int], weights: list[float], p: float
 ) -> None:
     assert sample_ratio_p(observed, weights) == pytest.approx(p, rel=1e-9)
 
 
-def test_a_sound_split_alarms_as_rarely_as_promised() -> None:
+def test_a_fair_split_raises_alarms_at_the_nominal_rate() -> None:
     """20,000 sound splits: about 20 alarms at 0.001, within four standard errors."""
     counts = np.random.default_rng(5).multinomial(5_000, [0.5, 0.3, 0.2], size=20_000)
     alarms = sum(sample_ratio_p(row.tolist(), [50, 30, 20]) < ALARM for row in counts)
@@ -52,7 +52,7 @@ def test_looking_a_hundred_times_raises_no_alarm_but_a_real_loss_does() -> None:
     assert all(sequential_sample_ratio_p(day, [1, 1]) < ALARM for day in torn)
 
 
-def test_the_loss_said_to_be_detectable_is_detected_that_often() -> None:
+def test_the_detectable_loss_is_detected_with_its_power() -> None:
     loss = detectable_loss(10_000, [1, 1], power=0.8)
     assert loss is not None
     kept = np.array([1.0, 1.0 - loss])
