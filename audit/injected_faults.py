@@ -18,7 +18,7 @@ Make = Callable[[CleanLog], LogLines]
 
 
 class FaultFinding(NamedTuple):
-    """What an injected fault led to.
+    """The outcome of an injected fault.
 
     Attributes:
         name: Name of the fault.

@@ -1,8 +1,8 @@
-"""What it costs to have a world: making it, finding nearest tracks, and finding them in the cache.
+"""Measures a world: generating it, finding nearest tracks, and reading them from the cache.
 
-Run with `python -m benchmarks.nearest [FOLDER]`: on the world of a folder, or else on an invented
-one of 50,000 tracks and 10,000 listeners of 3 interests. On a busy machine look at the seconds of
-CPU, all threads together, and not at those on the clock.
+Run with `python -m benchmarks.nearest [FOLDER]`. Without a folder it generates a world of 50,000
+tracks and 10,000 listeners with 3 interests. On a busy machine read the seconds of CPU, which add
+up all threads, not the seconds on the clock.
 """
 
 import sys
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def main() -> None:
-    """Print what each took."""
+    """Print the time of each step."""
     table = Table("what", "seconds", "of CPU")
 
     def timed(what: str, work: Callable[[], T]) -> T:
@@ -37,7 +37,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         world = timed("load the world", lambda: load_world(Path(sys.argv[1])))
     else:
-        world = timed("invent the world", lambda: generate_world(50_000, 10_000, 31337).world)
+        world = timed("generate the world", lambda: generate_world(50_000, 10_000, 31337).world)
     tracks = len(world.catalog)
     distinct = len(np.unique(world.interests))
     with tempfile.TemporaryDirectory() as cache:
@@ -45,7 +45,7 @@ def main() -> None:
         timed(what, lambda: find_neighbours(world, 10, Path(cache)))
         timed("the same from the cache", lambda: find_neighbours(world, 10, Path(cache)))
     most = np.arange(3 * len(world)) % tracks
-    timed(f"... to {len(most):,}, as if all interests differed",
+    timed(f"... to {len(most):,}, as if all interests were different",
           lambda: nearest_tracks(world.embeddings, most, 10))  # fmt: skip
     Console().print(table)
 

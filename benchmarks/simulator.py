@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _play(options: argparse.Namespace, name: str) -> tuple[int, int, float, float]:
-    """Requests, sessions, seconds of CPU, seconds on the clock."""
+    """Return requests, sessions, seconds of CPU, and seconds on the clock."""
     plan = _plan(options, name)
     shard = make_shard(plan, 0, 0)
     kind = plan.recommenders[0].kind
@@ -76,7 +76,7 @@ def _plan(options: argparse.Namespace, name: str) -> SimulationPlan:
 
 @contextmanager
 def _serving(options: argparse.Namespace) -> Iterator[tuple[str, int]]:
-    """A server of the same config, everybody under one strategy; gives address and process id."""
+    """Run a server of this config with one strategy for all; gives address and process id."""
     settings = yaml.safe_load(options.config.read_text())
     section = settings["catalog"]
     for key in ("tracks", "top"):

@@ -1,6 +1,6 @@
-"""Worlds to measure in: a catalog of any size with lists, and every strategy type over it.
+"""Worlds for benchmarks: a catalog of any size with lists, and every strategy type over it.
 
-The lists are random, which costs what real ones cost: a strategy never looks at what is in them.
+The lists are random. They cost as much as real lists, because no strategy depends on their content.
 """
 
 import json
@@ -67,7 +67,7 @@ LISTENERS = 10_000
 
 
 def make_world(folder: Path, tracks: int, listeners: int = LISTENERS, seed: int = 1) -> None:
-    """A catalog with 5 tracks an artist on the average, a popularity list and two list files."""
+    """Write a catalog with 5 tracks per artist on average, a popularity list and two list files."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     artists = rng.integers(tracks // 5, size=tracks).tolist()
@@ -87,10 +87,10 @@ def make_world(folder: Path, tracks: int, listeners: int = LISTENERS, seed: int 
 
 
 def write_config(folder: Path, data: Path, strategy: str, lists: str = "") -> Path:
-    """A config whose experiment has this strategy in both arms, with everything else at work.
+    """Write a config whose experiment has this strategy in both arms.
 
     Args:
-        folder: Where to write it, and where its event log will be.
+        folder: Folder for the config and its event log.
         data: Folder of the catalog.
         strategy: One of `STRATEGIES`.
         lists: Folder of the list files inside `data`.

@@ -1,4 +1,4 @@
-"""Progress bars for long work: on stderr, with rate and time left, silent when not a terminal."""
+"""Progress bars on stderr, with rate and time left; silent if stderr is no terminal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,24 +18,24 @@ from rich.text import Text
 
 
 class Bars:
-    """One bar after another; what training and importing call their progress."""
+    """Progress bars, one at a time."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task: int | None = None
 
     def start(self, what: str, total: float | None = None) -> None:
-        """End the bar that was under way and begin the next."""
+        """End the present bar and begin the next."""
         self._done()
         self._task = self._progress.add_task(what, total=total)
 
     def advance(self, steps: float = 1) -> None:
-        """Some steps are done."""
+        """Advance the present bar."""
         if self._task is not None:
             self._progress.advance(self._task, steps)  # type: ignore[arg-type]
 
     def say(self, what: str) -> None:
-        """A line above the bars."""
+        """Print a line above the bars."""
         self._progress.console.print(what, highlight=False)
 
     def _done(self) -> None:
@@ -58,7 +58,7 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def bars() -> Iterator[Bars]:
-    """Bars while the block runs."""
+    """Show bars during the block."""
     errors = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),

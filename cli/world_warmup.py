@@ -1,8 +1,8 @@
-"""A new world's first days: its listeners play, and lists are learnt from the event log of that.
+"""A new world's first days: its listeners play, and their event log trains the first lists.
 
-The whole circle in one process: what decides is the dispatcher, what is learnt from is its event
-log, and what learns are the models of `segue train`. Nothing looks at the taste vectors but the
-listeners themselves. Clock and ids are the simulation's, so that a seed gives the same lists.
+The dispatcher decides, its event log is the training data, and the models of `segue train` learn
+from it, all in one process. Only the listeners read the taste vectors. The simulation sets clock
+and ids, so that a seed gives the same lists.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 DAYS = 3
 SESSIONS = 10
-"""Of a listener on a day, on the average."""
+"""Sessions per listener and day, on average."""
 
 _BEGIN_MS = 1_767_571_200_000  # 2026-01-05, the first day of every world
-_LATE = 0.1  # share of the sessions that lists are judged on
-_LIKED = 0.5  # share heard from which judging takes a listen for a liked one
+_LATE = 0.1  # share of the sessions in the test split
+_LIKED = 0.5  # share heard from which a listen counts as liked in the evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,9 @@ class LearntLists:
     """A list file to learn.
 
     Attributes:
-        file: Its name.
-        model: Of `segue train`, with the variant.
-        key: What its lists are by.
+        file: Name of the file.
+        model: Model of `segue train`, with its variant.
+        key: Key of the lists, track or user.
         top: Length of the lists.
     """
 
@@ -51,13 +51,13 @@ LISTS = (
     LearntLists("similar.npz", "neighbours:listener", "track", 50),
     LearntLists("personal.npz", "neighbours:listener", "user", 50),
 )
-"""What a world is given: heard in the same sessions, and by the same listeners."""
+"""The lists of a new world: tracks of the same sessions, and tracks of similar listeners."""
 
 _BETWEEN = (
     LearntLists("familiar.npz", "neighbours:bm25", "track", 30),
     LearntLists("personal.npz", "neighbours:listener", "user", 30),
 )
-"""What the next day plays from."""
+"""The lists that the next day plays."""
 
 _STRATEGIES: Mapping[str, Any] = {
     "random": {"type": "random"},
@@ -79,18 +79,18 @@ _LATER_DAYS = {
 def warm_up(
     folder: Path, world: "World", seed: int, progress: "Progress", keep: Path | None = None
 ) -> list[Path]:
-    """Play the days, and write what was learnt from them beside the world's own files.
+    """Play the days, and write the lists learnt from them beside the files of the world.
 
     Args:
-        folder: Of the world, written there already.
-        world: Who plays, and what.
-        seed: Of the play and of the models.
-        progress: Shown everything.
-        keep: Folder to keep the event log in, as `log/`, and what each day played from, so that the
-            log can be replayed; thrown away if left.
+        folder: Folder of the world, with its files.
+        world: The world.
+        seed: Seed of the sessions and of the models.
+        progress: Shows each step.
+        keep: Folder for the event log, as `log/`, and for each day's config and lists, so that
+            `segue replay` can check the log; not kept if left out.
 
     Returns:
-        What was written: a popularity list, its manifest, and `LISTS`.
+        The files written: a popularity list, its manifest, and `LISTS`.
     """
     from engine.runtime import load_runtime
     from engine.settings.loading import load_settings
@@ -126,7 +126,7 @@ def warm_up(
 
 
 def _config(own: Path, folder: Path, day: int) -> Path:
-    """Write the day's config into its folder: a mixture for everybody."""
+    """Write the day's config into its folder: one mixture for all listeners."""
     weights = _LATER_DAYS if day else _FIRST_DAY
     catalog: dict[str, Any] = {"tracks": str((folder / "tracks.jsonl").absolute())}
     if day:
@@ -146,7 +146,7 @@ def _config(own: Path, folder: Path, day: int) -> Path:
 
 
 def _clock() -> Callable[[], int]:
-    """Unix time in ms, a second later each time that somebody looks."""
+    """Return a clock of Unix time in ms that moves on by a second at each call."""
     ticks = count(_BEGIN_MS, 1000)
     return lambda: next(ticks)
 
@@ -160,19 +160,19 @@ def learn(
     wanted: Sequence[LearntLists],
     progress: "Progress",
 ) -> list[Path]:
-    """Learn a popularity list and others from logs alone; the same listening, the same bytes.
+    """Learn a popularity list and lists of tracks from logs; the same listens, the same bytes.
 
     Args:
-        top_folder: Where the popularity list goes, as `top_tracks.json`.
-        lists_folder: Where the others go, under the names that are wanted.
-        world: Its catalog; nothing else of it is looked at.
+        top_folder: Folder for the popularity list, `top_tracks.json`.
+        lists_folder: Folder for the list files.
+        world: The world, of which only the catalog is read.
         logs: Event logs.
-        seed: Of the models.
-        wanted: Which lists.
-        progress: Shown everything.
+        seed: Seed of the models.
+        wanted: The list files to write.
+        progress: Shows each step.
 
     Returns:
-        What was written: the popularity list, its manifest, and the lists.
+        The files written: the popularity list, its manifest, and the list files.
     """
     import training.models  # noqa: F401  (importing it registers the models)
     from training.evaluation_split import EvaluationSplit
@@ -181,7 +181,7 @@ def learn(
     from training.training_options import TrainingOptions
 
     listens = load(logs, world.catalog, Selection(), progress)
-    # Not the checksums of the log: it has latencies, which are never the same twice.
+    # No checksums of the log in the manifests: its latencies differ at every run.
     listens = replace(listens, sources={"segue world create": f"seed {seed}"})
     options = TrainingOptions(test_share=_LATE, liked=_LIKED, seed=seed, threads=1)
     split = EvaluationSplit.of(listens, options)

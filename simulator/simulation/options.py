@@ -1,4 +1,4 @@
-"""What a simulation is asked to do: one frozen value from the command line to every process."""
+"""Options of a simulation: one frozen value from the command line to every process."""
 
 from dataclasses import dataclass
 from pathlib import Path

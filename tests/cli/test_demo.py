@@ -1,4 +1,4 @@
-"""`segue demo`: the whole circle with real processes, in a small world."""
+"""`segue demo`: the whole loop with real processes, in a small world."""
 
 import json
 from pathlib import Path
@@ -35,8 +35,10 @@ def test_the_demo_ends_in_a_report_of_both_experiments(
     result = CliRunner().invoke(
         main.build(), ["demo", "--config", str(world), "--to", str(to), "--episodes", "400"]
     )
-    said = capfd.readouterr()
-    assert result.exit_code == 0, f"{result.output}\n{result.exception}\n{said.out}\n{said.err}"
+    printed = capfd.readouterr()
+    assert result.exit_code == 0, (
+        f"{result.output}\n{result.exception}\n{printed.out}\n{printed.err}"
+    )
     page = (to / "report.html").read_text()
     assert "toppop_after_skip" in page
     assert "liked_track_vs_personal" in page

@@ -1,4 +1,4 @@
-"""The lists that a new world is given: learnt from its first days, and from nothing else."""
+"""The lists of a new world: learnt from its first days, and from nothing else."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ from simulator.world.world import World
 TRACKS, LISTENERS = 300, 60
 
 
-def rehearsed(folder: Path, world: World) -> dict[str, Path]:
+def warm_up_world(folder: Path, world: World) -> dict[str, Path]:
     write_world(folder, world)
     return {path.name: path for path in warm_up(folder, world, 7, SILENT, folder / "days")}
 
@@ -32,7 +32,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, world: World) -> dict[str, Path]:
-    return rehearsed(tmp_path_factory.mktemp("world"), world)
+    return warm_up_world(tmp_path_factory.mktemp("world"), world)
 
 
 def test_the_log_has_every_session_of_every_day(made: dict[str, Path]) -> None:

@@ -1,4 +1,4 @@
-"""Servers to drive: ours in a thread, and one that answers whatever a test wants, even nothing."""
+"""Servers for tests: ours in a thread, and one whose replies a test chooses, even silence."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ class Asked:
 
 @dataclass
 class Made:
-    """A server made for a test: its address, and what it was asked."""
+    """A server made for a test: its address, and the requests it got."""
 
     url: str
     asked: list[Asked] = field(default_factory=list)
@@ -52,7 +52,7 @@ def answer(value: Any, status: int = 200, form: str = "length") -> bytes:
 
 @contextmanager
 def made(reply: Callable[[Asked, int], Any]) -> Iterator[Made]:
-    """A server that replies to its n-th request (from 0; greetings not counted) as told.
+    """Run a server that replies to its n-th request, from 0, without the greeting.
 
     A reply is bytes, `HANG_UP` or `SILENCE`. It answers a greeting by itself.
     """
@@ -117,7 +117,7 @@ def serving(folder: Path, **sections: Any) -> Iterator[str]:
     """Our server, freshly started over the small world; gives its address."""
     listening = socket.create_server(("127.0.0.1", 0))
     app = create_app(loaded(folder, **sections))
-    server = _Told(uvicorn.Config(app, log_level="error", access_log=False))
+    server = _SignallingServer(uvicorn.Config(app, log_level="error", access_log=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
@@ -128,8 +128,8 @@ def serving(folder: Path, **sections: Any) -> Iterator[str]:
         thread.join(10)
 
 
-class _Told(uvicorn.Server):
-    """A server that tells when it is up."""
+class _SignallingServer(uvicorn.Server):
+    """A server that signals its start."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

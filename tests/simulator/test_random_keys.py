@@ -1,4 +1,4 @@
-"""Every draw belongs to its listener, session, step and purpose, and to nothing else."""
+"""Every draw depends on its listener, session, step and purpose only."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_a_draw_changes_with_each_coordinate(change: dict[str, int]) -> None:
 
 
 def test_a_seed_keeps_its_numbers() -> None:
-    """Golden: a change here changes every simulation that anybody has written down."""
+    """Golden: a change here changes every published simulation."""
     assert draw_listeners(31337, np.arange(6), 10_000).tolist() == GOLDEN_LISTENERS
     key = session_keys(31337, np.array([42]), np.array([7]))
     assert draw_once(3, key, Purpose.INTEREST).tolist() == [GOLDEN_INTEREST]

@@ -1,4 +1,4 @@
-"""Worlds small enough to do by hand."""
+"""Worlds small enough to compute by hand."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ def some_world(tracks: int = 60, listeners: int = 12, seed: int = 3) -> World:
 
 
 def nearest_by_sorting(world: World, neighbours: int) -> Any:
-    """(users, interests, neighbours): the largest inner products, found the slow way."""
+    """(users, interests, neighbours): the largest inner products, found by sorting."""
     scores = world.embeddings @ world.embeddings.T
     order = np.argsort(-scores, axis=1, kind="stable")[:, :neighbours]
     return order[world.interests]

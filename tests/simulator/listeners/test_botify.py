@@ -1,4 +1,4 @@
-"""The classic listener against its formulae, by hand, by another implementation and by Wald."""
+"""Botify's listener against its formulae, by hand, by scalar code and by Wald's identity."""
 
 import math
 from collections import Counter
@@ -40,7 +40,7 @@ def times(batch: SessionBatch, *tracks: int) -> list[float]:
 
 
 class Starting(BotifyListeners):
-    """Sessions that begin with a track of the test's choice."""
+    """Sessions that begin with a track that the test chooses."""
 
     first: int
 
@@ -86,7 +86,7 @@ def test_the_time_heard_follows_botifys_formula(
 
 
 def test_the_budget_falls_by_one_exactly_when_luck_exceeds_the_time() -> None:
-    """The predecessor: `if np.random.random() > time: budget -= 1`."""
+    """Botify: `if np.random.random() > time: budget -= 1`."""
     batch = begin(botify(by_hand(), seed=5), [0], [17])
     budgets = [5]
     for step, track in enumerate([1, 2, 4], start=1):

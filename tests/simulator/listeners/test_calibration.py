@@ -90,10 +90,10 @@ def test_an_undetermined_moment_is_none(key: str) -> None:
 
 def test_without_listens_only_the_counts_have_values() -> None:
     empty = np.empty(0, dtype=np.int64)
-    told = moments(Listens(empty, empty, empty, empty, np.empty(0)))
-    assert told["sessions"] == 0
-    assert told["length_mean"] is None
-    assert set(told) == {moment.key for moment in MOMENTS}
+    values = moments(Listens(empty, empty, empty, empty, np.empty(0)))
+    assert values["sessions"] == 0
+    assert values["length_mean"] is None
+    assert set(values) == {moment.key for moment in MOMENTS}
 
 
 def lines_of(sessions: Listens) -> dict[int, bytes]:
@@ -113,7 +113,7 @@ def lines_of(sessions: Listens) -> dict[int, bytes]:
 
 
 def events_of(sessions: Listens) -> list[str]:
-    """The same as the predecessor would have logged it, an hour between sessions."""
+    """The same as botify would have logged it, an hour between sessions."""
     lines = []
     for number in np.unique(sessions.session).tolist():
         rows = np.flatnonzero(sessions.session == number).tolist()

@@ -1,4 +1,4 @@
-"""The lifelong listener: the classic one when all effects are off, and each effect by itself."""
+"""The lifelong listener: botify's without effects, and each effect by itself."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -41,7 +41,7 @@ Make = Callable[..., LifelongListeners]
 
 @pytest.fixture
 def make(world: World, near: np.ndarray) -> Make:
-    """Makes lifelong listeners with these effects, all others off."""
+    """Makes lifelong listeners with only these effects."""
 
     def made(**effects: Any) -> LifelongListeners:
         settings = ListenerSettings.model_validate(
@@ -117,7 +117,7 @@ def test_without_effects_it_is_botifys_listener_bit_for_bit(
 def test_an_effect_of_zero_strength_changes_nothing(
     world: World, near: np.ndarray, make: Make, effects: dict[str, Any]
 ) -> None:
-    """Unlike `all off`, this goes through the effect's own arithmetic."""
+    """Unlike no effects, this goes through the effect's own arithmetic."""
     assert_same(lived(make(**effects), 3), lived(BotifyListeners(world, near, SEED), 3))
 
 
@@ -127,7 +127,7 @@ def test_the_defaults_switch_all_effects_on() -> None:
 
 
 def test_with_everything_on_slots_change_nothing(world: World, near: np.ndarray) -> None:
-    """The order in which sessions of different listeners are played is nobody's business."""
+    """The order in which sessions of different listeners are played does not matter."""
     settings = ListenerSettings(listener="lifelong")
     few = lived(make_listeners(settings, world, near, SEED), 4, slots=3)
     many = lived(make_listeners(settings, world, near, SEED), 4, slots=500)
@@ -140,18 +140,18 @@ def test_with_everything_on_slots_change_nothing(world: World, near: np.ndarray)
 
 
 def test_with_everything_on_processes_change_nothing(world: World, near: np.ndarray) -> None:
-    """Each process knows only how its own listeners fared, and that is enough."""
+    """Each process needs only the sessions of its own listeners."""
     settings = ListenerSettings(listener="lifelong")
     whole = lived(make_listeners(settings, world, near, SEED), 4)
     for number in range(3):
         listeners = make_listeners(settings, world, near, SEED)
         player = InProcessRunner(listeners, RandomTracks())
-        for day, everybody in enumerate(whole):
+        for day, table in enumerate(whole):
             mine = player.play(shard(listeners.plan_day(day, 300), number, 3)).sessions
-            its = everybody.listener % 3 == number
+            its = table.listener % 3 == number
             assert its.any()
-            assert np.array_equal(mine.number, everybody.number[its])
-            assert np.array_equal(mine.time, everybody.time[its])
+            assert np.array_equal(mine.number, table.number[its])
+            assert np.array_equal(mine.time, table.time[its])
 
 
 def test_activity_differs_between_listeners_and_persists(make: Make) -> None:
@@ -204,7 +204,7 @@ def test_tastes_drift_slowly_keep_their_length_and_stay_near(world: World, make:
 
 
 def test_fatigue_fades_and_is_smaller_for_the_artist() -> None:
-    """Tracks 0 and 1 are by one artist, 2 by another; track 0 was heard in full on day 0."""
+    """Tracks 0 and 1 are by one artist, 2 by a second one; track 0 was heard in full on day 0."""
     settings = Fatigue(track=0.6, track_days=7, artist=0.2, artist_days=2)
     plays = RecentPlays(1, np.array([0, 0, 1]), settings)
     zero, full = np.array([0]), np.array([1.0])
@@ -228,19 +228,19 @@ def test_fatigue_fades_and_is_smaller_for_the_artist() -> None:
 
 
 def test_fatigue_reduces_the_time_heard(make: Make) -> None:
-    fresh, weary = make(), make(weariness={"track": 0.6, "artist": 0})
+    fresh, tired = make(), make(weariness={"track": 0.6, "artist": 0})
     fan = int(np.argmin(fresh.world.consume_bias))  # hears enough of anything to show it
-    once = time_of(weary, fan, 9, number=0)
+    once = time_of(tired, fan, 9, number=0)
     assert once == time_of(fresh, fan, 9, number=0)
-    again = time_of(weary, fan, 9, number=1)
+    again = time_of(tired, fan, 9, number=1)
     assert again == pytest.approx(once * (1 - 0.6 * once), abs=0.011)
 
 
 def test_fatigue_does_not_count_the_present_session(make: Make) -> None:
-    listeners, classic = make(weariness={"track": 1}), make()
+    listeners, botify = make(weariness={"track": 1}), make()
     sessions = SessionPlan(np.array([5]), np.array([3]), np.array([0]))
     first = int(listeners.start(sessions).first[0])
-    assert time_of(listeners, 5, first, number=3) == time_of(classic, 5, first, number=3)
+    assert time_of(listeners, 5, first, number=3) == time_of(botify, 5, first, number=3)
     assert time_of(listeners, 5, first, number=4) == 0
 
 
@@ -255,8 +255,8 @@ def test_fatigue_remembers_a_limited_number_of_plays(make: Make) -> None:
     assert time_of(listeners, fan, 9, number=9) == fresh
 
 
-def came(listeners: LifelongListeners, mean_time: np.ndarray, day: int) -> np.ndarray:
-    """Everybody has one session of this mean time; who is present on the next day."""
+def present_after(listeners: LifelongListeners, mean_time: np.ndarray, day: int) -> np.ndarray:
+    """Give each listener one session of this mean time; return who is present the next day."""
     who = np.arange(len(listeners.world))
     listeners.end(SessionPlan(who, who, np.full(len(who), day)), mean_time)
     listeners.plan_day(day + 1, 1)
@@ -267,14 +267,14 @@ def test_satisfied_listeners_return_more_often(make: Make) -> None:
     happy, bored = np.full(300, 0.9), np.full(300, 0.05)
     effects = {"returning": {"chance": 0.8, "steepness": 5, "usual": 0.4, "weight": 1}}
     # Log odds log(4) + 5 * (0.9 - 0.4): chance 0.98. And log(4) + 5 * (0.05 - 0.4): 0.41.
-    assert came(make(**effects), happy, 0).mean() == pytest.approx(0.98, abs=0.03)
-    assert came(make(**effects), bored, 0).mean() == pytest.approx(0.41, abs=0.08)
+    assert present_after(make(**effects), happy, 0).mean() == pytest.approx(0.98, abs=0.03)
+    assert present_after(make(**effects), bored, 0).mean() == pytest.approx(0.41, abs=0.08)
 
 
 def test_absent_listeners_come_back_unless_they_have_churned(make: Make) -> None:
     effects = {"chance": 0.5, "steepness": 0, "for_good": 0.5, "comeback": 0.3}
     listeners = make(returning=effects)
-    there = came(listeners, np.full(300, 0.5), 0).copy()
+    there = present_after(listeners, np.full(300, 0.5), 0).copy()
     gone = listeners.churned.copy()
     assert there.mean() == pytest.approx(0.5, abs=0.08)
     assert gone.mean() == pytest.approx(0.25, abs=0.08)
@@ -297,14 +297,14 @@ def test_listeners_without_a_session_do_not_leave(make: Make) -> None:
 
 def test_absent_listeners_have_no_sessions(make: Make) -> None:
     listeners = make(returning={"chance": 0.3, "steepness": 0, "comeback": 0, "for_good": 0.5})
-    there = came(listeners, np.full(300, 0.5), 0)
+    there = present_after(listeners, np.full(300, 0.5), 0)
     sessions = listeners.plan_day(1, 2000)
     assert 0 < len(sessions) < 2000
     assert there[sessions.listener].all()
 
 
 def test_a_better_recommender_keeps_more_listeners(world: World, make: Make) -> None:
-    """Retention can be measured: the same listeners, the same luck, another recommender."""
+    """Retention can be measured: the same listeners, the same luck, two recommenders."""
 
     kept = []
     for recommender in (RandomTracks(), Oracle(find_neighbours(world, 100), SLOTS)):
@@ -346,14 +346,14 @@ def test_skip_points_follow_the_published_shares(make: Make) -> None:
 
 
 def test_with_skips_the_share_of_finished_tracks_equals_the_liking(make: Make) -> None:
-    classic, skipping = make(), make(skips={})
+    botify, skipping = make(), make(skips={})
     n = 4000
-    one = listens(classic, 3, [0] * n)
+    one = listens(botify, 3, [0] * n)
     several = ListenBatch(
         one.listener, one.day, session_keys(SEED, one.listener, np.arange(n)), one.step, one.taste,
         np.arange(n) % 400, one.repeated, one.artist_plays,
     )  # fmt: skip
-    liked, heard = classic.listen(several), skipping.listen(several)
+    liked, heard = botify.listen(several), skipping.listen(several)
     assert np.mean(heard == 1) == pytest.approx(liked.mean(), abs=0.03)
     skipped = heard[heard < 1]
     assert np.mean(skipped <= 0.02) == pytest.approx(0.241 / 0.486, abs=0.04)
@@ -373,7 +373,7 @@ def test_the_floor_of_leaving_ends_sessions_with_budget_left(make: Make) -> None
 
 
 def test_the_expected_time_is_the_mean_time_heard(world: World, near: np.ndarray) -> None:
-    """The ceiling `best` asks it, so it must know of weariness, hype and skips."""
+    """The oracle uses it, so it must count fatigue, hype and skips."""
     settings = ListenerSettings(listener="lifelong")
     listeners = make_listeners(settings, world, near, SEED)
     lived(listeners, 3)

@@ -87,12 +87,12 @@ def test_a_fresh_server_answers_as_the_dispatcher_in_process(
 def test_the_log_of_the_server_equals_the_truth_log(tmp_path: Path) -> None:
     with serving(tmp_path) as url:
         outcome = over_http(url)
-    told: dict[str, list[tuple[object, object]]] = {}
+    logged: dict[str, list[tuple[object, object]]] = {}
     for event in events_in(tmp_path):
-        told.setdefault(event["session"], []).append((event["track"], event["time"]))
+        logged.setdefault(event["session"], []).append((event["track"], event["time"]))
     truth = [json.loads(line) for line in outcome.truth.values()]
     heard = [list(zip(each["tracks"], each["times"], strict=True)) for each in truth]
-    assert sorted(told.values()) == sorted(heard)
+    assert sorted(logged.values()) == sorted(heard)
     assert {event["message"] for event in events_in(tmp_path)} == {"next", "last"}
     assert len({event["key"] for event in events_in(tmp_path)}) == outcome.requests
 
@@ -218,7 +218,7 @@ def test_a_wrong_answer_is_never_taken_for_a_track(what: Any, status: int, kind:
     ends = [
         asked for asked in server.asked if asked.path == "/feedback" and asked.body["user"] == 2
     ]
-    assert len(ends) == of_two, "the server was told that each of these sessions is over"
+    assert len(ends) == of_two, "the server got the end of each of these sessions"
 
 
 @pytest.mark.parametrize("fault", ["busy", "hangs-up", "silent"])

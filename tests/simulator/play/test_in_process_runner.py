@@ -1,4 +1,4 @@
-"""Playing many sessions: nobody in two at once, nothing depends on how it is done."""
+"""Playing many sessions: one per listener at a time, with results that depend on no setting."""
 
 import math
 from collections import Counter
@@ -63,35 +63,35 @@ def test_the_number_of_slots_changes_nothing(name: str, slots: int) -> None:
     assert len(one.sessions) == 300
 
 
-def make_part(process: int) -> Shard:
+def make_shard_of(process: int) -> Shard:
     listeners = model()
     return Shard(listeners, InProcessRunner(listeners, ByNumber(), 16, keep_truth=True))
 
 
 def test_the_number_of_processes_changes_nothing() -> None:
-    told: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
-    def play(crew: SingleProcess | ProcessPool) -> Outcome:
+    def play(pool: SingleProcess | ProcessPool) -> Outcome:
         try:
             days = [
-                crew.play(
+                pool.play(
                     day,
                     150,
-                    lambda count: told.update({"expected": count}),
-                    lambda count: told.update({"advanced": count}),
+                    lambda count: counts.update({"planned": count}),
+                    lambda count: counts.update({"advanced": count}),
                     lambda: False,
                 )
                 for day in range(2)
             ]
         finally:
-            crew.close()
+            pool.close()
         return Outcome.merge(days)
 
-    alone, together = play(SingleProcess(make_part)), play(ProcessPool(make_part, 2))
+    alone, together = play(SingleProcess(make_shard_of)), play(ProcessPool(make_shard_of, 2))
     assert rows_of(alone.sessions) == rows_of(together.sessions)
     assert alone.truth == together.truth
     assert alone.sessions.day.tolist() == [0] * 150 + [1] * 150
-    assert told == {"expected": 600, "advanced": 600}
+    assert counts == {"planned": 600, "advanced": 600}
 
 
 @given(st.lists(st.integers(0, 5), max_size=60), st.integers(1, 8), st.randoms())
@@ -106,15 +106,15 @@ def test_a_listener_plays_one_session_at_a_time_and_in_order(
     finished: list[int] = []
     while len(finished) < len(listeners):
         under_way += queue.take(slots - len(under_way))
-        assert under_way, "somebody must always be able to go on"
-        busy = [listeners[visit] for visit in under_way]
+        assert under_way, "some session can always go on"
+        busy = [listeners[position] for position in under_way]
         assert len(set(busy)) == len(busy)
         over = under_way.pop(random.randrange(len(under_way)))  # type: ignore[attr-defined]
         finished.append(over)
         queue.release(listeners[over])
     assert sorted(finished) == list(range(len(listeners)))
     for listener in set(listeners):
-        mine = [visit for visit in finished if listeners[visit] == listener]
+        mine = [position for position in finished if listeners[position] == listener]
         assert mine == sorted(mine)
     assert not queue.take(1)
 

@@ -1,4 +1,4 @@
-"""Paired sessions: the same luck under both, so less noise in the difference."""
+"""Paired sessions: the same random numbers on both sides, so less noise in the difference."""
 
 import math
 

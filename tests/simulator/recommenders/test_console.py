@@ -6,7 +6,7 @@ from tests.simulator.tiny import botify, some_world
 
 
 def session(*typed: str) -> tuple[list[str], int, list[int]]:
-    """What was shown, how many sessions were played to their end, and the tracks of the first."""
+    """Return the lines shown, the number of complete sessions, and their steps."""
     shown: list[str] = []
     lines = iter(typed)
 

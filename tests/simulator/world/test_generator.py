@@ -1,4 +1,4 @@
-"""Creating a world: the same bytes for a seed, with the moments that are promised."""
+"""Generating a world: the same bytes for a seed, with the documented moments."""
 
 import hashlib
 import re
@@ -24,7 +24,7 @@ GOLDEN = {
     "embeddings.npy": "57aaeb8a7c0af997",
 }
 """First 16 digits of each file's SHA-256, of 200 tracks, 60 listeners, seed 7. Whoever changes one
-changes what every seed means: make `data/` anew, then, and say so in the changelog."""
+changes what every seed means: then make `data/` again, and say so in the changelog."""
 
 
 @pytest.fixture(scope="module")

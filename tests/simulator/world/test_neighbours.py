@@ -1,4 +1,4 @@
-"""Nearest tracks: exact, ties by the catalog's order, and a cache that is never trusted blindly."""
+"""Nearest tracks: exact, ties in the order of the catalog, and a cache that is checked."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from simulator.world.neighbours import find_neighbours, nearest_tracks
 from simulator.world.world import World
 
 
-class Told:
-    """Progress that keeps what it was told."""
+class Messages:
+    """Progress that keeps its messages."""
 
     def __init__(self) -> None:
         self.started: list[str] = []
         self.advanced = 0.0
-        self.said: list[str] = []
+        self.messages: list[str] = []
 
     def start(self, what: str, total: float | None = None) -> None:
         self.started.append(what)
@@ -27,7 +27,7 @@ class Told:
         self.advanced += steps
 
     def say(self, what: str) -> None:
-        self.said.append(what)
+        self.messages.append(what)
 
 
 def by_sorting(vectors: np.ndarray, of: np.ndarray, k: int) -> list[list[int]]:
@@ -75,7 +75,7 @@ def test_each_interest_is_nearest_to_itself(world: World) -> None:
 
 
 def test_a_cache_file_replaces_the_computation(world: World, tmp_path: Path) -> None:
-    first, second = Told(), Told()
+    first, second = Messages(), Messages()
     made = find_neighbours(world, 10, tmp_path, first)
     assert first.advanced == len(np.unique(world.interests))
     assert np.array_equal(find_neighbours(world, 10, tmp_path, second), made)
@@ -98,9 +98,9 @@ def test_a_damaged_cache_file_is_reported_and_rebuilt(
             "foreign": b"x" * len(sound),
         }[damage]
     )
-    told = Told()
-    assert np.array_equal(find_neighbours(world, 10, tmp_path, told), made)
-    assert told.said == [f"{path}: is damaged; computing it again"]
+    progress = Messages()
+    assert np.array_equal(find_neighbours(world, 10, tmp_path, progress), made)
+    assert progress.messages == [f"{path}: is damaged; computing it again"]
     assert path.read_bytes() == sound
 
 
@@ -116,9 +116,9 @@ def test_an_unusable_cache_is_reported_and_not_needed(world: World, tmp_path: Pa
     (path,) = tmp_path.iterdir()
     path.unlink()
     path.mkdir()
-    told = Told()
-    assert np.array_equal(find_neighbours(world, 10, tmp_path, told), made)
-    assert told.said == [
+    progress = Messages()
+    assert np.array_equal(find_neighbours(world, 10, tmp_path, progress), made)
+    assert progress.messages == [
         f"{path}: cannot be read (Is a directory); computing it again",
         f"{path}: cannot be written (Is a directory); the next run computes it again",
     ]

@@ -1,4 +1,4 @@
-"""Loading a world: every fault has its place, the predecessor's files load as they are."""
+"""Loading a world: every fault names its place, and botify's files load unchanged."""
 
 import json
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_a_listener_may_have_an_interest_twice(tmp_path: Path) -> None:
         "bias-as-text",
         "sharpness-as-boolean",
         "fewer-interests",
-        "nobody",
+        "no-listeners",
     ],
 )
 def test_a_fault_names_the_line_of_the_listener(
