@@ -1,6 +1,6 @@
 """The doctor: examines the server that a config describes, step by step, without a log."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -206,19 +206,37 @@ def _check_fault_detection(
     findings = list(inject_all(detector, clean, before, runtime, folder, progress))
     missed = [finding for finding in findings if finding.is_missed]
     faults = [f"nothing finds that {finding.what}" for finding in missed]
+    unplanted = [finding.name for finding in findings if finding.not_planted]
+    faults += [
+        f"the fault '{name}' could not be planted: it changes nothing in the log of this config, "
+        "so the checks for it were not tested"
+        for name in unplanted
+    ]
     if before[CleanLog.copy]:
         faults.insert(0, f"a sound log fails already: {', '.join(before[CleanLog.copy])}")
     return DoctorStep(
         "planted faults",
         "Is every known fault found, and by which check?",
-        f"{len(findings) - len(missed)} of {len(findings)} found",
+        _found_figure(findings),
         tuple(faults),
         ("fault", "what goes wrong", "found by"),
         tuple((finding.name, finding.what, _found_by(finding)) for finding in findings),
     )
 
 
+def _found_figure(findings: Sequence[FaultFinding]) -> str:
+    """Count the faults found among those planted; count apart those that were not planted."""
+    planted = [f for f in findings if not (f.not_applicable or f.not_planted)]
+    figure = f"{sum(bool(f.found_by) for f in planted)} of {len(planted)} found"
+    excluded = sum(bool(f.not_applicable) for f in findings)
+    unplanted = sum(f.not_planted for f in findings)
+    figure += f", {excluded} cannot happen here" if excluded else ""
+    return figure + (f", {unplanted} could not be planted" if unplanted else "")
+
+
 def _found_by(finding: FaultFinding) -> str:
+    if finding.not_planted:
+        return "not planted: the log would be the same"
     if finding.not_applicable:
         return f"cannot happen here: {finding.not_applicable}"
     return ", ".join(finding.found_by) or "nothing"

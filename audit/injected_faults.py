@@ -25,17 +25,20 @@ class FaultFinding(NamedTuple):
         what: What goes wrong, as a clause.
         found_by: Names of the checks that found it.
         not_applicable: Why the config excludes the fault; empty if it was injected.
+        not_planted: Whether the log with the fault is the log without it, so that no check had
+            anything to find.
     """
 
     name: str
     what: str
     found_by: tuple[str, ...] = ()
     not_applicable: str = ""
+    not_planted: bool = False
 
     @property
     def is_missed(self) -> bool:
         """Whether no check found an injected fault."""
-        return not self.found_by and not self.not_applicable
+        return not (self.found_by or self.not_applicable or self.not_planted)
 
 
 def clean_logs() -> list[Make]:
@@ -87,6 +90,10 @@ def inject_all(
             lines = fault.inject(clean)
         except FaultNotApplicable as reason:
             yield FaultFinding(fault.name, fault.what, not_applicable=str(reason))
+            progress.advance()
+            continue
+        if lines == fault.before(clean):
+            yield FaultFinding(fault.name, fault.what, not_planted=True)
         else:
             if fault in log_faults.REPLAY_FAULTS:
                 failed = [] if detector.replays(lines, fault.name) else ["replay"]

@@ -75,8 +75,12 @@ def write(log: LogLines, folder: Path) -> None:
 
 
 def _assign_by_other_salt(clean: CleanLog) -> Callable[[str], str | None]:
-    """Assign arms as a second program does: with a salt of its own."""
-    other = Experiment.from_dict({**clean.experiment.to_dict(), "salt": "computed elsewhere"})
+    """Assign arms as a second program does: with a salt of its own, and by our hash.
+
+    The hash of botify ignores the salt, so a different salt alone would change nothing there.
+    """
+    definition = {**clean.experiment.to_dict(), "salt": "computed elsewhere", "hash": "segue"}
+    other = Experiment.from_dict(definition)
     allocation = Allocation([other])
     return lambda user: allocation.assign(user).arms.get(other.name)
 

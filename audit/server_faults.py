@@ -39,9 +39,12 @@ class _RecomputingLog:
 
 
 def recompute_in_logger(dispatcher: Dispatcher) -> None:
-    """Let the logger compute the arm again, from a different copy of the config."""
+    """Let the logger compute the arm again, from a different copy of the config.
+
+    The copy has our hash: that of botify ignores the salt, and would give the same arms.
+    """
     copied = [
-        replace(experiment, salt=f"{experiment.salt} of the logger")
+        replace(experiment, salt=f"{experiment.salt} of the logger", hash="segue")
         for experiment in dispatcher.runtime.allocation.experiments
     ]
     dispatcher.log = _RecomputingLog(dispatcher.log, Allocation(copied))

@@ -1,6 +1,7 @@
 """The checks find every known fault that is injected into a clean log."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,26 @@ def test_the_checks_find_the_fault(fault: LogFault, base: Base, tmp_path: Path) 
         assert len(check.examples) <= EXAMPLES
         if check.name in WITH_EXAMPLES:
             assert check.examples
+
+
+@pytest.fixture(scope="module")
+def base_of_botify_hash(tmp_path_factory: pytest.TempPathFactory) -> Base:
+    def hashed(config: dict[str, Any]) -> None:
+        config["experiments"][0]["hash"] = "botify"
+
+    return trial_log(tmp_path_factory.mktemp("hashed"), 600, 300, hashed)
+
+
+@pytest.mark.parametrize("fault", LOG_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_the_fault_is_found_under_the_hash_of_botify(
+    fault: LogFault, base_of_botify_hash: Base, tmp_path: Path
+) -> None:
+    clean, archived_configs = base_of_botify_hash
+    lines, without = fault.inject(clean), fault.before(clean)
+    before = failed(check_log(without, tmp_path / "before", archived_configs))
+
+    assert lines != without
+    assert new_failures(failed(check_log(lines, tmp_path / "fault", archived_configs)), before)
 
 
 def test_a_clean_log_in_the_form_of_botify_fails_no_check(base: Base, tmp_path: Path) -> None:

@@ -55,7 +55,10 @@ def test_a_sound_config_passes_all_steps(tmp_path: Path) -> None:
 def test_a_fault_that_nothing_finds_fails_the_doctor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    harmless = log_faults.LogFault("harmless", "nothing goes wrong", (), log_faults.CleanLog.copy)
+    def annotate(clean: log_faults.CleanLog) -> log_faults.LogLines:
+        return [("events-1.jsonl", {**event, "remark": "none"}) for event in clean.events]
+
+    harmless = log_faults.LogFault("harmless", "nothing goes wrong", (), annotate)
     monkeypatch.setattr(log_faults, "LOG_FAULTS", (harmless,))
 
     result = examine(write_config(tmp_path))
@@ -63,6 +66,32 @@ def test_a_fault_that_nothing_finds_fails_the_doctor(
     assert result.exit_code == 1
     assert "nothing finds that nothing goes wrong" in result.output
     assert "Not sound: planted faults." in result.output
+
+
+def test_a_fault_that_changes_nothing_is_named_apart_from_one_that_nothing_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    empty = log_faults.LogFault("empty", "the log is the same", (), log_faults.CleanLog.copy)
+    monkeypatch.setattr(log_faults, "LOG_FAULTS", (empty,))
+
+    result = examine(write_config(tmp_path), "--json")
+
+    assert result.exit_code == 1
+    found = parts(result)["planted faults"]
+    assert found["figure"] == "3 of 3 found, 1 could not be planted"
+    assert found["table"][0]["found by"] == "not planted: the log would be the same"
+    (fault,) = found["faults"]
+    assert fault.startswith("the fault 'empty' could not be planted: it changes nothing in the log")
+
+
+def test_every_fault_of_a_server_is_found_under_the_hash_of_botify(tmp_path: Path) -> None:
+    def hashed(config: dict[str, Any]) -> None:
+        config["experiments"][0]["hash"] = "botify"
+
+    result = examine(write_config(tmp_path, hashed), "--json")
+
+    assert result.exit_code == 0, result.output
+    assert parts(result)["planted faults"]["figure"] == "5 of 5 found"
 
 
 def test_a_config_with_identical_arms_is_not_sound(
