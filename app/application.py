@@ -48,7 +48,10 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> Hot
         settings = runtime.settings
         folder = settings.resolve(settings.events.dir)
         env = settings.admin.token_env
-        ExperimentLedger(settings.started_folder).record(runtime, clock())
+        ledger = ExperimentLedger(settings.started_folder)
+        ledger.record(runtime, clock())
+        for warning in ledger.changed_plans(runtime):
+            LOG.warning("%s", warning)
         log = EventWriter(folder, int(settings.events.rotate_mb * 1_000_000), clock)
         save_snapshot(runtime, folder)
         state = MemoryState(settings.state.max_listeners, settings.state.ttl_s, time.monotonic)

@@ -7,8 +7,9 @@ from pydantic import BaseModel, Field
 
 from core.allocation import SLOTS, Experiment
 from engine.dispatcher import Dispatcher
-from engine.experiment_ledger import ExperimentLedger
+from engine.experiment_ledger import ExperimentLedger, StartedExperiment
 from engine.metrics import Labels, LatencyHistogram, ServerMetrics
+from engine.runtime import Runtime
 
 
 class ArmStatus(BaseModel):
@@ -52,7 +53,9 @@ class ExperimentStatus(BaseModel):
         description="When this version first had traffic, on any server that shares the folder of "
         "started experiments, Unix time in ms; null before."
     )
-    planned: dict[str, Any] = Field(description="What `segue design` planned.")
+    planned: dict[str, Any] = Field(
+        description="What `segue design` planned; after the start, the plan of the start."
+    )
     planned_share: float = Field(
         description="Of all listeners, by holdout, slots and traffic; without targeting."
     )
@@ -88,7 +91,7 @@ def server_status(dispatcher: Dispatcher) -> ServerStatus:
     """
     runtime, metrics = dispatcher.runtime, dispatcher.metrics
     kinds = list(metrics.by_labels())
-    since = ExperimentLedger(runtime.settings.started_folder).start_times(
+    started = ExperimentLedger(runtime.settings.started_folder).started(
         runtime.allocation.experiments
     )
     return ServerStatus(
@@ -104,12 +107,22 @@ def server_status(dispatcher: Dispatcher) -> ServerStatus:
                 runtime.fingerprints[each.name],
                 runtime.settings.holdout.share,
                 metrics,
-                planned=runtime.settings.planned.get(each.name, {}),
-                started_ms=since.get(each.name),
+                **_plan_and_start(each.name, runtime, started.get(each.name)),
             )
             for each in runtime.allocation.experiments
         ],
     )
+
+
+def _plan_and_start(
+    name: str, runtime: Runtime, started: StartedExperiment | None
+) -> dict[str, Any]:
+    """Return the sealed plan of a started experiment, or the config's plan of one that is not."""
+    sealed = started.planned if started is not None else None
+    return {
+        "planned": runtime.settings.planned.get(name, {}) if sealed is None else sealed,
+        "started_ms": started and started.at_ms,
+    }
 
 
 def _experiment(

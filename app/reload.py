@@ -102,6 +102,8 @@ class Reloader:
                 "stand beside the log, or its events could not be replayed",
             ) from error
         started.record(runtime, self._now_ms())
+        for warning in started.changed_plans(runtime):
+            LOG.warning("%s", warning)
         if gc.get_freeze_count():
             # As at the start: the collector need not walk what lives as long as the process.
             gc.collect(1)

@@ -1,24 +1,41 @@
 """Experiment ledger: a folder that records each started experiment, so that it cannot change.
 
 It has one file per name and version. The server writes the file when an experiment first has
-traffic, and again when it has more. The ledger refuses a config that would take listeners of a
-started experiment out of their arms.
+traffic, and again when it has more. The plan in the file stays that of the first time, so the
+report knows what was planned before the first listener came. The ledger refuses a config that would
+take listeners of a started experiment out of their arms.
 """
 
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic_core import to_json
 
 from core.allocation import SLOTS, Experiment
 from core.errors import Faults, InputError
 from core.experiment_changes import BreakingChange, breaking_changes, widest_definition
 from engine.runtime import Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class StartedExperiment:
+    """What the ledger holds of one experiment in one version.
+
+    Attributes:
+        at_ms: When it started, Unix time in ms.
+        planned: The plan that was sealed then; {} if it had none, None if a version of Segue that
+            sealed no plans wrote the record.
+    """
+
+    at_ms: int
+    planned: dict[str, Any] | None
 
 
 class ExperimentLedger:
@@ -77,15 +94,34 @@ class ExperimentLedger:
                 "have started; name a writable folder with `started:` in the config",
             ) from error
 
-    def start_times(self, experiments: Iterable[Experiment]) -> dict[str, int]:
-        """Return when each started experiment started in its version, Unix time in ms."""
+    def started(self, experiments: Iterable[Experiment]) -> dict[str, StartedExperiment]:
+        """Return what is recorded of each experiment that has started in its version."""
         found = {}
         for experiment in experiments:
             with suppress(InputError):  # `check` reports a faulty record
                 record = self._read(experiment)
                 if record is not None:
-                    found[experiment.name] = record["started_ms"]
+                    found[experiment.name] = StartedExperiment(
+                        record["started_ms"], record.get("planned")
+                    )
         return found
+
+    def changed_plans(self, runtime: Runtime) -> list[str]:
+        """Return a warning for each experiment whose plan is not the one that it started with."""
+        warnings = []
+        started = self.started(runtime.settings.experiments)
+        for number, experiment in enumerate(runtime.settings.experiments):
+            record = started.get(experiment.name)
+            now = _plan_of(experiment, runtime)
+            if record is not None and record.planned not in (None, now):
+                warnings.append(
+                    f"{runtime.settings.path}: experiments.{number}.planned: was "
+                    f"{record.planned or 'absent'} when '{experiment.name}' version "
+                    f"{experiment.version} started ({_date(record.at_ms)}), is {now or 'absent'}. "
+                    "Reports hold the experiment to the plan that it started with; put that one "
+                    "back, or give the experiment a new version"
+                )
+        return warnings
 
     def _path(self, experiment: Experiment) -> Path:
         return self.folder / f"{experiment.name}@{experiment.version}.json"
@@ -115,11 +151,16 @@ class ExperimentLedger:
             "holdout": runtime.settings.holdout.model_dump(),
             "started_ms": at_ms,
             "config": runtime.digest,
+            "planned": _plan_of(experiment, runtime),
         }
         if before is not None:
             past = Experiment.from_dict(before["definition"])
             record["definition"] = widest_definition(past, experiment).to_dict()
-            record["started_ms"], record["config"] = before["started_ms"], before["config"]
+            # What held at the start stays: a plan that comes later is no plan.
+            del record["planned"]
+            record |= {
+                key: before[key] for key in ("started_ms", "config", "planned") if key in before
+            }
         if record != before:
             path = self._path(experiment)
             beside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -185,14 +226,23 @@ def _changed_treatments(
                 yield BreakingChange(f"arms.{arm}", f"strategy '{name}' was {was}, is {made}")
 
 
+def _plan_of(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
+    """Return the experiment's plan as JSON values; it may hold a date, or anything else of YAML."""
+    planned = runtime.settings.planned.get(experiment.name, {})
+    return dict(orjson.loads(to_json(planned, inf_nan_mode="null")))
+
+
+def _date(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def _refusal(found: BreakingChange, record: dict[str, Any], experiment: Experiment) -> str:
-    started = datetime.fromtimestamp(record["started_ms"] / 1000, UTC)
     if experiment.hash == "botify":
         remedy = "a new name (hash: botify has no version)"
     else:
         remedy = "a new version that was never served"
     return (
         f"{found.what}. '{experiment.name}' version {experiment.version} has started "
-        f"({started:%Y-%m-%d %H:%M} UTC) and cannot change in this way: give it {remedy}, or undo "
+        f"({_date(record['started_ms'])}) and cannot change in this way: give it {remedy}, or undo "
         "the change"
     )

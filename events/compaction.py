@@ -21,6 +21,7 @@ from events.config_snapshots import FOLDER, snapshots_beside
 from events.duckdb_loader import FIELDS, database, load
 from events.event_files import MANIFEST, EventFile, find_event_files, source_checksum
 from events.queries import read_query
+from events.sealed_plans import copy_sealed_plans
 
 
 @dataclass(slots=True)
@@ -106,6 +107,7 @@ def compact(
             in_use = {each for known in manifest.values() for each in known.files}
             for stale in set(before.files) - in_use:
                 (to / stale).unlink(missing_ok=True)
+    copy_sealed_plans(logs, to)
     for digest, snapshot in snapshots_beside(logs).items():
         if not (target := to / FOLDER / f"{digest}.json").exists():
             target.parent.mkdir(exist_ok=True)

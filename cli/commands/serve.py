@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from app.application import create_app
 from app.server import Server, raise_file_limit
@@ -69,6 +70,8 @@ def check(config: ConfigOption = Path("config.yaml")) -> None:
     console = Console(highlight=False, soft_wrap=True)
     runtime = _loaded(config)
     _say(runtime, console)
+    for warning in ExperimentLedger(runtime.settings.started_folder).changed_plans(runtime):
+        console.print(f"[yellow]changed[/yellow]: {escape(warning)}")
     for rename in renames_in(runtime.settings):
         console.print(f"[yellow]renamed[/yellow]: {rename}")
 
@@ -87,16 +90,16 @@ def _say(runtime: Runtime, console: Console) -> None:
         f"{len(settings.catalog.lists)} lists, {len(runtime.chains)} strategies, "
         f"config {runtime.digest}"
     )
-    since = ExperimentLedger(settings.started_folder).start_times(settings.experiments)
+    started = ExperimentLedger(settings.started_folder).started(settings.experiments)
     for experiment in settings.experiments:
         arms = ", ".join(
             f"{arm.name} {arm.weight:g}" + (f" {arm.strategy}" if arm.strategy else "")
             for arm in experiment.arms
         )
-        begun = since.get(experiment.name)
+        begun = started.get(experiment.name)
         age = "new"
         if begun is not None:
-            age = f"since {datetime.fromtimestamp(begun / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+            age = f"since {datetime.fromtimestamp(begun.at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
         console.print(
             f"  experiment {experiment.name}: {arms}; traffic {experiment.traffic:g}; {age}"
         )

@@ -234,3 +234,66 @@ def test_check_says_what_a_start_would_and_changes_nothing(tmp_path: Path) -> No
     result = CliRunner().invoke(build(), command)
     assert isinstance(result.exception, InputError)
     assert "had weights" in str(result.exception)
+
+
+def plan(**planned: Any) -> Change:
+    return keys(planned=planned)
+
+
+def record_of(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "log/started/fallback@1.json").read_bytes())
+    return found
+
+
+def test_the_plan_of_the_start_stays_whatever_config_says_later(tmp_path: Path) -> None:
+    def half(config: dict[str, Any]) -> None:
+        plan(listeners=3000, metric="session_time", mde=0.05)(config)
+        keys(traffic=0.5)(config)
+
+    serve(tmp_path, half)
+    serve(tmp_path, plan(listeners=500))
+    record = record_of(tmp_path)
+    assert record["planned"] == {"listeners": 3000, "metric": "session_time", "mde": 0.05}
+    assert record["definition"]["traffic"] == 1.0
+
+
+def test_a_plan_that_comes_after_the_start_is_not_sealed(tmp_path: Path) -> None:
+    serve(tmp_path, keys(traffic=0.5))
+    serve(tmp_path, plan(listeners=500))
+    assert record_of(tmp_path)["planned"] == {}
+
+
+def test_a_record_from_before_plans_were_sealed_gets_none_later(tmp_path: Path) -> None:
+    serve(tmp_path, keys(traffic=0.5))
+    record = record_of(tmp_path)
+    del record["planned"]
+    (tmp_path / "log/started/fallback@1.json").write_text(json.dumps(record))
+    serve(tmp_path, plan(listeners=500))
+    assert "planned" not in record_of(tmp_path)
+    runtime = loaded(tmp_path, plan(listeners=500))
+    assert ExperimentLedger(runtime.settings.started_folder).changed_plans(runtime) == []
+
+
+def test_a_changed_plan_serves_with_a_warning_at_check_start_and_reload(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGUE_ADMIN_TOKEN", "sesame")
+    serve(tmp_path, plan(listeners=3000))
+    said = (
+        "experiments.0.planned: was {'listeners': 3000} when 'fallback' version 1 started "
+        "(2023-11-14 22:13 UTC), is {'listeners': 500}. Reports hold the experiment to the plan"
+    )
+    loaded(tmp_path, plan(listeners=500))
+    command = ["check", "--config", str(tmp_path / "config.yaml")]
+    result = CliRunner().invoke(build(), command)
+    assert result.exit_code == 0
+    assert said in result.output
+    with running(tmp_path, plan(listeners=500)) as client:
+        assert said in caplog.text
+        caplog.clear()
+        loaded(tmp_path, plan(listeners=700))
+        answer = client.post("/admin/reload", headers={"Authorization": "Bearer sesame"})
+        assert answer.status_code == 200
+        assert "is {'listeners': 700}" in caplog.text
+        told = client.get("/experiments").json()["experiments"][0]
+        assert told["planned"] == {"listeners": 3000}
