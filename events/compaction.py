@@ -20,6 +20,7 @@ from core.progress import SILENT, Progress
 from events.config_snapshots import FOLDER, snapshots_beside
 from events.duckdb_loader import FIELDS, database, load
 from events.event_files import MANIFEST, EventFile, find_event_files, source_checksum
+from events.file_ends import said_ends
 from events.queries import read_query
 from events.sealed_plans import copy_sealed_plans
 
@@ -35,6 +36,7 @@ class PartFile:
         events: Lines that are in Parquet.
         dropped: Reason -> number of lines that are not.
         files: The Parquet files, as paths below the destination.
+        end: Lines and last id that the writer said when it closed the file; None without.
     """
 
     checksum: str
@@ -43,6 +45,7 @@ class PartFile:
     events: int
     dropped: dict[str, int] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
+    end: tuple[int, str] | None = None
 
 
 @dataclass(slots=True)
@@ -155,7 +158,8 @@ def _compact_one(
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             made.replace(to / name)
             files.append(name.as_posix())
-        return PartFile(one.checksum, source.size, one.lines, written, dropped, files)
+        end = next(iter(said_ends(source.path)), None)
+        return PartFile(one.checksum, source.size, one.lines, written, dropped, files, end)
 
 
 def _write_parquet(con: duckdb.DuckDBPyConnection, folder: Path, checksum: str) -> int:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from core.errors import InputError
 from core.progress import Progress
 from events.event_files import EventFile, checksum_of, read_pieces
+from events.file_ends import said_ends
 from events.line_validation import LATEST_MS, delete_dropped, drop_duplicates, drop_faulty
 from events.queries import read_query
 
@@ -40,6 +41,11 @@ FIELDS = {
     "candidates": ("candidates", "INTEGER"),
     "config": ("config", "VARCHAR"),
     "forced": ("forced", "BOOLEAN"),
+    "asked": ("asked", "JSON"),
+    "seat": ("seat", "BOOLEAN"),
+    "degraded": ("degraded", "BOOLEAN"),
+    "failed": ("failed", "JSON"),
+    "filter": ('"filter"', "JSON"),
     "attributes": ("attributes", "JSON"),
     "key": ('"key"', "VARCHAR"),
     "reset": ('"reset"', "BOOLEAN"),
@@ -86,7 +92,8 @@ def load(
     progress: Progress,
     keep_duplicates: bool = False,
 ) -> None:
-    """Fill the tables `files`, `loaded`, `assignments` and `dropped_lines`.
+    """Fill the tables `files`, `loaded`, `assignments`, `dropped_lines`, `odd_stamps`, `log_span`,
+    `written_ids` and `file_ends`.
 
     Args:
         con: From `database`.
@@ -121,6 +128,9 @@ def load(
         drop_duplicates(con, sources)
     _list_files(con, sources)
     _parse_assignments(con)
+    con.execute(read_query("events", "log_span"))
+    con.execute(read_query("events", "written_ids"))
+    _list_ends(con, sources)
 
 
 def _load_lines(
@@ -236,6 +246,13 @@ def _list_files(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) ->
             for source in sources
         ],
     )
+
+
+def _list_ends(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) -> None:
+    con.execute("CREATE TABLE file_ends (file_id INTEGER, lines BIGINT, last VARCHAR)")
+    ends = [(source.file_id, *end) for source in sources for end in said_ends(source.path)]
+    if ends:
+        _insert(con, "file_ends", ends)
 
 
 def _parse_assignments(con: duckdb.DuckDBPyConnection) -> None:

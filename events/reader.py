@@ -33,8 +33,16 @@ class EventLog:
         `heard`, `last`), at_ms, user, track, time (both null where the client sent no listen),
         latency_s, recommendation, experiments (JSON text), schema (0: botify), decision, session,
         turn (orders a listener's events), strategy, answered_by, depth, propensity, candidates,
-        config, forced, attributes (JSON text), key, reset, n, recommendations, exclude (JSON
-        text). Events of botify lack decision, and all that follows turn.
+        config, forced (a tester's, or of a seat on the board), attributes (JSON text), key, reset,
+        n, recommendations, exclude (JSON text), took_us, asked, seat, failed, filter. Events of
+        botify lack decision, and all that follows turn.
+    `unplaced`: turns of ours without a place in a session: those without an answer (message
+        `error`) and those that were decided without the listener's state (`degraded`). They are
+        no `events`.
+    `log_span(begin_ms, end_ms)`: of all lines but `odd_stamps(file_id, line, at_ms)`, those of a
+        clock that is years or hours off.
+    `written_ids(stem, first_id, last_id, ids)`: the ids of each process of schema 2, by number;
+        `file_ends(file_id, lines, last)`: what the writer said of where a file ended.
     `assignments(experiments, experiment, arm)`: the distinct values of events.experiments, parsed.
     `exposures(file_id, line, user, session, turn, at_ms, experiment, arm, forced)`: one row for
         each event and experiment.

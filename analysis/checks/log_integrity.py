@@ -8,7 +8,8 @@ from events.queries import read_query
 
 REPEATED = ("repeated line", "repeated decision")
 COPIED = "copy of another file"
-HARMLESS = (*REPEATED, COPIED, "blank line")
+RETRIED = "retried decision"
+HARMLESS = (*REPEATED, COPIED, RETRIED, "blank line")
 
 
 def check_lines(context: CheckContext) -> CheckResult:
@@ -36,11 +37,12 @@ def check_duplicates(context: CheckContext) -> CheckResult:
     found = _read_dropped(context, list(HARMLESS))
     repeated = sum(lines for reason, lines, _ in found if reason in REPEATED)
     copied = sum(lines for reason, lines, _ in found if reason == COPIED)
-    numbers = {"repeated": repeated, "in_copied_files": copied}
+    retried = sum(lines for reason, lines, _ in found if reason == RETRIED)
+    numbers = {"repeated": repeated, "in_copied_files": copied, "retried": retried}
     examples = tuple(
         Example(place, reason)
         for reason, _, places in found
-        if reason != "blank line"
+        if reason not in (RETRIED, "blank line")
         for place in places
     )
     if repeated:
@@ -55,7 +57,8 @@ def check_duplicates(context: CheckContext) -> CheckResult:
             "duplicates", question, Status.WARNING, f"{copied:,} lines in copies of files",
             "A whole file is there twice; one copy was left out.", numbers, examples[:10],
         )  # fmt: skip
-    return CheckResult("duplicates", question, Status.PASSED, "none repeated", numbers=numbers)
+    figure = f"{retried:,} retries, each counted once" if retried else "none repeated"
+    return CheckResult("duplicates", question, Status.PASSED, figure, numbers=numbers)
 
 
 def check_forced(context: CheckContext, experiment: str) -> CheckResult:

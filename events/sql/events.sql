@@ -33,21 +33,33 @@ SELECT
     place AS turn
 FROM marked;
 
+-- A turn that got no answer (`error`), and a turn that was decided without the listener's state
+-- (`degraded`), have no place among the listener's turns: they are in `unplaced`.
 CREATE VIEW events AS
 SELECT
     file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
     "schema", decision, session, turn,
-    strategy, answered_by, depth, propensity, candidates, config, coalesce(forced, FALSE) AS forced,
-    attributes, "key", "reset", n, recommendations, exclude, took_us
+    strategy, answered_by, depth, propensity, candidates, config,
+    coalesce(forced, FALSE) OR coalesce(seat, FALSE) AS forced,
+    attributes, "key", "reset", n, recommendations, exclude, took_us,
+    asked, coalesce(seat, FALSE) AS seat, failed, "filter"
 FROM loaded
-WHERE "schema" IS NOT NULL
+WHERE "schema" IS NOT NULL AND message <> 'error' AND NOT coalesce(degraded, FALSE)
 UNION ALL
 SELECT
     file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
     0, NULL, session, turn,
     NULL, NULL, NULL, NULL, NULL, NULL, FALSE,
-    NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    NULL, FALSE, NULL, NULL
 FROM botify_events;
+
+CREATE VIEW unplaced AS
+SELECT
+    file_id, line, message, at_ms, "user", track, "time", recommendation, experiments,
+    decision, coalesce(degraded, FALSE) AS degraded, failed
+FROM loaded
+WHERE "schema" IS NOT NULL AND (message = 'error' OR coalesce(degraded, FALSE));
 
 CREATE VIEW exposures AS
 SELECT e.file_id, e.line, e."user", e.session, e.turn, e.at_ms, a.experiment, a.arm, e.forced

@@ -6,7 +6,10 @@
 
 {create} listeners AS
 WITH begun AS (
-    SELECT experiment, min(first_ms) AS at_ms FROM exposed GROUP BY experiment
+    SELECT e.experiment, min(e.first_ms) AS at_ms
+    FROM exposed AS e
+    INNER JOIN log_span AS l ON e.first_ms >= l.begin_ms
+    GROUP BY e.experiment
 ),
 before AS (
     SELECT

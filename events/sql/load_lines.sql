@@ -7,7 +7,11 @@ INSERT INTO loaded
 SELECT
     file_id, line, {columns},
     CASE
-        WHEN t.message IN ('next', 'last', 'heard') AND t."timestamp" BETWEEN 0 AND {latest_ms}
+        WHEN (
+            t.message IN ('next', 'last', 'heard')
+                OR t.message = 'error' AND t."schema" IS NOT NULL
+            )
+            AND t."timestamp" BETWEEN 0 AND {latest_ms}
             AND t."user" NOT IN ('', 'true', 'false') AND left(t."user", 1) NOT IN ('{{', '[')
             AND (
                 t."time" BETWEEN 0 AND 1 AND t.track IS NOT NULL
@@ -15,7 +19,11 @@ SELECT
             )
             AND (
                 t."schema" IS NULL
-                OR t.decision IS NOT NULL AND t.session IS NOT NULL AND t.turn IS NOT NULL
+                OR t.decision IS NOT NULL
+                AND (
+                    t.session IS NOT NULL AND t.turn IS NOT NULL
+                    OR t.message = 'error' OR coalesce(t.degraded, FALSE)
+                )
                 AND (t.message <> 'next' OR t.recommendation IS NOT NULL)
             )
             THEN NULL

@@ -56,7 +56,7 @@ WITH whole AS (
     FROM pieces
     GROUP BY "user", session
 ),
-log_end AS (SELECT max(ended_ms) AS at_ms FROM pieces)
+log_end AS (SELECT end_ms AS at_ms FROM log_span)
 SELECT
     w.session,
     w."user",
