@@ -32,6 +32,8 @@ _CROWD = 1_000
 """Refused connections that may linger; beyond them a connection is cut without an answer."""
 _ROUTES = {path.encode(): route for path, route in ROUTES.items()}
 _USER_ROUTES = {path.encode(): route for path, route in USER_ROUTES.items()}
+_LENGTHS = [b"%d\r\n\r\n" % size for size in range(2048)]
+"""Content-Length's value and the head's end, by size: a turn's answer has some 200 bytes."""
 _is_plain = re.compile(rb"[A-Za-z0-9_.~-]+\Z").match
 _UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
 
@@ -68,7 +70,7 @@ class Reception:
         self._loop = loop
         self._doors: set[Door] = set()
         self._sweep_handle: asyncio.TimerHandle | None = None
-        self._head_of: tuple[object, bytes] = (None, b"")
+        self._heads: tuple[object, bytes, bytes] = (None, b"", b"")
 
     def enter(self, door: "Door") -> int:
         """Watch a connection; return how many there are beyond the limit."""
@@ -88,13 +90,20 @@ class Reception:
             door.check_deadline(now_s)
         self._sweep_handle = self._loop.call_later(SWEEP_S, self._sweep) if self._doors else None
 
-    def default_head(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """The header lines that every answer has: date and server; made once a second."""
-        known, head = self._head_of
-        if known is not headers:
-            head = b"".join(b"%b: %b\r\n" % pair for pair in headers)
-            self._head_of = headers, head
-        return head
+    def heads(self, headers: list[tuple[bytes, bytes]]) -> tuple[object, bytes, bytes]:
+        """Give what every answer's head has, and the head of a 200 up to its length.
+
+        Both are made once a second, when uvicorn makes a new list of headers with a new date.
+        """
+        heads = self._heads
+        if heads[0] is not headers:
+            every = b"".join(b"%b: %b\r\n" % pair for pair in headers)
+            ok = b"%b%bcontent-type: application/json\r\ncontent-length: " % (
+                STATUS_LINE[200],
+                every,
+            )
+            heads = self._heads = headers, every, ok
+        return heads
 
 
 class _OwnCycle:
@@ -324,10 +333,18 @@ class Door(HttpToolsProtocol):
         own.response_complete = True
         if self.access_log:
             self._log_access(response.status)
-        if not self.transport.is_closing():
-            self.transport.write(self._message(response, own.keep_alive))
-            if not own.keep_alive:
-                self.transport.close()
+        transport = self.transport
+        if not transport.is_closing():
+            body = response.body
+            plain = response.status == 200 and not response.headers
+            if plain and own.keep_alive and len(body) < len(_LENGTHS):
+                assert self.reception is not None
+                ok = self.reception.heads(self.server_state.default_headers)[2]
+                transport.write(ok + _LENGTHS[len(body)] + body)
+            else:
+                transport.write(self._message(response, own.keep_alive))
+                if not own.keep_alive:
+                    transport.close()
         self._end_cycle(now_s)
 
     def _log_access(self, status: int) -> None:
@@ -349,7 +366,7 @@ class Door(HttpToolsProtocol):
             more = b"".join(b"%b: %b\r\n" % pair for pair in response.headers)
         return b"%b%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%b\r\n%b" % (
             STATUS_LINE[response.status],
-            self.reception.default_head(self.server_state.default_headers),
+            self.reception.heads(self.server_state.default_headers)[1],
             len(body),
             more,
             b"" if keep_alive else b"connection: close\r\n",

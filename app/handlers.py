@@ -236,32 +236,35 @@ USER_ROUTES = {"/next/": BOTIFY_NEXT, "/last/": BOTIFY_LAST}
 
 def _checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None]:
     """Refuse what is no JSON by its header or too long; give key and forced arms, if any."""
-    key: str | None = None
-    force: bytes | None = None
-    for name, value in headers:
-        if name == b"content-type":
-            # As it mostly stands, before all the ways in which it may stand.
-            if value != JSON and value.partition(b";")[0].strip().lower() != JSON:
-                raise ApiError(
-                    415,
-                    "unsupported_media_type",
-                    f"Content-Type must be application/json, got {value.decode('latin-1')!r:.80}",
-                    "Content-Type",
-                )
-        elif name == b"idempotency-key":
-            key = value.decode("latin-1")
-            if not 0 < len(key) <= MAX_KEY:
-                raise ApiError(
-                    422,
-                    "invalid",
-                    f"must have 1 to {MAX_KEY} characters, has {len(key)}",
-                    "Idempotency-Key",
-                )
-        elif name == b"segue-force":
-            force = value
+    found = dict(headers)  # of a header sent twice, the last one
+    content_type = found.get(b"content-type")
+    # As it mostly stands, before all the ways in which it may stand.
+    if content_type is not None and content_type != JSON:
+        _check_content_type(content_type)
+    key = None
+    if (value := found.get(b"idempotency-key")) is not None:
+        key = value.decode("latin-1")
+        if not 0 < len(key) <= MAX_KEY:
+            raise ApiError(
+                422,
+                "invalid",
+                f"must have 1 to {MAX_KEY} characters, has {len(key)}",
+                "Idempotency-Key",
+            )
+    force = found.get(b"segue-force")
     if len(body) > MAX_BODY:
         raise too_large()
     return key, force
+
+
+def _check_content_type(content_type: bytes) -> None:
+    if content_type.partition(b";")[0].strip().lower() != JSON:
+        raise ApiError(
+            415,
+            "unsupported_media_type",
+            f"Content-Type must be application/json, got {content_type.decode('latin-1')!r:.80}",
+            "Content-Type",
+        )
 
 
 def too_large() -> ApiError:
