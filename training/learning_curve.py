@@ -31,5 +31,7 @@ def draw(curve: LearningCurve, title: str, path: Path) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", alpha=0.3)
-        axes.legend(frameon=False)
+        # Losses fall, so this corner is free. matplotlib's search for the best place warns whenever
+        # it takes more than a second, as on a busy machine.
+        axes.legend(frameon=False, loc="upper right")
         figure.savefig(path, format="svg", metadata={"Date": None})
