@@ -14,10 +14,10 @@ from fastapi import FastAPI
 from watchfiles import awatch
 
 from app.admin import Admin
-from app.door import STATE, Limits, Reception
 from app.handlers import Handlers
 from app.hot_route import HotRoute
 from app.idempotency import AnsweredKeys
+from app.reception import STATE, Limits, Reception
 from app.reload import Reloader
 from app.routes import add_routes
 from app.turn_batches import TurnBatches

@@ -9,7 +9,6 @@ and a prompt stop.
 
 import asyncio
 import re
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -18,14 +17,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.errors import ApiError
 from app.handlers import ROUTES, USER_ROUTES, Call, Route, too_large
+from app.reception import STATE, Reception
 from app.requests import MAX_BODY
 from app.responses import HttpResponse
-from app.turn_batches import TurnBatches
 
-STATE = "segue.door"
-"""Key of the `Reception` in the lifespan's state, where uvicorn hands it to each connection."""
-SWEEP_S = 0.1
-"""How often deadlines are looked at, in seconds."""
 LINGER_S = 1.0
 """How long a refused connection is read on, so that its client reads the refusal, in seconds."""
 _CROWD = 1_000
@@ -36,74 +31,6 @@ _LENGTHS = [b"%d\r\n\r\n" % size for size in range(2048)]
 """Content-Length's value and the head's end, by size: a turn's answer has some 200 bytes."""
 _is_plain = re.compile(rb"[A-Za-z0-9_.~-]+\Z").match
 _UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
-
-
-@dataclass(slots=True)
-class Limits:
-    """What a connection may take.
-
-    Attributes:
-        request_timeout_s: Time for a request to arrive whole, from its first byte, in seconds.
-        keep_alive_s: Time that a connection may be silent between requests, in seconds.
-        connections: Connections at once.
-    """
-
-    request_timeout_s: float = 10.0
-    keep_alive_s: float = 5.0
-    connections: int = 10_000
-
-
-class Reception:
-    """What all connections of one server share.
-
-    Args:
-        batches: Answers the calls of hot routes.
-        limits: What each connection may take.
-        loop: The server's loop.
-    """
-
-    def __init__(
-        self, batches: TurnBatches, limits: Limits, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        self.batches = batches
-        self.limits = limits
-        self._loop = loop
-        self._doors: set[Door] = set()
-        self._sweep_handle: asyncio.TimerHandle | None = None
-        self._heads: tuple[object, bytes, bytes] = (None, b"", b"")
-
-    def enter(self, door: "Door") -> int:
-        """Watch a connection; return how many there are beyond the limit."""
-        self._doors.add(door)
-        if self._sweep_handle is None:
-            self._sweep_handle = self._loop.call_later(SWEEP_S, self._sweep)
-        return len(self._doors) - self.limits.connections
-
-    def leave(self, door: "Door") -> None:
-        """Forget a connection that is closed."""
-        self._doors.discard(door)
-
-    def _sweep(self) -> None:
-        """Close the connections whose time is over; one timer for all of them."""
-        now_s = self._loop.time()
-        for door in list(self._doors):
-            door.check_deadline(now_s)
-        self._sweep_handle = self._loop.call_later(SWEEP_S, self._sweep) if self._doors else None
-
-    def heads(self, headers: list[tuple[bytes, bytes]]) -> tuple[object, bytes, bytes]:
-        """Give what every answer's head has, and the head of a 200 up to its length.
-
-        Both are made once a second, when uvicorn makes a new list of headers with a new date.
-        """
-        heads = self._heads
-        if heads[0] is not headers:
-            every = b"".join(b"%b: %b\r\n" % pair for pair in headers)
-            ok = b"%b%bcontent-type: application/json\r\ncontent-length: " % (
-                STATUS_LINE[200],
-                every,
-            )
-            heads = self._heads = headers, every, ok
-        return heads
 
 
 class _OwnCycle:
