@@ -142,6 +142,8 @@ class Door(HttpToolsProtocol):
         """Answer what is no HTTP as uvicorn does, after the turns that came before it."""
         if self.reception is not None:
             self.reception.batches.flush()
+        if self.transport.is_closing():  # the last answer said that it is the last
+            return
         message = "Invalid HTTP request received."
         self.logger.warning(message)
         self.send_400_response(message)

@@ -218,3 +218,27 @@ def test_curl_that_offers_http2_is_answered(tmp_path: Path) -> None:
         )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["user"] == 7
+
+
+@pytest.mark.parametrize(
+    ("first", "statuses"),
+    [
+        pytest.param(post("/recommend", HEARD), [b"200", b"400"], id="kept-alive"),
+        pytest.param(post("/recommend", HEARD, version="1.0"), [b"200"], id="closed-after-it"),
+        pytest.param(post("/recommend", HEARD, "Connection: close"), [b"200"], id="asked-to-close"),
+    ],
+)
+def test_a_turn_is_answered_before_what_follows_it_is_refused(
+    tmp_path: Path, first: bytes, statuses: list[bytes]
+) -> None:
+    """Plain uvicorn answers 400 alone here, although the turn is on file."""
+    with live(tmp_path) as server, server.connect() as connection:
+        connection.sendall(first + b"\0\0 no HTTP\r\n\r\n")
+        answer = b""
+        try:
+            while part := connection.recv(65536):
+                answer += part
+        except ConnectionResetError:
+            pass  # the server closed with bytes of ours unread
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == statuses
+    assert len(events_in(tmp_path)) == 1
