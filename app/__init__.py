@@ -1,1 +1,1 @@
-"""The service: settings, dispatcher, listener state, HTTP."""
+"""HTTP and nothing else: routes, requests, answers, the server, admin rights and reloads."""

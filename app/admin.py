@@ -1,4 +1,4 @@
-"""Who may change what is served: whoever brings the token, and which arms they may ask for."""
+"""Admin rights: the token that allows reloads and forced arms, and the arms that a tester names."""
 
 import hmac
 from collections.abc import Iterable, Mapping
@@ -8,15 +8,16 @@ from core.allocation import Allocation
 from core.errors import unknown_name
 
 FORCE = "Segue-Force"
-"""Header of a request whose arms a tester chooses: `experiment=arm`, several with commas."""
+"""Header by which a tester chooses arms: `experiment=arm`, separated by commas."""
 
 
 class Admin:
-    """Holds the token.
+    """The check of the admin token.
 
     Args:
-        token: What a request must bring as `Authorization: Bearer`; empty turns admin off.
-        env: Name of the environment variable that it came from, for whoever needs to set it.
+        token: The token that a request must carry as `Authorization: Bearer`; an empty one turns
+            admin off.
+        env: Environment variable that holds the token; error messages name it.
     """
 
     def __init__(self, token: str = "", env: str = "SEGUE_ADMIN_TOKEN") -> None:
@@ -24,44 +25,46 @@ class Admin:
         self._env = env
 
     def check(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Let a request with the token pass.
+        """Accept a request that carries the token.
 
         Raises:
-            Refusal: 403 where there is no token to bring, 401 where another or none was brought.
+            ApiError: 403 if the server has no token, 401 if the request has none or a wrong one.
         """
         if not self._token:
             raise ApiError(
                 403,
                 "admin_off",
-                f"nobody may do this: the server was started without a token. Put one into the "
-                f"environment variable {self._env} and start it again",
+                "this needs the admin token, and the server was started without one. Set the "
+                f"environment variable {self._env} and restart the server",
             )
-        brought = next((value for name, value in headers if name == b"authorization"), b"")
-        scheme, _, token = brought.partition(b" ")
-        # Compared whole and in constant time, whatever the scheme, so that timing tells nothing.
+        credentials = next((value for name, value in headers if name == b"authorization"), b"")
+        scheme, _, token = credentials.partition(b" ")
+        # The whole token, in constant time, and for any scheme: the time taken reveals nothing.
         same = hmac.compare_digest(token.strip(), self._token)
         if scheme.lower() != b"bearer" or not same:
             raise ApiError(
                 401,
                 "unauthorized",
-                f"must be `Bearer` and the token that the server has in {self._env}",
+                f"must be `Bearer` and the token in the server's {self._env}; the request has none "
+                "or a wrong one",
                 "Authorization",
             )
 
 
 def requested_arms(value: bytes, allocation: Allocation) -> Mapping[str, str]:
-    """Experiment -> arm from the header's value.
+    """Read experiment -> arm from the header's value.
 
     Raises:
-        Refusal: 422 where it is malformed, names what does not run, or two arms of one layer.
+        ApiError: 422 if the value is malformed, names an experiment or an arm that does not run,
+            or names two experiments of one layer.
     """
     experiments = {experiment.name: experiment for experiment in allocation.experiments}
-    asked: dict[str, str] = {}
+    requested: dict[str, str] = {}
     layers: dict[str, str] = {}
     for part in value.decode("latin-1").split(","):
         name, equals, arm = (piece.strip() for piece in part.partition("="))
         if not equals:
-            raise _invalid(f"must be experiment=arm, several with commas, got {part.strip()!r:.80}")
+            raise _invalid(f"must be experiment=arm, separated by commas, got {part.strip()!r:.80}")
         if name not in experiments:
             raise _invalid(unknown_name("experiment", name[:64], experiments))
         experiment = experiments[name]
@@ -70,12 +73,12 @@ def requested_arms(value: bytes, allocation: Allocation) -> Mapping[str, str]:
             raise _invalid(f"experiment '{name}': {unknown_name('arm', arm[:64], arms)}")
         if experiment.layer in layers:
             raise _invalid(
-                f"'{layers[experiment.layer]}' and '{name}' share layer '{experiment.layer}', so "
-                "that nobody is in both; ask for one of them"
+                f"'{layers[experiment.layer]}' and '{name}' share layer '{experiment.layer}', and "
+                "no listener is in both; name one of them"
             )
         layers[experiment.layer] = name
-        asked[name] = arm
-    return asked
+        requested[name] = arm
+    return requested
 
 
 def _invalid(message: str) -> ApiError:

@@ -1,4 +1,4 @@
-"""Putting the service together: what lives as long as the app is built in its lifespan."""
+"""The application: its lifespan builds everything that lives as long as the app."""
 
 import asyncio
 import logging
@@ -35,11 +35,11 @@ LOG = logging.getLogger("segue")
 
 
 def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> HotRoute:
-    """Make the ASGI app that serves what was loaded.
+    """Make the ASGI app that serves a loaded config.
 
     Args:
         runtime: Checked config and artifacts.
-        now_ms: Unix time in ms; the system's clock unless a test brings its own.
+        now_ms: Unix time in ms; the system's clock unless a test gives its own.
     """
     clock = now_ms or _now_ms
 
@@ -71,10 +71,10 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> Hot
         reloader = app.state.reloader = Reloader(dispatcher, clock)
         tasks = [asyncio.create_task(_sync_forever(log, settings.events.fsync_s))]
         if settings.watch:
-            # The folder, since editors put a new file into the old one's place.
+            # The folder and not the file: an editor puts a new file in the old one's place.
             changes = awatch(settings.path.parent, watch_filter=None, recursive=False, debounce=200)
             tasks.append(asyncio.create_task(reloader.follow(settings.path, changes)))
-            tasks[-1].add_done_callback(_complain)
+            tasks[-1].add_done_callback(_log_end_of_watch)
         try:
             with _reloading_on_hangup(reloader):
                 yield {STATE: reception}
@@ -97,8 +97,8 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> Hot
 def from_environment() -> HotRoute:
     """Make the app of the config file that SEGUE_CONFIG names, for any ASGI server.
 
-    `uvicorn --factory app.application:from_environment`. A faulty config ends the process with exit
-    code 2, after each fault was logged.
+    `uvicorn --factory app.application:from_environment`. If the config is faulty, this logs each
+    fault and ends the process with exit code 2.
     """
     path = Path(os.environ.get("SEGUE_CONFIG", "config.yaml"))
     try:
@@ -113,7 +113,7 @@ def from_environment() -> HotRoute:
 
 @contextmanager
 def _reloading_on_hangup(reloader: Reloader) -> Iterator[None]:
-    """SIGHUP reloads, where signals can be had: in a process's main thread."""
+    """Reload on SIGHUP, in a process's main thread: no other thread can handle signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -134,10 +134,10 @@ def _reloading_on_hangup(reloader: Reloader) -> Iterator[None]:
             task.cancel()
 
 
-def _complain(watching: asyncio.Task[None]) -> None:
-    """Say that the config is watched no more, unless that is because the server stops."""
+def _log_end_of_watch(watching: asyncio.Task[None]) -> None:
+    """Log that the server no longer watches the config file, unless the server is stopping."""
     if not watching.cancelled() and (error := watching.exception()) is not None:
-        LOG.error("the config file is watched no more: %s", error)
+        LOG.error("the server no longer watches the config file: %s", error)
 
 
 async def _sync_forever(log: EventWriter, every_s: float) -> None:
@@ -146,7 +146,7 @@ async def _sync_forever(log: EventWriter, every_s: float) -> None:
         try:
             await asyncio.to_thread(log.sync)
         except OSError:
-            LOG.exception("%s: cannot be forced to the disk", log.path)
+            LOG.exception("%s: cannot be synced to the disk", log.path)
 
 
 def _now_ms() -> int:

@@ -1,10 +1,10 @@
 """The door: a subclass of uvicorn's protocol that answers our hot routes in the parser's callbacks.
 
-No task, no scope and no send() for a turn: what arrived whole goes into the batch of the loop's
-iteration (`app.turn_batches`). Every other request, and everything unusual (Expect, a websocket, a
-request pipelined behind one that is under way), goes the way of plain ASGI. Both ways give the
-same bytes; tests/app/test_door.py compares them. The door adds deadlines, a limit of connections
-and a prompt stop.
+A turn needs no task, no scope and no send(): a request that arrived whole goes into the batch of
+the loop's iteration (`app.turn_batches`). All remaining requests, and unusual ones (Expect, a
+websocket, a request pipelined behind an unfinished one), take the path of plain ASGI. Both paths
+give the same bytes; tests/app/test_door.py compares them. The door adds deadlines, a limit of
+connections and a prompt stop.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ from app.requests import MAX_BODY
 from app.responses import HttpResponse
 
 LINGER_S = 1.0
-"""How long a refused connection is read on, so that its client reads the refusal, in seconds."""
+"""Time that a refused connection stays open, so that its client reads the answer, in seconds."""
 _CROWD = 1_000
-"""Refused connections that may linger; beyond them a connection is cut without an answer."""
+"""Refused connections that may stay open; the server cuts any beyond them without an answer."""
 _ROUTES = {path.encode(): route for path, route in ROUTES.items()}
 _USER_ROUTES = {path.encode(): route for path, route in USER_ROUTES.items()}
 _LENGTHS = [b"%d\r\n\r\n" % size for size in range(2048)]
@@ -34,7 +34,7 @@ _UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
 
 
 class _OwnCycle:
-    """Stands for a turn under way where uvicorn looks for its request-response cycle."""
+    """A turn under way, in the place where uvicorn looks for its request-response cycle."""
 
     __slots__ = (
         "disconnected",
@@ -87,7 +87,7 @@ class Door(HttpToolsProtocol):
     # Connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, or refuse it where there is no room."""
+        """Accept a connection, or refuse it when the server has its full number."""
         super().connection_made(transport)
         self.since_s = self.loop.time()
         if self.reception is not None and (beyond := self.reception.enter(self)) > 0:
@@ -100,7 +100,7 @@ class Door(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def _refuse_connection(self, beyond: int) -> None:
-        """Answer 503 to whatever comes, and read on for a moment so that the answer arrives."""
+        """Answer 503 and close; keep reading for a moment, so that the client gets the answer."""
         assert self.reception is not None
         self._refused = True
         if beyond > _CROWD:
@@ -108,7 +108,9 @@ class Door(HttpToolsProtocol):
             return
         most = self.reception.limits.connections
         error = ApiError(
-            503, "too_many_connections", f"the server has its {most:,} connections; try again soon"
+            503,
+            "too_many_connections",
+            f"the server takes at most {most:,} connections, and all are in use; try again soon",
         )
         response = self.reception.batches.handlers.refuse(error)
         response.headers += ((b"retry-after", b"1"),)
@@ -139,7 +141,7 @@ class Door(HttpToolsProtocol):
             self.since_s = self.loop.time()
 
     def _refuse_request_bytes(self) -> None:
-        """Answer what is no HTTP as uvicorn does, after the turns that came before it."""
+        """Answer bytes that are not HTTP as uvicorn does, after the turns before them."""
         if self.reception is not None:
             self.reception.batches.flush()
         if self.transport.is_closing():  # the last answer said that it is the last
@@ -149,7 +151,7 @@ class Door(HttpToolsProtocol):
         self.send_400_response(message)
 
     def _read_without_upgrade(self, rest: bytes) -> None:
-        """Read the request again as one that offers nothing: its head, then what followed it."""
+        """Read the request again as one without an offer: its head, then the rest of the bytes."""
         version = self.parser.get_http_version().encode()
         head = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
         for name, value in self.headers:
@@ -164,7 +166,7 @@ class Door(HttpToolsProtocol):
     # Parser callbacks
 
     def on_message_begin(self) -> None:
-        """Begin a request; uvicorn's scope is made only when its way is taken."""
+        """Begin a request; make uvicorn's scope only for a request that takes uvicorn's path."""
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -183,7 +185,7 @@ class Door(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Choose the way: ours for a turn, uvicorn's for everything else."""
+        """Choose the path: ours for a turn, uvicorn's for all remaining requests."""
         parser = self.parser
         if parser.should_upgrade() and self._get_upgrade() and not self._should_upgrade():
             self._offers_upgrade = True
@@ -210,7 +212,7 @@ class Door(HttpToolsProtocol):
         self._body = b""
 
     def _find_route(self, url: bytes) -> Route | None:
-        """Our route of a path that needs no decoding, or None."""
+        """Find our route for a path that needs no decoding, or None."""
         route = _ROUTES.get(url)
         if route is not None:
             self._user = ""
@@ -222,7 +224,7 @@ class Door(HttpToolsProtocol):
         return route
 
     def _begin_cycle(self) -> None:
-        """Go uvicorn's way, with the request line and headers that were read."""
+        """Take uvicorn's path, with the request line and headers that were read."""
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url, self.expect_100_continue = url, expects
@@ -239,7 +241,7 @@ class Door(HttpToolsProtocol):
         elif not self._own.response_complete:
             self._body = self._body + body if self._body else body
             if len(self._body) > MAX_BODY:
-                self._route_refused(too_large())
+                self._refuse_turn(too_large())
 
     def on_message_complete(self) -> None:
         """Take the whole request."""
@@ -257,7 +259,7 @@ class Door(HttpToolsProtocol):
     # Answers
 
     def answer(self, response: HttpResponse, now_s: float) -> None:
-        """Write the answer of a turn; what it acknowledges is on file."""
+        """Write the answer of a turn; if the turn was accepted, its line is on file."""
         own = self._own
         own.response_complete = True
         if self.access_log:
@@ -282,12 +284,12 @@ class Door(HttpToolsProtocol):
         path, version = self.url.decode("ascii"), self.parser.get_http_version()
         self.access_logger.info('%s - "%s %s HTTP/%s" %d', client, "POST", path, version, status)
 
-    def _route_refused(self, error: ApiError) -> None:
+    def _refuse_turn(self, error: ApiError) -> None:
         assert self.reception is not None
         self.answer(self.reception.batches.handlers.refuse(error), self.loop.time())
 
     def _message(self, response: HttpResponse, keep_alive: bool) -> bytes:
-        """The whole answer, as uvicorn would write it."""
+        """Format the whole answer as uvicorn would."""
         assert self.reception is not None
         body = response.body
         more = b""
@@ -303,14 +305,14 @@ class Door(HttpToolsProtocol):
         )
 
     def on_response_complete(self) -> None:
-        """End a cycle of uvicorn's."""
+        """End one of uvicorn's cycles."""
         self._end_cycle(self.loop.time())
 
     def _end_cycle(self, now_s: float) -> None:
         """Begin the next pipelined request, or fall idle.
 
-        As uvicorn's `on_response_complete`, with the deadline of all connections' one timer in
-        place of a timer a request.
+        Like uvicorn's `on_response_complete`, except that one timer checks the deadlines of all
+        connections; uvicorn starts one timer per request.
         """
         self.server_state.total_requests += 1
         if self.transport.is_closing():
@@ -326,7 +328,7 @@ class Door(HttpToolsProtocol):
     # Deadlines and the end
 
     def check_deadline(self, now_s: float) -> None:
-        """Close the connection if its client has been silent, or slow, for too long."""
+        """Close the connection if its client has been silent or slow for too long."""
         assert self.reception is not None
         limits = self.reception.limits
         waited_s = now_s - self.since_s
@@ -343,7 +345,7 @@ class Door(HttpToolsProtocol):
         return self.cycle is None or (self.cycle.response_complete and not self.pipeline)
 
     def _time_out(self) -> None:
-        """Answer 408 where nothing was answered yet, and close."""
+        """Answer 408 if nothing was answered yet, and close."""
         assert self.reception is not None
         cycle = self.cycle
         if self._has_head:
@@ -360,7 +362,7 @@ class Door(HttpToolsProtocol):
         self.transport.close()
 
     def shutdown(self) -> None:
-        """Stop: close what is idle or half sent; let what is decided be answered."""
+        """Stop: close an idle or half-sent connection; let the server answer a decided turn."""
         if self.receiving or self._refused:
             self.transport.close()
         else:
@@ -372,13 +374,13 @@ class Door(HttpToolsProtocol):
         self.flow.pause_reading()
 
     def resume_writing(self) -> None:
-        """Read on."""
+        """Read requests again."""
         super().resume_writing()
         self.flow.resume_reading()
 
 
 def _without_upgrade(connection: bytes) -> bytes:
-    """A Connection header's value without the tokens of an upgrade."""
+    """Give a Connection header's value without the tokens of an upgrade."""
     tokens = [token.strip() for token in connection.split(b",")]
     return b", ".join(
         token for token in tokens if token.lower() not in (b"upgrade", b"http2-settings")

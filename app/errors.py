@@ -10,7 +10,7 @@ LOG = logging.getLogger("segue")
 
 
 class ApiError(Exception):
-    """A request that is answered with an error and changes nothing.
+    """An error that answers a request; the request changes nothing.
 
     Attributes:
         status: HTTP status code.
@@ -32,7 +32,7 @@ def error_response(error: Exception, metrics: ServerMetrics | None = None) -> Ht
 
     Args:
         error: What went wrong; an error that is not ours is logged with its traceback.
-        metrics: Where the refusal is counted; a 500 is our fault and no refusal.
+        metrics: Counts the refusal; a 500 is our fault and does not count as one.
     """
     known = _as_api_error(error)
     if known is None:
@@ -46,7 +46,7 @@ def error_response(error: Exception, metrics: ServerMetrics | None = None) -> Ht
     return HttpResponse(known.status, error_body(known.code, known.message, known.field), headers)
 
 
-INTERNAL = error_body("internal", "something went wrong here; the server's log has the traceback")
+INTERNAL = error_body("internal", "the server failed on this request; its log has the traceback")
 
 
 def _as_api_error(error: Exception) -> ApiError | None:
@@ -55,8 +55,8 @@ def _as_api_error(error: Exception) -> ApiError | None:
     if isinstance(error, NoCandidatesLeft):
         return ApiError(422, "nothing_left", f"{error}; exclude fewer tracks", "exclude")
     if isinstance(error, EventLogError):
-        LOG.error("the event log takes no line", exc_info=error)
-        message = "the event log takes no line, so nothing is served"
+        LOG.error("the event log cannot be written", exc_info=error)
+        message = "the event log cannot be written, so the server answers no request"
         return ApiError(503, "log_unwritable", message)
     if isinstance(error, InputError):
         return ApiError(422, "faulty_config", str(error))

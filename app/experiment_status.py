@@ -1,4 +1,4 @@
-"""What is running: every experiment as it is served, and what each arm did since the start."""
+"""The status of every running experiment: its definition, and each arm's counts since the start."""
 
 from collections import Counter
 from typing import Any
@@ -13,26 +13,34 @@ from engine.runtime import Runtime
 
 
 class ArmStatus(BaseModel):
-    """An arm, and what it did in this process since the start; forced requests are left out."""
+    """An arm, and its counts in this process since the start, without forced requests."""
 
     name: str
-    strategy: str | None = Field(description="What answers; null in a layer of labels.")
+    strategy: str | None = Field(description="The arm's strategy; null in a layer of labels.")
     weight: float
-    planned_share: float = Field(description="Of the experiment's listeners, by weight.")
-    listeners: int = Field(
-        description="Distinct listeners that entered; one who was forgotten meanwhile counts again."
+    planned_share: float = Field(
+        description="Planned share of the experiment's listeners, by weight."
     )
-    seen_share: float | None = Field(description="Of the listeners; null while there are none.")
-    requests: int = Field(description="Answers.")
-    answered_by: dict[str, int] = Field(description="Answers by whose candidates were drawn from.")
+    listeners: int = Field(
+        description="Distinct listeners that entered the arm; the server counts a listener again "
+        "after it has forgotten them."
+    )
+    seen_share: float | None = Field(
+        description="Measured share of the experiment's listeners; null before the first one."
+    )
+    requests: int = Field(description="Number of answers.")
+    answered_by: dict[str, int] = Field(
+        description="Number of answers by the strategy that proposed the track."
+    )
     fallback_share: float | None = Field(
         description="Share of the answers given after the arm's own strategy abstained."
     )
     mean_s: float | None = Field(
-        description="Mean time from arrival to the event being written, s."
+        description="Mean time from the request's arrival to its written event, in seconds."
     )
     p99_s: float | None = Field(
-        description="99th percentile of it, s; too high or low by a quarter at most."
+        description="99th percentile of the same time, in seconds; at most a quarter too high or "
+        "too low."
     )
 
 
@@ -48,16 +56,17 @@ class ExperimentStatus(BaseModel):
     traffic: float
     hash: str
     targeting: dict[str, list[Any]]
-    forced: dict[str, str] = Field(description="Testers: listener to arm.")
+    forced: dict[str, str] = Field(description="The arm of each listed tester, by listener.")
     started_ms: int | None = Field(
-        description="When this version first had traffic, on any server that shares the folder of "
-        "started experiments, Unix time in ms; null before."
+        description="Unix time in ms at which this version first had traffic, on any server that "
+        "shares the folder of started experiments; null before."
     )
     planned: dict[str, Any] = Field(
-        description="What `segue design` planned; after the start, the plan of the start."
+        description="The plan that `segue design` wrote; after the start, the plan at the start."
     )
     planned_share: float = Field(
-        description="Of all listeners, by holdout, slots and traffic; without targeting."
+        description="Planned share of all listeners, by holdout, slots and traffic; targeting is "
+        "not part of it."
     )
     listeners: int
     requests: int
@@ -65,32 +74,34 @@ class ExperimentStatus(BaseModel):
 
 
 class Holdout(BaseModel):
-    """Listeners that no experiment gets."""
+    """The listeners who are in no experiment."""
 
     share: float
     salt: str
 
 
 class ServerStatus(BaseModel):
-    """What decides, and what it did in this process since the start."""
+    """The config that decides, and the counts of this process since the start."""
 
-    config: str = Field(description="Fingerprint of all that decides, on every event.")
-    since_ms: int = Field(description="When the process started, Unix time in ms.")
-    default: str = Field(description="The strategy of who is in no experiment.")
+    config: str = Field(description="Fingerprint of config and data; every event has it.")
+    since_ms: int = Field(description="Unix time in ms at which the process started.")
+    default: str = Field(description="Strategy for listeners who are in no experiment.")
     holdout: Holdout
-    requests: int = Field(description="All answers, under whatever config.")
-    forced_requests: int = Field(description="Those of them with an arm forced for testing.")
+    requests: int = Field(description="Number of answers under all configs since the start.")
+    forced_requests: int = Field(
+        description="Number of those answers with an arm forced for testing."
+    )
     experiments: list[ExperimentStatus]
 
 
 def server_status(dispatcher: Dispatcher) -> ServerStatus:
-    """What decides now, and how it fares.
+    """Give the config that decides now, with the counts of its experiments.
 
-    An experiment's counts go on through reloads for as long as its arms stay what they are; a new
-    version begins at nought.
+    An experiment's counts continue through reloads while its arms stay the same; a new version
+    starts at 0.
     """
     runtime, metrics = dispatcher.runtime, dispatcher.metrics
-    kinds = list(metrics.by_labels())
+    groups = list(metrics.by_labels())
     started = ExperimentLedger(runtime.settings.started_folder).started(
         runtime.allocation.experiments
     )
@@ -99,8 +110,8 @@ def server_status(dispatcher: Dispatcher) -> ServerStatus:
         since_ms=dispatcher.since_ms,
         default=runtime.default,
         holdout=Holdout(**runtime.settings.holdout.model_dump()),
-        requests=sum(answers.count for _, answers in kinds),
-        forced_requests=sum(answers.count for kind, answers in kinds if kind.forced),
+        requests=sum(answers.count for _, answers in groups),
+        forced_requests=sum(answers.count for labels, answers in groups if labels.forced),
         experiments=[
             _experiment(
                 each,
@@ -126,7 +137,7 @@ def _plan_and_start(
 
 
 def _experiment(
-    experiment: Experiment, fingerprint: str, holdout: float, metrics: ServerMetrics, **told: Any
+    experiment: Experiment, fingerprint: str, holdout: float, metrics: ServerMetrics, **history: Any
 ) -> ExperimentStatus:
     total = sum(arm.weight for arm in experiment.arms)
     entered = {arm.name: metrics.listeners[fingerprint, arm.name] for arm in experiment.arms}
@@ -134,11 +145,11 @@ def _experiment(
     arms = []
     for arm in experiment.arms:
         answered = [
-            (kind, answers)
-            for kind, answers in metrics.by_labels()
-            if not kind.forced
-            and (experiment.name, arm.name) in kind.arms
-            and metrics.fingerprints[kind.config].get(experiment.name) == fingerprint
+            (labels, answers)
+            for labels, answers in metrics.by_labels()
+            if not labels.forced
+            and (experiment.name, arm.name) in labels.arms
+            and metrics.fingerprints[labels.config].get(experiment.name) == fingerprint
         ]
         arms.append(
             ArmStatus(
@@ -148,7 +159,7 @@ def _experiment(
                 planned_share=arm.weight / total,
                 listeners=entered[arm.name],
                 seen_share=entered[arm.name] / listeners if listeners else None,
-                **_told(answered),
+                **_sum_up(answered),
             )
         )
     start, end = experiment.slots
@@ -156,22 +167,22 @@ def _experiment(
     return ExperimentStatus(
         **definition,
         digest=experiment.digest,
-        **told,
+        **history,
         planned_share=(1 - holdout) * (end - start) / SLOTS * experiment.traffic,
         listeners=listeners,
         requests=sum(arm.requests for arm in arms),
     )
 
 
-def _told(answered: list[tuple[Labels, LatencyHistogram]]) -> dict[str, Any]:
-    """What the answers of an arm come to."""
+def _sum_up(answered: list[tuple[Labels, LatencyHistogram]]) -> dict[str, Any]:
+    """Sum up the answers of an arm."""
     together = LatencyHistogram()
     by: Counter[str] = Counter()
     fallen_back = 0
-    for kind, answers in answered:
+    for labels, answers in answered:
         together += answers
-        by[kind.answered_by] += answers.count
-        fallen_back += answers.count if kind.depth > 0 else 0
+        by[labels.answered_by] += answers.count
+        fallen_back += answers.count if labels.depth > 0 else 0
     return {
         "requests": together.count,
         "answered_by": dict(by.most_common()),

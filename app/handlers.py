@@ -1,7 +1,7 @@
 """Our routes without a web framework: calls in, answers out, in batches.
 
-The door (`app.door`) hands over the calls of one loop iteration together; every other ASGI server
-brings one at a time, as a batch of one.
+The door (`app.door`) hands over the calls of one loop iteration together. Any other ASGI server
+hands over one call at a time, which is a batch of one.
 """
 
 import re
@@ -39,9 +39,9 @@ class Route:
     """A route that takes a turn.
 
     Attributes:
-        name: Part of an idempotency key's name: one key may be used on each route.
-        read: Makes what the engine takes of the path's user and the body.
-        write: Makes the answer's body of the turn.
+        name: Part of an idempotency key's name, so that a client may use one key on each route.
+        read: Makes the engine's input from the path's user and the body.
+        write: Makes the answer's body from the turn.
     """
 
     name: str
@@ -72,12 +72,12 @@ class Call(Arrival):
 
 
 class Handlers:
-    """What the routes do, apart from HTTP itself.
+    """The work of the routes, apart from HTTP itself.
 
     Args:
         dispatcher: Decides.
         answered: Answers kept for retried requests.
-        admin: Knows who may choose arms for testing.
+        admin: Checks who may choose arms for testing.
 
     Attributes:
         draining: Whether the server is about to stop.
@@ -98,8 +98,8 @@ class Handlers:
     def answer_all(self, calls: Sequence[Call]) -> list[HttpResponse]:
         """Answer calls that arrived together, each in its order of arrival.
 
-        Every line of theirs is on file when this returns. Each call has its own answer, whatever
-        becomes of the others.
+        When this returns, all their lines are on file. A call that fails does not affect the
+        remaining calls.
         """
         batch = _Batch(len(calls))
         for place, call in enumerate(calls):
@@ -120,10 +120,10 @@ class Handlers:
         return batch.responses
 
     def _admit(self, place: int, call: Call, batch: "_Batch") -> None:
-        """Check a call and put it into the batch; or answer it by its key, or refuse it.
+        """Check a call and put it into the batch, or answer it by its key.
 
         Raises:
-            ApiError: The call is refused.
+            ApiError: The call is faulty.
         """
         key, force = _checked(call.body, call.headers)
         forced = None if force is None else self._forced(force, call.headers)
@@ -146,7 +146,7 @@ class Handlers:
         batch.arrivals.append(call)
 
     def _settle_keys(self, batch: "_Batch") -> None:
-        """Keep the answers of keys that were taken; give a key's repeats the same answer."""
+        """Keep the answer of each key in the batch; give a key's repeats the same answer."""
         for name, (place, body) in batch.keys.items():
             response = batch.responses[place]
             if response.status == 200:
@@ -155,12 +155,12 @@ class Handlers:
             batch.responses[place] = batch.responses[first]
 
     def _forced(self, force: bytes, headers: Headers) -> Mapping[str, str]:
-        """The arms that a tester with the token asks for."""
+        """Read the arms that a tester with the token requests."""
         self.admin.check(headers)
         return requested_arms(force, self.dispatcher.runtime.allocation)
 
     def refuse(self, error: Exception) -> HttpResponse:
-        """Answer a call that cannot be taken, and count it."""
+        """Answer a call with an error, and count the refusal."""
         return error_response(error, self.dispatcher.metrics)
 
     def track(self, track: str) -> HttpResponse:
@@ -174,7 +174,7 @@ class Handlers:
         return HttpResponse(200, orjson.dumps(catalog.describe(index)))
 
     def ready(self) -> HttpResponse:
-        """Say whether a turn can be taken, and by which config."""
+        """Say whether the server takes turns, and with which config."""
         if self.draining:
             return error_response(ApiError(503, "draining", "the server is about to stop"))
         return HttpResponse(
@@ -183,12 +183,12 @@ class Handlers:
 
 
 class _Batch:
-    """The calls of one batch on their way.
+    """The calls of one batch while the server answers them.
 
     Attributes:
-        responses: By place; there for every place at the end.
+        responses: The answer at each place; complete at the end.
         places: The place of each arrival.
-        arrivals: What the dispatcher is to take.
+        arrivals: The turns for the dispatcher.
         keys: Idempotency key -> place and body of the first call with it.
         repeats: Place of a call, and of the first call with the same key.
     """
@@ -235,10 +235,10 @@ USER_ROUTES = {"/next/": BOTIFY_NEXT, "/last/": BOTIFY_LAST}
 
 
 def _checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None]:
-    """Refuse what is no JSON by its header or too long; give key and forced arms, if any."""
-    found = dict(headers)  # of a header sent twice, the last one
+    """Refuse a body whose header says no JSON, or that is too long; give key and forced arms."""
+    found = dict(headers)  # a header sent twice counts with its last value
     content_type = found.get(b"content-type")
-    # As it mostly stands, before all the ways in which it may stand.
+    # The usual spelling first, since parsing every allowed spelling takes longer.
     if content_type is not None and content_type != JSON:
         _check_content_type(content_type)
     key = None
@@ -248,7 +248,7 @@ def _checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None]:
             raise ApiError(
                 422,
                 "invalid",
-                f"must have 1 to {MAX_KEY} characters, has {len(key)}",
+                f"must have 1 to {MAX_KEY} characters, got {len(key)}",
                 "Idempotency-Key",
             )
     force = found.get(b"segue-force")
@@ -295,9 +295,15 @@ def _message(problem: Any) -> str:
 
 
 def _id(path_part: str) -> int | str:
-    """A listener id from a path: digits are a number there, as the botify server has it."""
+    """Read a listener id from a path; digits are a number, as in botify."""
     if _INTEGER.match(path_part):
         return int(path_part)
     if 0 < len(path_part) <= 256 and path_part == path_part.strip():
         return path_part
-    raise ApiError(422, "invalid", "must have 1 to 256 characters, not padded", "user")
+    raise ApiError(
+        422,
+        "invalid",
+        "must have 1 to 256 characters, and must not begin or end with white space, got "
+        f"{path_part!r:.80}",
+        "user",
+    )

@@ -1,7 +1,7 @@
 """The hot routes under any ASGI server: routes that take a turn, answered before FastAPI's router.
 
-One plain ASGI callable, since a routed, injected and serialised answer costs four times as much
-(docs/results/performance.md). `app.door` answers the same calls without ASGI, under our server.
+It is one plain ASGI callable: an answer that FastAPI routes, injects and serialises costs four
+times as much (docs/results/performance.md). Under our server, `app.door` answers them without ASGI.
 """
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,13 +15,13 @@ _JSON = (b"content-type", b"application/json")
 
 
 class HotRoute:
-    """An ASGI app: our hot routes, and an app behind it for everything else.
+    """An ASGI app: our hot routes, and an app behind it for all remaining requests.
 
     Args:
-        behind: The app for everything else; its lifespan sets `handlers`.
+        behind: The app for all remaining requests; its lifespan sets `handlers`.
 
     Attributes:
-        handlers: What answers; there from start-up on.
+        handlers: Answers the hot routes; the lifespan sets it at start-up.
     """
 
     def __init__(self, behind: ASGIApp) -> None:
@@ -29,7 +29,7 @@ class HotRoute:
         self.handlers: Handlers
 
     def drain(self) -> None:
-        """Say to whoever asks that the server stops; requests are still answered."""
+        """Make `/readyz` say that the server is stopping; the server still answers requests."""
         handlers = getattr(self, "handlers", None)
         if handlers is not None:
             handlers.draining = True
@@ -54,7 +54,7 @@ class HotRoute:
 
 
 def _find_route(scope: Scope) -> tuple[Route | None, str]:
-    """The hot route of a request, and the user in its path."""
+    """Find the hot route of a request, and the user in its path."""
     if scope.get("method") != "POST":
         return None, ""
     path: str = scope["path"]
@@ -66,10 +66,10 @@ def _find_route(scope: Scope) -> tuple[Route | None, str]:
 
 
 async def _rest_of(body: bytes, receive: Receive) -> bytes:
-    """The whole of a body that came in parts.
+    """Read the rest of a body that comes in parts, and give the whole.
 
     Raises:
-        ApiError: It is longer than allowed, or the client went away.
+        ApiError: The body is longer than allowed, or the client went away.
     """
     parts = [body]
     size = len(body)
@@ -86,6 +86,6 @@ async def _rest_of(body: bytes, receive: Receive) -> bytes:
 
 
 def _head(response: HttpResponse) -> Message:
-    """Status and headers of a response."""
+    """Make the message with a response's status and headers."""
     headers = [_JSON, (b"content-length", b"%d" % len(response.body)), *response.headers]
     return {"type": "http.response.start", "status": response.status, "headers": headers}

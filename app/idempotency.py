@@ -1,4 +1,4 @@
-"""Answers kept for retried requests: a key is answered once."""
+"""Answers kept for retried requests: a key gets the same answer again."""
 
 from collections.abc import Callable
 
@@ -14,12 +14,12 @@ _OVERHEAD = 600
 
 
 class AnsweredKeys:
-    """Keeps answers by key, for a time, within a bound of bytes; the oldest go first.
+    """Answers by key, kept for a time and within a number of bytes; the oldest go first.
 
     Args:
-        max_bytes: Memory for all entries, bytes.
-        max_keys: How many entries at most.
-        ttl_s: How long an answer is kept, in seconds.
+        max_bytes: Memory for all entries, in bytes.
+        max_keys: Most entries.
+        ttl_s: Time for which an answer is kept, in seconds.
         timer: Seconds on a clock that never goes back.
     """
 
@@ -32,10 +32,10 @@ class AnsweredKeys:
         )
 
     def find(self, key: Key, body: bytes) -> HttpResponse | None:
-        """The answer that this key got before, or None.
+        """Find the answer that this key got before, or None.
 
         Raises:
-            ApiError: The key came with a body that was not the same.
+            ApiError: The key came before with a different body.
         """
         kept = self._kept.get(key)
         if kept is None:
@@ -44,8 +44,8 @@ class AnsweredKeys:
         return kept[1]
 
     def keep(self, key: Key, body: bytes, response: HttpResponse) -> None:
-        """Keep the answer of a request that was taken."""
-        # Copies: both strings were cut from larger buffers, which would stay alive with them.
+        """Keep the answer of an accepted request."""
+        # Copies: both strings are slices of larger buffers, which would stay alive with them.
         response = HttpResponse(response.status, bytes(memoryview(response.body)), response.headers)
         entry = (bytes(memoryview(body)), response)
         if _size_of(entry) > self._kept.maxsize:
@@ -65,7 +65,7 @@ def check_same(before: bytes, body: bytes) -> None:
         raise ApiError(
             422,
             "idempotency_key_reused",
-            "this Idempotency-Key came with another body before; give every request its own key",
+            "this Idempotency-Key came with a different body before; give each request its own key",
             "Idempotency-Key",
         )
 

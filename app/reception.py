@@ -1,4 +1,4 @@
-"""What all connections of a server share: limits, one timer for deadlines, one head a second."""
+"""The part that all connections share: limits, one timer for deadlines, one head a second."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from app.turn_batches import TurnBatches
 STATE = "segue.door"
 """Key of the `Reception` in the lifespan's state, where uvicorn hands it to each connection."""
 SWEEP_S = 0.1
-"""How often deadlines are looked at, in seconds."""
+"""Time between two checks of all deadlines, in seconds."""
 
 
 class Connection(Protocol):
     """A connection with deadlines."""
 
     def check_deadline(self, now_s: float) -> None:
-        """Close if the client was silent or slow for too long; `now_s` on the loop's clock."""
+        """Close if the client was silent or slow for too long; `now_s` is on the loop's clock."""
 
 
 @dataclass(slots=True)
 class Limits:
-    """What a connection may take.
+    """The limits of a connection, and of the number of connections.
 
     Attributes:
         request_timeout_s: Time for a request to arrive whole, from its first byte, in seconds.
@@ -37,11 +37,11 @@ class Limits:
 
 
 class Reception:
-    """What all connections of one server share.
+    """The part that all connections of one server share.
 
     Args:
         batches: Answers the calls of hot routes.
-        limits: What each connection may take.
+        limits: The limits of each connection, and of their number.
         loop: The server's loop.
     """
 
@@ -76,7 +76,7 @@ class Reception:
         )
 
     def heads(self, headers: list[tuple[bytes, bytes]]) -> tuple[object, bytes, bytes]:
-        """Give what every answer's head has, and the head of a 200 up to its length.
+        """Give the header lines of every answer, and the head of a 200 up to its length.
 
         Both are made once a second, when uvicorn makes a new list of headers with a new date.
         """

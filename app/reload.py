@@ -1,7 +1,7 @@
-"""Reloading: the next config and its data are built beside what serves, then swapped in.
+"""Reloading: the server builds the next config with its data beside the present one, then swaps.
 
-A request is decided by the one or by the other, since the swap happens between two of them; what
-cannot be built, or must not follow what was served, leaves the old one serving.
+The swap happens between two batches, so that one config decides each request. The present config
+stays if the next one is faulty, or changes something that must not change while the server runs.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ LOG = logging.getLogger("segue")
 
 
 class Reloader:
-    """Reads the config again when told to.
+    """The reloads of one server, one at a time.
 
     Args:
-        dispatcher: Whose `runtime` is replaced.
+        dispatcher: A reload replaces its `runtime`.
         now_ms: Unix time in ms.
     """
 
@@ -37,13 +37,13 @@ class Reloader:
         self._one_by_one = asyncio.Lock()
 
     async def reload(self, cause: str) -> Runtime:
-        """Serve what the config says now; give what served before.
+        """Load the config file again and serve it; give the runtime that served before.
 
         Args:
-            cause: Who wants it, for the server's log.
+            cause: The cause of the reload, for the server's log.
 
         Raises:
-            InputError: Everything that is wrong; what served before still does.
+            InputError: All faults of the config; the runtime before still serves.
         """
         async with self._one_by_one:
             before = self._dispatcher.runtime
@@ -54,35 +54,38 @@ class Reloader:
                 LOG.error("%s: refused, config %s still serves:\n%s", cause, before.digest, error)
                 raise
             self._dispatcher.serve(runtime)
-        LOG.info("%s: config %s serves, %s did", cause, runtime.digest, before.digest)
+        LOG.info("%s: config %s serves in place of %s", cause, runtime.digest, before.digest)
         return before
 
     async def attempt(self, cause: str) -> None:
-        """Reload where nobody waits for the answer: the server's log tells how it went."""
+        """Reload when nobody waits for an answer: the server's log has the outcome."""
         try:
             await self.reload(cause)
         except InputError:
             pass  # logged with all its faults
         except Exception:
-            LOG.exception("%s: failed by our mistake; the config before still serves", cause)
+            LOG.exception(
+                "%s: the reload failed with an unhandled exception; the config before still serves",
+                cause,
+            )
 
     async def follow(self, path: Path, changes: AsyncIterable[object]) -> None:
-        """Reload whenever the content of the config file is another.
+        """Reload whenever the content of the config file changes.
 
         Args:
             path: The config file.
-            changes: Gives something whenever the file may have changed.
+            changes: Yields something whenever the file may have changed.
         """
         seen = _content(path)
         async for _ in changes:
             content = _content(path)
-            # A file that is away is being replaced: the next change will tell.
+            # Somebody is replacing a missing file: the next change will show the new content.
             if content not in (None, seen):
                 seen = content
                 await self.attempt(f"{path} has changed")
 
     def _build(self, before: Runtime) -> Runtime:
-        """What the config says now, ready to serve, and remembered before it does."""
+        """Build the runtime of the config file; save its snapshot and record its experiments."""
         settings = load_settings(before.settings.path)
         faults = Faults()
         _check_kept(before.settings, settings, faults)
@@ -98,14 +101,14 @@ class Reloader:
         except OSError as error:
             raise InputError.one(
                 str(error.filename),
-                f"cannot be written: {error.strerror}. A copy of each config that serves must "
-                "stand beside the log, or its events could not be replayed",
+                f"cannot be written: {error.strerror}. Replay needs a copy of each served config "
+                "beside the log. Make the folder writable",
             ) from error
         started.record(runtime, self._now_ms())
         for warning in started.changed_plans(runtime):
             LOG.warning("%s", warning)
         if gc.get_freeze_count():
-            # As at the start: the collector need not walk what lives as long as the process.
+            # As at start-up: the collector need not walk objects that live as long as the process.
             gc.collect(1)
             gc.freeze()
         return runtime
@@ -113,9 +116,9 @@ class Reloader:
 
 @contextmanager
 def _yielding() -> Iterator[None]:
-    """Let requests in between ten times as often while another thread works.
+    """Let requests run ten times as often while a second thread computes.
 
-    A thread that computes gives way after 5 ms, and a request must wait for that more than once.
+    A computing thread gives way after 5 ms, and a request must wait for that more than once.
     """
     usual = sys.getswitchinterval()
     sys.setswitchinterval(usual / 10)
@@ -126,7 +129,7 @@ def _yielding() -> Iterator[None]:
 
 
 def _check_kept(before: Settings, after: Settings, faults: Faults) -> None:
-    """What the process holds since its start cannot change under it."""
+    """Refuse changes of settings that the process reads only at its start."""
     held = (
         "backend",
         "max_listeners",
@@ -147,8 +150,8 @@ def _check_kept(before: Settings, after: Settings, faults: Faults) -> None:
         if was != now:
             faults.add(
                 f"{after.path}: {key}",
-                f"was {was}, is {now}; a running server cannot change it. Restart it, or put back "
-                "what was",
+                f"was {was}, is {now}; a running server cannot change it. Restart the server, or "
+                "restore the old value",
             )
 
 

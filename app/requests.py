@@ -1,4 +1,4 @@
-"""What a client may send: the bodies of our routes, validated from bytes in one pass."""
+"""The bodies that a client may send to our routes, validated from bytes in one pass."""
 
 from typing import Annotated, Any
 
@@ -26,7 +26,7 @@ def _unpadded(value: str) -> str:
     return value
 
 
-# A float or a boolean never names a listener: 7.0, true and "7 " would each be another one.
+# A float or a boolean never names a listener: 7.0, true and "7 " would each be a new listener.
 Id = (
     Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
     | Annotated[StrictStr, Field(min_length=1, max_length=256), AfterValidator(_unpadded)]
@@ -40,7 +40,7 @@ Scalar = (
 Time = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 
 
-# Slotted dataclasses and not models: they are made on every request, for a third of the cost.
+# Slotted dataclasses and not models: every request makes one, at a third of a model's cost.
 _BODY = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 Facts = Annotated[
@@ -54,12 +54,13 @@ class RecommendRequest(Request):
 
     Attributes:
         user: The listener.
-        track: What they just heard; left out on a first visit, unknown ones are fine.
-        time: Share of it that was heard, in [0, 1]; goes with `track`.
-        n: How many tracks are wanted; fewer come when the strategy proposes fewer.
-        exclude: Tracks that must not come.
+        track: The track that they have just heard; leave it out on a first visit. It may be
+            unknown to the catalog.
+        time: Share of the track that was heard, in [0, 1]; must come with `track`.
+        n: Number of tracks wanted; the answer has fewer if the strategy proposes fewer.
+        exclude: Tracks that the server must not recommend.
         attributes: Facts about the request, for targeting and segments.
-        explain: Whether the answer says why.
+        explain: Whether the answer gives its reasons.
     """
 
     user: Id
@@ -73,7 +74,7 @@ class RecommendRequest(Request):
     def __post_init__(self) -> None:
         if (self.track is None) != (self.time is None):
             raise ValueError(
-                "track and time must come together: what was heard, and how much of it"
+                "track and time must come together: the track that was heard, and its share heard"
             )
 
 
@@ -83,8 +84,8 @@ class FeedbackRequest(ListenReport):
 
     Attributes:
         user: The listener.
-        track: What they heard.
-        time: Share of it that was heard, in [0, 1].
+        track: The track that they heard.
+        time: Share of the track that was heard, in [0, 1].
         final: Whether the session is over.
         attributes: Facts about the request, as in `POST /recommend`.
     """
@@ -98,14 +99,14 @@ class FeedbackRequest(ListenReport):
 
 @dataclass(slots=True, config=_BODY)
 class BotifyListen:
-    """Body of the predecessor's `POST /next/{user}` and `POST /last/{user}`."""
+    """Body of botify's `POST /next/{user}` and `POST /last/{user}`."""
 
     track: Id
     time: Time
 
 
 def field_of(location: tuple[int | str, ...]) -> str | None:
-    """The field that an error is about, without pydantic's names for the members of a union."""
+    """Name the field that an error is about, without pydantic's names for members of a union."""
     parts = [str(p) for p in location if not (isinstance(p, str) and _is_union_member(p))]
     return ".".join(parts) or None
 
@@ -115,5 +116,5 @@ def _is_union_member(part: str) -> bool:
 
 
 def schema_of(body: type[Any]) -> dict[str, Any]:
-    """JSON Schema of a body, for OpenAPI."""
+    """Give the JSON Schema of a body, for OpenAPI."""
     return TypeAdapter(body).json_schema(ref_template="#/components/schemas/{model}")

@@ -1,4 +1,4 @@
-"""Answers as bytes: what a decision looks like to a client, and the one shape of every error."""
+"""Answers as bytes: a decision as a client sees it, and the one shape of every error."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every route as FastAPI documents it, and the one shape of its errors."""
+"""Every route as FastAPI documents it, and the one shape of all errors."""
 
 from collections.abc import Mapping
 
@@ -28,21 +28,21 @@ from engine.metrics import PrometheusCollector
 
 def add_routes(app: FastAPI) -> None:
     """Add all routes and error handlers."""
-    _add_ours(app)
-    _add_the_predecessors(app)
-    _add_watching(app)
+    _add_own_routes(app)
+    _add_botify_routes(app)
+    _add_operations(app)
     _add_admin(app)
     _add_errors(app)
 
 
-def _add_ours(app: FastAPI) -> None:
+def _add_own_routes(app: FastAPI) -> None:
     @app.post(
         "/recommend",
         openapi_extra=request_body(RecommendRequest),
         responses=documented_responses(RecommendResponse),
     )
     async def recommend(request: Request) -> Response:
-        """The next track for a listener, who may have just heard one."""
+        """Recommend the next track to a listener, who may have just heard one."""
         return await _take_turn(request, RECOMMEND)
 
     @app.post(
@@ -51,66 +51,66 @@ def _add_ours(app: FastAPI) -> None:
         responses=documented_responses(FeedbackResponse),
     )
     async def feedback(request: Request) -> Response:
-        """What a listener heard, when no further track is wanted."""
+        """Report what a listener heard, without a request for the next track."""
         return await _take_turn(request, FEEDBACK)
 
     @app.get("/tracks/{track}", responses=documented_responses(TrackResponse))
     async def track(request: Request, track: str) -> Response:
-        """A track's artist and title."""
+        """Give a track's artist and title."""
         return _json(_handlers(request).track(track))
 
     @app.get("/experiments")
     async def experiments(request: Request) -> ServerStatus:
-        """What is running, and what each arm did in this process since it started."""
+        """List the running experiments, with each arm's counts in this process since its start."""
         return server_status(_handlers(request).dispatcher)
 
 
-def _add_the_predecessors(app: FastAPI) -> None:
-    @app.get("/", tags=["predecessor"])
+def _add_botify_routes(app: FastAPI) -> None:
+    @app.get("/", tags=["botify"])
     async def hello() -> dict[str, str]:
-        """Whether anybody is there."""
+        """Say that the server is there."""
         return {"status": "alive", "message": "Segue: next-track recommendations"}
 
-    @app.get("/track/{track}", tags=["predecessor"], responses=documented_responses(TrackResponse))
+    @app.get("/track/{track}", tags=["botify"], responses=documented_responses(TrackResponse))
     async def track(request: Request, track: str) -> Response:
-        """A track's artist and title."""
+        """Give a track's artist and title."""
         return _json(_handlers(request).track(track))
 
     @app.post(
         "/next/{user}",
-        tags=["predecessor"],
+        tags=["botify"],
         openapi_extra=request_body(BotifyListen),
         responses=documented_responses(BotifyNextResponse),
     )
     async def next_track(request: Request, user: str) -> Response:
-        """The next track after one that was heard."""
+        """Recommend the next track after one that the listener heard."""
         return await _take_turn(request, BOTIFY_NEXT, user)
 
     @app.post(
         "/last/{user}",
-        tags=["predecessor"],
+        tags=["botify"],
         openapi_extra=request_body(BotifyListen),
         responses=documented_responses(FeedbackResponse),
     )
     async def last_track(request: Request, user: str) -> Response:
-        """What was heard last in a session."""
+        """Report the last track that the listener heard in a session."""
         return await _take_turn(request, BOTIFY_LAST, user)
 
 
-def _add_watching(app: FastAPI) -> None:
+def _add_operations(app: FastAPI) -> None:
     @app.get("/healthz", tags=["operations"])
     async def healthz() -> dict[str, str]:
-        """Whether the process lives."""
+        """Say that the process is alive."""
         return {"status": "alive"}
 
     @app.get("/readyz", tags=["operations"], responses={200: {"model": dict[str, str]}})
     async def readyz(request: Request) -> Response:
-        """Whether it can answer, and with which config."""
+        """Say whether the server takes turns, and with which config."""
         return _json(_handlers(request).ready())
 
     @app.get("/metrics", tags=["operations"])
     async def metrics(request: Request) -> Response:
-        """Counts and latencies in Prometheus' text form."""
+        """Give counts and latencies in Prometheus' text format."""
         dispatcher = _handlers(request).dispatcher
         registry = CollectorRegistry(auto_describe=False)
         registry.register(PrometheusCollector(dispatcher.metrics, lambda: len(dispatcher.state)))
@@ -120,9 +120,9 @@ def _add_watching(app: FastAPI) -> None:
 def _add_admin(app: FastAPI) -> None:
     @app.post("/admin/reload", tags=["operations"], responses=documented_responses(ReloadResponse))
     async def reload(request: Request) -> Response:
-        """Serve what the config file says now; with `Authorization: Bearer` and the token.
+        """Load the config file again and serve it; needs `Authorization: Bearer` and the token.
 
-        A faulty config is answered with all its faults, and the one before still serves.
+        The answer to a faulty config lists all its faults, and the config before still serves.
         """
         handlers = _handlers(request)
         try:

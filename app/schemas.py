@@ -1,6 +1,6 @@
-"""What OpenAPI says of the routes that read their bodies and write their answers themselves.
+"""OpenAPI models of the routes that read their bodies and write their answers themselves.
 
-The answers are written in `replies` without these models, for speed; a test holds the two together.
+`app.responses` writes the answers without these models, for speed; a test compares the two.
 """
 
 from typing import Any
@@ -16,20 +16,24 @@ TrackName = int | str
 class RecommendResponse(BaseModel):
     """Answer of `POST /recommend`."""
 
-    user: TrackName = Field(description="As it was sent.")
-    track: TrackName = Field(description="What plays next: the first of `tracks`.")
-    tracks: list[TrackName] = Field(description="As many as asked for, or as there were.")
-    decision: str = Field(description="Under this id the decision stands in the event log.")
+    user: TrackName = Field(description="The listener's id, as the request has it.")
+    track: TrackName = Field(description="The track to play next: the first of `tracks`.")
+    tracks: list[TrackName] = Field(
+        description="The recommended tracks: `n` of them, or fewer if the strategy proposed fewer."
+    )
+    decision: str = Field(description="The decision's id in the event log.")
     experiments: dict[str, str] = Field(description="The listener's arm in each experiment.")
-    strategy: str = Field(description="What the arm, or the default, names.")
-    answered_by: str = Field(description="Whose candidates the track was drawn from.")
+    strategy: str = Field(description="The strategy that the arm, or `default`, names.")
+    answered_by: str = Field(description="The strategy that proposed the track.")
     why: list[str] = Field(
-        [], description="Who abstained or proposed, and why; only with `explain`."
+        [],
+        description="The reasons: each strategy that abstained or proposed, and why; only with "
+        "`explain`.",
     )
 
 
 class BotifyNextResponse(BaseModel):
-    """Answer of the predecessor's `POST /next/{user}`."""
+    """Answer of botify's `POST /next/{user}`."""
 
     user: TrackName
     track: TrackName
@@ -52,16 +56,18 @@ class TrackResponse(BaseModel):
 class ReloadResponse(BaseModel):
     """Answer of `POST /admin/reload`."""
 
-    config: str = Field(description="Fingerprint of what decides now.")
-    before: str = Field(description="Fingerprint of what decided before.")
+    config: str = Field(description="Fingerprint of the config that decides now.")
+    before: str = Field(description="Fingerprint of the config that decided before.")
 
 
 class ErrorDetail(BaseModel):
-    """What is wrong."""
+    """The error of a request."""
 
-    code: str = Field(description="For programs: it stays when the message is put better.")
+    code: str = Field(description="For programs: it stays when the message is reworded.")
     message: str = Field(description="For people: what must hold, what was found, what to do.")
-    field: str | None = Field(description="The field, header or parameter at fault, if one is.")
+    field: str | None = Field(
+        description="The field, header or parameter at fault; null if none is."
+    )
 
 
 class ErrorResponse(BaseModel):
@@ -71,19 +77,19 @@ class ErrorResponse(BaseModel):
 
 
 def request_body(body: type[Any]) -> dict[str, Any]:
-    """The body and headers of a route that reads its own."""
+    """Describe the body and headers of a route that reads its own body."""
     content = {"application/json": {"schema": schema_of(body)}}
     return {
         "requestBody": {"required": True, "content": content},
         "parameters": [
             _header(
                 "Idempotency-Key",
-                "1 to 256 characters. A request that is sent again with its key gets the answer "
-                "that it got, and leaves one event.",
+                "1 to 256 characters. A request that is sent again with its key gets the first "
+                "answer again, and the log has one event.",
             ),
             _header(
                 FORCE,
-                "`experiment=arm`, several with commas: the arms for this request, for testing. "
+                "`experiment=arm`, separated by commas: the arms for this request, for testing. "
                 "Needs `Authorization: Bearer` and the server's token.",
             ),
         ],
@@ -91,9 +97,9 @@ def request_body(body: type[Any]) -> dict[str, Any]:
 
 
 def documented_responses(answer: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
-    """The answers of a route: its own, and errors."""
-    at_fault = "The request is at fault; nothing was changed."
-    unable = "The server is; nothing was changed, and nothing is in the event log."
+    """Describe the answers of a route: its own, and errors."""
+    at_fault = "The request is at fault; the server changed nothing."
+    unable = "The server is at fault; it changed nothing, and its event log has no line."
     return {
         200: {"model": answer},
         "4XX": {"model": ErrorResponse, "description": at_fault},

@@ -1,4 +1,4 @@
-"""Our server: uvicorn with the door, a clean end, and room for its connections."""
+"""The server: uvicorn with the door, a clean stop, and a file limit above its connections."""
 
 import asyncio
 import logging
@@ -15,11 +15,11 @@ from engine.settings.model import ServerSettings
 
 LOG = logging.getLogger("segue")
 SPARE_FILES = 200
-"""Files that a server has open beside its connections, at most."""
+"""Most files that a server has open beside its connections."""
 
 
 def server_config(app: HotRoute, settings: ServerSettings) -> uvicorn.Config:
-    """Say how uvicorn runs our app."""
+    """Make uvicorn's config for our app."""
     return uvicorn.Config(
         app,
         http=Door if settings.door == "own" else "httptools",
@@ -32,11 +32,11 @@ def server_config(app: HotRoute, settings: ServerSettings) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Serves our app until a signal, and ends with exit code 0.
+    """A server that runs our app until a signal, and ends with exit code 0.
 
     Args:
         app: Our app.
-        settings: How to serve it.
+        settings: The config's `server` section.
     """
 
     def __init__(self, app: HotRoute, settings: ServerSettings) -> None:
@@ -47,7 +47,7 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop; a second Ctrl-C stops at once.
 
-        uvicorn would raise the signal again at the end; for who sent it, a clean stop is an end.
+        uvicorn would raise the signal again at the end, and the process would not end with code 0.
         """
         self._app.drain()
         if self.should_exit and sig == signal.SIGINT:
@@ -55,7 +55,7 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop; no client delays that for longer than `shutdown_s`."""
+        """Stop; a client cannot delay the end for longer than `shutdown_s`."""
         deadline = asyncio.get_running_loop().call_later(self._shutdown_s, self._cut_connections)
         try:
             await super().shutdown(sockets)
@@ -73,7 +73,7 @@ def raise_file_limit(connections: int) -> str | None:
     """Let the process open as many files as its connections need.
 
     Returns:
-        A sentence where the limit stays below; None where there is room, or no such limit.
+        A sentence if the limit stays too low; None if it is high enough, or if there is none.
     """
     try:
         import resource

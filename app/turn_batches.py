@@ -1,7 +1,8 @@
-"""Batches of turns: calls that arrive in one iteration of the loop are answered together.
+"""Batches of turns: the server answers calls that arrive in one iteration of the loop together.
 
-A decision takes 15 us in a loop of its own and 41 us between system calls: caches. So a batch is
-decided in one go, and its lines are written with one write (docs/performance.md).
+A decision takes 15 us in a loop of its own, but 41 us between system calls: the CPU's caches are
+cold then. So the server decides a batch in one go, and writes its lines with one write
+(docs/performance.md).
 """
 
 import asyncio
@@ -11,26 +12,26 @@ from app.handlers import Call, Handlers
 from app.responses import HttpResponse
 
 MOST = 256
-"""Calls of a batch at most, so that nobody waits for a flood."""
+"""Most calls of a batch, so that a flood of calls delays no answer for long."""
 
 
 class Caller(Protocol):
-    """Who waits for an answer."""
+    """A connection that waits for an answer."""
 
     def answer(self, response: HttpResponse, now_s: float) -> None:
         """Take the answer.
 
         Args:
-            response: The answer; what it acknowledges is on file.
+            response: The answer; if the turn was accepted, its line is on file.
             now_s: The loop's time.
         """
 
 
 class TurnBatches:
-    """Collects calls until the loop's iteration ends, then has them answered.
+    """The calls of the loop's present iteration; at its end the handlers answer them.
 
     Args:
-        handlers: Answers.
+        handlers: Answers the calls.
         loop: The server's loop.
     """
 
@@ -52,7 +53,7 @@ class TurnBatches:
             self.flush()
 
     def flush(self) -> None:
-        """Answer what has come so far."""
+        """Answer the calls that have come so far."""
         calls, callers = self._calls, self._callers
         if not calls:
             return

@@ -1,4 +1,4 @@
-"""A listener as strategies see it, and the compact history that is kept of one between turns."""
+"""A listener as strategies see it, and the compact history that the server keeps between turns."""
 
 from array import array
 from collections import Counter
@@ -25,7 +25,7 @@ class Listen(NamedTuple):
 
 
 def pack(track: int, time: float) -> int:
-    """One listen in 64 bits: the track plus one above, the time in billionths below.
+    """Pack one listen into 64 bits: the track plus one above, the time in billionths below.
 
     Billionths, and not a 4-byte float, so that 0.7 comes back as exactly 0.7 and thresholds
     mean what they say.
@@ -34,20 +34,20 @@ def pack(track: int, time: float) -> int:
 
 
 def unpack(word: int) -> Listen:
-    """The listen that `pack` made this word of."""
+    """Unpack a word of `pack` into its listen."""
     # tuple's own constructor: a named tuple's is a Python function around it, at twice the cost.
     return _new(Listen, ((word >> 32) - 1, (word & _TIME_MASK) / _TIME_UNITS))
 
 
 class History:
-    """What one listener heard, and where their session stands; about 1 KB at 100 listens.
+    """One listener's listens, and the state of their session; about 1 KB at 100 listens.
 
     Attributes:
         listens: Packed listens (see `pack`), newest last.
-        session_start: How many of `listens` are from before the present session.
+        session_start: Number of `listens` from before the present session.
         session: Id of the present session; empty when none is open.
-        turn: Requests that this history has seen.
-        seen_ms: When the last of them came, Unix time in ms.
+        turn: Number of turns that this history has seen.
+        seen_ms: Unix time in ms of the last turn.
         catalog: The catalog that the indices in `listens` belong to.
     """
 
@@ -69,7 +69,7 @@ class History:
         self.catalog = catalog
 
     def end_session(self) -> None:
-        """Close the session; what was heard stays known."""
+        """Close the session; the listens stay known."""
         self.session_start = len(self.listens)
         self.session = ""
 
@@ -81,7 +81,7 @@ class History:
             self.session_start = max(0, self.session_start - surplus)
 
     def move_to(self, catalog: Catalog) -> None:
-        """Translate the indices to another catalog, by track id."""
+        """Translate the indices to a new catalog, by track id."""
         if catalog is not self.catalog:
             ids = self.catalog.ids
             moved = []
@@ -94,15 +94,15 @@ class History:
 
 
 class Listener:
-    """One listener at one turn; views are computed when asked for, and kept.
+    """One listener at one turn; a view is computed at its first use, and kept.
 
     Views that give a track to act on never give an unknown one; `last` may.
 
     Attributes:
         id: The listener's id as a string: 7 and "7" are one listener.
-        turn: Number of this request, from 1.
+        turn: Number of this turn, from 1.
         packed: All known listens, packed, newest last.
-        session_start: Where in them the present session begins.
+        session_start: Position in `packed` at which the present session begins.
     """
 
     # Kept views are plain slots: functools.cached_property takes a lock on Python 3.11.
@@ -119,13 +119,13 @@ class Listener:
 
     def __init__(
         self,
-        id: str,  # noqa: A002
+        listener_id: str,
         packed: Sequence[int] = (),
         session_start: int = 0,
         turn: int = 1,
         notes: list[str] | None = None,
     ) -> None:
-        self.id = id
+        self.id = listener_id
         self.packed = packed
         self.session_start = session_start
         self.turn = turn
@@ -137,22 +137,22 @@ class Listener:
     @classmethod
     def of(
         cls,
-        id: str,  # noqa: A002
+        listener_id: str,
         listens: Iterable[tuple[int, float]] = (),
         earlier: Iterable[tuple[int, float]] = (),
         turn: int = 1,
     ) -> "Listener":
-        """A listener with these `listens` in the present session, after the `earlier` ones."""
+        """Make a listener with these `listens` in the present session, after the `earlier` ones."""
         before = [pack(*listen) for listen in earlier]
         packed = before + [pack(*listen) for listen in listens]
-        return cls(id, array("Q", packed), len(before), turn)
+        return cls(listener_id, array("Q", packed), len(before), turn)
 
     def note(self, why: str, *values: object) -> None:
-        """Say why, for whoever asked to have the decision explained; free when nobody did.
+        """Note a reason for a request with `explain`; without `explain` it costs nothing.
 
         Args:
-            why: A `str.format` template, filled with `values` only when somebody asked.
-            values: What to fill it with.
+            why: A `str.format` template, filled with `values` only for `explain`.
+            values: The template's values.
         """
         if self._notes is not None:
             self._notes.append(why.format(*values))
@@ -199,8 +199,8 @@ class Listener:
         return self._heard_in_session
 
     def last_listen(self, at_least: float = 0.0, in_session: bool = False) -> Listen | None:
-        """The newest listen of a known track heard for `at_least`."""
-        # Not by way of `listens`: unpacking a hundred takes longer than all else of a decision.
+        """Find the newest listen of a known track heard for `at_least`."""
+        # Not through `listens`: unpacking a hundred takes longer than the rest of a decision.
         start = self.session_start if in_session else 0
         for position in range(len(self.packed) - 1, start - 1, -1):
             word = self.packed[position]
@@ -209,7 +209,7 @@ class Listener:
         return None
 
     def best_listen(self, at_least: float = 0.0, in_session: bool = False) -> Listen | None:
-        """The listen of a known track heard longest; the newest of equals."""
+        """Find the listen of a known track heard longest; the newest of equals."""
         best, most = 0, -1
         for word in self.packed[self.session_start :] if in_session else self.packed:
             time = word & _TIME_MASK
@@ -218,13 +218,13 @@ class Listener:
         return unpack(best) if best and most / _TIME_UNITS >= at_least else None
 
     def artist_counts(self, catalog: Catalog, in_session: bool = False) -> Counter[int]:
-        """How often each artist (by its index) was played."""
+        """Count the plays of each artist, by the artist's index."""
         words = self.packed[self.session_start :] if in_session else self.packed
         artists = catalog.artist_of
         return Counter(int(artists[(word >> 32) - 1]) for word in words if word >> 32)
 
     def skip_streak(self, below: float) -> int:
-        """How many of the newest listens of the session, in a row, were heard less than `below`."""
+        """Count the session's newest listens in a row that were heard for less than `below`."""
         streak = 0
         for position in range(len(self.packed) - 1, self.session_start - 1, -1):
             if (self.packed[position] & _TIME_MASK) / _TIME_UNITS >= below:

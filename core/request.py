@@ -1,7 +1,7 @@
-"""What a client sends for one turn: a request for a track, or a report of what was heard.
+"""A client's input for one turn: a request for a track, or a report of a listen.
 
-The values that the engine decides on. HTTP bodies are validated into subclasses of them (see
-`app.requests`), a log's events and a simulation's sessions are made into them as they are.
+The engine decides on these values. `app.requests` validates HTTP bodies into subclasses of them;
+replay and the simulator make them directly.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,14 +13,14 @@ from core.catalog import TrackId
 
 @dataclass(slots=True)
 class TurnInput:
-    """What every turn begins with: who it is, and what they heard.
+    """The input that every turn has: the listener, and the track that they heard.
 
-    Not frozen, for speed alone; nobody changes one.
+    Not frozen, for speed alone; no code changes one.
 
     Attributes:
         user: Listener id.
-        track: Track that the listener heard before; None on a first visit.
-        time: Share of it that was heard, in [0, 1]; None on a first visit.
+        track: Track that the listener heard; None on a first visit.
+        time: Share of the track that was heard, in [0, 1]; None on a first visit.
         attributes: Facts about the request, for targeting and segments.
     """
 
@@ -35,7 +35,7 @@ class Request(TurnInput):
     """A request for the next track.
 
     Attributes:
-        n: How many tracks are wanted, at least 1.
+        n: Number of tracks wanted, at least 1.
         exclude: Track ids that must not be recommended.
         explain: Whether the decision gives its reasons.
     """
@@ -47,10 +47,10 @@ class Request(TurnInput):
 
 @dataclass(slots=True)
 class ListenReport(TurnInput):
-    """A report of what was heard, with no request for a further track.
+    """A report of a listen, without a request for the next track.
 
     Attributes:
-        final: Whether it ends the session.
+        final: Whether the report ends the session.
     """
 
     final: bool = False

@@ -1,9 +1,9 @@
-"""The server's turns: what clients sent -> turns -> one write to the event log -> answers.
+"""The server's turns: requests -> turns -> one write to the event log -> answers.
 
-`Dispatcher` adds to `engine.turn` what lives: the listeners' records, the event log, the ids and
-the clock. Turns come in batches: they are decided in their order of arrival, their lines are
-appended with one write, and only then are they answered (group commit). One turn is a batch of
-one. Nothing in here awaits, so two turns of one listener never mingle.
+`Dispatcher` adds the lasting parts to `engine.turn`: the listeners' records, the event log, the ids
+and the clock. Turns come in batches: the dispatcher decides them in their order of arrival, appends
+their lines with one write, and only then answers them (group commit). One turn is a batch of one.
+No code in here awaits, so two turns of one listener never mingle.
 """
 
 import secrets
@@ -24,11 +24,11 @@ from engine.state import ListenerRecord, StateStore
 from engine.turn import Before, rollback_turn, take_turn
 
 Outcome = Decision | Feedback | Exception
-"""What became of a turn: its value, or why it changed nothing."""
+"""The outcome of a turn: its value, or the error because of which it changed nothing."""
 
 
 class EventSink(Protocol):
-    """Takes the events of turns; `events.writer.EventWriter` is the one that servers have."""
+    """A log that takes the events of turns; servers have `events.writer.EventWriter`."""
 
     def append_all(self, turns: Sequence[Decision | Feedback]) -> None:
         """Append one line a turn, in order.
@@ -40,13 +40,13 @@ class EventSink(Protocol):
 
 @dataclass(slots=True)
 class Arrival:
-    """What a client sent, on its way into a batch.
+    """A client's request or report, on its way into a batch.
 
     Attributes:
         sent: The request or the report.
-        arrived_s: When it arrived, on `perf_counter`'s clock.
+        arrived_s: Time of its arrival, on `perf_counter`'s clock.
         key: Its idempotency key.
-        forced: Experiment -> arm that an authorised tester asks for.
+        forced: Experiment -> arm that an authorised tester requests.
     """
 
     sent: Request | ListenReport
@@ -56,14 +56,14 @@ class Arrival:
 
 
 class _Staged(NamedTuple):
-    """A turn that was decided and is not on file yet.
+    """A turn that is decided and not on file yet.
 
     Attributes:
         place: Its place in the batch.
         user: The listener's id.
         record: The listener's record, with the turn in it.
         turn: The turn.
-        before: What takes the turn back.
+        before: The state by which `rollback_turn` takes the turn back.
         exposed: The record's exposed experiments before the turn, if they changed.
     """
 
@@ -79,19 +79,19 @@ _new = tuple.__new__
 
 
 class Dispatcher:
-    """Takes turns, keeps listeners' records, writes the log.
+    """The taker of turns, which keeps listeners' records and writes the log.
 
     Args:
-        runtime: What decides, until another is to `serve`.
+        runtime: The runtime that decides, until `serve` replaces it.
         state: The listeners' records.
         log: The event log.
-        metrics: What is counted.
+        metrics: The counters.
         now_ms: Unix time in ms.
         id_stem: First part of decision ids, which also decide the draws of requests without a key;
             48 random bits if left out, so that no two processes share it.
 
     Attributes:
-        since_ms: When it was made, Unix time in ms.
+        since_ms: Unix time in ms at which the dispatcher was made.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Dispatcher:
         self._next_id = 1
 
     def serve(self, runtime: Runtime) -> None:
-        """Decide the next batch by this."""
+        """Decide by this runtime from the next batch on."""
         self.metrics.start_config(runtime)
         self.runtime = runtime
 
@@ -127,18 +127,18 @@ class Dispatcher:
         key: str | None = None,
         forced: Mapping[str, str] | None = None,
     ) -> Decision:
-        """Decide, log and remember one request; or raise, and nothing has changed.
+        """Decide, log and remember one request; on an error, change nothing and raise it.
 
         Args:
             request: The request.
-            arrived_s: When it arrived, on `perf_counter`'s clock.
+            arrived_s: Time of its arrival, on `perf_counter`'s clock.
             key: Its idempotency key.
-            forced: Experiment -> arm that an authorised tester asks for.
+            forced: Experiment -> arm that an authorised tester requests.
         """
         (outcome,) = self.dispatch((Arrival(request, arrived_s, key, forced),))
         if isinstance(outcome, Decision):
             return outcome
-        assert isinstance(outcome, Exception), "a request is answered with a decision"
+        assert isinstance(outcome, Exception), "the outcome of a request is a decision or an error"
         raise outcome
 
     def feedback(
@@ -148,24 +148,24 @@ class Dispatcher:
         key: str | None = None,
         forced: Mapping[str, str] | None = None,
     ) -> Feedback:
-        """Log and remember one report of what was heard; or raise, and nothing has changed."""
+        """Log and remember one listen report; on an error, change nothing and raise it."""
         (outcome,) = self.dispatch((Arrival(report, arrived_s, key, forced),))
         if isinstance(outcome, Feedback):
             return outcome
-        assert isinstance(outcome, Exception), "a report is answered with feedback"
+        assert isinstance(outcome, Exception), "the outcome of a report is feedback or an error"
         raise outcome
 
     def dispatch(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
         """Take a batch of turns: decide each, append all their lines with one write.
 
-        A turn that cannot be decided, or whose line is not on file, changes nothing; the others of
-        the batch are not affected.
+        A turn that fails, or whose line is not on file, changes nothing and does not affect the
+        remaining turns of the batch.
 
         Args:
             arrivals: In their order of arrival; a listener may come more than once.
 
         Returns:
-            For each arrival its turn, or the error that it is to be answered with.
+            For each arrival its turn, or the error that answers it.
         """
         outcomes: list[Outcome] = []
         staged: list[_Staged] = []
@@ -220,7 +220,7 @@ class Dispatcher:
         record = records.get(user) or self.state.get(user)
         if record is None:
             record = ListenerRecord(History(runtime.catalog))
-        # Most turns: the arms are a function of the id, and the record grew under them already.
+        # Most turns: the arms depend on the id alone, and the record grew under them already.
         by_id = arrival.forced is None and sent.attributes is None
         if by_id and record.allocation is runtime.allocation and record.assignment is not None:
             assignment, entering, reset = record.assignment, False, False
@@ -247,7 +247,7 @@ class Dispatcher:
             record.exposed_experiments = self._exposed.setdefault(grown, grown)
         if by_id:
             record.allocation, record.assignment = runtime.allocation, assignment
-        # A named tuple's own constructor is a Python function around this one.
+        # Faster: a named tuple's own constructor is a Python function around this one.
         return _new(_Staged, (place, user, record, turn, before, exposed))
 
     def _commit(self, each: _Staged) -> None:
@@ -266,7 +266,7 @@ class Dispatcher:
                 self.metrics.count_entry(fingerprints[name], arm)
 
     def _take_back(self, staged: Sequence[_Staged], written: int) -> None:
-        """Take back the turns after the first `written`, last first, and their ids."""
+        """Take back the turns after the first `written`, from last to first, and their ids."""
         for each in reversed(staged[written:]):
             rollback_turn(each.record.history, each.before)
             if each.exposed is not None:

@@ -1,6 +1,6 @@
-"""Which arms a listener is in, and which experiments their history grew under.
+"""Exposure: a listener's arms, and the experiments that their history grew under.
 
-The one place where the arms of a turn are computed.
+This module alone computes the arms of a turn.
 """
 
 from collections.abc import Mapping
@@ -17,20 +17,20 @@ def assign(
     """Compute the arms of a turn.
 
     Args:
-        runtime: What decides.
-        sent: What the client sent.
-        forced: Experiment -> arm that an authorised tester asks for.
+        runtime: The runtime that decides.
+        sent: The client's request or report.
+        forced: Experiment -> arm that an authorised tester requests.
     """
     return runtime.allocation.assign(str(sent.user), sent.attributes, forced)
 
 
 def newly_exposed(runtime: Runtime, record: ListenerRecord, assignment: Assignment) -> bool:
-    """Whether the listener is in an experiment that their history did not grow under yet.
+    """Test whether the listener is in an experiment that their history did not grow under yet.
 
     A tester with a forced arm is exposed to nothing.
     """
     fingerprints, exposed = runtime.fingerprints, record.exposed_experiments
-    for name in assignment.arms:  # a loop and not any(): this is asked at every turn
+    for name in assignment.arms:  # a loop, faster than any(): it runs at every turn
         if fingerprints[name] not in exposed:
             return not assignment.forced
     return False
@@ -39,11 +39,11 @@ def newly_exposed(runtime: Runtime, record: ListenerRecord, assignment: Assignme
 def exposed_after(
     runtime: Runtime, record: ListenerRecord, assignment: Assignment
 ) -> frozenset[str]:
-    """The experiments that the history grows under from now on, by fingerprint."""
+    """Give the experiments that the history grows under from now on, by fingerprint."""
     fingerprints = runtime.fingerprints
     return record.exposed_experiments.union(fingerprints[name] for name in assignment.arms)
 
 
 def starts_afresh(runtime: Runtime, record: ListenerRecord) -> bool:
-    """Whether a history that is newly exposed is forgotten first, and is not fresh already."""
+    """Test whether the server forgets a newly exposed history that is not fresh already."""
     return record.history.turn > 0 and runtime.settings.state.reset_state_on_new_experiment

@@ -1,4 +1,4 @@
-"""Where the server keeps what it knows of listeners between turns."""
+"""The server's memory of listeners between turns."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -10,15 +10,15 @@ from core.listener import History
 
 
 class ListenerRecord:
-    """What the server keeps of one listener between turns.
+    """The server's record of one listener between turns.
 
     Attributes:
-        history: What they heard; strategies read it.
+        history: The listener's history; strategies read it.
         exposed_experiments: Fingerprints of the experiments that the history grew under.
-        assignment: The listener's arms where nothing but their id decides, by `allocation`; the
-            history has grown under them.
-        allocation: What computed `assignment`; None before anything did.
-        renewed_s: When the time to live was last renewed, on the state store's clock.
+        assignment: The arms that `allocation` computed from the listener's id alone; the history
+            has grown under them.
+        allocation: The allocation that computed `assignment`; None before the first time.
+        renewed_s: Time of the last renewal of the time to live, on the state store's clock.
     """
 
     __slots__ = ("allocation", "assignment", "exposed_experiments", "history", "renewed_s")
@@ -32,42 +32,42 @@ class ListenerRecord:
 
 
 class StateStore(Protocol):
-    """Keeps records by listener id.
+    """A store of records by listener id.
 
     The dispatcher gets a record, changes it, and keeps it, without a pause in between.
     """
 
     def get(self, listener: str) -> ListenerRecord | None:
-        """The record of a listener, or None if none is known (any more)."""
+        """Give the record of a listener; None if the store has none, or has dropped it."""
 
     def keep(self, listener: str, record: ListenerRecord) -> None:
         """Keep a record after a turn, and renew its time to live."""
 
     def __len__(self) -> int:
-        """How many listeners are known."""
+        """Count the known listeners."""
 
 
 class MemoryState:
-    """Records of one process: least recently seen out first, and after `ttl_s` of silence.
+    """Records of one process; it drops the least recently seen, and all after `ttl_s` of silence.
 
-    `TTLCache` renews nothing on reading, so a listener is put in again, but only when a tenth of
-    the time to live has gone: putting in costs more than all else here.
+    A read of `TTLCache` renews no entry, so `keep` writes the record again, but only when a tenth
+    of the time to live has gone: a write is the most expensive step here.
 
     Args:
-        max_listeners: How many are kept.
-        ttl_s: How long without a turn, in seconds.
+        max_listeners: Most records.
+        ttl_s: Time without a turn after which a record goes, in seconds.
         timer: Seconds on a clock that never goes back.
     """
 
     def __init__(self, max_listeners: int, ttl_s: float, timer: Callable[[], float]) -> None:
         self._cache: TTLCache[str, ListenerRecord] = TTLCache(max_listeners, ttl_s, timer)
         self._timer = timer
-        # Bound once: `cache[key]` would reach the same method through C, at a higher cost.
+        # Bound once: `cache[key]` reaches the same method through a slower C slot.
         self._read = self._cache.__getitem__
         self._renew_after_s = ttl_s / 10
 
     def get(self, listener: str) -> ListenerRecord | None:
-        """The record of a listener, or None."""
+        """Give the record of a listener, or None."""
         try:
             return self._read(listener)
         except KeyError:

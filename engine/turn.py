@@ -1,7 +1,7 @@
-"""One turn: hear, ask the arm's chain, draw. The order of a turn is written here, and only here.
+"""One turn: hear, ask the arm's chain, draw. This module alone has the order of a turn.
 
-Pure but for the history that it is given. The server, replay, explanations and the simulator's
-in-process recommender all call `take_turn`.
+A turn changes nothing but the listener's history. The server, replay, explanations and the
+simulator's in-process recommender all call `take_turn`.
 """
 
 from typing import overload
@@ -18,8 +18,8 @@ from core.rng import Stream
 from engine.runtime import Chain, Runtime
 
 Before = tuple[int, str, int, int, bool, int | None]
-"""What `rollback_turn` needs: session_start, session, turn and seen_ms as they were, whether a
-listen came in, and the listen that went out for it."""
+"""The state before a turn, for `rollback_turn`: session_start, session, turn, seen_ms, whether the
+turn added a listen, and the listen that it removed for that."""
 
 
 @overload
@@ -67,22 +67,22 @@ def take_turn(
     at_ms: int,
     key: str | None = None,
 ) -> tuple[Decision | Feedback, Before]:
-    """Take one turn of a listener; when it fails, the history is as it was before.
+    """Take one turn of a listener; if the turn fails, the history is as it was before.
 
     Args:
-        runtime: What decides.
-        history: The listener's; it is changed.
-        sent: What the client sent.
+        runtime: The runtime that decides.
+        history: The listener's history; the turn changes it.
+        sent: The client's request or report.
         assignment: The listener's arms.
         decision_id: Id of the turn.
         at_ms: Unix time in ms.
         key: The request's idempotency key.
 
     Returns:
-        The turn, and what takes it back, by `rollback_turn`.
+        The turn, and the state by which `rollback_turn` takes it back.
 
     Raises:
-        NoCandidatesLeft: The request's exclusions leave nothing to play.
+        NoCandidatesLeft: The request's exclusions leave no track to play.
         UndeclaredAnswer: A strategy named a source that the arm does not declare.
     """
     before = start_turn(runtime, history, sent.track, sent.time, at_ms, decision_id)
@@ -123,15 +123,15 @@ def start_turn(
     """Start a turn: end a session that fell silent, take in what was heard, open a session.
 
     Args:
-        runtime: What decides.
-        history: The listener's; it is changed.
+        runtime: The runtime that decides.
+        history: The listener's history; the turn changes it.
         track: Track that the listener heard; None on a first visit.
         time: Share of it that was heard.
         at_ms: Unix time in ms.
-        decision_id: Id of the turn; a session is named after its first turn.
+        decision_id: Id of the turn; the first turn's id names the session.
 
     Returns:
-        What takes the turn back, by `rollback_turn`.
+        The state by which `rollback_turn` takes the turn back.
     """
     if history.catalog is not runtime.catalog:
         history.move_to(runtime.catalog)
@@ -144,7 +144,7 @@ def start_turn(
     if track is not None and time is not None:
         listens = history.listens
         if len(listens) >= runtime.history:
-            # One out before one in; more only after a reload with a shorter history.
+            # One goes before one comes; more go only after a reload with a shorter history.
             history.trim(runtime.history)
             dropped = listens.pop(0)
             history.session_start = max(0, history.session_start - 1)
@@ -158,7 +158,7 @@ def start_turn(
 
 
 def rollback_turn(history: History, before: Before) -> None:
-    """Take a turn back: the request was not answered, so it must have changed nothing."""
+    """Take a turn back: a request without an answer must change nothing."""
     start, session, turn, seen_ms, heard, dropped = before
     if heard:
         history.listens.pop()
@@ -173,7 +173,7 @@ def rollback_turn(history: History, before: Before) -> None:
 
 
 def seed_of(decision_id: str, user: str, key: str | None) -> str:
-    """Name the draw's stream: the decision's id, or what a retry of the request would share."""
+    """Name the draw's stream: by the decision's id, or by user and key, which a retry has too."""
     return decision_id if key is None else f"{user}\0{key}"
 
 
@@ -204,15 +204,18 @@ def _decide(
         if candidates is not None:
             break
     else:
-        raise NoCandidatesLeft(f"every strategy of '{strategy}' abstained or was excluded")
+        raise NoCandidatesLeft(
+            f"no track is left: each strategy of '{strategy}' abstained or proposed only excluded "
+            "tracks"
+        )
     answered_by = candidates.source or name
     if answered_by not in chain.declared:
         raise UndeclaredAnswer(_undeclared(name, answered_by, strategy, chain))
     tracks, propensity = draw(candidates, Stream(seed_of(decision_id, user, key)), request.n)
     ids = runtime.catalog.ids
     if why is not None:
-        why.append(f"drawn from {len(candidates)} candidates, chance {propensity:.4g}")
-    # By position: 22 names would cost three times as much, 1 us of the request.
+        why.append(f"drawn from {len(candidates)} candidates, propensity {propensity:.4g}")
+    # Positional: 22 keyword arguments would cost three times as much, 1 us of the request.
     return Decision(
         decision_id,
         request.user,
@@ -242,7 +245,7 @@ def _decide(
 def _explain_member(
     name: str, notes: list[str], candidates: Candidates | None, why: list[str]
 ) -> None:
-    """Move what a member of the chain noted to the reasons, under its name."""
+    """Move a chain member's notes to the reasons, under its name."""
     outcome = [] if candidates is not None else ["abstained"]
     why.extend(f"{name}: {reason}" for reason in [*notes, *outcome])
     notes.clear()

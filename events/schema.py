@@ -1,4 +1,4 @@
-"""One line of the event log: a superset of botify's, written from a turn alone."""
+"""One line of the event log: a superset of botify's line, made from a turn alone."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ SCHEMA = 2
 
 
 def line(turn: Decision | Feedback) -> bytes:
-    """The event of a turn: one JSON object and a newline."""
+    """Format the event of a turn: one JSON object and a newline."""
     return orjson.dumps(event(turn), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def event(turn: Decision | Feedback) -> dict[str, Any]:
-    """Give the event as plain values; what is absent or ordinary is left out.
+    """Give the event as plain values, without fields that are absent or have the usual value.
 
     `message` is `next` for a decision, `last` for feedback that ends a session, and `heard` for
-    feedback within a session, which botify's log does not have. Schema 2 adds `took_us`, and within
-    a process its ids count the lines that are on file, without gaps.
+    feedback within a session, which botify's log does not have. Schema 2 adds `took_us`, and its
+    ids count the lines that a process has on file, without gaps.
     """
     assignment = turn.assignment
     fields: dict[str, Any] = {

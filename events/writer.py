@@ -1,4 +1,4 @@
-"""Appending events: one file per process, in the file before the answer leaves."""
+"""The event log's writer: files of one process, and a line on file before its answer leaves."""
 
 import logging
 import os
@@ -17,19 +17,19 @@ from events.schema import line
 
 LOG = logging.getLogger("segue")
 MOST_RETIRED = 8
-"""Full files that wait for `sync`; where nobody calls it, the ninth does."""
+"""Most full files that wait for `sync`; the next full file calls it if nobody else did."""
 
 
 class EventWriter:
-    """Appends events to files that only this process writes.
+    """An event log in files that only this process writes.
 
-    A file is never renamed, so that it can be collected while it grows; when it is full, a file
-    with the next number begins. A line is appended with one unbuffered write, so a process that
-    is killed loses nothing that it answered; `sync` makes it survive a power cut as well.
+    The writer never renames a file, so that `segue logs` can collect it while it grows; when a file
+    is full, the writer begins one with the next number. It appends with one unbuffered write, so a
+    killed process loses no line that it answered; after `sync` the lines survive a power cut too.
 
     Args:
-        folder: Where to write; made if missing.
-        rotate_bytes: Size from which a new file begins.
+        folder: Folder for the files; the writer makes it if it is missing.
+        rotate_bytes: Size at which a file is full.
         now_ms: Unix time in ms; names the files.
     """
 
@@ -53,16 +53,16 @@ class EventWriter:
         """Append the event of one turn.
 
         Raises:
-            EventLogError: Nothing was written; the turn must not be acknowledged.
+            EventLogError: The line is not on file; the server must not acknowledge the turn.
         """
         self.append_all((turn,))
 
     def append_all(self, turns: Sequence[Decision | Feedback]) -> None:
-        """Append one line a turn, in order, with one write.
+        """Append one line per turn, in order, with one write.
 
         Raises:
-            EventLogError: Only the lines of the first `written` turns are on file; the turns after
-                them must not be acknowledged.
+            EventLogError: Only the lines of the first `written` turns are on file; the server must
+                not acknowledge the turns after them.
         """
         lines = [line(turn) for turn in turns]
         content = lines[0] if len(lines) == 1 else b"".join(lines)
@@ -88,7 +88,7 @@ class EventWriter:
         self._count(len(lines), went_in)
 
     def sync(self) -> None:
-        """Force what was written to the disk; cheap when nothing was. For any thread."""
+        """Sync the written lines to the disk; cheap when there are none. Any thread may call it."""
         with self._syncing:
             while self._retired:
                 descriptor = self._retired.pop()
@@ -105,7 +105,7 @@ class EventWriter:
                     raise
 
     def close(self) -> None:
-        """Sync and close; the writer is of no use afterwards."""
+        """Sync and close; nobody may use the writer afterwards."""
         if self._descriptor >= 0:
             self._retired.append(self._descriptor)
             self._descriptor = -1
@@ -118,12 +118,12 @@ class EventWriter:
         return self.folder / f"{self._stem}-{self._number:04}.jsonl"
 
     def _end(self) -> tuple[Path, dict[str, object]]:
-        """What says where the present file ends, and the path for it."""
+        """Describe the end of the present file, and name the file for that description."""
         end = {"lines": self._lines_here, "bytes": self._size, "last": self._last_id}
         return self.path.with_suffix(END_SUFFIX), end
 
     def _write_end(self, path: Path, end: dict[str, object]) -> None:
-        """Leave the file's end beside it, so that a reader knows whether lines were lost."""
+        """Write the file's end beside it, so that a reader can tell whether lines are missing."""
         try:
             path.write_bytes(orjson.dumps(end))
         except OSError as error:
@@ -134,10 +134,10 @@ class EventWriter:
         return os.open(self.path, flags, 0o644)
 
     def _rotate(self) -> None:
-        """Go on in the next file, or in this one for as long again where none can be had.
+        """Continue in the next file; if none can be made, in this one for the same size again.
 
-        The old file is synced and closed by `sync`: an append waits for no disk, and no thread
-        finds a descriptor closed, or worse, given to a connection meanwhile.
+        `sync` syncs and closes the old file, so an append waits for no disk. No thread ever writes
+        to a descriptor that is closed or, worse, that belongs to a connection by now.
         """
         before, end = self._descriptor, self._end()
         if self._begin():
@@ -147,7 +147,7 @@ class EventWriter:
             self._rotate_at = self._size + self._rotate_bytes
 
     def _count(self, lines: int, size: int) -> None:
-        """Count what is on file, and begin the next file when this one is full."""
+        """Count the lines on file, and begin the next file when this one is full."""
         self._size += size
         self._unsynced = True
         self.lines += lines
@@ -156,7 +156,7 @@ class EventWriter:
             self._rotate()
 
     def _keep_whole_lines(self, lines: Sequence[bytes], went_in: int) -> int:
-        """Cut off the part of a line that went in; return how many lines are on file."""
+        """Cut off the partial line; return how many lines are on file."""
         whole = list(takewhile(lambda end: end <= went_in, accumulate(map(len, lines))))
         self._size += whole[-1] if whole else 0
         self.lines += len(whole)
@@ -166,7 +166,7 @@ class EventWriter:
         return len(whole)
 
     def _cut_off(self) -> None:
-        """Cut the file to its whole lines, or leave the part behind as the file's last."""
+        """Cut the file to its whole lines, or write no further line after the partial one."""
         try:
             os.ftruncate(self._descriptor, self._size)
         except OSError:
@@ -174,12 +174,12 @@ class EventWriter:
             self._retire(before)
 
     def _begin(self) -> bool:
-        """Begin the next file; whether there is one."""
+        """Begin the next file; return whether that worked."""
         self._number += 1
         try:
             self._descriptor = self._opened()
         except OSError as error:
-            LOG.error("%s: cannot be begun: %s", self.path, error.strerror)
+            LOG.error("%s: cannot be created: %s", self.path, error.strerror)
             self._number -= 1
             return False
         self._size = self._lines_here = 0
@@ -192,4 +192,4 @@ class EventWriter:
             try:
                 self.sync()
             except OSError:
-                LOG.exception("%s: a file before it cannot be forced to the disk", self.path)
+                LOG.exception("%s: an earlier file cannot be synced to the disk", self.path)

@@ -101,7 +101,7 @@ def test_explain_tells_who_abstained_and_why(client: TestClient) -> None:
     assert any("contextual: abstained" in reason for reason in answer["why"]) or any(
         "improved: abstained" in reason for reason in answer["why"]
     )
-    assert answer["why"][-1] == "drawn from 24 candidates, chance 0.04167"
+    assert answer["why"][-1] == "drawn from 24 candidates, propensity 0.04167"
 
 
 def test_an_experiments_arm_answers_with_its_strategy(client: TestClient) -> None:

@@ -133,7 +133,7 @@ def test_where_no_next_file_can_be_had_the_full_one_goes_on(
         log.append(turn(number))
     assert lines(tmp_path) == [1, 2, 3, 4, 5]
     assert len(list(tmp_path.iterdir())) == 1
-    assert "cannot be begun: Too many open files" in caplog.text
+    assert "cannot be created: Too many open files" in caplog.text
     monkeypatch.setattr(writer.os, "open", really)
     for number in range(6, 11):
         log.append(turn(number))
