@@ -46,25 +46,32 @@ class EventLog:
     `assignments(experiments, experiment, arm)`: the distinct values of events.experiments, parsed.
     `exposures(file_id, line, user, session, turn, at_ms, experiment, arm, forced)`: one row for
         each event and experiment.
-    `sessions`: user, session (together the key), schema, started_ms, ended_ms, ended_by (`last`,
-        `gap`, or `open`: within `gap_s` of the end of the log), ended, forced, events, listens
-        (events with a time), listens_chosen, time_all, time_chosen, skips, recommendations,
-        fallbacks (answers at depth > 0), latency_s (sum over recommendations). No recommendation
-        of the session chose the track of its first event: listens and time_all count that track,
-        listens_chosen, time_chosen and skips do not.
+    `sessions`: user, session (together the key), schema, first_turn, config (of its first event),
+        started_ms, ended_ms, ended_by (`last`, `gap`, or `open`: within `gap_s` of the end of the
+        log), ended, forced, events, listens (events with a time), listens_chosen, time_all,
+        time_chosen, skips, recommendations, fallbacks (answers at depth > 0), latency_s (sum over
+        recommendations). No recommendation of the session chose the track of its first event:
+        listens and time_all count that track, listens_chosen, time_chosen and skips do not.
     `variety(user, session, tracks, artists)`: distinct tracks and artists heard; a view, computed
         when read; artists are 0 unless a catalog was given. `catalog(track, artist)`.
     `session_arms(user, session, experiment, arm, arms, events)`: arms > 1 where a session saw
         several; events counts the session's events in the experiment.
-    `listeners`: one row for each experiment and user that was in exactly one arm and never forced:
-        experiment, arm, user, first_ms, sessions (ended ones, as all that follows), open_sessions,
-        mean_time_all, mean_time_chosen, mean_listens (means over sessions; null without an ended
-        session), and the sums time_all, time_chosen, listens, listens_chosen, skips,
-        recommendations, fallbacks, latency_s; and of ended sessions before the experiment's first
-        event, for CUPED: before_sessions, before_mean_time_all, before_mean_time_chosen,
-        before_time_all (null without).
-    `arm_sessions(experiment, arm, and all of sessions)`: the sessions behind `listeners`.
-    `excluded(experiment, user, reason)`: listeners left out: `forced`, `more than one arm`.
+    `entered_sessions(experiment, arm, user, session, started_ms, forced, answered, events, inside,
+        moved)`: every session from the one in which the listener entered the experiment on, under
+        the arm of that entry; answered: it has a recommendation; inside counts the events that
+        carry an arm of the experiment; moved: one of them carries another arm.
+    `exposed(experiment, user, arm, first_ms, reason)`: whoever entered; reason is null for a
+        listener who counts.
+    `arm_sessions(experiment, arm, and all of sessions)`: the sessions that count: entered ones with
+        a recommendation, of listeners who count.
+    `listeners`: one row for each experiment and user who counts: experiment, arm, user, first_ms,
+        sessions (ended ones, as all that follows), open_sessions, mean_time_all, mean_time_chosen,
+        mean_listens (means over sessions; null without an ended session), and the sums time_all,
+        time_chosen, listens, listens_chosen, skips, recommendations, fallbacks, latency_s; and of
+        ended sessions before the experiment's first event, for CUPED: before_sessions,
+        before_mean_time_all, before_mean_time_chosen, before_time_all (null without).
+    `excluded(experiment, user, arm, reason)`: listeners left out: `forced`, `more than one arm`,
+        `no recommendation`, and, though `listeners` has them, `no ended session`.
     """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, folder: Any, gap_s: float) -> None:
@@ -161,6 +168,7 @@ def open_log(
         progress.start("listeners")
         con.execute(read_query("events", "listeners"))
         con.execute(read_query("events", "listener_sums").format(create="CREATE TABLE"))
+        con.execute(read_query("events", "excluded"))
     except BaseException:
         log.close()
         raise

@@ -1,33 +1,76 @@
 -- Listeners in each experiment, the unit that was randomised: who is counted, and which sessions.
 --
--- A listener who was seen in more than one arm, or forced into one, is left out and counted in
--- `excluded`. A session counts where it lies in the experiment from its first event to its last.
+-- Intention to treat: a listener enters an experiment with the first event that carries an arm, and
+-- stays in it, under that arm. Every session from the one of the entry on counts whole, also where
+-- later events carry no arm because the client left out an attribute that targeting asks for. What
+-- the arm did to the listener may decide whether the attribute is sent, so leaving such sessions
+-- out would compare different listeners.
+--
+-- Two kinds of sessions do not count: those that began where the experiment did not run, and those
+-- without a recommendation, which no arm had a part in. Listeners are left out, and counted in
+-- `excluded`, if a tester or a seat on the board forced their arm, if they were seen in several
+-- arms, or if no session of theirs counts.
 
-CREATE TABLE exposed AS
+-- Where an experiment ran: the configs that exposed somebody to it. Botify's events name no config,
+-- so there it ran until it last exposed somebody.
+CREATE TABLE running AS
+SELECT a.experiment, p.config, max(p.ended_ms) AS until_ms
+FROM pieces AS p
+INNER JOIN assignments AS a ON p.experiments = a.experiments
+GROUP BY a.experiment, p.config;
+
+-- Every session of a listener from the one of the entry on: one row for each session and experiment.
+-- `inside` are the events that carry an arm of the experiment.
+CREATE TABLE entered_sessions AS
+WITH entered AS (
+    SELECT
+        x.experiment,
+        x."user",
+        min_by(x.arm, (s.started_ms, s.first_turn)) AS arm,
+        min((s.started_ms, s.first_turn)) AS entry
+    FROM session_arms AS x
+    INNER JOIN sessions AS s ON x."user" = s."user" AND x.session = s.session
+    GROUP BY x.experiment, x."user"
+)
 SELECT
-    x.experiment,
-    x."user",
-    min(x.arm) AS arm,
-    max(x.arm) AS other_arm,
-    max(x.arms) AS arms_of_a_session,
-    max(CASE WHEN s.forced THEN 1 ELSE 0 END) AS forced,
-    min(s.started_ms) AS first_ms
-FROM session_arms AS x
-INNER JOIN sessions AS s ON x."user" = s."user" AND x.session = s.session
-GROUP BY x.experiment, x."user";
+    l.experiment,
+    l.arm,
+    l."user",
+    s.session,
+    s.started_ms,
+    s.forced,
+    s.recommendations > 0 AS answered,
+    s.events,
+    coalesce(x.events, 0) AS inside,
+    coalesce(x.arms > 1 OR x.arm <> l.arm, FALSE) AS moved
+FROM entered AS l
+INNER JOIN sessions AS s ON l."user" = s."user" AND (s.started_ms, s.first_turn) >= l.entry
+LEFT JOIN session_arms AS x
+    ON l.experiment = x.experiment AND s."user" = x."user" AND s.session = x.session
+LEFT JOIN running AS r ON l.experiment = r.experiment AND s.config IS NOT DISTINCT FROM r.config
+WHERE
+    x.events > 0
+    OR (r.until_ms IS NOT NULL AND (s.config IS NOT NULL OR s.started_ms <= r.until_ms));
 
-CREATE VIEW excluded AS
+-- `reason` is null for a listener who counts.
+CREATE TABLE exposed AS
 SELECT
     experiment,
     "user",
-    CASE WHEN forced = 1 THEN 'forced' ELSE 'more than one arm' END AS reason
-FROM exposed
-WHERE forced = 1 OR arm <> other_arm OR arms_of_a_session > 1;
+    min(arm) AS arm,
+    min(started_ms) AS first_ms,
+    CASE
+        WHEN bool_or(forced) THEN 'forced'
+        WHEN bool_or(moved) THEN 'more than one arm'
+        WHEN NOT bool_or(answered) THEN 'no recommendation'
+    END AS reason
+FROM entered_sessions
+GROUP BY experiment, "user";
 
 -- Sessions that count in an experiment: one row for each session and experiment.
 CREATE VIEW arm_sessions AS
 SELECT x.experiment, x.arm, s.*
-FROM session_arms AS x
+FROM entered_sessions AS x
 INNER JOIN sessions AS s ON x."user" = s."user" AND x.session = s.session
 INNER JOIN exposed AS l ON x.experiment = l.experiment AND x."user" = l."user"
-WHERE x.events = s.events AND l.forced = 0 AND l.arm = l.other_arm AND l.arms_of_a_session = 1;
+WHERE x.answered AND l.reason IS NULL;

@@ -300,19 +300,72 @@ def test_a_listener_of_two_arms_or_a_forced_arm_is_excluded(tmp_path: Path) -> N
             decision=f"{user}-{turn}",
             session=f"s{user}-{turn}",
             turn=turn,
-            message="last",
             **more,
         )
 
     (tmp_path / "log.jsonl").write_bytes(
         ours(1, "C", 1) + ours(1, "T", 2) + ours(2, "C", 1, forced=True) + ours(3, "T", 1)
-    )
+        + ours(4, "C", 1, message="last")
+    )  # fmt: skip
     with open_log([tmp_path]) as log:
-        assert log.query('SELECT "user", reason FROM excluded ORDER BY 1') == [
-            ("1", "more than one arm"),
-            ("2", "forced"),
+        assert log.query(
+            """SELECT "user", arm, reason FROM excluded WHERE reason <> 'no ended session'
+            ORDER BY 1"""
+        ) == [
+            ("1", "C", "more than one arm"),
+            ("2", "C", "forced"),
+            ("4", "C", "no recommendation"),
         ]
         assert log.query('SELECT "user", arm FROM listeners') == [("3", "T")]
+
+
+def test_who_entered_an_experiment_stays_in_it_without_the_attribute(tmp_path: Path) -> None:
+    """Later turns and sessions without an arm count under the arm of the first; earlier ones do
+    not, nor do sessions under a config that exposed nobody."""
+
+    def turn(number: int, session: str, arms: dict[str, str], config: str = "a") -> bytes:
+        return line(
+            timestamp=1_780_000_000_000 + 1000 * number, time=0.5, experiments=arms, schema=1,
+            decision=f"1-{number}", session=session, turn=number, config=config,
+            message="next" if number % 2 else "last",
+        )  # fmt: skip
+
+    (tmp_path / "log.jsonl").write_bytes(
+        turn(1, "early", {}) + turn(2, "early", {})
+        + turn(3, "entry", {"x": "T"}) + turn(4, "entry", {})
+        + turn(5, "outside", {}) + turn(6, "outside", {})
+        + turn(7, "stopped", {}, "b") + turn(8, "stopped", {}, "b")
+    )  # fmt: skip
+    with open_log([tmp_path]) as log:
+        assert log.query("SELECT session, arm FROM arm_sessions ORDER BY started_ms") == [
+            ("entry", "T"),
+            ("outside", "T"),
+        ]
+        assert log.query("SELECT arm, sessions, time_all FROM listeners") == [("T", 2, 2.0)]
+        assert log.query("SELECT session, inside, events FROM entered_sessions ORDER BY 1") == [
+            ("entry", 1, 2),
+            ("outside", 0, 2),
+        ]
+
+
+def test_a_session_without_a_recommendation_counts_for_no_arm(tmp_path: Path) -> None:
+    """As a retried `final` without a key makes one."""
+
+    def turn(number: int, session: str, message: str) -> bytes:
+        return line(
+            timestamp=1_780_000_000_000 + 1000 * number, time=0.5, experiments={"x": "T"}, schema=1,
+            decision=f"1-{number}", session=session, turn=number, message=message,
+        )  # fmt: skip
+
+    (tmp_path / "log.jsonl").write_bytes(
+        turn(1, "one", "next") + turn(2, "one", "last") + turn(3, "again", "last")
+    )
+    with open_log([tmp_path]) as log:
+        assert log.query("SELECT arm, sessions, time_all FROM listeners") == [("T", 1, 1.0)]
+        assert log.query("SELECT session, answered FROM entered_sessions ORDER BY 1") == [
+            ("again", False),
+            ("one", True),
+        ]
 
 
 def test_sessions_before_the_experiment_are_summed_separately(tmp_path: Path) -> None:
