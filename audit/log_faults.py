@@ -244,6 +244,53 @@ def lose_listeners(clean: CleanLog) -> LogLines:
     ]
 
 
+def leave_out_attribute(clean: CleanLog) -> LogLines:
+    """The client of one arm leaves out the attribute of `targeting` after one skip in five."""
+    arm, name = clean.experiment.arms[-1].name, clean.experiment.name
+    stream = Stream("attribute left out")
+    lines = clean.copy()
+    for _, event in lines:
+        assert isinstance(event, dict)
+        skipped = event["time"] is not None and event["time"] < 0.1
+        if skipped and event["experiments"].get(name) == arm and stream.below(5) == 0:
+            event["experiments"] = {
+                other: own for other, own in event["experiments"].items() if other != name
+            }
+    return lines
+
+
+def end_sessions_twice(clean: CleanLog) -> LogLines:
+    """The client of one arm sends a third of the ends of its sessions a second time."""
+    arm, name = clean.experiment.arms[-1].name, clean.experiment.name
+    stream = Stream("ended twice")
+    lines: LogLines = []
+    added: dict[Any, int] = {}
+    for file, event in clean.copy():
+        assert isinstance(event, dict)
+        user = event["user"]
+        event["turn"] += added.get(user, 0)
+        lines.append((file, event))
+        ends = event["message"] == "last" and event["experiments"].get(name) == arm
+        if ends and stream.below(3) == 0:
+            added[user] = added.get(user, 0) + 1
+            own = f"again-{sum(added.values()):x}"
+            again = {**event, "turn": event["turn"] + 1, "decision": own, "session": own}
+            lines.append((file, again))
+    return lines
+
+
+def force_one_arm(clean: CleanLog) -> LogLines:
+    """A tester's header stayed in the client of one arm, for every tenth listener."""
+    arm, name = clean.experiment.arms[-1].name, clean.experiment.name
+    lines = clean.copy()
+    for _, event in lines:
+        assert isinstance(event, dict)
+        theirs = Stream(f"forced {event['user']}").below(10) == 0
+        if theirs and event["turn"] > 1 and event["experiments"].get(name) == arm:
+            event |= {"forced": True, "asked": {name: arm}}
+    return lines
+
+
 def duplicate_lines(clean: CleanLog) -> LogLines:
     """Write one line in a hundred twice."""
     stream = Stream("duplicated lines")
@@ -320,6 +367,13 @@ LOG_FAULTS: tuple[LogFault, ...] = (
            ("unfinished", "turns"), lose_last),
     LogFault("lost listeners", "half the listeners of one arm are not logged",
            ("sample-ratio",), lose_listeners),
+    LogFault("attribute left out",
+             "the client of one arm leaves out the targeted attribute after one skip in five",
+             ("staying",), leave_out_attribute),
+    LogFault("ends sent twice", "the client of one arm sends the end of a session again",
+             ("empty-sessions",), end_sessions_twice),
+    LogFault("forced in one arm", "a tester's header stays in the client of one arm",
+             ("left-out",), force_one_arm),
     LogFault("duplicated lines", "one line in a hundred is written twice",
            ("duplicates",), duplicate_lines),
     LogFault("torn line", "one line is cut off in the middle", ("lines",), tear_line),

@@ -37,7 +37,7 @@ class Thresholds:
     forgotten_share: float = 0.001
 
 
-TABLES = ("first_seen", "processes", "session_chains", "botify_listens")
+TABLES = ("first_seen", "analysed", "processes", "session_chains", "botify_listens")
 
 
 class CheckContext(Workspace):

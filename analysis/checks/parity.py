@@ -91,36 +91,38 @@ def _smooth(group: Clustered) -> Clustered:
 
 def check_unfinished(context: CheckContext, experiment: str) -> CheckResult:
     """Check that sessions end with `last` equally often in every arm."""
-    groups = _groups(
+    groups = sum_by_arm(
         context,
         read_query("analysis", "unfinished_sessions"),
-        {"experiment": experiment, "before_ms": _abandoned_before(context)},
+        {"experiment": experiment, "before_ms": abandoned_before(context)},
     )
-    return _parity(
+    return compare_shares(
         context, "unfinished", "Do sessions end with `last` equally often in every arm?", groups,
-        "{:.2%}", "One arm loses the ends of its sessions more often. Sessions without "
-        "an end are cut short or left out, so the arms are not compared on the same listening.",
+        "One arm loses the ends of its sessions more often. Sessions without an end are cut short "
+        "or left out, so the arms are not compared on the same listening.",
+        nobody="no session is over",
     )  # fmt: skip
 
 
 def check_outcomes(context: CheckContext, experiment: str) -> CheckResult:
     """Check that equally many listeners have an outcome in every arm."""
-    groups = _groups(
+    groups = sum_by_arm(
         context,
         read_query("analysis", "listeners_without_outcome"),
-        {"experiment": experiment, "before_ms": _abandoned_before(context)},
+        {"experiment": experiment, "before_ms": abandoned_before(context)},
     )
-    return _parity(
+    return compare_shares(
         context, "outcomes", "Did equally many listeners report what they heard, in every arm?",
-        groups, "{:.2%}", "In one arm, more listeners got tracks without reporting what they "
-        "heard. Their listening is missing.",
+        groups, "In one arm, more listeners got tracks without reporting what they heard. Their "
+        "listening is missing.",
+        nobody="no session with a recommendation is old enough to be over",
     )  # fmt: skip
 
 
 def check_events_per_listener(context: CheckContext, experiment: str) -> CheckResult:
     """Compare the events per listener; a treatment may change them, so this check only warns."""
     question = "Do listeners have equally many events in every arm?"
-    groups = _groups(
+    groups = sum_by_arm(
         context,
         """SELECT arm, "user", events AS x, 1 AS y FROM first_seen
         WHERE experiment = $1 AND arms = 1""",
@@ -166,7 +168,7 @@ def check_latency(context: CheckContext, experiment: str) -> CheckResult:
     return CheckResult("latency", question, Status.PASSED, figure, numbers=numbers)
 
 
-def _groups(
+def sum_by_arm(
     context: CheckContext, listeners: str, params: Sequence[Any] | Mapping[str, Any]
 ) -> list[Clustered]:
     """Sum a query that gives arm, user, x, y by arm."""
@@ -179,17 +181,29 @@ def _groups(
     ]
 
 
-def _parity(
+def compare_shares(
     context: CheckContext,
     name: str,
     question: str,
-    groups: list[Clustered],
-    form: str,
+    groups: Sequence[Clustered],
     explanation: str,
+    nobody: str,
 ) -> CheckResult:
+    """Compare a share between the arms.
+
+    The alarm needs both: a p-value below `alarm_p`, and shares that differ by over `parity_gap`.
+
+    Args:
+        context: Where alarms begin.
+        name: Of the check.
+        question: Of the check.
+        groups: The share by arm.
+        explanation: What an alarm means.
+        nobody: The figure where there is nothing to count.
+    """
     p = heterogeneity(groups)
     ratios = [group.ratio for group in groups] or [0.0]
-    figure = ", ".join(f"{group.name} {form.format(group.ratio)}" for group in groups)
+    figure = ", ".join(f"{group.name} {group.ratio:.2%}" for group in groups)
     numbers = {"p": p, **{group.name: group.ratio for group in groups}}
     if p < context.thresholds.alarm_p and max(ratios) - min(ratios) > context.thresholds.parity_gap:
         return CheckResult(name, question, Status.FAILED, figure, explanation, numbers)
@@ -200,11 +214,12 @@ def _parity(
             numbers,
         )  # fmt: skip
     if len(comparable(groups)) < 2:
-        return CheckResult(name, question, Status.NOT_MADE, TOO_FEW_ARMS, numbers=numbers)
+        why = TOO_FEW_ARMS if any(group.y for group in groups) else nobody
+        return CheckResult(name, question, Status.NOT_MADE, why, numbers=numbers)
     return CheckResult(name, question, Status.PASSED, figure, numbers=numbers)
 
 
-def _abandoned_before(context: CheckContext) -> int:
+def abandoned_before(context: CheckContext) -> int:
     """A session whose last event is older than this, Unix time in ms, is over.
 
     The limit comes from the pauses in the log: half an hour is too long for a log of five minutes.

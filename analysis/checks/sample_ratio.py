@@ -1,28 +1,27 @@
 """Checks of the sample ratio: does each arm have its planned share of the listeners?"""
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from analysis.checks.archived_configs import botify_experiment
-from analysis.checks.botify_arms import infer_arms
+from analysis.checks.arm_counts import (
+    NO_CONFIG,
+    NOBODY,
+    compare_parts,
+    count_by_arm,
+    drop_empty_arms,
+    find_definition,
+    list_counts,
+    name_parts,
+    planned_shares,
+    watch,
+)
 from analysis.checks.context import CheckContext
 from analysis.checks.parity import TOO_FEW_ARMS
-from analysis.checks.result import EXAMPLES, CheckResult, Status
-from analysis.statistics.sample_ratio import (
-    detectable_loss,
-    sample_ratio_p,
-    sequential_sample_ratio_p,
-)
-from core.allocation import Allocation, Experiment
-from events.queries import read_query
+from analysis.checks.result import CheckResult, Status
+from analysis.statistics.sample_ratio import detectable_loss, sample_ratio_p
+from core.allocation import Allocation
 
-NOBODY = "no listeners"
-LOOKS = 2000
-"""Number of looks of the sequential test."""
-CONCENTRATIONS = (10, 1_000, 100_000)
-"""How close to the planned shares the alternatives expect the true shares, in listeners."""
 ADVICE = (
     "An arm has too few listeners or too many: events are lost, logged late, or logged under a "
     "different arm. The missing listeners differ from the rest."
@@ -32,24 +31,17 @@ ADVICE = (
 def check_sample_ratio(context: CheckContext, experiment: str) -> CheckResult:
     """Compare the listeners of each arm with the weights of the config."""
     question = "Does every arm have its planned share of the listeners?"
-    arms, weights = _planned_shares(context, experiment)
-    seen = Counter(
-        dict(
-            context.query(
-                "SELECT arm, count(*) FROM first_seen WHERE experiment = ? GROUP BY arm",
-                [experiment],
-            )
-        )
-    )
+    arms, weights = planned_shares(context, experiment)
+    seen = count_by_arm(context, experiment, "first_seen")
     if not arms:
-        return CheckResult("sample-ratio", question, Status.UNKNOWN, _list_counts(seen), NO_CONFIG)
+        return CheckResult("sample-ratio", question, Status.UNKNOWN, list_counts(seen), NO_CONFIG)
     for arm in sorted(set(seen) - set(arms)):
         arms, weights = (*arms, arm), (*weights, 0.0)
     if not seen.total():
         return CheckResult("sample-ratio", question, Status.NOT_MADE, NOBODY)
     counts = [seen[arm] for arm in arms]
     p = sample_ratio_p(counts, weights)
-    if p == 1.0 and len(_drop_empty_arms(arms, weights)[0]) < 2:
+    if p == 1.0 and len(drop_empty_arms(arms, weights)[0]) < 2:
         return CheckResult("sample-ratio", question, Status.NOT_MADE, TOO_FEW_ARMS)
     loss = detectable_loss(sum(counts), weights)
     numbers: dict[str, Any] = {
@@ -58,7 +50,7 @@ def check_sample_ratio(context: CheckContext, experiment: str) -> CheckResult:
         "p": p,
         "detectable_loss": loss,
     }
-    figure = f"{_list_counts(dict(zip(arms, counts, strict=True)))}; p = {p:.3g}"
+    figure = f"{list_counts(dict(zip(arms, counts, strict=True)))}; p = {p:.3g}"
     if p < context.thresholds.alarm_p:
         return CheckResult("sample-ratio", question, Status.FAILED, figure, ADVICE, numbers)
     explanation = (
@@ -72,35 +64,18 @@ def check_sample_ratio(context: CheckContext, experiment: str) -> CheckResult:
 def check_sample_ratio_over_time(context: CheckContext, experiment: str) -> CheckResult:
     """Compare over time, with a p-value that is valid at every look."""
     question = "Did every arm have its planned share at every moment?"
-    arms, weights = _planned_shares(context, experiment)
+    arms, weights = planned_shares(context, experiment)
     if not arms:
         return CheckResult("sample-ratio-watched", question, Status.UNKNOWN, "", NO_CONFIG)
-    arms_, weights_ = _drop_empty_arms(arms, weights)
+    arms_, weights_ = drop_empty_arms(arms, weights)
     if len(arms_) < 2:
         return CheckResult("sample-ratio-watched", question, Status.NOT_MADE, TOO_FEW_ARMS)
     listeners = context.one("SELECT count(*) FROM first_seen WHERE experiment = ?", [experiment])
     if not listeners:
         return CheckResult("sample-ratio-watched", question, Status.NOT_MADE, NOBODY)
-    size = max(1, listeners // LOOKS)
-    rows = context.query(
-        """SELECT look, arm, count(*) FROM (
-            SELECT arm, (row_number() OVER (ORDER BY first_ms, "user") - 1) // $2 AS look
-            FROM first_seen WHERE experiment = $1)
-        GROUP BY look, arm ORDER BY look""",
-        [experiment, size],
-    )
-    # A low concentration finds a large deviation of few listeners, a high one a small deviation of
-    # many. Bonferroni corrects for trying them all.
-    p = min(
-        1.0,
-        len(CONCENTRATIONS)
-        * min(
-            sequential_sample_ratio_p(_batches(rows, arms_), weights_, concentration)
-            for concentration in CONCENTRATIONS
-        ),
-    )
+    p, looks = watch(context, experiment, "first_seen", arms_, weights_)
     figure = f"smallest p at any time {p:.3g}"
-    numbers = {"p": p, "looks": -(-listeners // size) if listeners else 0}
+    numbers = {"p": p, "looks": looks}
     if p < context.thresholds.alarm_p:
         return CheckResult("sample-ratio-watched", question, Status.FAILED, figure, ADVICE, numbers)
     return CheckResult("sample-ratio-watched", question, Status.PASSED, figure, numbers=numbers)
@@ -109,23 +84,13 @@ def check_sample_ratio_over_time(context: CheckContext, experiment: str) -> Chec
 def check_sample_ratio_by_part(context: CheckContext, experiment: str) -> CheckResult:
     """Compare by the day and by the process on which a listener first came (Bonferroni)."""
     question = "Does every arm have its planned share on every day and process?"
-    promised = _planned_shares(context, experiment)
+    promised = planned_shares(context, experiment)
     if not promised[0]:
         return CheckResult("sample-ratio-by-part", question, Status.UNKNOWN, "", NO_CONFIG)
-    arms, weights = _drop_empty_arms(*promised)
+    arms, weights = drop_empty_arms(*promised)
     if len(arms) < 2:
         return CheckResult("sample-ratio-by-part", question, Status.NOT_MADE, TOO_FEW_ARMS)
-    parts: dict[str, Counter[str]] = {}
-    for part, arm, count in context.query(
-        read_query("analysis", "listeners_by_part"), {"experiment": experiment}
-    ):
-        parts.setdefault(part, Counter())[arm] = count
-    smallest = min(weights) / sum(weights)
-    tested = {
-        part: sample_ratio_p([seen[arm] for arm in arms], weights)
-        for part, seen in parts.items()
-        if seen.total() * smallest >= 5  # below that the statistic is not chi-square distributed
-    }
+    parts, tested = compare_parts(context, experiment, "first_seen", arms, weights)
     alarms = {part: p for part, p in tested.items() if p * len(tested) < context.thresholds.alarm_p}
     numbers = {"parts": len(parts), "tested": len(tested), "alarms": alarms}
     if not tested:
@@ -134,13 +99,10 @@ def check_sample_ratio_by_part(context: CheckContext, experiment: str) -> CheckR
             numbers=numbers,
         )  # fmt: skip
     if alarms:
-        worst = sorted(alarms, key=lambda part: alarms[part])[:EXAMPLES]
-        named = "; ".join(
-            f"{part}: {_list_counts(parts[part])}, p = {alarms[part]:.3g}" for part in worst
-        )
         return CheckResult(
             "sample-ratio-by-part", question, Status.FAILED,
-            f"{len(alarms)} of {len(tested)} parts off", f"{named}. {ADVICE}", numbers,
+            f"{len(alarms)} of {len(tested)} parts off",
+            f"{name_parts(parts, alarms)}. {ADVICE}", numbers,
         )  # fmt: skip
     figure = f"{len(tested)} parts tested"
     return CheckResult("sample-ratio-by-part", question, Status.PASSED, figure, numbers=numbers)
@@ -155,7 +117,7 @@ def check_population(
     exactly, and only staying away is random.
     """
     question = "Did the same share of each arm's own listeners come?"
-    definition = _definition(context, experiment)
+    definition = find_definition(context, experiment)
     if definition is None:
         return CheckResult("population", question, Status.UNKNOWN, "", NO_CONFIG)
     allocation = Allocation([definition])
@@ -164,14 +126,7 @@ def check_population(
         arm = allocation.assign(listener).arms.get(experiment)
         if arm is not None:
             expected[arm] += 1
-    came = Counter(
-        dict(
-            context.query(
-                "SELECT arm, count(*) FROM first_seen WHERE experiment = ? GROUP BY arm",
-                [experiment],
-            )
-        )
-    )
+    came = count_by_arm(context, experiment, "first_seen")
     if not came.total():
         return CheckResult("population", question, Status.NOT_MADE, NOBODY)
     names = sorted(set(expected) | set(came))
@@ -185,54 +140,6 @@ def check_population(
     return CheckResult(
         "population", question, Status.PASSED, f"{figure}; p = {p:.3g}", numbers=numbers
     )
-
-
-NO_CONFIG = "The weights are unknown: the config that decided is not archived."
-
-
-def _definition(context: CheckContext, experiment: str) -> Experiment | None:
-    """The definition under which most listeners came; for botify, equal shares."""
-    rows = context.query(
-        "SELECT config, count(*) FROM first_seen WHERE experiment = ? GROUP BY config "
-        "ORDER BY 2 DESC, 1",
-        [experiment],
-    )
-    for digest, _ in rows:
-        if digest is None and (numbered := infer_arms(context, experiment)) is not None:
-            return botify_experiment(experiment, numbered[0])
-        found = context.configs.experiment(experiment, digest)
-        if found is not None:
-            return found
-    return None
-
-
-def _planned_shares(
-    context: CheckContext, experiment: str
-) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    definition = _definition(context, experiment)
-    if definition is None:
-        return (), ()
-    return (
-        tuple(arm.name for arm in definition.arms),
-        tuple(arm.weight for arm in definition.arms),
-    )
-
-
-def _drop_empty_arms(
-    arms: Sequence[str], weights: Sequence[float]
-) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    kept = [(arm, weight) for arm, weight in zip(arms, weights, strict=True) if weight]
-    return tuple(arm for arm, _ in kept), tuple(weight for _, weight in kept)
-
-
-def _batches(rows: Iterable[tuple[Any, ...]], arms: Sequence[str]) -> Iterable[list[int]]:
-    for _, look in itertools.groupby(rows, key=lambda row: row[0]):
-        counts = {arm: count for _, arm, count in look}
-        yield [counts.get(arm, 0) for arm in arms]
-
-
-def _list_counts(counts: dict[str, int] | Counter[str]) -> str:
-    return " : ".join(f"{arm} {count:,}" for arm, count in sorted(counts.items()))
 
 
 def _loss_p(came: Sequence[int], expected: Sequence[int]) -> float:

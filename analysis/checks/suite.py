@@ -3,6 +3,12 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
+from analysis.checks.analysed import (
+    check_analysed_ratio,
+    check_empty_sessions,
+    check_left_out,
+    check_staying,
+)
 from analysis.checks.answered_by import check_fallback, check_served
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.assignment import check_assignment, check_one_arm
@@ -51,6 +57,10 @@ EXPERIMENT_CHECKS: Mapping[str, Callable[[CheckContext, str], CheckResult]] = {
     "sample-ratio": check_sample_ratio,
     "sample-ratio-watched": check_sample_ratio_over_time,
     "sample-ratio-by-part": check_sample_ratio_by_part,
+    "analysed-ratio": check_analysed_ratio,
+    "left-out": check_left_out,
+    "staying": check_staying,
+    "empty-sessions": check_empty_sessions,
     "unfinished": check_unfinished,
     "outcomes": check_outcomes,
     "events-per-listener": check_events_per_listener,

@@ -3,12 +3,12 @@ SELECT
     'day ' || strftime(make_timestamp(first_ms * 1000), '%Y-%m-%d') AS part,
     arm,
     count(*)
-FROM first_seen
+FROM {listeners}
 WHERE experiment = $experiment
 GROUP BY part, arm
 UNION ALL
 SELECT 'process ' || p.process AS part, f.arm, count(*)
-FROM first_seen AS f
+FROM {listeners} AS f
 INNER JOIN processes AS p ON f.file_id = p.file_id
 WHERE f.experiment = $experiment
 GROUP BY part, f.arm

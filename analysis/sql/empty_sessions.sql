@@ -1,0 +1,6 @@
+-- Sessions without a recommendation (x) of all since the listener entered the experiment (y).
+SELECT s.arm, s."user", count(*) FILTER (WHERE NOT s.answered) AS x, count(*) AS y
+FROM entered_sessions AS s
+INNER JOIN exposed AS l ON s.experiment = l.experiment AND s."user" = l."user"
+WHERE s.experiment = $experiment AND (l.reason IS NULL OR l.reason = 'no recommendation')
+GROUP BY s.arm, s."user";

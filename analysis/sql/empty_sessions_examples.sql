@@ -1,0 +1,12 @@
+-- Sessions of an arm's listeners without a recommendation, by their first line.
+SELECT
+    arg_min(e.file_id, e.turn) AS file_id,
+    arg_min(e.line, e.turn) AS line,
+    e."user",
+    count(*)
+FROM entered_sessions AS s
+INNER JOIN events AS e ON s."user" = e."user" AND s.session = e.session
+WHERE s.experiment = $experiment AND s.arm = $arm AND NOT s.answered
+GROUP BY e."user", e.session
+ORDER BY file_id, line
+LIMIT 10;
