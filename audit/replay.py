@@ -1,7 +1,7 @@
-"""Replay: every decision of a log is made again from its id, and must come out the same.
+"""Replay: make every decision of a log again from its id; it must come out the same.
 
-Each listener's history is rebuilt from the log by the functions that the server has, and each
-decision is made by the config that its event names.
+Replay rebuilds each listener's history from the log by the server's own functions, and makes each
+decision by the config that its event names.
 """
 
 from collections import Counter
@@ -21,16 +21,16 @@ from engine.turn import start_turn, take_turn
 
 Event = Mapping[str, Any]
 Difference = tuple[str, Any, Any]
-"""A field of an event: its name, what was logged, what came out."""
+"""A field of an event: its name, the logged value, the replayed value."""
 RECORDS = 4
 """Records kept of one listener: more than one when processes that share nothing served it."""
 HELD = 100
-"""Events of one listener that are held back until the turn before them comes."""
+"""Most events of one listener that wait for the turn before them."""
 SKEW_MS = 5000
 """By how much the clocks of processes that serve one listener may differ."""
 NO_TURN_BEFORE = "the listener's turn before is not in the log"
 COMPARED = ("experiments", "forced", "strategy", "answered_by", "depth", "candidates", "propensity")
-"""What must come out the same, beside the tracks and the session."""
+"""Fields that must come out the same, beside the tracks and the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Mismatch:
         where: `file:line`.
         decision: Id of the decision.
         field: Name of the field.
-        logged: What the log says.
-        replayed: What came out.
+        logged: Value in the log.
+        replayed: Value in the replay.
     """
 
     where: str
@@ -54,16 +54,16 @@ class Mismatch:
 
 @dataclass(slots=True)
 class ReplayResult:
-    """How a replay went.
+    """The result of a replay.
 
     Attributes:
-        events: Events taken.
-        decisions: Those that were decisions and could be made again.
-        mismatched: Events of which a field came out differently.
+        events: Number of events read.
+        decisions: Number of decisions replayed.
+        mismatched: Number of events with a field that came out differently.
         mismatches: The first of them, field by field.
-        skipped: Reason -> events that could not be made again.
-        examples: Reason -> where the first was.
-        by_strategy: Answering strategy -> decisions made again.
+        skipped: Reason -> number of events that replay could not make again.
+        examples: Reason -> `file:line` of the first such event.
+        by_strategy: Answering strategy -> number of decisions replayed.
         configs: Digest -> events.
     """
 
@@ -78,26 +78,26 @@ class ReplayResult:
 
     @property
     def sound(self) -> bool:
-        """Whether there were decisions, and every one could be made again and came out the same."""
+        """True if there are decisions, and all of them were replayed and came out the same."""
         return self.decisions > 0 and not self.mismatched and not self.skipped
 
     def skip(self, reason: str, where: str) -> None:
-        """Count an event that cannot be made again."""
+        """Count an event that replay cannot make again."""
         self.skipped[reason] += 1
         self.examples.setdefault(reason, where)
 
 
 class Replayer:
-    """Takes the events of a log, a listener's in the order of its turns, and compares.
+    """A replay under way; it takes a listener's events in the order of their turns.
 
-    An event that comes before the one that precedes it is held back until that one comes: the
-    lines of several processes are only ordered by their clocks.
+    An event that arrives too early waits for the event before it: only clocks order the lines of
+    several processes.
 
     Args:
         runtime_of: Gives the config that a digest names, with its data.
-        shown: How many mismatches are kept.
+        shown: Most mismatches to keep.
         watch: Called with every decision that came out the same, and with the listener's history
-            as it was when the track was chosen; must not change it.
+            at the choice of the track; must not change the history.
     """
 
     def __init__(
@@ -115,14 +115,14 @@ class Replayer:
         self._held: dict[str, list[tuple[Event, str]]] = {}
 
     def take(self, event: Event, where: str) -> None:
-        """Make the event again, or hold it back.
+        """Replay the event, or let it wait for the turn before it.
 
         Args:
-            event: A line of a log of ours.
-            where: `file:line` of it.
+            event: A line of Segue's log.
+            where: `file:line` of the event.
 
         Raises:
-            InputError: The config that decided cannot be built again.
+            InputError: Replay cannot build the config that decided.
         """
         self.result.events += 1
         user = str(event["user"])
@@ -138,7 +138,7 @@ class Replayer:
             self.result.skip(NO_TURN_BEFORE, held.pop(0)[1])
 
     def finish(self) -> ReplayResult:
-        """Count what is still held back: the log lacks its earlier turns."""
+        """Count the events that still wait: the log lacks their earlier turns."""
         for held in self._held.values():
             for _, where in held:
                 self.result.skip(NO_TURN_BEFORE, where)
@@ -146,21 +146,21 @@ class Replayer:
         return self.result
 
     def history_before(self, event: Event) -> History | None:
-        """The listener's history as it stands before this event; None if a turn is missing."""
+        """Give the listener's history before this event; None if a turn is missing."""
         record = self._record_before(str(event["user"]), event)
         return None if record is None else record.history
 
     def runtime(self, digest: str) -> Runtime:
-        """The config that a digest names."""
+        """Give the config that a digest names."""
         runtime = self._runtimes.get(digest)
         if runtime is None:
             runtime = self._runtimes[digest] = self._runtime_of(digest)
         return runtime
 
     def _record_before(self, user: str, event: Event) -> ListenerRecord | None:
-        """The record that this event is the next turn of; a fresh one for a first turn.
+        """Find the record whose next turn is this event; make a fresh one for a first turn.
 
-        Of several that fit: the one that the same process wrote; if none, the newest.
+        If several fit, it is the one of the event's process; if that has none, the newest.
         """
         process = event["decision"].partition("-")[0]
         known = self._records.get(user)
@@ -182,14 +182,14 @@ class Replayer:
         return own[-1] if own else fitting[-1][0] if fitting else None
 
     def _release(self, user: str) -> None:
-        """Replay the events of a listener that were held back and whose turn it is now."""
+        """Replay the waiting events of a listener whose earlier turns have come."""
         held = self._held.pop(user)
         going = True
         while going:
             going = False
             for position, (event, where) in enumerate(held):
                 record = self._record_before(user, event)
-                # Not long after: or it belongs to a history whose beginning is lost.
+                # A much older event belongs to a history whose beginning the log lacks.
                 if record is not None and (event["timestamp"] >= record.history.seen_ms - SKEW_MS):
                     del held[position]
                     self._replay(event, where, record)
@@ -224,7 +224,7 @@ class Replayer:
 
 
 def _precedes(history: History, event: Event) -> bool:
-    """Whether the event is the turn after the last one of this history, in its session."""
+    """Test whether the event is the next turn of this history, in its session."""
     turn: int = event["turn"]
     session: str = event["session"]
     return history.turn + 1 == turn and (session == event["decision"] or history.session == session)
@@ -236,8 +236,8 @@ def _take_again(
     """Take the event's turn again, and compare it with what was logged.
 
     Raises:
-        SegueError: No decision comes out. The record has still heard what the log says was heard,
-            so that the listener's later turns can be replayed.
+        SegueError: The turn fails. The record still gets the logged listen, so that replay can make
+            the listener's later turns.
     """
     sent = _input_of(event)
     decision_id, at_ms, history = event["decision"], event["timestamp"], record.history
@@ -259,7 +259,7 @@ def _take_again(
 
 
 def request_of(event: Event, explain: bool = False) -> Request:
-    """The request that a decision answered; it was validated before it was logged."""
+    """Make the request that a decision answered; the server validated it before logging."""
     get = event.get
     return Request(
         event["user"],
@@ -273,7 +273,7 @@ def request_of(event: Event, explain: bool = False) -> Request:
 
 
 def _input_of(event: Event) -> Request | ListenReport:
-    """What the client sent for a turn of the log."""
+    """Make the client's request or report for a turn of the log."""
     if event["message"] == "next":
         return request_of(event)
     final = event["message"] == "last"
@@ -283,12 +283,12 @@ def _input_of(event: Event) -> Request | ListenReport:
 
 
 def assignment_of(runtime: Runtime, sent: TurnInput, event: Event) -> Assignment:
-    """Compute the arms of a turn; arms that a tester asked for are asked for again."""
+    """Compute the arms of a turn, with the arms that a tester requested."""
     return assign(runtime, sent, event.get("asked"))
 
 
 def differences(event: Event, made: Decision) -> list[Difference]:
-    """Every field of a decision that came out differently."""
+    """List every field of a decision that came out differently."""
     assignment = made.assignment
     logged = event["recommendations"] if made.n > 1 else [event["recommendation"]]
     if (
@@ -326,11 +326,11 @@ def differences(event: Event, made: Decision) -> list[Difference]:
 def _exposure_differences(
     runtime: Runtime, record: ListenerRecord, assignment: Assignment, event: Event
 ) -> list[Difference]:
-    """Let the record grow under the arms; compare whether its history was started afresh."""
+    """Let the record grow under the arms; compare whether the server forgot its history first."""
     afresh = event.get("reset", False)
     if not newly_exposed(runtime, record, assignment):
         return [("reset", True, False)] if afresh else []
-    # A history without a turn was started afresh, or is a first visit: only the log knows which.
+    # A history without a turn is a forgotten one or a first visit: only the log shows which.
     resets = runtime.settings.state.reset_state_on_new_experiment
     expected = starts_afresh(runtime, record) or (resets and afresh)
     record.exposed_experiments = exposed_after(runtime, record, assignment)

@@ -8,7 +8,7 @@ import benchmarks
 
 
 def main() -> None:
-    """Run those that were named, or all, in the order of their names."""
+    """Run the named benchmarks, or all of them, in the order of their names."""
     known = sorted(
         module.name
         for module in pkgutil.iter_modules(benchmarks.__path__)
@@ -16,9 +16,9 @@ def main() -> None:
         and not module.name.startswith("_")
     )
     wanted = sys.argv[1:] or known
-    strange = sorted(set(wanted) - set(known))
-    if strange:
-        sys.exit(f"unknown benchmark: {', '.join(strange)}. Known: {', '.join(known)}")
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        sys.exit(f"unknown benchmark: {', '.join(unknown)}. Known: {', '.join(known)}")
     for name in wanted:
         print(f"\n# {name}", flush=True)
         importlib.import_module(f"benchmarks.{name}").main()

@@ -1,8 +1,8 @@
-"""What our server is measured against, under the very uvicorn settings that it has.
+"""Apps to compare our server with, under the same uvicorn settings.
 
-`python -m benchmarks._apps bare PORT`: a bare ASGI app that answers a constant: the floor.
-`python -m benchmarks._apps fastapi PORT`: the same constant by an idiomatic FastAPI route, with a
-pydantic body and a response model.
+`python -m benchmarks._apps bare PORT` runs a bare ASGI app that answers a constant: the floor.
+`python -m benchmarks._apps fastapi PORT` runs an idiomatic FastAPI route that answers the same
+constant, with a pydantic body and a response model.
 """
 
 import gc
@@ -20,7 +20,7 @@ CONSTANT = (
 
 
 async def bare(scope: Any, receive: Any, send: Any) -> None:
-    """The floor."""
+    """Answer a constant: no Python server can do less."""
     if scope["type"] == "lifespan":
         while (message := await receive())["type"] != "lifespan.shutdown":
             await send({"type": f"{message['type']}.complete"})
@@ -32,7 +32,7 @@ async def bare(scope: Any, receive: Any, send: Any) -> None:
 
 
 class Body(BaseModel):
-    """What is sent."""
+    """The body of a request."""
 
     user: int | str
     track: int | str | None = None
@@ -40,7 +40,7 @@ class Body(BaseModel):
 
 
 class Answer(BaseModel):
-    """What is answered."""
+    """The body of an answer."""
 
     user: int | str
     track: int | str
@@ -52,7 +52,7 @@ class Answer(BaseModel):
 
 
 def idiomatic() -> FastAPI:
-    """A FastAPI app as its tutorial would write it."""
+    """Make a FastAPI app as its tutorial would write it."""
     app = FastAPI()
 
     @app.post("/recommend")

@@ -1,8 +1,8 @@
-"""What an assignment costs, by what it has to look at; run with `python -m benchmarks.allocation`.
+"""The cost of an assignment, by allocation; run with `python -m benchmarks.allocation`.
 
-CPU time of the fastest of several rounds over the same listeners, so that another process on the
-machine disturbs it little. The last lines are the same experiment over ever more slots taken and
-arms: neither may matter.
+The figure is the CPU time of the fastest of several rounds over the same listeners, so that a
+second process on the machine disturbs it little. The last rows vary the experiment's slots and
+arms: neither may change the cost.
 """
 
 from time import process_time
@@ -12,13 +12,13 @@ from rich.table import Table
 
 from core.allocation import SLOTS, Allocation, Arm, Experiment
 
-UNITS = [str(unit) for unit in range(20_000)]
+LISTENERS = [str(listener) for listener in range(20_000)]
 ROUNDS = 9
 
 
 def main() -> None:
-    """Print nanoseconds a listener, and a listener and experiment."""
-    table = Table("allocation", "experiments", "ns a listener", "ns a listener and experiment")
+    """Print nanoseconds per listener, and per listener and experiment."""
+    table = Table("allocation", "experiments", "ns per listener", "ns per listener and experiment")
     for name, experiments, holdout in cases():
         allocation = Allocation(experiments, holdout)
         took = min(_round(allocation) for _ in range(ROUNDS))
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def cases() -> list[tuple[str, list[Experiment], float]]:
-    """What is measured: name, experiments, holdout."""
+    """List the measured allocations: name, experiments, holdout."""
     tenths = [
         experiment(f"tenth {i}", slots=(i * SLOTS // 10, (i + 1) * SLOTS // 10)) for i in range(10)
     ]
@@ -38,7 +38,7 @@ def cases() -> list[tuple[str, list[Experiment], float]]:
         ("one, all traffic", [experiment("one")], 0.0),
         ("one, half of the traffic", [experiment("one", traffic=0.5)], 0.0),
         ("one, 5 % held out", [experiment("one")], 0.05),
-        ("one, the predecessor's hash", [experiment("one", hash="botify")], 0.0),
+        ("one, botify's hash", [experiment("one", hash_name="botify")], 0.0),
         ("ten that share a layer", tenths, 0.0),
         ("one, and labels in four layers", [experiment("one"), *labels], 0.0),
         ("one of 2 arms in 1 slot", [experiment("one", slots=(0, 1))], 0.0),
@@ -53,19 +53,19 @@ def experiment(
     layer: str = "serving",
     slots: tuple[int, int] = (0, SLOTS),
     traffic: float = 1.0,
-    hash: str = "segue",  # noqa: A002
+    hash_name: str = "segue",
 ) -> Experiment:
-    """An experiment of equal arms."""
+    """Make an experiment of equal arms."""
     arms = tuple(Arm(f"T{i}", 1.0, "s" if layer == "serving" else None) for i in range(ways))
-    return Experiment(name, arms, layer=layer, slots=slots, traffic=traffic, hash=hash)  # type: ignore[arg-type]
+    return Experiment(name, arms, layer=layer, slots=slots, traffic=traffic, hash=hash_name)  # type: ignore[arg-type]
 
 
 def _round(allocation: Allocation) -> float:
     assign = allocation.assign
     start = process_time()
-    for unit in UNITS:
-        assign(unit)
-    return (process_time() - start) / len(UNITS) * 1e9
+    for listener in LISTENERS:
+        assign(listener)
+    return (process_time() - start) / len(LISTENERS) * 1e9
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def read(folder: Path, memory_mb: int) -> dict[str, float]:
-    """Figures of one reading, in this process."""
+    """Read the log in this process; return the figures."""
     from events.reader import open_log
 
     laps = _Laps()
@@ -100,7 +100,10 @@ class _Laps:
 
 
 def make(folder: Path, events: int, ours: bool, packed: bool) -> int:
-    """Write the log; bytes on the disk. Each file has its own listeners, ten turns a session."""
+    """Write the log; return its bytes on disk.
+
+    Each file has its own listeners; a session has ten turns.
+    """
     lines = _block(min(events, BLOCK), ours)
     size = 0
     for number in range(-(-events // BLOCK)):
@@ -118,7 +121,7 @@ def make(folder: Path, events: int, ours: bool, packed: bool) -> int:
 
 
 def _block(count: int, ours: bool) -> list[bytes]:
-    """Lines in which `@` stands for the number of the file, so that ids differ between files."""
+    """Make lines in which `@` stands for the file's number, so that ids differ between files."""
     random = np.random.default_rng(1)
     users = max(1, count // (PER_SESSION * SESSIONS))
     tracks = random.integers(0, 50_000, count + 1).tolist()
@@ -126,7 +129,7 @@ def _block(count: int, ours: bool) -> list[bytes]:
     latencies = random.gamma(2, 0.0002, count).tolist()
     lines = []
     for place in range(count):
-        # Everybody's first session, turn by turn, then everybody's second one.
+        # The first session of all listeners, turn by turn, then the second of all listeners.
         turn, user = divmod(place, users)
         session, step = divmod(turn, PER_SESSION)
         at_ms = START_MS + session * 10_000_000 + step * 200_000 + user % 200_000

@@ -1,7 +1,7 @@
 """A decision and its log line in process: CPU time by strategy type, growth, memory, start-up.
 
-CPU time of the fastest of several rounds, so that another process on the machine disturbs it
-little; the yardstick beside it, an integer loop of ten steps, says how fast the machine was.
+The figure is the CPU time of the fastest of several rounds, so that a second process on the machine
+disturbs it little. The yardstick, an integer loop of ten steps, shows the speed of the machine.
 """
 
 import gc
@@ -40,37 +40,37 @@ def main() -> None:
         by_strategy = Table("strategy", *(f"{n} tracks" for n in ("1,000", "10,000", "50,000")),
                             title="us of CPU, decision and log line, 10,000 listeners")  # fmt: skip
         for strategy in STRATEGIES:
-            costs = [cost_us(_serving(folder, n, strategy)) for n in (1_000, 10_000, 50_000)]
+            costs = [cost_us(_runtime(folder, n, strategy)) for n in (1_000, 10_000, 50_000)]
             by_strategy.add_row(strategy, *(f"{cost:.1f}" for cost in costs))
         console.print(by_strategy)
-        runtime = _serving(folder, 50_000, "contextual")
+        runtime = _runtime(folder, 50_000, "contextual")
         growth = Table("listeners", "us of CPU", title="contextual, 50,000 tracks")
         for listeners in (1_000, 10_000, 100_000):
             growth.add_row(f"{listeners:,}", f"{cost_us(runtime, listeners):.1f}")
         console.print(growth)
         console.print(f"yardstick, ten steps of an integer loop: {yardstick_us():.2f} us")
-        console.print(f"memory at 100 listens: {listener_bytes(runtime):,.0f} bytes a listener")
+        console.print(f"memory at 100 listens: {listener_bytes(runtime):,.0f} bytes per listener")
         console.print(f"start-up, 50,000 tracks and two lists: {ready_s(folder):.2f} s to ready")
 
 
 def cost_us(runtime: Runtime, listeners: int = REQUESTS) -> float:
-    """CPU time of a decision with its log line, us."""
+    """Measure the CPU time of a decision with its log line, in us."""
     dispatcher = _dispatcher(runtime)
-    asks = _asks(runtime, listeners)
-    for ask in asks:
-        dispatcher.recommend(ask, 0.0)
+    requests = _requests(runtime, listeners)
+    for request in requests:
+        dispatcher.recommend(request, 0.0)
 
     def run() -> None:
-        for ask in asks:
-            dispatcher.recommend(ask, 0.0)
+        for request in requests:
+            dispatcher.recommend(request, 0.0)
 
-    cost = _fastest_us(run, len(asks))
+    cost = _fastest_us(run, len(requests))
     dispatcher.log.close()
     return cost
 
 
 def yardstick_us() -> float:
-    """CPU time of ten steps of an integer loop, us."""
+    """Measure the CPU time of ten steps of an integer loop, in us."""
 
     def run() -> None:
         for _ in range(REQUESTS):
@@ -82,16 +82,16 @@ def yardstick_us() -> float:
 
 
 def listener_bytes(runtime: Runtime, listeners: int = 2_000, listens: int = 100) -> float:
-    """Memory that a listener with a full history takes in the state, in bytes."""
+    """Measure the memory that a listener with a full history takes in the state, in bytes."""
     dispatcher = _dispatcher(runtime)
-    asks = [Request(user=user, track=1, time=0.5) for user in range(listeners)]
-    dispatcher.recommend(Request(user="another"), 0.0)
+    requests = [Request(user=user, track=1, time=0.5) for user in range(listeners)]
+    dispatcher.recommend(Request(user="warm-up"), 0.0)
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for _ in range(listens):
-        for ask in asks:
-            dispatcher.recommend(ask, 0.0)
+        for request in requests:
+            dispatcher.recommend(request, 0.0)
     gc.collect()
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
@@ -100,7 +100,7 @@ def listener_bytes(runtime: Runtime, listeners: int = 2_000, listens: int = 100)
 
 
 def ready_s(folder: Path) -> float:
-    """Wall time from starting the process until everything is loaded, s."""
+    """Measure the wall time from the start of the process until all data is loaded, in s."""
     config = write_config(folder / "start", folder / "50000", "contextual")
     command = [sys.executable, "-m", "cli", "check", "--config", str(config)]
     best = float("inf")
@@ -111,7 +111,7 @@ def ready_s(folder: Path) -> float:
     return best
 
 
-def _serving(folder: Path, tracks: int, strategy: str) -> Runtime:
+def _runtime(folder: Path, tracks: int, strategy: str) -> Runtime:
     config = write_config(folder / f"{strategy}-{tracks}", folder / str(tracks), strategy)
     return load_runtime(load_settings(config))
 
@@ -124,7 +124,7 @@ def _dispatcher(runtime: Runtime) -> Dispatcher:
     )
 
 
-def _asks(runtime: Runtime, listeners: int) -> list[Request]:
+def _requests(runtime: Runtime, listeners: int) -> list[Request]:
     rng = random.Random(1)
     return [
         Request(

@@ -40,12 +40,12 @@ def main(logs: Sequence[str] = ()) -> None:
 
 
 def lognormal(random: Random, shape: tuple[int, ...], mean: float = 3.0) -> Values:
-    """Session times of listeners."""
+    """Draw session times of listeners."""
     return random.lognormal(math.log(mean) - SIGMA**2 / 2, SIGMA, shape)
 
 
 def welch(random: Random) -> Iterator[Row]:
-    """Welch on A/A, and the lift's coverage on A/B."""
+    """Measure Welch on A/A, and the lift's coverage on A/B."""
     runs, method = 20_000, FixedHorizonTest()
     for sizes in ((250, 250), (450, 450), (100, 900)):
         arms = [_samples(lognormal(random, (runs, n))) for n in sizes]
@@ -69,7 +69,7 @@ def welch(random: Random) -> Iterator[Row]:
 
 
 def sessions(random: Random) -> Iterator[Row]:
-    """Mean of means, ratio of totals and time per listener; and sessions as if independent."""
+    """Measure the mean of means, the ratio of totals, time per listener, and naive sessions."""
     runs, n, method = 5_000, 250, FixedHorizonTest()
     wrong = np.zeros(4)
     for _ in range(runs):
@@ -90,7 +90,7 @@ def sessions(random: Random) -> Iterator[Row]:
 
 
 def cuped(random: Random) -> Iterator[Row]:
-    """Adjustment by the past, a third of the listeners without one."""
+    """Measure the adjustment by the past, with a third of the listeners without a past."""
     runs, n, method = 5_000, 250, FixedHorizonTest()
     wrong = 0
     for _ in range(runs):
@@ -103,7 +103,7 @@ def cuped(random: Random) -> Iterator[Row]:
 
 
 def peeking(random: Random) -> Iterator[Row]:
-    """Looking 100 times, from 50 listeners an arm to 5,000."""
+    """Measure 100 looks, from 50 listeners per arm to 5,000."""
     runs, step, looks = 1_000, 50, 100
     sizes = np.arange(1, looks + 1) * step
     for name, method in (
@@ -125,7 +125,7 @@ def peeking(random: Random) -> Iterator[Row]:
 
 
 def bootstraps(random: Random) -> Iterator[Row]:
-    """Small arms, and the p99 of latency."""
+    """Measure small arms, and the p99 of latency."""
     runs, truth = 2_000, 0.5
     for n in (30, 100):
         missed = fieller = 0
@@ -159,7 +159,7 @@ def bootstraps(random: Random) -> Iterator[Row]:
 
 
 def split_by_salts(path: str) -> Iterator[Row]:
-    """A/A on a real log: its listeners, in arms by made-up salts."""
+    """Measure A/A on a real log: salts split its listeners into arms."""
     from events.reader import open_log
 
     method = FixedHorizonTest()

@@ -1,7 +1,8 @@
-"""What a reload costs those who ask meanwhile: run with `python -m benchmarks.reload`.
+"""The cost of a reload for concurrent requests; run with `python -m benchmarks.reload`.
 
-The default world in a server of its own, four clients that ask 2 ms after each answer, a reload a
-second. Latencies as the clients see them, within reloads and between them, of one run.
+A separate server serves the default world, four clients send a request 2 ms after each answer, and
+there is a reload each second. The table compares the clients' latencies within reloads and between
+them, in one run.
 """
 
 import asyncio
@@ -44,26 +45,27 @@ def main() -> None:
         )
         try:
             assert process.stderr is not None
-            said = next(line for line in process.stderr if "Listening on" in line)
-            reloads, asked = asyncio.run(_run(int(said.rpartition("127.0.0.1:")[2].split()[0])))
+            shown = next(line for line in process.stderr if "Listening on" in line)
+            port = int(shown.rpartition("127.0.0.1:")[2].split()[0])
+            reloads, requests = asyncio.run(_run(port))
         finally:
             process.terminate()
             process.communicate(timeout=20)
-    _print(reloads, asked)
+    _print(reloads, requests)
 
 
 async def _run(port: int) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-    """When each reload and each request began and ended."""
+    """Time the start and the end of each reload and of each request."""
     reloads: list[tuple[float, float]] = []
-    asked: list[tuple[float, float]] = []
+    requests: list[tuple[float, float]] = []
     over = asyncio.Event()
 
-    async def keep_asking(number: int) -> None:
+    async def keep_requesting(number: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for step in count():
             user, track = (7 * step + number) % 5000, step % 5000
             body = b'{"user": %d, "track": %d, "time": 0.9}' % (user, track)
-            asked.append(await _post(reader, writer, "/recommend", body))
+            requests.append(await _post(reader, writer, "/recommend", body))
             await asyncio.sleep(PAUSE_S)
             if over.is_set():
                 break
@@ -77,14 +79,14 @@ async def _run(port: int) -> tuple[list[tuple[float, float]], list[tuple[float, 
         over.set()
         writer.close()
 
-    await asyncio.gather(keep_reloading(), *(keep_asking(number) for number in range(CLIENTS)))
-    return reloads, asked
+    await asyncio.gather(keep_reloading(), *(keep_requesting(number) for number in range(CLIENTS)))
+    return reloads, requests
 
 
 async def _post(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: bytes = b""
 ) -> tuple[float, float]:
-    """When a request began and when it was answered; a client library would cost more than both."""
+    """Time a request's start and its answer; a client library would cost more than the request."""
     head = f"POST {path} HTTP/1.1\r\nHost: it\r\nAuthorization: Bearer {TOKEN}\r\n"
     start = perf_counter()
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
@@ -96,13 +98,13 @@ async def _post(
     return start, perf_counter()
 
 
-def _print(reloads: list[tuple[float, float]], asked: list[tuple[float, float]]) -> None:
+def _print(reloads: list[tuple[float, float]], requests: list[tuple[float, float]]) -> None:
     within, between = [], []
-    for start, end in asked:
+    for start, end in requests:
         disturbed = any(start < until and since < end for since, until in reloads)
         (within if disturbed else between).append(1000 * (end - start))
     median_s = statistics.median(until - since for since, until in reloads)
-    table = Table(title=f"{len(reloads)} reloads, {median_s:.2f} s each by the median")
+    table = Table(title=f"{len(reloads)} reloads, median {median_s:.2f} s")
     for column in ("requests", "count", "median ms", "p99 ms", "worst ms"):
         table.add_column(column)
     for name, latencies in (("between reloads", between), ("within a reload", within)):

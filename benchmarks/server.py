@@ -1,10 +1,11 @@
-"""What a request costs over HTTP, beside a bare ASGI app, a FastAPI route and nginx.
+"""The cost of a request over HTTP, beside a bare ASGI app, a FastAPI route and nginx.
 
-All servers are up at once, each on the first core; one is loaded at a time by wrk on the second
-core, in alternating short windows, so that a disturbance hits all alike. The table compares
-medians over the windows, and ratios within the run. An idle server costs nothing.
+All servers run on the first core. wrk, on the second core, loads one at a time, in alternating
+short windows, so that a disturbance hits all of them alike. The table compares medians over the
+windows, and ratios within the run. An idle server costs nothing.
 
-First every strategy type at 32 connections, then `contextual` at 1, 8, 32 and 128.
+The first table has every strategy type at 32 connections, the second has `contextual` at 1, 8, 32
+and 128 connections.
 
     python -m benchmarks.server                    # every strategy type, two catalogs
     python -m benchmarks.server contextual         # some types
@@ -46,11 +47,11 @@ DATA = Path(__file__).parents[1] / "data"
 
 @dataclass
 class Target:
-    """A server under load, and what its windows gave.
+    """A server under load, and the figures of its windows.
 
     Attributes:
-        windows: By connections: (requests a second; median and 99th percentile of the latency
-            that wrk saw, ms; CPU time of the server a request, us), one tuple a window.
+        windows: Connections -> one tuple per window: (requests/s; wrk's median and 99th percentile
+            of latency, ms; the server's CPU time per request, us).
     """
 
     name: str
@@ -60,7 +61,7 @@ class Target:
     windows: dict[int, list[tuple[float, float, float, float]]] = field(default_factory=dict)
 
     def medians(self, connections: int) -> tuple[float, float, float, float]:
-        """Median of each figure over the windows."""
+        """Give the median of each figure over the windows."""
         rate, p50, p99, cpu = (
             statistics.median(column) for column in zip(*self.windows[connections], strict=True)
         )
@@ -68,7 +69,7 @@ class Target:
 
 
 def main() -> None:
-    """Measure and print the table."""
+    """Measure and print the tables."""
     if shutil.which("wrk") is None:
         sys.exit("wrk is missing: apt-get install wrk")
     named = [name for name in sys.argv[1:] if name in STRATEGIES] or list(STRATEGIES)
@@ -77,8 +78,8 @@ def main() -> None:
         make_world(here / "50k", 50_000)
         worlds = [("default", DATA, "lists"), ("50,000", here / "50k", "")]
         targets = [
-            stack.enter_context(_up(name, [sys.executable, "-m", "benchmarks._apps", kind], here))
-            for name, kind in (("(a) bare ASGI", "bare"), ("(b) FastAPI route", "fastapi"))
+            stack.enter_context(_up(name, [sys.executable, "-m", "benchmarks._apps", app], here))
+            for name, app in (("(a) bare ASGI", "bare"), ("(b) FastAPI route", "fastapi"))
         ]
         if shutil.which("nginx"):
             targets.append(stack.enter_context(_nginx(here)))
@@ -105,7 +106,7 @@ def main() -> None:
 
 @contextmanager
 def _up(name: str, command: list[str], folder: Path, data: Path = DATA) -> Iterator[Target]:
-    """A server on the first core, ready to answer; stopped afterwards."""
+    """Start a server on the first core, wait until it answers, and stop it afterwards."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -131,7 +132,7 @@ def _up(name: str, command: list[str], folder: Path, data: Path = DATA) -> Itera
 
 
 def _script(path: Path, data: Path) -> Path:
-    """Wrk's script: 20,000 requests of 10,000 listeners, in a random order."""
+    """Write wrk's script: 20,000 requests of 10,000 listeners, in a random order."""
     if not path.exists():
         rng = random.Random(1)
         with (data / "tracks.jsonl").open() as lines:
@@ -222,7 +223,7 @@ def _latency_ms(shown: str, percentile: int) -> float:
 
 
 def _processes(pid: int) -> list[int]:
-    """A process and its children: nginx answers in a worker."""
+    """List a process and its children: nginx answers in a worker."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *map(int, children)]
 

@@ -36,15 +36,15 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=ROOT / "config.yaml")
     parser.add_argument("--strategy", default="contextual")
     options, _ = parser.parse_known_args()
-    table = Table("recommender", "sessions", "us a request", "requests/s", "sessions/s", "of")
+    table = Table("recommender", "sessions", "us per request", "requests/s", "sessions/s", "by")
     for name in ("random", "popular", "oracle", f"local:{options.strategy}"):
         requests, sessions, spent, _ = _play(options, name)
         _add(table, name, requests, sessions, spent, "CPU")
-    with _serving(options) as (url, server):
+    with _server(options) as (url, server):
         before = _cpu_s(server)
         requests, sessions, spent, took = _play(options, url)
         served = _cpu_s(server) - before
-    _add(table, "http, this side", requests, sessions, spent, "CPU")
+    _add(table, "http, the simulator", requests, sessions, spent, "CPU")
     _add(table, "http, the server", requests, sessions, served, "CPU")
     _add(table, "http, both", requests, sessions, took, "the clock")
     Console(width=100).print(table)
@@ -75,7 +75,7 @@ def _plan(options: argparse.Namespace, name: str) -> SimulationPlan:
 
 
 @contextmanager
-def _serving(options: argparse.Namespace) -> Iterator[tuple[str, int]]:
+def _server(options: argparse.Namespace) -> Iterator[tuple[str, int]]:
     """Run a server of this config with one strategy for all; gives address and process id."""
     settings = yaml.safe_load(options.config.read_text())
     section = settings["catalog"]

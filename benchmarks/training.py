@@ -21,7 +21,7 @@ from training.model import FitRun, build
 
 TRACKS, USERS, LISTENS, LENGTH, GENRES = 50_000, 20_000, 1_000_000, 10, 500
 MODELS = {"popular": "numpy", "neighbours": "scipy", "factors": "implicit", "neural": "torch"}
-"""Models that are measured by default -> the package that each needs."""
+"""Models measured by default -> the package that each needs."""
 
 AIMS = {"popular": "20", "neighbours": "20", "factors": "60", "neural": "300"}
 
@@ -29,14 +29,14 @@ AIMS = {"popular": "20", "neighbours": "20", "factors": "60", "neural": "300"}
 def main() -> None:
     """Print seconds of the fit and of the lists, and memory."""
     wanted = sys.argv[1:] if sys.argv[0].endswith("training.py") else []
-    there = [name for name, package in MODELS.items() if find_spec(package)]
+    installed = [name for name, package in MODELS.items() if find_spec(package)]
     log = listening()
     early, valid = log.split(0.1)
     table = Table(title=f"{len(log):,} listens of {TRACKS:,} tracks", title_justify="left")
     for heading in ("model", "fit s", "of CPU", "aim", "lists s", "of CPU", "aim", "memory GB"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
     keys = np.arange(TRACKS)
-    for name in wanted or there:
+    for name in wanted or installed:
         model, _ = build(name)
         fitted, fit_s, fit_cpu_s = _timed(model.fit, early, FitRun(valid))
         _, lists_s, lists_cpu_s = _timed(fitted.rankers["track"], keys, 100)
@@ -47,12 +47,12 @@ def main() -> None:
             f"{lists_s:.1f}", f"{lists_cpu_s:.1f}", "30", f"{memory:.1f}",
         )  # fmt: skip
     Console().print(table)
-    if len(there) < len(MODELS) and not wanted:
-        print(f"Not installed, so not measured: {', '.join(MODELS.keys() - set(there))}")
+    if len(installed) < len(MODELS) and not wanted:
+        print(f"Not installed, so not measured: {', '.join(MODELS.keys() - set(installed))}")
 
 
 def listening() -> Interactions:
-    """Sessions of ten listens, three in four of the session's genre and liked."""
+    """Make sessions of ten listens; three in four are of the session's genre and liked."""
     draws = np.random.default_rng(31337)
     sessions = LISTENS // LENGTH
     session = np.repeat(np.arange(sessions), LENGTH)

@@ -1,6 +1,6 @@
-"""`--recommender local`: the dispatcher's decisions in this process, from the same config.
+"""`--recommender local`: the server's decisions in this process, from the same config.
 
-The simulator may not know `app`, nor `app` the simulator; this is where they meet.
+It takes turns by `engine.turn`, as the server does, and needs no HTTP.
 """
 
 import secrets
@@ -34,7 +34,7 @@ DAY_MS = 86_400_000
 
 
 def load_in_process(config: Path, strategy: str | None = None) -> Runtime:
-    """What decides: the config's arms, or one strategy for everybody.
+    """Load the runtime that decides: the config's arms, or one strategy for all listeners.
 
     Raises:
         InputError: The config is faulty, or has no such strategy.
@@ -48,22 +48,22 @@ def load_in_process(config: Path, strategy: str | None = None) -> Runtime:
 
 
 def open_log(runtime: Runtime, folder: Path) -> EventWriter:
-    """An event log in a folder of the user's choice, and the config that its events name."""
+    """Open an event log in a folder, and save the config that its events name."""
     save_snapshot(runtime, folder)
     return EventWriter(folder, int(runtime.settings.events.rotate_mb * 1_000_000), _now_ms)
 
 
 class DispatcherRecommender:
-    """Answers as a freshly started server with this config would, without HTTP.
+    """A recommender that answers as a freshly started server with this config would.
 
     Args:
-        runtime: What decides.
+        runtime: The runtime that decides.
         world: The listeners' world.
-        seed: The simulation's, part of each request's key.
-        slots: Sessions under way at once.
-        log: Where to write events, or None.
-        now_ms: Unix time in ms; a later day of the simulation is so many days later in the log.
-        stem: What decision ids begin with; drawn if left, so that no two runs share one.
+        seed: The simulation's seed, a part of each request's key.
+        slots: Number of concurrent sessions.
+        log: Log for the events, or None.
+        now_ms: Unix time in ms; day N of the simulation is N days later in the log.
+        stem: First part of decision ids; random if left out, so that no two runs share it.
 
     Raises:
         InputError: The config may recommend tracks that the world does not have.
@@ -92,7 +92,7 @@ class DispatcherRecommender:
         self._count = count(1)
 
     def begin(self, stage: SessionBatch, slots: Indices) -> None:
-        """Compute the arms of each session once: the config does not change under it."""
+        """Compute the arms of each session once; the config does not change during a run."""
         for slot, listener in zip(slots.tolist(), stage.listener[slots].tolist(), strict=True):
             sent = TurnInput(self._users[listener])
             self._assigned[slot] = assign(self._runtime, sent, None)
@@ -124,7 +124,7 @@ class DispatcherRecommender:
         return tracks
 
     def end(self, stage: SessionBatch, slots: Indices) -> list[Arm]:
-        """Take in what was heard last, as `POST /feedback` with `final` does."""
+        """Report each session's last listen, as `POST /feedback` with `final` does."""
         runtime, log = self._runtime, self._log
         arms = []
         for slot, user, history, track, time, at_ms, key in self._turns(stage, slots):
@@ -149,7 +149,7 @@ class DispatcherRecommender:
     def _turns(
         self, stage: SessionBatch, slots: Indices
     ) -> Iterator[tuple[int, int | str, History, int | str, float, int, str]]:
-        """Slot, user, history, track heard last, its time, when, and key of each slot's turn."""
+        """Yield each turn's slot, user, history, last track, its time, Unix time in ms, and key."""
         config, seed, now_ms = self._runtime.digest, self._seed, self._now_ms()
         columns = (
             slots,
@@ -175,15 +175,15 @@ class DispatcherRecommender:
 
 
 def _in_world(runtime: Runtime, world: World) -> npt.NDArray[np.int64]:
-    """The world's index of each track that may be recommended."""
+    """Give the world's index of each track that the config may recommend."""
     indices = np.array([world.catalog.index_of(track) for track in runtime.catalog.ids])
     missing = np.flatnonzero(indices == UNKNOWN)
     if len(missing):
         raise InputError.one(
             str(runtime.settings.path),
-            f"{len(missing)} of {len(indices)} tracks of its catalog are not in the world, for "
-            f"instance {runtime.catalog.ids[missing[0]]!r}. Name the catalog's own world "
-            "with --world",
+            f"every track of its catalog must be in the world, but {len(missing)} of "
+            f"{len(indices)} are not, for instance {runtime.catalog.ids[missing[0]]!r}. Give the "
+            "catalog's own world by --world",
         )
     return indices
 
