@@ -1,14 +1,15 @@
 """The report of a log: read it, check it, and analyse every experiment in it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.suite import find_experiments, run_all_checks
 from analysis.effects.experiments import analyse_experiment
-from analysis.effects.metrics import choose_metrics
+from analysis.effects.guardrails import parse_margins
+from analysis.effects.metrics import LATENCY_P99, Metric, choose_metrics
 from analysis.effects.report_options import ReportOptions
 from analysis.effects.results import Report, ReportProvenance
 from analysis.planning.plans import ExperimentPlan
@@ -54,6 +55,8 @@ class ReportRequest:
         even_if_invalid: Show effects although a check failed.
         planned: Planned listeners of all arms; takes precedence over `plans`.
         plans: Experiment -> its plan in config.
+        guardrails: Metric -> how much worse it may get, as in config; a metric that stands here is
+            a guardrail.
     """
 
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -64,6 +67,7 @@ class ReportRequest:
     even_if_invalid: bool = False
     planned: int | None = None
     plans: Mapping[str, ExperimentPlan] = field(default_factory=dict)
+    guardrails: Mapping[str, str | float] = field(default_factory=dict)
 
     def options_for(self, experiment: str) -> ReportOptions:
         """Resolve metrics and plan for one experiment.
@@ -76,10 +80,13 @@ class ReportRequest:
         primary, others = choose_metrics(
             self.metrics, self.primary or plan.metric, faults, "metric"
         )
+        margins = parse_margins(
+            self.guardrails, (primary, *others, LATENCY_P99), faults, "report.guardrails"
+        )
         faults.raise_if_any()
         return ReportOptions(
             primary,
-            others,
+            self._with_role(others),
             self.control,
             self.all_pairs,
             self.segments,
@@ -88,7 +95,15 @@ class ReportRequest:
             planned_by="--planned" if self.planned else "config" if plan.listeners else "",
             planned_metric=plan.metric or "",
             planned_alpha=plan.alpha,
+            margins=margins,
         )
+
+    def _with_role(self, metrics: Iterable[Metric]) -> list[Metric]:
+        """Make a guardrail of each metric that config gives a margin."""
+        return [
+            replace(metric, role="guardrail") if metric.name in self.guardrails else metric
+            for metric in metrics
+        ]
 
 
 def make_report(
@@ -135,6 +150,7 @@ def make_report(
                 validity,
                 archived_configs.experiment(name, find_main_config(log, name)),
                 request.options_for(name),
+                archived_configs.strategy_types(find_main_config(log, name)),
             )
             for name, validity in zip(names, validity_reports, strict=True)
         ]

@@ -141,6 +141,12 @@ class ArchivedConfigs:
         archived = self.by_digest.get(digest or "")
         return archived.experiments.get(name) if archived else None
 
+    def strategy_types(self, digest: str | None) -> dict[str, str]:
+        """Strategy -> its type, in the config of a digest; empty if the config is unknown."""
+        archived = self.by_digest.get(digest or "")
+        strategies = archived.described["strategies"] if archived else {}
+        return {name: str(keys["type"]) for name, keys in strategies.items()}
+
     def find_catalog(self) -> Path | None:
         """The catalog that a config named, if it is still there."""
         paths = (Path(each.described["paths"]["tracks"]) for each in self.by_digest.values())

@@ -28,7 +28,10 @@ def order_arms(seen: Sequence[str], definition: Experiment | None) -> list[str]:
 
 
 def summarise_arms(
-    listeners: ListenerTable, definition: Experiment | None, answers_known: bool
+    listeners: ListenerTable,
+    definition: Experiment | None,
+    answers_known: bool,
+    types: Mapping[str, str] | None = None,
 ) -> tuple[ArmSummary, ...]:
     """Summarise each arm for the allocation table."""
     quantiles = dict(
@@ -57,6 +60,7 @@ def summarise_arms(
             ArmSummary(
                 name=arm,
                 strategy=strategies.get(arm),
+                strategy_type=(types or {}).get(strategies.get(arm) or ""),
                 weight=weights.get(arm, 0.0) / sum(weights.values()) if weights else None,
                 listeners=count,
                 share=count / listeners.count if listeners.count else 0.0,

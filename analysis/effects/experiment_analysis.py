@@ -7,10 +7,11 @@ from itertools import combinations
 
 import numpy as np
 
-from analysis.effects import caveats
+from analysis.effects import caveats, sensitivity
 from analysis.effects.arm_summary import catalog_size, compare_latency_p99
 from analysis.effects.chart_data import chart_data
 from analysis.effects.comparison import Question, describe_method, estimate_effects
+from analysis.effects.guardrails import with_margins
 from analysis.effects.listener_table import Column, ListenerTable
 from analysis.effects.metrics import SESSION_TIME, SESSIONS, TIME_PER_SESSION, Metric
 from analysis.effects.over_time import effects_over_time
@@ -76,9 +77,13 @@ class ExperimentAnalysis:
         guardrails = estimate_effects(self.questions(guarding), None)
         seed = int.from_bytes(hashlib.sha256(base.experiment.encode()).digest()[:4], "big")
         guardrails += compare_latency_p99(self.listeners, self.pairs, seed)
+        guardrails = with_margins(guardrails, self.options.margins)
+        labels = {arm.name: arm.label for arm in base.arms}
         return replace(
             base,
-            verdicts=tuple(describe_verdict(effect, base.plan, base.validity) for effect in shown),
+            verdicts=tuple(
+                describe_verdict(effect, base.plan, base.validity, labels) for effect in shown
+            ),
             primary=shown,
             alternatives=tuple(alternatives),
             secondary=tuple(estimate_effects(self.questions(secondary), benjamini_hochberg)),
@@ -202,4 +207,7 @@ class ExperimentAnalysis:
             sessions = estimate_effects(self.questions([SESSIONS]), None)
             found += caveats.of_other_ways(plain, pooled, sessions)
             found += caveats.of_first_tracks(self.listeners)
+        primary = self.options.primary
+        question = self.question(primary, self.column(primary), self.pairs[0])
+        found += sensitivity.describe(question, self.base.arms)
         return found + caveats.of_open_sessions(self.base.arms)

@@ -1,5 +1,6 @@
 """The analysis of one experiment: validity first, then the effects."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -21,6 +22,7 @@ def analyse_experiment(
     validity: ValidityReport,
     definition: Experiment | None,
     options: ReportOptions,
+    types: Mapping[str, str] | None = None,
 ) -> ExperimentResult:
     """Analyse one experiment of a log.
 
@@ -30,6 +32,7 @@ def analyse_experiment(
         validity: The results of its checks.
         definition: The definition in config; None if the config is unknown.
         options: What the reader wants to know.
+        types: Strategy -> its type, in the config that decided.
 
     Raises:
         InputError: The control arm is unknown, or a metric's expression is faulty.
@@ -39,7 +42,7 @@ def analyse_experiment(
     if control not in arms:
         raise InputError.one("--control", unknown_name("arm", control, arms))
     with ListenerTable(log, experiment, arms) as listeners:
-        return _analyse(listeners, control, validity, definition, options)
+        return _analyse(listeners, control, validity, definition, options, types or {})
 
 
 def _analyse(
@@ -48,6 +51,7 @@ def _analyse(
     validity: ValidityReport,
     definition: Experiment | None,
     options: ReportOptions,
+    types: Mapping[str, str],
 ) -> ExperimentResult:
     experiment = listeners.experiment
     window = listeners.query(
@@ -67,7 +71,7 @@ def _analyse(
             [experiment],
         )
     )
-    allocation = summarise_arms(listeners, definition, answers_known)
+    allocation = summarise_arms(listeners, definition, answers_known, types)
     inference: Literal["fixed", "always-valid"] = "fixed" if plan.reached else "always-valid"
     withheld = not validity.valid and not options.even_if_invalid
     base = ExperimentResult(

@@ -1,8 +1,9 @@
 """Options of a report for one experiment."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from analysis.effects.guardrails import Margin
 from analysis.effects.metrics import Metric
 from analysis.statistics.inference import ALPHA
 
@@ -25,6 +26,7 @@ class ReportOptions:
         planned_by: Where the plan stands.
         planned_metric: Name of the metric that the plan was made for; "" without one.
         planned_alpha: Error rate that the plan was made for.
+        margins: Metric -> how much worse a guardrail may get.
     """
 
     primary: Metric
@@ -37,3 +39,4 @@ class ReportOptions:
     planned_by: str = ""
     planned_metric: str = ""
     planned_alpha: float = ALPHA
+    margins: Mapping[str, Margin] = field(default_factory=dict)

@@ -29,6 +29,9 @@ class Effect:
         method: How the intervals were made, in words.
         claim: The claim that the evidence supports: the metric went `up` or `down`; None for none.
         note: What a reader must know about this row.
+        margin: How much worse a guardrail may get, as text: `1 ms`; empty without a margin.
+        guard: Where a guardrail's interval lies: `within` the margin, `beyond` it, or on both sides
+            of it (`unclear`); None without a margin or an interval.
     """
 
     metric: Metric
@@ -46,6 +49,8 @@ class Effect:
     method: str = ""
     claim: Literal["up", "down"] | None = None
     note: str = ""
+    margin: str = ""
+    guard: Literal["within", "beyond", "unclear"] | None = None
 
     @property
     def good(self) -> bool | None:
@@ -62,6 +67,7 @@ class ArmSummary:
     Attributes:
         name: The arm.
         strategy: The arm's strategy in config; None if the config is unknown.
+        strategy_type: The type of that strategy; None if the config is unknown.
         weight: Planned share in [0, 1]; None if the config is unknown.
         listeners: Number of counted listeners.
         share: Their share of the listeners of all arms.
@@ -76,6 +82,7 @@ class ArmSummary:
 
     name: str
     strategy: str | None
+    strategy_type: str | None
     weight: float | None
     listeners: int
     share: float
@@ -86,6 +93,15 @@ class ArmSummary:
     latency_ms: Mapping[str, float]
     coverage: float
     catalog_share: float | None
+
+    @property
+    def label(self) -> str:
+        """The arm with its strategy, and with the type if it has another name: `T1 (improved)`."""
+        if self.strategy is None:
+            return self.name
+        kind = self.strategy_type
+        also = f", {kind}" if kind is not None and kind != self.strategy else ""
+        return f"{self.name} ({self.strategy}{also})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,28 @@
 """The verdict: one sentence for each treatment."""
 
+from collections.abc import Mapping
+
 from analysis.checks.result import ValidityReport
 from analysis.effects.results import Effect, PlannedSize
 from analysis.formatting import percent
 
 
-def describe_verdict(effect: Effect, plan: PlannedSize, validity: ValidityReport) -> str:
+def describe_verdict(
+    effect: Effect,
+    plan: PlannedSize,
+    validity: ValidityReport,
+    labels: Mapping[str, str] | None = None,
+) -> str:
     """Describe the primary effect of one treatment in one sentence.
+
+    `labels` name the arms with their strategies; an arm without one goes by its name.
 
     Only the fixed-horizon test at the planned size of a valid experiment is called significant.
     """
     label = effect.metric.label
+    control, treatment = (
+        (labels or {}).get(arm, arm) for arm in (effect.control, effect.treatment)
+    )
     valid = "valid" if validity.valid else "INVALID"
     size = (
         "no planned size"
@@ -20,7 +32,7 @@ def describe_verdict(effect: Effect, plan: PlannedSize, validity: ValidityReport
         else f"{plan.seen:,} of {plan.listeners:,} planned listeners so far"
     )
     if effect.difference is None:
-        return f"{effect.treatment} against {effect.control}: {effect.note}; {valid}; {size}"
+        return f"{treatment} against {control}: {effect.note}; {valid}; {size}"
     shown = (
         percent(effect.lift)
         if effect.lift
@@ -30,7 +42,7 @@ def describe_verdict(effect: Effect, plan: PlannedSize, validity: ValidityReport
     if effect.claim is None:
         why = f" ({effect.note})" if effect.note.startswith("too early") else ""
         return (
-            f"{effect.treatment} shows no sure change of {label} against {effect.control}: "
+            f"{treatment} shows no sure change of {label} against {control}: "
             f"{shown}{why}; {valid}; {size}"
         )
     verb = "raises" if effect.claim == "up" else "lowers"
@@ -45,7 +57,7 @@ def describe_verdict(effect: Effect, plan: PlannedSize, validity: ValidityReport
     sure = " (always-valid interval)" if not plan.reached else ""
     if plan.reached and validity.valid:
         sure = ", significant"
-    return f"{effect.treatment} {verb} {label} {shown}{sure}; {valid}; {size}"
+    return f"{treatment} {verb} {label} {shown} against {control}{sure}; {valid}; {size}"
 
 
 def describe_withheld(validity: ValidityReport) -> str:

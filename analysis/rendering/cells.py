@@ -1,11 +1,20 @@
 """Cells of a report's tables as text; the terminal and the page share them."""
 
 from collections import Counter
+from typing import Literal
 
 from analysis.checks.result import Status, ValidityReport
 from analysis.effects.metrics import Metric
-from analysis.effects.results import ArmSummary, Effect
+from analysis.effects.results import ArmSummary, Effect, ExperimentResult
 from analysis.formatting import short, signed_percent
+
+Mood = Literal["good", "bad", "warn", ""]
+_GUARDED: tuple[tuple[str | None, Mood, str], ...] = (
+    ("beyond", "bad", "Guardrails worse by more than their margin"),
+    ("unclear", "", "Guardrails not shown to be within their margin"),
+    (None, "", "Guardrails about which this log cannot tell"),
+    ("within", "good", "Guardrails within their margin"),
+)
 
 
 def value(metric: Metric, number: float | None) -> str:
@@ -17,6 +26,70 @@ def value(metric: Metric, number: float | None) -> str:
     if metric.unit == "ms":
         return f"{number:.2f} ms" if number < 100 else f"{number:,.0f} ms"
     return short(number)
+
+
+def label(effect: Effect, result: ExperimentResult) -> str:
+    """The name of a row."""
+    if effect in result.alternatives:
+        return "… bootstrap-t" if effect.method == "bootstrap-t" else "… unadjusted"
+    return effect.metric.label + (", CUPED" if "CUPED" in effect.method else "")
+
+
+def difference(effect: Effect) -> str:
+    """The absolute difference, in the metric's unit: `+0.435`, `-4.6 pp`, `+0.02 ms`."""
+    if effect.difference is None:
+        return "–"
+    estimate = effect.difference.estimate
+    if effect.metric.unit == "share":
+        return f"{100 * estimate:+.2f} pp" if abs(estimate) < 0.01 else f"{100 * estimate:+.1f} pp"
+    if effect.metric.unit == "ms":
+        return f"{estimate:+.2f} ms" if abs(estimate) < 100 else f"{estimate:+,.0f} ms"
+    sign = "-" if estimate < 0 else "+"
+    return sign + short(abs(estimate))
+
+
+def mood(effect: Effect, result: ExperimentResult) -> Mood:
+    """The colour of an effect; "" if the evidence supports no claim, or a check failed.
+
+    A guardrail with a margin is good within it and bad beyond it, whatever its direction.
+    """
+    if not result.validity.valid:
+        return ""
+    if effect.margin:
+        return "good" if effect.guard == "within" else "bad" if effect.guard == "beyond" else ""
+    if effect.claim is None:
+        return ""
+    return "warn" if effect.good is None else "good" if effect.good else "bad"
+
+
+def guard(effect: Effect) -> str:
+    """What a guardrail's margin says, in words: `within 1 ms`; empty without a margin."""
+    if not effect.margin:
+        return ""
+    if effect.guard is None:
+        return f"margin {effect.margin}: cannot tell"
+    return {
+        "within": f"within {effect.margin}",
+        "beyond": f"worse by more than {effect.margin}",
+        "unclear": f"not shown to be within {effect.margin}",
+    }[effect.guard]
+
+
+def guardrails(result: ExperimentResult) -> list[tuple[Mood, str]]:
+    """A sentence for each thing that margins say, with its mood; the worst first."""
+    several = len({(effect.control, effect.treatment) for effect in result.guardrails}) > 1
+    found = []
+    for kind, tone, sentence in _GUARDED:
+        named = [
+            effect.metric.label
+            + (f" of {effect.treatment} against {effect.control}" if several else "")
+            + f" ({effect.margin})"
+            for effect in result.guardrails
+            if effect.margin and effect.guard == kind
+        ]
+        if named:
+            found.append((tone, f"{sentence}: {', '.join(named)}."))
+    return found
 
 
 def lift(effect: Effect) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from html import escape
 
 from analysis import formatting
-from analysis.effects.results import Effect, ExperimentResult, Segments
+from analysis.effects.results import Effect, ExperimentResult, Segment, Segments
 from analysis.rendering import cells
 from analysis.rendering.drawing import draw
-from analysis.rendering.forest import forest, label_of
+from analysis.rendering.forest import forest
 
 
 def effects_card(result: ExperimentResult, key: str) -> str:
@@ -26,12 +26,31 @@ def effects_card(result: ExperimentResult, key: str) -> str:
         if drawn
     )
     return (
-        '<div class="card"><h2>Effects</h2>'
-        '<p class="hint">Green or red only if the claim holds after correction; '
-        f"grey may be chance.</p>{plots}</div>"
+        f'<div class="card"><h2>Effects</h2>{_legend(result)}{plots}</div>'
         f'<div class="card"><div class="scroll">{_table(result)}</div>'
         f'<p class="hint" style="margin-top:12px">{escape(_how(result))}</p></div>'
     )
+
+
+def _legend(result: ExperimentResult) -> str:
+    """What each colour says; a colour that this page cannot show is left out."""
+    if not result.validity.valid:
+        return '<p class="hint">All grey: a check failed, so no claim holds.</p>'
+    shown = (*result.primary, *result.alternatives, *result.secondary, *result.guardrails)
+    colours = [
+        ("good", "better, and the claim holds", "; guardrail within its margin"),
+        ("bad", "worse, and the claim holds", "; guardrail worse by more than its margin"),
+        ("calm", "may be chance", "; guardrail not shown to be within its margin"),
+    ]
+    if any(cells.mood(effect, result) == "warn" for effect in shown):
+        colours.insert(2, ("warn", "changed, which is neither good nor bad", ""))
+    guarded = any(effect.margin for effect in result.guardrails)
+    listed = "".join(
+        f'<li><span class="dot" style="background:var(--{colour})"></span>'
+        f"{escape(text + (guard if guarded else ''))}</li>"
+        for colour, text, guard in colours
+    )
+    return f'<ul class="legend">{listed}</ul>'
 
 
 def _how(result: ExperimentResult) -> str:
@@ -55,59 +74,70 @@ def _table(result: ExperimentResult) -> str:
         ("guardrails", result.guardrails),
     )
     pairs = {(effect.treatment, effect.control) for effect in result.primary}
+    several = len(pairs) > 1
+    treatment, control = ("treatment", "control") if several else next(iter(pairs))
     rows = []
     for name, effects in parts:
         if effects:
-            rows.append(f'<tr class="part"><td colspan="7">{name}</td></tr>')
+            rows.append(f'<tr class="part"><td colspan="8">{name}</td></tr>')
         for effect in effects:
             strong = ' class="primary"' if effect in result.primary else ""
             tone = _tone(effect, result)
-            arms = f'<td class="text">{escape(effect.treatment)} : {escape(effect.control)}</td>'
+            guard = f"<small>{escape(cells.guard(effect))}</small>" if effect.margin else ""
             rows.append(
-                f'<tr{strong}><td title="{escape(effect.method)}">'
-                f"{escape(label_of(effect, result))}</td>{arms if len(pairs) > 1 else ''}"
-                f"<td{tone}>{cells.lift(effect)}</td><td{tone}>{cells.bounds(effect)}</td>"
-                f"<td>{escape(formatting.p_value(effect.corrected))}</td>"
-                f"<td>{cells.value(effect.metric, effect.control_mean)}</td>"
-                f"<td>{cells.value(effect.metric, effect.treatment_mean)}</td></tr>"
+                f'<tr{strong}><td class="head" title="{escape(effect.method)}">'
+                f"{escape(cells.label(effect, result))}{guard}</td>"
+                + (cell("arms", escape(_arms(effect)), "text") if several else "")
+                + cell("lift", cells.lift(effect), tone)
+                + cell("interval, %", cells.bounds(effect), tone)
+                + cell("p", escape(formatting.p_value(effect.corrected)))
+                + cell("difference", cells.difference(effect))
+                + cell(control, cells.value(effect.metric, effect.control_mean))
+                + cell(treatment, cells.value(effect.metric, effect.treatment_mean))
+                + "</tr>"
             )
-    if len(pairs) > 1:
-        arms, control, treatment = '<th class="text">arms</th>', "control", "treatment"
-    else:
-        arms, (treatment, control) = "", next(iter(pairs))
+    arms = '<th class="text">arms</th>' if several else ""
     head = (
-        f"<tr><th>metric</th>{arms}<th>lift</th><th>interval, %</th><th>p</th>"
+        f"<tr><th>metric</th>{arms}<th>lift</th><th>interval, %</th><th>p</th><th>difference</th>"
         f"<th>{escape(control)}</th><th>{escape(treatment)}</th></tr>"
     )
-    return f"<table>{head}{''.join(rows)}</table>"
+    return f'<table class="stacked">{head}{"".join(rows)}</table>'
+
+
+def cell(label: str, content: str, kind: str = "") -> str:
+    """A cell of a table, which carries its column's name for a phone; `content` is HTML."""
+    kinds = f' class="{kind}"' if kind else ""
+    return f'<td{kinds} data-label="{escape(label)}">{content}</td>'
+
+
+def _arms(effect: Effect) -> str:
+    return f"{effect.treatment} : {effect.control}"
 
 
 def segments_card(segments: Segments, result: ExperimentResult) -> str:
-    rows = "".join(
-        f"<tr><td>{escape(segment.value)}</td>"
-        f"<td>{segment.effect.control_n + segment.effect.treatment_n:,}</td>"
-        f"<td{_tone(segment.effect, result)}>{cells.lift(segment.effect)}</td>"
-        f"<td{_tone(segment.effect, result)}>{cells.bounds(segment.effect)}</td>"
-        f"<td>{escape(formatting.p_value(segment.effect.corrected))}</td></tr>"
-        for segment in segments.segments
-    )
+    rows = "".join(_segment(segment, result) for segment in segments.segments)
     return (
         f'<div class="card"><h2>By {escape(segments.attribute)}: {escape(segments.treatment)} '
         f"against {escape(segments.control)}</h2>"
         f'<p class="hint">{escape(cells.interaction(segments.corrected))} '
         f"{escape(result.corrections.get('segments', ''))}.</p>"
-        '<div class="scroll"><table><tr><th>segment</th><th>listeners</th><th>lift</th>'
-        f"<th>interval, %</th><th>p</th></tr>{rows}</table></div></div>"
+        '<div class="scroll"><table class="stacked"><tr><th>segment</th><th>listeners</th>'
+        f"<th>lift</th><th>interval, %</th><th>p</th></tr>{rows}</table></div></div>"
     )
 
 
-def mood_of(effect: Effect, result: ExperimentResult) -> str:
-    """Good or bad if the claim holds; any further row has no colour."""
-    if effect.claim is None or not result.validity.valid:
-        return ""
-    return {True: "good", False: "bad", None: "warn"}[effect.good]
+def _segment(segment: Segment, result: ExperimentResult) -> str:
+    effect, tone = segment.effect, _tone(segment.effect, result)
+    return (
+        f'<tr><td class="head">{escape(segment.value)}</td>'
+        + cell("listeners", f"{effect.control_n + effect.treatment_n:,}")
+        + cell("lift", cells.lift(effect), tone)
+        + cell("interval, %", cells.bounds(effect), tone)
+        + cell("p", escape(formatting.p_value(effect.corrected)))
+        + "</tr>"
+    )
 
 
 def _tone(effect: Effect, result: ExperimentResult) -> str:
-    found = mood_of(effect, result)
-    return f' class="{found}-text"' if found else ""
+    found = cells.mood(effect, result)
+    return f"{found}-text" if found else ""

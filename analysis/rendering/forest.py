@@ -1,6 +1,6 @@
 """The effect plot: every metric's lift with its interval."""
 
-from analysis.effects.results import Effect, ExperimentResult
+from analysis.effects.results import ExperimentResult
 from analysis.rendering import cells
 from analysis.rendering.drawing import Rows, Spec
 
@@ -14,22 +14,26 @@ def forest(result: ExperimentResult, wide: bool) -> Spec:
         for effect in effects:
             if effect.lift is None:
                 continue
-            label = label_of(effect, result) + (f" · {effect.treatment}" if several else "")
+            label = cells.label(effect, result) + (f" · {effect.treatment}" if several else "")
+            shown = f"{cells.lift(effect)}  {cells.bounds(effect)}"
             rows.append(
                 {
-                    "row": label,
+                    # On a phone no room is left beside the plot: the numbers stand below the name.
+                    "row": label if wide else f"{label}\n{shown}",
                     "part": part,
                     "low": 100 * effect.lift.low,
                     "high": 100 * effect.lift.high,
                     "lift": 100 * effect.lift.estimate,
-                    "colour": colour_of(effect, result),
-                    "said": f"{cells.lift(effect)}  {cells.bounds(effect)}",
+                    "colour": f"var(--{cells.mood(effect, result) or 'calm'})",
+                    "said": shown,
                 }
             )
     reach = [abs(row[side]) for row in rows if row["part"] in (0, 2) for side in ("low", "high")]
     limit = min(200.0, max(5.0, 1.08 * max(reach, default=10.0)))
-    width = 520 if wide else 150
+    width = 520 if wide else 140
     x = {"type": "quantitative", "scale": {"domain": [-limit, limit], "nice": False}}
+    if not wide:
+        x["axis"] = {"tickCount": 3}
     colour = {"field": "colour", "type": "nominal", "scale": None, "legend": None}
     layers: list[Spec] = [
         {
@@ -85,8 +89,8 @@ def forest(result: ExperimentResult, wide: bool) -> Spec:
     return {
         "width": width,
         # The width of text is measured with a different font than the reader's: leave room for it.
-        "padding": {"left": 20 if wide else 8, "top": 5, "bottom": 5, "right": 45 if wide else 8},
-        "height": {"step": 26},
+        "padding": {"left": 20 if wide else 34, "top": 5, "bottom": 5, "right": 45 if wide else 8},
+        "height": {"step": 26 if wide else 40},
         "data": {"values": rows},
         "encoding": {
             "y": {
@@ -96,6 +100,8 @@ def forest(result: ExperimentResult, wide: bool) -> Spec:
                 "title": None,
                 "axis": {
                     "labelColor": "var(--ink)",
+                    "labelExpr": "split(datum.label, '\\n')",
+                    "labelLineHeight": 15,
                     "labelLimit": 230,
                     "domain": False,
                     "ticks": False,
@@ -116,17 +122,3 @@ def _share(rows: Rows) -> float:
     primary = len({row["row"] for row in rows if row["part"] == 0})
     every = len({row["row"] for row in rows})
     return (primary - 0.5) / max(1, every - 1)
-
-
-def label_of(effect: Effect, result: ExperimentResult) -> str:
-    """The label of a row."""
-    if effect in result.alternatives:
-        return "… bootstrap-t" if effect.method == "bootstrap-t" else "… unadjusted"
-    return effect.metric.label + (", CUPED" if "CUPED" in effect.method else "")
-
-
-def colour_of(effect: Effect, result: ExperimentResult) -> str:
-    """Green or red only if the claim holds."""
-    if effect.claim is None or not result.validity.valid:
-        return "var(--calm)"
-    return {True: "var(--good)", False: "var(--bad)", None: "var(--warn)"}[effect.good]

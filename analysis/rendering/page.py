@@ -5,24 +5,12 @@ from importlib import resources
 from string import Template
 
 from analysis import formatting
-from analysis.checks.result import Status
-from analysis.effects.results import ExperimentResult, Report
+from analysis.effects.results import ArmSummary, ExperimentResult, Report
 from analysis.rendering import cells
 from analysis.rendering.cards import chart_cards
+from analysis.rendering.checks_card import checks_card
 from analysis.rendering.drawing import arm_colour
-from analysis.rendering.effects import effects_card, mood_of, segments_card
-
-EXAMPLES = 3
-"""Most examples of a check on the page; `segue verify` shows more."""
-MARKS = {
-    Status.PASSED: ("passed", "✓"),
-    Status.WARNING: ("warning", "!"),
-    Status.FAILED: ("failed", "✗"),
-    Status.UNKNOWN: ("unknown", "?"),
-    Status.NOT_MADE: ("not-made", "–"),
-}
-ORDER = {Status.FAILED: 0, Status.WARNING: 1, Status.NOT_MADE: 3}
-"""Where a check stands on the page: bad news first, checks that were not made last."""
+from analysis.rendering.effects import cell, effects_card, segments_card
 
 
 def page(report: Report) -> str:
@@ -31,6 +19,7 @@ def page(report: Report) -> str:
     names = ", ".join(result.experiment for result in report.experiments)
     return Template(template).substitute(
         title=escape(f"{names}: report"),
+        contents=_contents(report),
         experiments="\n".join(
             _experiment(result, f"e{place}") for place, result in enumerate(report.experiments)
         ),
@@ -38,14 +27,37 @@ def page(report: Report) -> str:
     )
 
 
+def _contents(report: Report) -> str:
+    """A line for each experiment that leads to it; empty for a single one."""
+    if len(report.experiments) < 2:
+        return ""
+    lines = "".join(
+        f'<li><a href="#e{place}">{escape(result.experiment)}</a> '
+        f'<span class="figure">{escape(_in_short(result))}</span></li>'
+        for place, result in enumerate(report.experiments)
+    )
+    return f'<nav class="card contents"><h2>Experiments</h2><ul>{lines}</ul></nav>'
+
+
+def _in_short(result: ExperimentResult) -> str:
+    """Whether the experiment is valid, and its primary effects without any sentence."""
+    if result.withheld:
+        return "INVALID, effects withheld"
+    effects = "; ".join(
+        f"{effect.treatment} {cells.lift(effect)} {cells.bounds(effect)}"
+        for effect in result.primary
+    )
+    return f"{effects or 'nothing to compare'}, {'valid' if result.validity.valid else 'INVALID'}"
+
+
 def _experiment(result: ExperimentResult, key: str) -> str:
     parts = [
-        '<section class="experiment">',
+        f'<section class="experiment" id="{key}">',
         '<p class="over">Segue report · experiment</p>',
         f"<h1>{escape(result.experiment)}</h1>",
         f'<p class="under">{formatting.span(result.window)}</p>',
         _verdict(result),
-        _validity(result),
+        checks_card(result),
     ]
     if not result.withheld:
         if not result.validity.valid:
@@ -60,15 +72,18 @@ def _experiment(result: ExperimentResult, key: str) -> str:
 
 
 def _verdict(result: ExperimentResult) -> str:
-    moods = {mood_of(effect, result) for effect in result.primary}
+    moods = {cells.mood(effect, result) for effect in result.primary}
     mood = "bad" if result.withheld else moods.pop() if len(moods) == 1 else ""
-    tones = [mood_of(effect, result) for effect in result.primary] or [mood]
+    tones = [cells.mood(effect, result) for effect in result.primary] or [mood]
     sentences = "".join(
         f'<p class="{tone}">{escape(sentence)}</p>'
         for sentence, tone in zip(result.verdicts, tones, strict=True)
     )
     plan = result.plan
-    facts = [f"{plan.seen:,} listeners"]
+    facts = [
+        f"{plan.seen:,} listeners",
+        f"{sum(arm.sessions for arm in result.arms):,} sessions",
+    ]
     if plan.listeners is not None:
         facts.append(f"{plan.listeners:,} planned")
     if not result.withheld:
@@ -79,49 +94,35 @@ def _verdict(result: ExperimentResult) -> str:
     return f'<div class="card verdict {mood}">{sentences}<ul>{listed}</ul></div>'
 
 
-def _validity(result: ExperimentResult) -> str:
-    validity = result.validity
-    counts = cells.check_counts(validity)
-    shown = sorted(validity.checks, key=lambda check: ORDER.get(check.status, 2))
-    rows = []
-    for check in shown:
-        name, mark = MARKS[check.status]
-        loud = check.status in (Status.FAILED, Status.WARNING)
-        explanation = f" {escape(check.explanation)}" if loud else ""
-        for example in check.examples[:EXAMPLES] if loud else ():
-            explanation += f"<br><code>{escape(example.where)}</code> {escape(example.what)}"
-        rows.append(
-            f'<li class="{name}" title="{escape(check.question)}"><span class="mark">{mark}</span>'
-            f'<span><b>{escape(check.name)}</b> <span class="figure">{escape(check.figure)}</span>'
-            f"{explanation}</span></li>"
-        )
-    state = "Valid" if validity.valid else "Invalid"
-    return (
-        f'<div class="card"><h2>{state}: {escape(counts) or "no check was made"}</h2>'
-        '<p class="hint">Checked before any effect was computed. A failed check means that no '
-        "difference between the arms can be believed.</p>"
-        f'<ul class="checks">{"".join(rows)}</ul></div>'
-    )
-
-
 def _allocation(result: ExperimentResult) -> str:
     arms = [arm.name for arm in result.arms]
     rows = "".join(
-        f'<tr><td><span class="dot" style="background:{arm_colour(arm.name, arms)}"></span>'
-        f"{escape(arm.name)}</td>"
-        f'<td class="text">{escape(arm.strategy or "–")}</td>'
-        f"<td>{'–' if arm.weight is None else f'{arm.weight:.1%}'}</td>"
-        f"<td>{arm.share:.1%}</td><td>{arm.listeners:,}</td><td>{arm.sessions:,}</td>"
-        f"<td>{arm.open_sessions:,}</td><td>{arm.answers:,}</td><td>{cells.coverage(arm)}</td></tr>"
+        f'<tr><td class="head"><span class="dot" style="background:{arm_colour(arm.name, arms)}">'
+        f"</span>{escape(arm.name)}</td>"
+        + cell("strategy", escape(_strategy(arm)), "text")
+        + cell("promised", "–" if arm.weight is None else f"{arm.weight:.1%}")
+        + cell("share", f"{arm.share:.1%}")
+        + cell("listeners", f"{arm.listeners:,}")
+        + cell("sessions", f"{arm.sessions:,}")
+        + cell("still open", f"{arm.open_sessions:,}")
+        + cell("answers", f"{arm.answers:,}")
+        + cell("reach", cells.coverage(arm))
+        + "</tr>"
         for arm in result.arms
     )
     return (
         '<div class="card"><h2>Allocation</h2><p class="hint">Reach: different tracks recommended, '
         "at as many answers as the smallest arm gave, and their share of the catalog.</p>"
-        '<div class="scroll"><table><tr><th>arm</th><th class="text">strategy</th><th>promised</th>'
-        "<th>share</th><th>listeners</th><th>sessions</th><th>still open</th><th>answers</th>"
-        f"<th>reach</th></tr>{rows}</table></div></div>"
+        '<div class="scroll"><table class="stacked"><tr><th>arm</th><th class="text">strategy</th>'
+        "<th>promised</th><th>share</th><th>listeners</th><th>sessions</th><th>still open</th>"
+        f"<th>answers</th><th>reach</th></tr>{rows}</table></div></div>"
     )
+
+
+def _strategy(arm: ArmSummary) -> str:
+    if arm.strategy is None or arm.strategy_type in (None, arm.strategy):
+        return arm.strategy or "–"
+    return f"{arm.strategy}, {arm.strategy_type}"
 
 
 def _notes(result: ExperimentResult) -> str:

@@ -15,7 +15,7 @@ from analysis.checks.result import Status
 from analysis.effects.results import Effect, ExperimentResult, Report
 from analysis.rendering import cells
 
-COLOURS = {True: "green", False: "red", None: "yellow"}
+COLOURS = {"good": "green", "bad": "red", "warn": "yellow", "": ""}
 MARKS = {
     Status.PASSED: ("✓", "green"),
     Status.WARNING: ("!", "yellow"),
@@ -51,6 +51,8 @@ def _experiment(result: ExperimentResult, console: Console) -> None:
         for arm in result.arms
     )
     console.print(f"Listeners: {counts}", highlight=False)
+    sessions = " · ".join(f"{arm.name} {arm.sessions:,}" for arm in result.arms)
+    console.print(f"Sessions: {sessions}", highlight=False)
     for reason, count in result.excluded.items():
         console.print(f"Left out: {count:,} listeners, {reason}", highlight=False)
     _validity(result, console)
@@ -96,12 +98,14 @@ def _validity(result: ExperimentResult, console: Console) -> None:
 
 def _effects(result: ExperimentResult, console: Console) -> None:
     several = len({(effect.control, effect.treatment) for effect in result.primary}) > 1
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    # A gap of two and not of three between columns: with it, 80 characters hold most reports.
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("metric", no_wrap=True)
     first = result.primary[0]
     for name in ("arm", "value") if several else (first.control, first.treatment):
         table.add_column(name, justify="left" if name == "arm" else "right", no_wrap=True)
-    table.add_column("lift", justify="right", no_wrap=True)
+    table.add_column("diff.", justify="right", no_wrap=True)
+    table.add_column("lift %", justify="right", no_wrap=True)
     # Only this column may fold: a wide interval takes a second line and does not cut off a cell.
     table.add_column("interval, %", min_width=11)
     table.add_column("p", justify="right", no_wrap=True, min_width=6)
@@ -113,7 +117,7 @@ def _effects(result: ExperimentResult, console: Console) -> None:
     for name, effects in parts:
         if not effects:
             continue
-        table.add_row(Text(name, style="dim italic"), *[""] * 5)
+        table.add_row(Text(name, style="dim italic"), *[""] * 6)
         before = ""
         for effect in effects:
             label = _label(effect, result)
@@ -124,7 +128,8 @@ def _effects(result: ExperimentResult, console: Console) -> None:
             colour = _colour(effect, result)
             table.add_row(
                 *(("", _pair(effect, result), value) if several else (label, control, value)),
-                Text(cells.lift(effect), style=colour),
+                Text(cells.difference(effect).removesuffix(" ms"), style=colour),
+                Text(cells.lift(effect).removesuffix(" %"), style=colour),
                 Text(cells.bounds(effect), style=colour),
                 formatting.p_value(effect.corrected),
             )
@@ -140,6 +145,8 @@ def _effects(result: ExperimentResult, console: Console) -> None:
     corrected = "; ".join(f"{part}: {how}" for part, how in result.corrections.items()
                           if part != "segments" or result.segments)  # fmt: skip
     console.print(f"{kind}. Corrected: {corrected}.", style="dim", highlight=False)
+    for mood, sentence in cells.guardrails(result):
+        console.print(Text(sentence, style=COLOURS[mood] if mood == "bad" else "dim"))
 
 
 def _segments(result: ExperimentResult, console: Console) -> None:
@@ -183,10 +190,8 @@ def _label(effect: Effect, result: ExperimentResult) -> str:
 def _pair(effect: Effect, result: ExperimentResult) -> str:
     if effect.control == result.control:
         return effect.treatment
-    return f"{effect.treatment} : {effect.control}"
+    return f"{effect.treatment}:{effect.control}"
 
 
 def _colour(effect: Effect, result: ExperimentResult) -> str:
-    if effect.claim is None or not result.validity.valid:
-        return ""
-    return COLOURS[effect.good]
+    return COLOURS[cells.mood(effect, result)]

@@ -84,6 +84,12 @@ def report(
         bool, typer.Option("--even-if-invalid", help="Show effects although a check failed.")
     ] = False,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page here.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write the effects here, a row each, as CSV.")
+    ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Write verdicts and effects here, as Markdown.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print everything as JSON instead of tables.")
     ] = False,
@@ -113,8 +119,9 @@ def report(
     )
     plans = read_plans(settings.planned, str(settings.path)) if settings is not None else {}
     request = ReportRequest(
-        metrics, primary, control, all_pairs, tuple(segment or ()), even_if_invalid, planned, plans
-    )
+        metrics, primary, control, all_pairs, tuple(segment or ()), even_if_invalid, planned, plans,
+        settings.report.guardrails if settings is not None else {},
+    )  # fmt: skip
     snapshots = snapshots_beside([path for path in log if path.exists()], configs or ())
     archived_configs = ArchivedConfigs.read(snapshots, order)
     command = shlex.join(["segue", *sys.argv[1:]])
@@ -122,16 +129,30 @@ def report(
         found = make_report(
             selection, request, archived_configs, metadata.version("segue"), command, progress
         )
-    _show(found, html, as_json)
+    written = _write(found, html, csv, markdown)
+    _show(found, written, as_json)
     if not found.valid and not even_if_invalid:
         raise typer.Exit(1)
 
 
-def _show(found: "Report", html: Path | None, as_json: bool) -> None:
+def _write(
+    found: "Report", html: Path | None, csv: Path | None, markdown: Path | None
+) -> list[Path]:
+    """Write the files that were asked for; returns their paths."""
+    from analysis.rendering.effects_table import to_csv, to_markdown
+
     if html is not None:
         from analysis.rendering.page import page
 
         html.write_text(page(found), encoding="utf-8")
+    if csv is not None:
+        csv.write_text(to_csv(found), encoding="utf-8")
+    if markdown is not None:
+        markdown.write_text(to_markdown(found), encoding="utf-8")
+    return [path for path in (html, csv, markdown) if path is not None]
+
+
+def _show(found: "Report", written: list[Path], as_json: bool) -> None:
     if as_json:
         from analysis.rendering.json_report import to_json
 
@@ -140,8 +161,8 @@ def _show(found: "Report", html: Path | None, as_json: bool) -> None:
     from analysis.rendering.terminal import show
 
     show(found, Console())
-    if html is not None:
-        Console().print(f"Wrote {html}", highlight=False, soft_wrap=True)
+    for path in written:
+        Console().print(f"Wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _load_settings(config: Path | None) -> "Settings | None":

@@ -4,13 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from core.allocation import SERVING, SLOTS, Arm, Experiment
 from strategies.base import Params
 from strategies.registry import Registered
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.+-]+$")]
+
+
+# A bare number, which YAML reads as one, is in the metric's unit.
+Margin = Annotated[str, BeforeValidator(str), Field(pattern=r"^\d+(\.\d+)?\s*(ms|%|pp)?$")]
 
 
 class Section(BaseModel):
@@ -178,10 +182,14 @@ class ReportSettings(Section):
         primary: Metric of the verdict; mean session time by default.
         metrics: More metrics, name -> SQL over the listener table, or a mapping with `value` and
             optional `per`, `label`, `better` and `role`; see docs/statistics.md.
+        guardrails: Metric -> how much worse it may get: `1 ms`, `5 %` of the control's value,
+            `1 pp` (percentage points of a share), or a number in the metric's unit. A metric that
+            stands here is a guardrail.
     """
 
     primary: str | None = None
     metrics: dict[Name, str | dict[str, str]] = {}
+    guardrails: dict[Name, Margin] = {}
 
 
 class ConfigFile(Section):

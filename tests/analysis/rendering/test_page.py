@@ -1,8 +1,10 @@
 """The page and the JSON of a report, on logs whose effects are known."""
 
+import csv
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
@@ -16,6 +18,8 @@ from analysis.effects.experiments import analyse_experiment
 from analysis.effects.metrics import STANDARD
 from analysis.effects.report_options import ReportOptions
 from analysis.effects.results import ExperimentResult, Report
+from analysis.rendering import cells
+from analysis.rendering.effects_table import PARTS, to_csv, to_markdown
 from analysis.rendering.json_report import to_json
 from analysis.rendering.page import page
 from analysis.rendering.terminal import show
@@ -165,6 +169,106 @@ def test_effects_of_an_invalid_experiment_stand_under_a_red_banner(tmp_path: Pat
     assert content.index('class="card banner"') < content.index("<h2>Effects")
     assert "good-text" not in content
     assert "var(--good)" not in content
+
+
+def test_each_check_opens_to_its_question_and_examples_and_a_failed_one_is_open(
+    broken: Report,
+) -> None:
+    content = page(broken)
+    failed, passed = content.split('<li class="failed">')[1].split('<li class="passed">')
+    assert failed.startswith("<details open><summary>")
+    assert "<p>Even? <i>failed</i></p>" in failed
+    assert "<li><code>log/a.jsonl:7</code> listener 3 is &amp; is not</li>" in failed
+    assert passed.startswith("<details><summary>")
+    assert "<p>Is it so? <i>passed</i></p>" in passed
+
+
+def test_a_page_of_several_experiments_begins_with_a_line_that_leads_to_each(
+    sound: Report, broken: Report
+) -> None:
+    both = Report(sound.provenance, (sound.experiments[0], broken.experiments[0]))
+    content = page(both)
+    contents = content[content.index("<nav") : content.index("</nav>")]
+    assert [link for link in Outline(content).links if link.startswith("#e")] == ["#e0", "#e1"]
+    assert 'section class="experiment" id="e0"' in content
+    assert 'section class="experiment" id="e1"' in content
+    effect = sound.experiments[0].primary[0]
+    assert f"T1 {cells.lift(effect)} {cells.bounds(effect)}" in contents
+    assert "INVALID, effects withheld" in contents
+    assert "<nav" not in page(sound)
+
+
+def test_a_phone_shows_every_interval_in_the_table_and_beside_the_plot(sound: Report) -> None:
+    content = page(sound)
+    (result,) = sound.experiments
+    narrow = content.split('<div class="narrow">')[1].split("</svg>")[0]
+    for effect in (*result.primary, *result.secondary, *result.guardrails):
+        assert f'data-label="interval, %">{cells.bounds(effect)}</td>' in content
+        assert cells.bounds(effect) in narrow
+    for table in content.split('<table class="stacked">')[1:]:
+        cells_of_table = re.findall(r"<td[^>]*>", table.split("</table>")[0])
+        named = [tag for tag in cells_of_table if "data-label" in tag]
+        assert named
+        others = [tag for tag in cells_of_table if tag not in named]
+        assert all('class="head"' in tag or "colspan" in tag for tag in others)
+
+
+def test_the_colours_are_explained_where_they_stand(sound: Report, tmp_path: Path) -> None:
+    legend = page(sound).split('<ul class="legend">')[1].split("</ul>")[0]
+    assert "better, and the claim holds" in legend
+    assert "may be chance" in legend
+    invalid = page(made(tmp_path, (FAILED,), forced=True))
+    assert "All grey: a check failed, so no claim holds." in invalid
+
+
+def test_the_csv_has_a_row_for_each_effect_and_the_numbers_of_the_json(sound: Report) -> None:
+    (result,) = sound.experiments
+    rows = list(csv.DictReader(io.StringIO(to_csv(sound))))
+    effects = [
+        *result.primary, *result.alternatives, *result.secondary, *result.guardrails,
+        *(segment.effect for part in result.segments for segment in part.segments),
+    ]  # fmt: skip
+    assert len(rows) == len(effects)
+    assert {row["part"] for row in rows} == {*PARTS, "segments"}
+    for row, effect in zip(rows, effects, strict=True):
+        assert row["experiment"] == "fallback"
+        assert row["treatment"] == effect.treatment
+        assert effect.lift is not None
+        assert float(row["lift_low"]) == pytest.approx(effect.lift.low, rel=1e-8)
+        assert int(row["treatment_n"]) == effect.treatment_n
+    assert rows[-1]["segment_of"] == "listener"
+
+
+def test_withheld_effects_stand_neither_in_the_csv_nor_in_the_markdown(broken: Report) -> None:
+    assert to_csv(broken).count("\n") == 1
+    content = to_markdown(broken)
+    assert "INVALID, effects withheld: failed sample-ratio" in content
+    assert "| metric |" not in content
+
+
+def test_the_markdown_has_a_table_whose_cells_data_cannot_break(sound: Report) -> None:
+    (result,) = sound.experiments
+    odd = replace(result.primary[0], treatment="T|1 [x](y)", method="")
+    lines = to_markdown(
+        Report(sound.provenance, (replace(result, primary=(odd,), alternatives=()),))
+    ).splitlines()
+    table = [line for line in lines if line.startswith("|")]
+    assert len(table) == 2 + 1 + len(result.secondary) + len(result.guardrails)
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+    assert r"T\|1 \[x\](y)" in table[2]
+
+
+def test_the_verdict_names_the_strategies_of_the_arms(tmp_path: Path) -> None:
+    logs.write_ours(tmp_path, logs.listening(logs.Plan(listeners=200, sessions=1)))
+    arms = (Arm("C", 1.0, "plain"), Arm("T1", 1.0, "improved"))
+    types = {"plain": "plain", "improved": "contextual_and_popular"}
+    with open_log([tmp_path]) as log:
+        result = analyse_experiment(
+            log, "fallback", ValidityReport("fallback", ()), Experiment("fallback", arms),
+            ReportOptions(STANDARD[0], STANDARD[1:]), types,
+        )  # fmt: skip
+    assert result.verdicts[0].startswith("T1 (improved, contextual_and_popular) ")
+    assert " against C (plain)" in result.verdicts[0]
 
 
 def test_the_same_log_gives_the_same_page(sound: Report, tmp_path: Path) -> None:
