@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from audit import log_faults, server_faults
+from audit import heard_faults, log_faults, server_faults
 from audit.canary import run_canaries
 from audit.fault_detection import FaultDetector
-from audit.log_faults import CleanLog, FaultNotApplicable, LogLines, new_failures
+from audit.log_faults import CleanLog, FaultNotApplicable, LogFault, LogLines, new_failures
 from core.progress import Progress
 from engine.runtime import Runtime
 
@@ -41,15 +41,20 @@ class FaultFinding(NamedTuple):
         return not (self.found_by or self.not_applicable or self.not_planted)
 
 
+def known_faults() -> tuple[LogFault, ...]:
+    """Return every fault that a check finds in the log alone."""
+    return (*log_faults.LOG_FAULTS, *heard_faults.HEARD_FAULTS)
+
+
 def clean_logs() -> list[Make]:
     """Return the ways of making a log without a fault; the first is a plain copy."""
-    befores = [fault.before for fault in log_faults.LOG_FAULTS]
+    befores = [fault.before for fault in known_faults()]
     return list(dict.fromkeys([CleanLog.copy, *befores]))
 
 
 def count_steps() -> int:
     """Return how often `failures_without_fault` and `inject_all` advance the progress."""
-    logs = len(log_faults.LOG_FAULTS) + len(log_faults.REPLAY_FAULTS)
+    logs = len(known_faults()) + len(log_faults.REPLAY_FAULTS)
     return len(clean_logs()) + 1 + logs + len(server_faults.SERVER_FAULTS)
 
 
@@ -85,7 +90,7 @@ def inject_all(
         folder: For the logs of the servers.
         progress: Advances by one for each fault.
     """
-    for fault in (*log_faults.LOG_FAULTS, *log_faults.REPLAY_FAULTS):
+    for fault in (*known_faults(), *log_faults.REPLAY_FAULTS):
         try:
             lines = fault.inject(clean)
         except FaultNotApplicable as reason:

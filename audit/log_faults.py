@@ -162,11 +162,17 @@ def hide_fallback(clean: CleanLog) -> LogLines:
         if event["message"] == "next" and event["experiments"].get(name) == one.name
     ]
     stream = Stream("hidden fallback")
+    played: dict[Any, tuple[Any, Any]] = {}
     lines = clean.copy()
     for _, event in lines:
         assert isinstance(event, dict)
+        before, now = played.pop(event["user"], (None, None))
+        if before is not None and event["track"] == before:
+            event["track"] = now
         if event["message"] == "next" and event["experiments"].get(name) == other.name:
-            event["recommendation"] = tracks[stream.below(len(tracks))]
+            track = tracks[stream.below(len(tracks))]
+            played[event["user"]] = event["recommendation"], track
+            event["recommendation"] = track
     return lines
 
 

@@ -124,6 +124,8 @@ class ArchivedConfigs:
             digest: ArchivedConfig.of(copy, defaults) for digest, copy in copies.items()
         }
         self.botify = {name: tuple(arms) for name, arms in (botify or {}).items()}
+        reports = (copy.get("beside", {}).get("report", {}) for copy in copies.values())
+        self.own_choice = any(report.get("own_choice", False) for report in reports)
 
     @classmethod
     def read(

@@ -20,8 +20,12 @@ class Thresholds:
         fallback_share: A larger share of answers by fallbacks is a warning.
         parity_gap: Shares of arms that differ by less are no alarm, however small the p-value.
         forced_share: A larger share of forced events is a warning.
-        broken_share: Lines are missing if more than this share of the listens in botify's log were
-            not recommended: botify's client plays what is recommended.
+        broken_share: More than this share of listens of a track that was not recommended is a
+            failure in botify's log and a warning in ours. Botify's client plays what is
+            recommended; its honest `multi` runs have 0.25 to 0.75 %.
+        not_told_share: In our log, a larger share of such listens is a failure.
+        unclear_share: A larger share of botify's events without a known order is a failure.
+        odd_share: A larger share of lines with an impossible time is a failure.
         latency_ratio: p99 of the slowest arm over that of the quickest; more is a warning.
         forgotten_share: State is lost between requests if more than this share of the events are
             first turns of listeners whom the same process knew.
@@ -33,11 +37,14 @@ class Thresholds:
     parity_gap: float = 0.01
     forced_share: float = 0.05
     broken_share: float = 0.01
+    not_told_share: float = 0.5
+    unclear_share: float = 0.01
+    odd_share: float = 0.01
     latency_ratio: float = 2.0
     forgotten_share: float = 0.001
 
 
-TABLES = ("first_seen", "analysed", "processes", "session_chains", "botify_listens")
+TABLES = ("first_seen", "analysed", "processes", "session_chains", "followed_listens")
 
 
 class CheckContext(Workspace):

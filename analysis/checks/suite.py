@@ -12,15 +12,12 @@ from analysis.checks.analysed import (
 from analysis.checks.answered_by import check_fallback, check_served
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.assignment import check_assignment, check_one_arm
+from analysis.checks.clock import check_clock
 from analysis.checks.config_stability import check_config
 from analysis.checks.context import CheckContext, Thresholds
-from analysis.checks.log_integrity import (
-    check_clock,
-    check_duplicates,
-    check_forced,
-    check_lines,
-    check_played,
-)
+from analysis.checks.heard_tracks import check_played, check_played_by_arm
+from analysis.checks.line_ids import check_ids
+from analysis.checks.log_integrity import check_duplicates, check_forced, check_lines
 from analysis.checks.parity import (
     check_events_per_listener,
     check_latency,
@@ -41,6 +38,7 @@ from events.reader import EventLog
 LOG_CHECKS: Mapping[str, Callable[[CheckContext], CheckResult]] = {
     "lines": check_lines,
     "duplicates": check_duplicates,
+    "ids": check_ids,
     "turns": check_turns,
     "state": check_state,
     "clock": check_clock,
@@ -54,6 +52,7 @@ EXPERIMENT_CHECKS: Mapping[str, Callable[[CheckContext, str], CheckResult]] = {
     "served": check_served,
     "fallback": check_fallback,
     "one-arm": check_one_arm,
+    "played-by-arm": check_played_by_arm,
     "sample-ratio": check_sample_ratio,
     "sample-ratio-watched": check_sample_ratio_over_time,
     "sample-ratio-by-part": check_sample_ratio_by_part,

@@ -12,19 +12,33 @@ def check_turns(context: CheckContext) -> CheckResult:
     question = "Are all turns of every listener there?"
     if not context.ours:
         return CheckResult("turns", question, Status.UNKNOWN, "not in the log", NO_TURNS)
-    events, inside, between, late, listeners = context.query(
-        read_query("analysis", "missing_turns")
-    )[0]
-    missing = int(inside + between)
-    numbers = {"events": int(events), "missing": missing, "begin_late": late}
-    if missing:
+    events, turns, inside, between, late, listeners = map(
+        int, context.query(read_query("analysis", "missing_turns"))[0]
+    )
+    missing, doubled = inside + between, events - turns
+    numbers = {
+        "events": events, "turns": turns, "missing": missing, "doubled": doubled,
+        "begin_late": late,
+    }  # fmt: skip
+    if missing or doubled:
+        found, said = [], []
+        if missing:
+            found.append(f"at least {missing:,} turns missing")
+            said.append(
+                "Events that the server acknowledged are not in these files. Either the files of "
+                "one more process are missing, or lines were lost after they were written."
+            )
+        if doubled:
+            found.append(f"{doubled:,} turns doubled")
+            said.append(
+                "Several lines with different ids claim one turn of a session: two processes serve "
+                "one listener, or lines were changed after they were written."
+            )
         rows = context.query(read_query("analysis", "turn_gaps"))
         return CheckResult(
             "turns", question, Status.FAILED,
-            f"at least {missing:,} events missing, {int(events):,} are there",
-            "Events that the server acknowledged are not in these files. Either the files of one "
-            "more process are missing, or lines were lost after they were written.",
-            numbers, context.examples(rows, "listener {}: turn {} comes after turn {}"),
+            f"{', '.join(found)}; {turns:,} turns are there", " ".join(said), numbers,
+            context.examples(rows, "listener {}: turn {} comes after turn {}"),
         )  # fmt: skip
     if late:
         return CheckResult(
@@ -35,7 +49,7 @@ def check_turns(context: CheckContext) -> CheckResult:
             numbers,
         )  # fmt: skip
     return CheckResult(
-        "turns", question, Status.PASSED, f"{int(events):,} events, no gap", numbers=numbers
+        "turns", question, Status.PASSED, f"{turns:,} turns, no gap", numbers=numbers
     )
 
 
@@ -83,7 +97,8 @@ def check_state(context: CheckContext) -> CheckResult:
             "state", question, Status.WARNING,
             f"{forgotten + restarted + split:,} listeners forgotten",
             "The server did not know some listeners whom it had just served. It restarted with its "
-            "state in memory, or it keeps fewer listeners than came.",
+            "state in memory, it keeps fewer listeners than came, or several servers without a "
+            "shared state answer one listener; then `played` fails.",
             numbers,
         )  # fmt: skip
     return CheckResult("state", question, Status.PASSED, "no listener forgotten", numbers=numbers)

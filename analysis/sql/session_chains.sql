@@ -11,6 +11,7 @@ WITH parts AS (
         min(e.turn) AS turn_from,
         max(e.turn) AS turn_to,
         count(*) AS events,
+        count(DISTINCT e.turn) AS turns,
         min(e.at_ms) AS started_ms,
         max(e.at_ms) AS ended_ms,
         arg_min(p.process, e.turn) AS process,
@@ -30,7 +31,7 @@ SELECT
     lag(p.process) OVER story AS before_process,
     p.turn_from > 1 AND e.turn_to IS NULL AND lag(p.turn_to) OVER story IS NOT NULL AS gap,
     p.turn_from = 1 AND NOT p.afresh AND row_number() OVER (
-        PARTITION BY p."user", p.turn_from ORDER BY p.started_ms
+        PARTITION BY p."user", p.turn_from ORDER BY p.started_ms, p.session
     ) > 1 AS again,
     p.turn_from > 1 AND p.own AND p.process <> lag(p.process) OVER story
         AND lag(p.own) OVER story AS crossed
@@ -38,4 +39,4 @@ FROM (
     SELECT *, min(turn_from) OVER (PARTITION BY "user", process) = 1 AS own FROM parts
 ) AS p
 LEFT JOIN ends AS e ON p."user" = e."user" AND p.turn_from = e.turn_to + 1
-WINDOW story AS (PARTITION BY p."user" ORDER BY p.started_ms, p.turn_from);
+WINDOW story AS (PARTITION BY p."user" ORDER BY p.started_ms, p.turn_from, p.session);

@@ -1,4 +1,4 @@
--- Examples of missing turns: the line after the gap, and the last turn before it.
+-- Examples of missing and doubled turns: the line, and the turn of the line before it.
 SELECT file_id, line, "user", turn, before
 FROM (
     SELECT
@@ -10,7 +10,7 @@ FROM (
     FROM events
     WHERE "schema" > 0
 )
-WHERE turn > before + 1
+WHERE turn > before + 1 OR turn = before
 UNION ALL
 SELECT file_id, line, "user", turn_from, before_to FROM session_chains WHERE gap
 ORDER BY ALL

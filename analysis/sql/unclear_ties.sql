@@ -7,8 +7,8 @@ WITH tied AS (
     HAVING count(*) > 1
 )
 SELECT b.file_id, b.line, t."user", t.at_ms, t.events
-FROM botify_listens AS b
+FROM followed_listens AS b
 INNER JOIN events AS e ON b.file_id = e.file_id AND b.line = e.line
 INNER JOIN tied AS t ON e."user" = t."user" AND e.at_ms = t.at_ms
-WHERE b.broken
+WHERE b.broken AND b."schema" = 0
 ORDER BY b.file_id, b.line;

@@ -185,11 +185,14 @@ class ReportSettings(Section):
         guardrails: Metric -> how much worse it may get: `1 ms`, `5 %` of the control's value,
             `1 pp` (percentage points of a share), or a number in the metric's unit. A metric that
             stands here is a guardrail.
+        own_choice: Whether listeners also choose tracks themselves, so that they may hear tracks
+            that nobody recommended.
     """
 
     primary: str | None = None
     metrics: dict[Name, str | dict[str, str]] = {}
     guardrails: dict[Name, Margin] = {}
+    own_choice: bool = False
 
 
 class ConfigFile(Section):

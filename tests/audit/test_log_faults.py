@@ -8,7 +8,8 @@ import pytest
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.result import EXAMPLES, Status
 from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS
-from audit.log_faults import LOG_FAULTS, CleanLog, LogFault, as_botify, new_failures
+from audit.injected_faults import known_faults
+from audit.log_faults import CleanLog, LogFault, as_botify, new_failures
 from tests.analysis.trial_log import check_log, failed, trial_log
 
 Base = tuple[CleanLog, ArchivedConfigs]
@@ -37,11 +38,11 @@ def test_a_clean_log_passes_every_check(base: Base, tmp_path: Path) -> None:
     assert validity.valid
     assert [check.name for check in validity.checks] == [*LOG_CHECKS, *EXPERIMENT_CHECKS]
     statuses = {check.name: check.status for check in validity.checks if check.name != "latency"}
-    assert statuses.pop("played") is Status.NOT_MADE
+    assert statuses.pop("first-tracks", Status.NOT_MADE) is Status.NOT_MADE
     assert set(statuses.values()) == {Status.PASSED}
 
 
-@pytest.mark.parametrize("fault", LOG_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+@pytest.mark.parametrize("fault", known_faults(), ids=lambda fault: fault.name.replace(" ", "-"))
 def test_the_checks_find_the_fault(fault: LogFault, base: Base, tmp_path: Path) -> None:
     clean, archived_configs = base
     before: list[str] = []
@@ -67,7 +68,7 @@ def base_of_botify_hash(tmp_path_factory: pytest.TempPathFactory) -> Base:
     return trial_log(tmp_path_factory.mktemp("hashed"), 600, 300, hashed)
 
 
-@pytest.mark.parametrize("fault", LOG_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+@pytest.mark.parametrize("fault", known_faults(), ids=lambda fault: fault.name.replace(" ", "-"))
 def test_the_fault_is_found_under_the_hash_of_botify(
     fault: LogFault, base_of_botify_hash: Base, tmp_path: Path
 ) -> None:
@@ -86,7 +87,7 @@ def test_a_clean_log_in_the_form_of_botify_fails_no_check(base: Base, tmp_path: 
 
     assert failed(validity) == []
     untold = {g.name for g in validity.checks if g.status is Status.UNKNOWN}
-    assert untold == {"turns", "state", "config", "served", "fallback"}
+    assert untold == {"turns", "state", "config", "served", "fallback", "ids"}
 
 
 def test_examples_name_the_line(base: Base, tmp_path: Path) -> None:

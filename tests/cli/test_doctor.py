@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from audit import doctor, log_faults, server_faults
+from audit import doctor, heard_faults, log_faults, server_faults
 from cli import main
 from tests.service import write_config
 
@@ -21,6 +21,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     named = {each.name: each for each in log_faults.LOG_FAULTS}
     few = (named["swapped arms"], named["silent fallback"])
     monkeypatch.setattr(log_faults, "LOG_FAULTS", few)
+    monkeypatch.setattr(heard_faults, "HEARD_FAULTS", ())
 
 
 def examine(path: Path, *arguments: str) -> Result:

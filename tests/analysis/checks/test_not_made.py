@@ -50,10 +50,15 @@ def test_a_check_that_was_not_made_is_counted_apart_and_forbids_nothing() -> Non
     assert "not made" in capture.get()
 
 
-def test_without_lines_of_botify_the_check_of_played_tracks_is_not_made(tmp_path: Path) -> None:
-    report = checked(tmp_path, logs.listening(logs.Plan(listeners=20)), "fallback")
+def test_without_a_listen_after_a_recommendation_the_check_of_played_tracks_is_not_made(
+    tmp_path: Path,
+) -> None:
+    first = [event for event in logs.listening(logs.Plan(listeners=20)) if event["turn"] == 1]
+
+    report = checked(tmp_path, first, "fallback")
 
     assert report.check("played").status is Status.NOT_MADE
+    assert report.check("played-by-arm").status is Status.NOT_MADE
 
 
 def test_with_a_single_arm_no_comparison_of_arms_is_made(tmp_path: Path) -> None:

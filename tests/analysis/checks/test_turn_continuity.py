@@ -105,7 +105,24 @@ def test_missing_turns_are_counted_and_shown(base: Base, tmp_path: Path) -> None
     check = check_log(written, tmp_path, archived_configs).check("turns")
 
     assert check.status is Status.FAILED
-    assert check.figure == f"at least 1 events missing, {len(written):,} are there"
+    assert check.figure == f"at least 1 turns missing; {len(written):,} turns are there"
     (example,) = check.examples
     assert example.where == f"{tmp_path}/events-1.jsonl:{after[0] + 1}"
     assert example.what == f"listener {gone['user']}: turn 3 comes after turn 1"
+
+
+def test_doubled_and_missing_turns_are_counted_apart(base: Base, tmp_path: Path) -> None:
+    clean, archived_configs = base
+    lines = clean.copy()
+    turns = [place for place, (_, e) in enumerate(lines) if isinstance(e, dict) and e["turn"] == 2]
+    missing: Any = lines[turns[0]][1]
+    doubled: Any = lines[turns[-1]][1]
+    lines[turns[0]] = lines[turns[0]][0], {**doubled, "decision": missing["decision"]}
+
+    check = check_log(lines, tmp_path, archived_configs).check("turns")
+
+    assert check.status is Status.FAILED
+    assert (check.numbers["missing"], check.numbers["doubled"]) == (1, 1)
+    assert check.figure == (
+        f"at least 1 turns missing, 1 turns doubled; {len(lines) - 1:,} turns are there"
+    )
