@@ -1,8 +1,7 @@
-"""Synthetic event logs in both formats, with arms and effects that are known.
+"""Synthetic event logs in both formats, with known arms and effects.
 
-`listening` makes the turns of listeners in one or more arms; `write_ours` and `write_botify`
-write them as event files, spread over servers as a balancer would. The same arguments give the
-same bytes.
+`listening` makes the turns of listeners in one or more arms. `write_ours` and `write_botify` write
+them as event files of several servers behind a balancer. The same arguments give the same bytes.
 """
 
 import gzip
@@ -20,13 +19,13 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What an arm does to its listeners.
+    """The effect of an arm on its listeners.
 
     Attributes:
-        lift: Share by which the time of each listen is raised (before it is cut at 1).
-        stay: Chance to go on after each recommendation, in [0, 1).
+        lift: Share by which each listen's time rises, before it is cut at 1.
+        stay: Probability that the listener continues after a recommendation, in [0, 1).
         fallback: Share of answers that a fallback gives.
-        weight: Share of the listeners, relative to the other arms.
+        weight: Weight of the arm among all arms.
     """
 
     lift: float = 0.0
@@ -37,16 +36,16 @@ class Effect:
 
 @dataclass(slots=True)
 class Plan:
-    """What to make.
+    """The plan of a synthetic log.
 
     Attributes:
-        arms: Arm -> what it does.
-        listeners: How many.
-        sessions: Mean number of sessions a listener, at least 1.
-        experiment: Its name; also what the arms are drawn by, with the seed.
-        days: Days that the sessions are spread over.
-        tracks: Size of the catalog.
-        before_days: Days before the experiment, in which everybody gets what arm "" does.
+        arms: Arm -> its effect.
+        listeners: Number of listeners.
+        sessions: Mean number of sessions per listener, at least 1.
+        experiment: Name of the experiment.
+        days: Number of days over which the sessions are spread.
+        tracks: Number of tracks in the catalog.
+        before_days: Number of days before the experiment, without any effect.
         labels: Further experiments -> arms, without any effect.
     """
 
@@ -62,7 +61,7 @@ class Plan:
 
 
 def listening(plan: Plan) -> list[dict[str, Any]]:
-    """Events as lines of our log, in the order of their time; sessions all end with `last`."""
+    """Make events as in our log, in the order of time; every session ends with `last`."""
     random = np.random.default_rng(plan.seed)
     names = list(plan.arms)
     weights = np.array([plan.arms[name].weight for name in names])
@@ -78,7 +77,7 @@ def listening(plan: Plan) -> list[dict[str, Any]]:
         turn = 0
         at_ms = 0
         for starts in times.tolist():
-            # Far enough from the session before not to run into it.
+            # Far enough from the previous session, so that the two never overlap.
             at_ms = max(at_ms, START_MS + int(starts))
             during = at_ms >= START_MS
             effect = plan.arms[names[drawn[user]]] if during else Effect()
@@ -124,7 +123,7 @@ def listening(plan: Plan) -> list[dict[str, Any]]:
 
 
 def as_botify(event: Mapping[str, Any]) -> dict[str, Any]:
-    """The same event as the predecessor wrote it."""
+    """Give the same event in botify's form."""
     return {
         "message": event["message"],
         "timestamp": event["timestamp"],
@@ -138,12 +137,12 @@ def as_botify(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def text(events: Iterable[Mapping[str, Any]]) -> bytes:
-    """Events as JSON lines."""
+    """Format events as JSON lines."""
     return b"".join(orjson.dumps(event) + b"\n" for event in events)
 
 
 def write_ours(folder: Path, events: Sequence[Mapping[str, Any]], servers: int = 1) -> list[Path]:
-    """One file a server; a listener's turns go round the servers, as behind a balancer."""
+    """Write one file per server; a listener's turns go around the servers, as behind a balancer."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for server in range(servers):
@@ -156,7 +155,7 @@ def write_ours(folder: Path, events: Sequence[Mapping[str, Any]], servers: int =
 def write_botify(
     folder: Path, events: Sequence[Mapping[str, Any]], servers: int = 2, packed: bool = False
 ) -> list[Path]:
-    """The predecessor's files, `recommender-1.json` and so on; gzip when `packed`."""
+    """Write botify's files, `recommender-1.json` and so on; gzip when `packed`."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for server in range(servers):

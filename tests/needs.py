@@ -1,7 +1,7 @@
-"""What some tests need that a machine may lack: programs, packages, other people's data.
+"""Marks for tests that need a program, a package or data that a machine may lack.
 
-Absent, the test is skipped and says what is missing. Where SEGUE_CI is set, a missing program or
-package fails the run instead: CI installs them, and a test that never ran proves nothing.
+Such a test is skipped, and its reason names the missing part. With SEGUE_CI set, a missing program
+or package fails the run: CI installs them, and a test that never ran proves nothing.
 """
 
 import importlib.util
@@ -16,7 +16,7 @@ MISSING = "needs"
 
 
 def program(name: str) -> pytest.MarkDecorator:
-    """Mark a test that runs this program of Debian's."""
+    """Mark a test that runs this program, a package of Debian."""
     return _unless(shutil.which(name) is not None, f"{MISSING} {name} (apt-get install {name})")
 
 
@@ -27,10 +27,10 @@ def package(name: str) -> pytest.MarkDecorator:
 
 
 def shared(*paths: str) -> pytest.MarkDecorator:
-    """Mark a test that reads other people's data, which is not part of the project."""
+    """Mark a test that reads data from outside the project."""
     absent = [path for path in paths if not (SHARED / path).exists()]
     return pytest.mark.skipif(bool(absent), reason=f"not here: ../shared/{', '.join(absent)}")
 
 
-def _unless(there: bool, reason: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(not there and "SEGUE_CI" not in os.environ, reason=reason)
+def _unless(found: bool, reason: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(not found and "SEGUE_CI" not in os.environ, reason=reason)

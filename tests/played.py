@@ -1,4 +1,4 @@
-"""A small lively world, played in this process: a log whose chances are known."""
+"""A small simulated world, played in this process: a log with known propensities."""
 
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,14 @@ LISTENERS = 400
 
 
 def configured(folder: Path, default: str) -> Path:
-    """The small world's config without experiments: everybody gets one strategy."""
+    """Write the small world's config without experiments: all listeners get one strategy."""
 
     def change(config: dict[str, Any]) -> None:
         config["strategies"] |= {
             "personal": {"type": "personal", "list": "personal", "fallback": "random"},
             "mixed": {
                 "type": "mixture",
-                # `random` among them: what has no list falls back to it.
+                # With `random`, because a track without a list falls back to it.
                 "strategies": {"contextual": 1, "popular": 1, "personal": 1, "random": 0.5},
             },
         }
@@ -35,7 +35,7 @@ def configured(folder: Path, default: str) -> Path:
 
 
 def lively_world() -> World:
-    """Listeners with tastes of their own, over the catalog of the small world."""
+    """Make listeners with different tastes, over the catalog of the small world."""
     random = np.random.default_rng(8)
     catalog = small_catalog()
     return World(

@@ -1,4 +1,4 @@
-"""A server over the small world, from real files, for tests that speak HTTP to it in process."""
+"""A server over the small world, from real files, for tests that send it HTTP in this process."""
 
 import copy
 import json
@@ -50,7 +50,7 @@ CONFIG: dict[str, Any] = {
 
 
 class Clock:
-    """Unix time in ms that only moves when told to."""
+    """Unix time in ms; only a test moves it."""
 
     def __init__(self, at_ms: int = START_MS) -> None:
         self.at_ms = at_ms
@@ -63,7 +63,7 @@ class Clock:
 
 
 def write_world(folder: Path) -> None:
-    """The small world as the files that a config names."""
+    """Write the small world as the files that a config names."""
     catalog = small_world.small_catalog()
     ids = catalog.ids
     _lines(folder / "tracks.jsonl", (catalog.describe(index) for index in range(len(catalog))))
@@ -88,7 +88,7 @@ def write_world(folder: Path) -> None:
 def write_config(
     folder: Path, change: Callable[[dict[str, Any]], object] | None = None, **sections: Any
 ) -> Path:
-    """The small world and a config over it, changed by whole sections or by a function."""
+    """Write the small world and a config over it, changed by whole sections or by a function."""
     if not (folder / "tracks.jsonl").exists():
         folder.mkdir(parents=True, exist_ok=True)
         write_world(folder)
@@ -103,7 +103,7 @@ def write_config(
 def loaded(
     folder: Path, change: Callable[[dict[str, Any]], object] | None = None, **sections: Any
 ) -> Runtime:
-    """What would be served."""
+    """Load the runtime of the changed config."""
     return load_runtime(load_settings(write_config(folder, change, **sections)))
 
 
@@ -114,14 +114,14 @@ def running(
     clock: Clock | None = None,
     **sections: Any,
 ) -> Iterator[TestClient]:
-    """A client of a server in this process; its own mistakes come as a 500, not as an exception."""
+    """Run a server in this process; give its client, which gets exceptions as a 500."""
     app = create_app(loaded(folder, change, **sections), clock or Clock())
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
 
 def events_in(folder: Path) -> list[dict[str, Any]]:
-    """Every event in the log folder, in the order written."""
+    """Read every event in the log folder, in the order written."""
     return [
         json.loads(line)
         for path in sorted((folder / "log").glob("events-*.jsonl"))

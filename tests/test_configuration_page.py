@@ -16,7 +16,7 @@ ROWS = dict(re.findall(r"^\| `([^`]+)` \| (.*?) \|", PAGE, re.MULTILINE))
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key that may be written, and its default."""
+    """List every key that a config may have, and its default."""
     for name, field in model.model_fields.items():
         inner = next((a for a in (field.annotation, *get_args(field.annotation)) if is_model(a)), 0)
         if is_model(inner) and inner is not ArmSettings:
@@ -33,18 +33,18 @@ def is_model(annotation: Any) -> bool:
 KNOWN = dict(keys(ConfigFile))
 
 
-def test_the_page_names_the_keys_that_there_are() -> None:
+def test_the_page_names_exactly_the_keys_of_a_config() -> None:
     assert sorted(ROWS) == sorted(KNOWN)
 
 
 @pytest.mark.parametrize("key", sorted(set(KNOWN) & set(ROWS)))
-def test_the_page_gives_the_default_that_holds(key: str) -> None:
+def test_the_page_gives_each_default(key: str) -> None:
     stated = ROWS[key].strip("`")
     default = KNOWN[key]
     if default is PydanticUndefined:
         assert stated == "(needed)"
     elif default is None:
-        assert stated  # words say what happens then
+        assert stated  # words explain what None means
     elif isinstance(default, bool):
         assert stated == str(default).lower()
     elif isinstance(default, tuple):

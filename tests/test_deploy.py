@@ -1,4 +1,4 @@
-"""deploy/: what can be checked of it without a Docker engine, and nginx for real."""
+"""deploy/: checks of its files that need no Docker engine, and a real nginx."""
 
 import contextlib
 import os
@@ -34,18 +34,18 @@ def test_the_unit_runs_a_command_that_exists() -> None:
     unit = (DEPLOY / "segue.service").read_text()
 
     assert "segue serve --config" in unit
-    assert "kill -HUP" in unit  # what a reload listens to
+    assert "kill -HUP" in unit  # the signal that reloads
 
 
 def listen() -> tuple[socket.socket, int]:
-    """A socket that listens from now on, and its port, which nobody else can take."""
+    """Open a listening socket; give it and its port, which no process can take from now on."""
     listening = socket.create_server(("127.0.0.1", 0))
     return listening, listening.getsockname()[1]
 
 
 @contextlib.contextmanager
-def serving(folder: Path, listening: socket.socket) -> Iterator[None]:
-    """Our server in a thread, ready to answer."""
+def running_server(folder: Path, listening: socket.socket) -> Iterator[None]:
+    """Run our server in a thread."""
     runtime = service.loaded(folder)
     server = Server(create_app(runtime), runtime.settings.server)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -60,10 +60,10 @@ def serving(folder: Path, listening: socket.socket) -> Iterator[None]:
 
 @needs.program("nginx")
 def test_nginx_in_front_passes_requests_on_and_keeps_admin_inside(tmp_path: Path) -> None:
-    (front_socket, front), (behind_socket, behind) = listen(), listen()
+    (nginx_socket, nginx_port), (segue_socket, segue_port) = listen(), listen()
     site = (DEPLOY / "nginx.conf").read_text()
-    site = site.replace("127.0.0.1:8000", f"127.0.0.1:{behind}").replace(
-        "listen 8080", f"listen 127.0.0.1:{front}"
+    site = site.replace("127.0.0.1:8000", f"127.0.0.1:{segue_port}").replace(
+        "listen 8080", f"listen 127.0.0.1:{nginx_port}"
     )
     temporary = "".join(
         f"{kind}_temp_path {tmp_path}/{kind};\n"
@@ -76,17 +76,17 @@ def test_nginx_in_front_passes_requests_on_and_keeps_admin_inside(tmp_path: Path
     program = shutil.which("nginx")
     assert program is not None
     command = [program, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
-    with front_socket, serving(tmp_path / "world", behind_socket):
-        # nginx takes the listening socket over, as in an upgrade, so no request can come too early.
+    with nginx_socket, running_server(tmp_path / "world", segue_socket):
+        # nginx takes over the listening socket, as in an upgrade, so no request can come too early.
         nginx = subprocess.Popen(
             command,
             stderr=subprocess.PIPE,
             text=True,
-            pass_fds=[front_socket.fileno()],
-            env={**os.environ, "NGINX": f"{front_socket.fileno()};"},
+            pass_fds=[nginx_socket.fileno()],
+            env={**os.environ, "NGINX": f"{nginx_socket.fileno()};"},
         )
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{front}", timeout=60) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{nginx_port}", timeout=60) as client:
                 answer = client.post("/recommend", json={"user": 7})
                 large = client.post("/recommend", content=b" " * 70_000)
                 admin = client.post("/admin/reload")

@@ -16,7 +16,7 @@ PAGE = (ROOT / "docs/experiments.md").read_text("utf-8")
 
 
 def block(after: str, kind: str) -> str:
-    """The first fenced block of a kind after some words."""
+    """Find the first fenced block of a kind after some words."""
     found = re.search(
         rf"^```{kind}\n(.*?)^```", PAGE[PAGE.index(after) :], re.DOTALL | re.MULTILINE
     )

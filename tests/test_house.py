@@ -1,4 +1,4 @@
-"""What a stranger relies on: the image can be built, the default config is sound, make works."""
+"""The parts that a stranger relies on: the image, the default config, make, and plain English."""
 
 import json
 import re
@@ -51,9 +51,9 @@ def test_the_default_config_is_sound_and_answers_for_every_strategy() -> None:
     from engine.runtime import load_runtime
     from engine.settings.loading import load_settings
 
-    serving = load_runtime(load_settings(ROOT / "config.yaml"))
+    runtime = load_runtime(load_settings(ROOT / "config.yaml"))
     listener = Listener.of("7", [(0, 0.95)])
-    for chain in serving.chains.values():
+    for chain in runtime.chains.values():
         assert any(propose(listener) is not None for _, propose in chain.members)
 
 

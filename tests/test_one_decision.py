@@ -1,7 +1,7 @@
-"""The served arm and the logged arm are one value: no second place may work out an assignment.
+"""The served arm and the logged arm are one value: no second place may compute an assignment.
 
-The predecessor worked it out twice, once to serve and once to log, and the two differed for half
-of the users. These tests read the source: they fail when somebody adds a second place.
+Botify computed it twice, once to serve and once to log, and the two differed for half of the
+listeners. These tests read the source: they fail when somebody adds a second place.
 """
 
 import ast
@@ -17,11 +17,11 @@ from events import schema
 from events.writer import EventWriter
 
 ROOT = Path(__file__).parents[1]
-SERVING = ("app", "engine", "events", "strategies", "simulator", "training")
-"""Packages on the way of a request, and those that play or learn from it."""
+DECIDING = ("app", "engine", "events", "strategies", "simulator", "training")
+"""Packages on the path of a request, and those that play or learn from it."""
 
 JUDGING = ("analysis", "audit", "cli")
-"""Work assignments out again on purpose, to compare them with the log."""
+"""Packages that compute assignments again on purpose, to compare them with the log."""
 
 
 def modules(*packages: str) -> Iterator[tuple[str, ast.Module]]:
@@ -31,7 +31,7 @@ def modules(*packages: str) -> Iterator[tuple[str, ast.Module]]:
 
 
 def calls(tree: ast.AST, name: str) -> int:
-    """How often a function or method of this name is called or handed on."""
+    """Count the uses of a function or method of this name: calls, and uses as a value."""
     return sum(
         (isinstance(node, ast.Attribute) and node.attr == name)
         or (isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load))
@@ -40,7 +40,7 @@ def calls(tree: ast.AST, name: str) -> int:
 
 
 def imported(tree: ast.AST) -> set[str]:
-    """Every name that a module imports, with its module."""
+    """List every name that a module imports, with its module."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -51,24 +51,24 @@ def imported(tree: ast.AST) -> set[str]:
 
 
 def test_one_module_has_the_hash() -> None:
-    packages = ("core", *SERVING, *JUDGING)
+    packages = ("core", *DECIDING, *JUDGING)
     found = [name for name, tree in modules(*packages) if "mmh3" in imported(tree)]
     assert found == ["core/allocation.py"]
 
 
-def test_nobody_else_makes_slots_or_assignments() -> None:
+def test_only_the_allocation_makes_slots_and_assignments() -> None:
     private = {f"core.allocation.{name}" for name in ("slot", "bounds", "Assignment")}
     may = {
         "core/experiment_changes.py": {"core.allocation.bounds"},  # compares two definitions
         "core/decision.py": {"core.allocation.Assignment"},  # carries it
-        "engine/dispatcher.py": {"core.allocation.Assignment"},  # hands it on
-        "engine/exposure.py": {"core.allocation.Assignment"},  # asks for it
-        "engine/turn.py": {"core.allocation.Assignment"},  # follows it
-        "engine/state.py": {"core.allocation.Assignment"},  # keeps it, with what computed it
-        # Keeps a listener's between turns, as the dispatcher does.
+        "engine/dispatcher.py": {"core.allocation.Assignment"},  # passes it to the turn
+        "engine/exposure.py": {"core.allocation.Assignment"},  # requests it
+        "engine/turn.py": {"core.allocation.Assignment"},  # decides by it
+        "engine/state.py": {"core.allocation.Assignment"},  # keeps it, with its allocation
+        # Keeps a listener's assignment between turns, as the dispatcher does.
         "simulator/recommenders/in_process.py": {"core.allocation.Assignment"},
     }
-    for name, tree in modules("core", *SERVING):
+    for name, tree in modules("core", *DECIDING):
         made = [
             node
             for node in ast.walk(tree)
@@ -81,8 +81,8 @@ def test_nobody_else_makes_slots_or_assignments() -> None:
 
 
 def reached(start: str) -> dict[str, ast.Module]:
-    """Our modules that importing one imports, however far away."""
-    trees = dict(modules("core", *SERVING, *JUDGING))
+    """List our modules that one module imports, directly or through any number of modules."""
+    trees = dict(modules("core", *DECIDING, *JUDGING))
     found: dict[str, ast.Module] = {}
     waiting = [start]
     while waiting:
@@ -96,8 +96,8 @@ def reached(start: str) -> dict[str, ast.Module]:
     return found
 
 
-def test_the_import_graph_of_the_server_asks_an_allocation_in_one_place() -> None:
-    """Replaying, explaining and the doctor ask again, to compare; the server imports none of it."""
+def test_the_server_computes_an_assignment_in_one_place() -> None:
+    """Replay, explain and doctor compute it again, to compare; the server imports none of them."""
     graph = reached("app/application.py")
     assert {
         "engine/dispatcher.py",
@@ -106,7 +106,7 @@ def test_the_import_graph_of_the_server_asks_an_allocation_in_one_place() -> Non
         "events/schema.py",
     } <= set(graph)
     found = {name: count for name, tree in graph.items() if (count := calls(tree, "assign"))}
-    # The dispatcher asks once, for requests and reports alike; `exposure` asks the hash once.
+    # The dispatcher calls `assign` once, for requests and reports; `exposure` calls the hash once.
     assert found == {"engine/dispatcher.py": 1, "engine/exposure.py": 1}
 
 
@@ -126,7 +126,7 @@ def test_the_log_knows_no_allocation() -> None:
 
 
 def test_one_module_of_the_server_appends_to_the_log() -> None:
-    """And it appends the very decision that the answer is made of."""
+    """It appends the same decision that becomes the answer."""
     writing = {
         name for name, tree in reached("app/application.py").items() if "append_all" in logged(tree)
     }
@@ -134,7 +134,7 @@ def test_one_module_of_the_server_appends_to_the_log() -> None:
 
 
 def logged(tree: ast.AST) -> set[str]:
-    """Methods that are called on something named `log`."""
+    """List the methods that a module calls on a value named `log`."""
     return {
         node.func.attr
         for node in ast.walk(tree)

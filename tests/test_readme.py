@@ -54,7 +54,7 @@ def test_the_first_request_gets_the_answer_that_is_printed(tmp_path: Path) -> No
     assert got == expected
 
 
-def test_the_strategy_runs_as_a_file_of_your_own(tmp_path: Path) -> None:
+def test_the_strategy_runs_from_a_file_beside_the_config(tmp_path: Path) -> None:
     """Run it in a process of its own, so that the registry of this one stays as it is."""
     (tmp_path / "rare.py").write_text(block("python", '@strategy("rare"'))
     config = config_over_the_default_data(tmp_path)

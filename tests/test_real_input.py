@@ -1,7 +1,7 @@
-"""Real input: the predecessor's files, as they are, serve every strategy type.
+"""Real input: botify's files, unchanged, serve every strategy type.
 
-Twice: over the small world in the predecessor's formats, and over its real catalog of 50,000 songs
-where that lies beside the checkout.
+The tests run twice: over the small world in botify's formats, and over botify's real catalog of
+50,000 songs if it lies beside the checkout.
 """
 
 import json
@@ -43,7 +43,7 @@ def files(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def served(files, tmp_path_factory):
-    """A config over the files with an arm for every type, made by commands as a user types them."""
+    """Load a config over the files with an arm for every type, made by commands as a user would."""
     _, tracks, top, personal = files
     folder = tmp_path_factory.mktemp("served")
     for command, name in (("import", "personal"), ("cooccurrence", "contextual")):
@@ -74,7 +74,7 @@ def served(files, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def answers(files, served):
-    """What listeners are answered, four turns each, over HTTP in this process."""
+    """Collect the answers to listeners, four turns each, over HTTP in this process."""
     found = []
     users = [json.loads(line)["user"] for line in files[3].read_text().splitlines()]
     with TestClient(create_app(served, Clock())) as client:
@@ -83,7 +83,7 @@ def answers(files, served):
             body = {"user": user}
             times = Stream(str(user))
             for turn in range(4):
-                # The key seeds the draw: without it, luck decides which types get to answer.
+                # The key seeds the draw: without it, it is random which types answer.
                 key = {"Idempotency-Key": f"{user}-{turn}"}
                 answered = client.post("/recommend", json=body, headers=key)
                 assert answered.status_code == 200, answered.text
@@ -103,7 +103,7 @@ def test_every_answer_is_a_track_of_the_catalog_by_the_listeners_arm(answers, se
         assert served.catalog.index_of(answer["track"]) >= 0
 
 
-def test_the_log_says_what_the_answers_say(answers, served):
+def test_the_log_agrees_with_the_answers(answers, served):
     logged = events_in(served.settings.path.parent)
     assert [event["recommendation"] for event in logged] == [a["track"] for a in answers]
     assert [event["experiments"] for event in logged] == [a["experiments"] for a in answers]
@@ -118,8 +118,8 @@ def test_every_type_answers_by_itself_and_not_only_by_its_fallback(answers, serv
     assert alone == {*registry.known()}
 
 
-def test_every_answered_track_is_explained_by_who_answered(answers, served):
-    """Checked against the files themselves, not against the strategies."""
+def test_every_answered_track_is_explained_by_its_strategy(answers, served):
+    """The test compares with the files themselves, not with the strategies."""
     artifacts, catalog = served.artifacts, served.catalog
     top = {catalog.ids[index] for index in artifacts.top[:100].tolist()}
     canary = served.settings.strategies["constant"].params.track

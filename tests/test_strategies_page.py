@@ -78,14 +78,14 @@ def served(folder, recipe):
 
 
 def test_the_table_has_every_type_with_every_param_and_its_default():
-    said = {row[0].strip("`"): row[3] for row in rows("## The types")}
+    shown = {row[0].strip("`"): row[3] for row in rows("## The types")}
     expected = {}
     for name, found in registry.known().items():
         expected[name] = [
             f"`{key}`" if info.is_required() else f"`{key}: {yaml_of(info.default)}`"
             for key, info in found.params.model_fields.items()
         ]
-    assert {name: set(text.split(", ")) for name, text in said.items()} == {
+    assert {name: set(text.split(", ")) for name, text in shown.items()} == {
         name: set(params or ["none"]) for name, params in expected.items()
     }
 
@@ -107,14 +107,14 @@ def test_every_draw_and_unheard_is_explained():
 
 @pytest.mark.parametrize("recipe", MORE, ids=lambda recipe: "-".join(recipe))
 def test_every_recipe_is_served_and_answers_by_itself(recipe, artist_cap, tmp_path):
-    serving = served(tmp_path, recipe)
+    runtime = served(tmp_path, recipe)
     for name in recipe:
-        chain = serving.chains[name]
+        chain = runtime.chains[name]
         answers = []
         for listener in some_listeners().values():
             answer = [propose(listener) is not None for _, propose in chain.members]
             answers.append(answer[0])
-            assert any(answer) or name != serving.default
+            assert any(answer) or name != runtime.default
         assert any(answers), f"{name} never answers by itself"
 
 
@@ -127,7 +127,7 @@ def test_the_example_is_explained_as_the_page_says(tmp_path):
     recipe = {"improved": CONFIGURED["popular"]} | {
         name: entry for recipe in MORE for name, entry in recipe.items() if name == "improved"
     }
-    serving = loaded(
+    runtime = loaded(
         tmp_path,
         strategies={
             "random": {"type": "random"},
@@ -137,9 +137,9 @@ def test_the_example_is_explained_as_the_page_says(tmp_path):
         default="improved",
         experiments=[],
     )
-    history = History(serving.catalog)
+    history = History(runtime.catalog)
     request = Request(user=1, track=1040, time=0.08, explain=True)
-    decision, _ = take_turn(serving, history, request, Assignment({}, None), "a decision", 0)
+    decision, _ = take_turn(runtime, history, request, Assignment({}, None), "a decision", 0)
     shown = next(block for block in blocks("text") if "drawn from" in block)
     assert decision.why == shown.splitlines()
 
@@ -180,13 +180,13 @@ def test_a_file_beside_the_config_is_found_as_the_page_says(artist_cap, tmp_path
 
 def test_everything_that_a_strategy_sees_is_in_the_tables():
     for kind, heading in ((Listener, "| `listener.` | is |"), (Artifacts, "| `artifacts.` | is |")):
-        told = {
+        listed = {
             name.partition("(")[0]
             for row in rows(f"\n{heading}"[:-3])
             for name in re.findall(r"`([^`]+)`", row[0])
         }
         public = {name for name in dir(kind) if not name.startswith("_")} - {"of"}
-        assert told == public
+        assert listed == public
 
 
 def test_the_catalog_has_the_functions_that_the_table_names():

@@ -1,4 +1,4 @@
-"""The small world, as config and on disk: what other tests build on."""
+"""The small world, as config and on disk: many tests build on it."""
 
 from typing import Literal
 
@@ -14,9 +14,9 @@ from tests.worlds import every_type
 
 def test_every_registered_type_is_served_over_the_small_world(tmp_path):
     every = {**CONFIGURED, **every_type()}
-    serving = loaded(tmp_path, strategies=every, default="merge", experiments=[])
-    assert set(serving.chains) == {*CONFIGURED, *registry.known()}
-    assert serving.default == "merge"
+    runtime = loaded(tmp_path, strategies=every, default="merge", experiments=[])
+    assert set(runtime.chains) == {*CONFIGURED, *registry.known()}
+    assert runtime.default == "merge"
 
 
 def test_a_type_that_may_abstain_has_a_fallback():

@@ -25,7 +25,7 @@ class LiveServer(Server):
 
 
 class Live:
-    """A server that runs, and where.
+    """A running server and its port.
 
     Attributes:
         server: The server.
@@ -37,7 +37,7 @@ class Live:
         self.port = port
 
     def connect(self) -> socket.socket:
-        """A connection whose client waits for answers as long as tests may wait at all."""
+        """Open a connection whose client waits for answers as long as any test may."""
         connection = socket.create_connection(("127.0.0.1", self.port), PATIENCE_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
@@ -51,7 +51,7 @@ class Live:
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """Everything until the other side closes."""
+    """Read until the peer closes."""
     parts = []
     while part := connection.recv(65536):
         parts.append(part)
@@ -62,9 +62,9 @@ def read_all(connection: socket.socket) -> bytes:
 def live(
     folder: Path, before: Callable[[int], object] | None = None, **sections: Any
 ) -> Iterator[Live]:
-    """A server over the small world, with these sections of config.
+    """Run a server over the small world, with these sections of config.
 
-    `before` receives the port before the server starts; connections made then wait for it.
+    `before` gets the port before the server starts; its connections wait for the server.
     """
     listening = socket.create_server(("127.0.0.1", 0))
     if before is not None:
@@ -84,7 +84,7 @@ def live(
 
 
 def post(path: str, body: bytes, *headers: str, version: str = "1.1") -> bytes:
-    """A request with a JSON body."""
+    """Format a request with a JSON body."""
     head = [
         f"POST {path} HTTP/{version}",
         "Host: 127.0.0.1",
@@ -96,6 +96,6 @@ def post(path: str, body: bytes, *headers: str, version: str = "1.1") -> bytes:
 
 
 def get(path: str, *headers: str, method: str = "GET", version: str = "1.1") -> bytes:
-    """A request without a body."""
+    """Format a request without a body."""
     head = [f"{method} {path} HTTP/{version}", "Host: 127.0.0.1", *headers]
     return "\r\n".join(head).encode() + b"\r\n\r\n"

@@ -33,7 +33,7 @@ def recommend(client: TestClient, user: int, force: str, **headers: str) -> Any:
 
 
 @pytest.mark.parametrize("arm", ["C", "T1"])
-def test_a_tester_gets_the_arm_asked_for(client: TestClient, tmp_path: Path, arm: str) -> None:
+def test_a_tester_gets_the_requested_arm(client: TestClient, tmp_path: Path, arm: str) -> None:
     for user in range(20):
         answer = recommend(client, user, f"fallback={arm}").json()
         assert answer["experiments"]["fallback"] == arm
@@ -49,7 +49,7 @@ def test_a_forced_arm_takes_its_layer_alone(client: TestClient) -> None:
         }
 
 
-def test_arms_of_several_layers_can_be_asked_for(client: TestClient) -> None:
+def test_a_tester_can_request_arms_of_several_layers(client: TestClient) -> None:
     answer = recommend(client, 7, "fallback=T1, label=B").json()
     assert answer["experiments"] == {"fallback": "T1", "label": "B"}
 
@@ -98,7 +98,7 @@ def test_every_route_that_logs_can_be_forced(
         "absent", "empty", "no-token", "wrong", "longer", "shorter", "basic", "bare", "not-ascii",
     ],
 )  # fmt: skip
-def test_without_the_token_nothing_is_forced(
+def test_a_request_without_the_token_forces_no_arm(
     client: TestClient, tmp_path: Path, authorization: str | None
 ) -> None:
     headers = {"Segue-Force": "fallback=T1"}
@@ -129,7 +129,7 @@ def test_without_the_token_nothing_is_forced(
         "both-arms",
     ],
 )  # fmt: skip
-def test_an_arm_that_is_not_there_is_refused(
+def test_an_arm_that_does_not_exist_is_refused(
     client: TestClient, tmp_path: Path, force: str, message: str
 ) -> None:
     response = recommend(client, 7, force)
@@ -183,7 +183,7 @@ def test_listed_testers_need_no_token(tmp_path: Path) -> None:
 def test_forced_turns_can_be_assigned_again_from_the_log(
     client: TestClient, tmp_path: Path
 ) -> None:
-    """What replaying does: what was asked for, asked for again, gives the logged arms."""
+    """Replay requests the same arms again and gets the logged arms."""
     for user in range(10):
         recommend(client, user, "beside=T1")
     allocation: Allocation = loaded(tmp_path, experiments=TWO_LAYERS).allocation

@@ -1,4 +1,4 @@
-"""Calls that arrive together: each gets its own answer, and a key is answered once."""
+"""Calls that arrive together: each gets its own answer, and a key makes one turn."""
 
 import json
 import time

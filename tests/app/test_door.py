@@ -1,4 +1,4 @@
-"""The door gives the same bytes as plain ASGI, whatever comes and however it is cut."""
+"""The door gives the same bytes as plain ASGI, for every request and every way to split it."""
 
 import json
 import re
@@ -95,7 +95,7 @@ CORPUS: dict[str, list[bytes]] = {
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Live, Live]]:
-    """The same server with the door, and as plain ASGI; both number decisions alike."""
+    """Run the same server with the door and as plain ASGI; both number decisions alike."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dispatcher.secrets, "token_hex", lambda size: "ab" * size)
         folder = tmp_path_factory.mktemp("door")
@@ -107,7 +107,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Live, Live]
 
 
 def same(both: tuple[Live, Live], *sends: bytes) -> bytes:
-    """The answer of the door, after comparing it with plain ASGI's; without the clock."""
+    """Compare the door's answer with plain ASGI's, without the date; return it."""
     answers = [
         re.sub(rb"date: [^\r]*\r\n", b"", each.exchange(*sends), flags=re.IGNORECASE)
         for each in both
@@ -141,23 +141,25 @@ def test_the_same_bytes_split_at_every_byte(both: tuple[Live, Live], name: str) 
 
 
 def test_the_door_is_used(both: tuple[Live, Live], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else comparing would compare plain ASGI with itself."""
+    """Without the door, these tests would compare plain ASGI with itself."""
     from app.door import Door
     from app.turn_batches import TurnBatches
 
-    taken: list[object] = []
+    callers: list[object] = []
     add = TurnBatches.add
     monkeypatch.setattr(
-        TurnBatches, "add", lambda self, call, who: (taken.append(who), add(self, call, who))
+        TurnBatches,
+        "add",
+        lambda self, call, caller: (callers.append(caller), add(self, call, caller)),
     )
     for name in ("recommend", "feedback", "botify-next", "botify-last", "chunked", "http-1.0"):
         same(both, CORPUS[name][0] + END)
-    assert len(taken) == 6
-    assert all(isinstance(who, Door) for who in taken)
+    assert len(callers) == 6
+    assert all(isinstance(caller, Door) for caller in callers)
 
 
 def test_an_offer_to_upgrade_is_ignored_and_the_body_is_read(tmp_path: Path) -> None:
-    """As RFC 9110, 7.8 allows; stock Java clients offer HTTP/2 with every request."""
+    """RFC 9110, 7.8 allows that; stock Java clients offer HTTP/2 with every request."""
     offer = (
         "Connection: Upgrade, HTTP2-Settings",
         "Upgrade: h2c",
@@ -225,10 +227,10 @@ def test_curl_that_offers_http2_is_answered(tmp_path: Path) -> None:
     [
         pytest.param(post("/recommend", HEARD), [b"200", b"400"], id="kept-alive"),
         pytest.param(post("/recommend", HEARD, version="1.0"), [b"200"], id="closed-after-it"),
-        pytest.param(post("/recommend", HEARD, "Connection: close"), [b"200"], id="asked-to-close"),
+        pytest.param(post("/recommend", HEARD, "Connection: close"), [b"200"], id="told-to-close"),
     ],
 )
-def test_a_turn_is_answered_before_what_follows_it_is_refused(
+def test_a_turn_is_answered_before_the_bytes_after_it_are_refused(
     tmp_path: Path, first: bytes, statuses: list[bytes]
 ) -> None:
     """Plain uvicorn answers 400 alone here, although the turn is on file."""

@@ -1,4 +1,4 @@
-"""GET /experiments: what runs, and that its counts are those of the log."""
+"""GET /experiments: the running experiments, with the same counts as the log."""
 
 import dataclasses
 from collections import Counter, defaultdict
@@ -41,18 +41,18 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClie
 
 def play(client: TestClient, users: range) -> None:
     for user in users:
-        for track in (None, 1000, 1200):  # nothing, a track with a list, one without
+        for track in (None, 1000, 1200):  # no track, a track with a list, one without
             heard = {} if track is None else {"track": track, "time": 1.0}
             assert client.post("/recommend", json={"user": user, **heard}).status_code == 200
 
 
-def told(client: TestClient, name: str) -> dict[str, Any]:
+def experiment_in(client: TestClient, name: str) -> dict[str, Any]:
     shown = client.get("/experiments").json()["experiments"]
     (found,) = [each for each in shown if each["name"] == name]
     return dict(found)
 
 
-def test_definitions_and_plans_are_told(client: TestClient) -> None:
+def test_the_route_gives_definitions_and_plans(client: TestClient) -> None:
     shown = client.get("/experiments").json()
     assert shown["config"] == client.get("/readyz").json()["config"]
     assert shown["since_ms"] == START_MS
@@ -71,17 +71,17 @@ def test_definitions_and_plans_are_told(client: TestClient) -> None:
     assert label["planned"] == {"listeners_per_arm": 1000}
 
 
-def test_an_experiment_that_has_started_says_when(client: TestClient, tmp_path: Path) -> None:
-    assert told(client, "fallback")["started_ms"] == START_MS
+def test_a_started_experiment_has_its_start_time(client: TestClient, tmp_path: Path) -> None:
+    assert experiment_in(client, "fallback")["started_ms"] == START_MS
     dormant = {**LABEL, "version": 2, "traffic": 0}
     write_config(tmp_path, experiments=[FIRST, dormant])
     assert client.post("/admin/reload", headers=TOKEN).status_code == 200
-    assert told(client, "fallback")["started_ms"] == START_MS
-    assert told(client, "label")["started_ms"] is None
+    assert experiment_in(client, "fallback")["started_ms"] == START_MS
+    assert experiment_in(client, "label")["started_ms"] is None
 
 
-def test_before_the_first_request_nothing_is_claimed(client: TestClient) -> None:
-    for arm in told(client, "fallback")["arms"]:
+def test_shares_and_latencies_are_null_before_the_first_request(client: TestClient) -> None:
+    for arm in experiment_in(client, "fallback")["arms"]:
         assert (arm["listeners"], arm["requests"]) == (0, 0)
         for key in ("seen_share", "fallback_share", "mean_s", "p99_s"):
             assert arm[key] is None
@@ -101,7 +101,7 @@ def test_counts_are_those_of_the_log(client: TestClient, tmp_path: Path) -> None
             fallen_back[arm] += event["depth"] > 0
             by[arm][event["answered_by"]] += 1
     for name in ("fallback", "label"):
-        found = told(client, name)
+        found = experiment_in(client, name)
         keys = [(name, arm["name"]) for arm in found["arms"]]
         assert found["listeners"] == sum(len(seen[key]) for key in keys) > 5
         assert found["requests"] == sum(requests[key] for key in keys)
@@ -116,7 +116,7 @@ def test_counts_are_those_of_the_log(client: TestClient, tmp_path: Path) -> None
 
 def test_latencies_are_those_of_the_log(client: TestClient, tmp_path: Path) -> None:
     play(client, range(20))
-    for arm in told(client, "fallback")["arms"]:
+    for arm in experiment_in(client, "fallback")["arms"]:
         logged = sorted(
             event["latency"]
             for event in events_in(tmp_path)
@@ -129,44 +129,44 @@ def test_latencies_are_those_of_the_log(client: TestClient, tmp_path: Path) -> N
 def test_forced_requests_are_left_out(client: TestClient) -> None:
     for _ in range(5):
         client.post("/recommend", json={"user": 7}, headers={**TOKEN, "Segue-Force": "fallback=C"})
-    found = told(client, "fallback")
+    found = experiment_in(client, "fallback")
     assert (found["listeners"], found["requests"]) == (0, 0)
     shown = client.get("/experiments").json()
     assert (shown["requests"], shown["forced_requests"]) == (5, 5)
 
 
-def test_counts_go_on_through_a_ramp_and_begin_anew_with_a_version(
+def test_counts_continue_through_a_ramp_and_restart_with_a_version(
     client: TestClient, tmp_path: Path
 ) -> None:
     play(client, range(40))
-    before = {name: told(client, name) for name in ("fallback", "label")}
+    before = {name: experiment_in(client, name) for name in ("fallback", "label")}
     write_config(tmp_path, experiments=[{**FIRST, "version": 2}, {**LABEL, "traffic": 1.0}])
     assert client.post("/admin/reload", headers=TOKEN).status_code == 200
 
-    assert told(client, "fallback")["requests"] == 0
-    assert told(client, "label")["requests"] == before["label"]["requests"]
+    assert experiment_in(client, "fallback")["requests"] == 0
+    assert experiment_in(client, "label")["requests"] == before["label"]["requests"]
     play(client, range(40))
     users = {event["user"] for event in events_in(tmp_path) if "label" in event["experiments"]}
-    assert told(client, "label")["listeners"] == len(users) > before["label"]["listeners"]
-    assert told(client, "fallback")["listeners"] == 40  # the holdout has ended, too
+    assert experiment_in(client, "label")["listeners"] == len(users) > before["label"]["listeners"]
+    assert experiment_in(client, "fallback")["listeners"] == 40  # the holdout has ended, too
 
 
-def test_many_reloads_leave_no_more_kinds_of_answers_than_there_are(tmp_path: Path) -> None:
+def test_many_reloads_leave_one_group_of_answers_per_set_of_labels(tmp_path: Path) -> None:
     runtime = loaded(tmp_path)
     log = EventWriter(tmp_path / "log", 10**9, Clock())
-    meters = ServerMetrics()
-    dispatcher = Dispatcher(runtime, MemoryState(9, 9, lambda: 0.0), log, meters, Clock())
+    metrics = ServerMetrics()
+    dispatcher = Dispatcher(runtime, MemoryState(9, 9, lambda: 0.0), log, metrics, Clock())
     for number in range(200):
         dispatcher.serve(dataclasses.replace(runtime, digest=f"config {number}"))
         for user in range(5):
             dispatcher.recommend(Request(user=user), 0.0)
     log.close()
-    assert len(meters.answers) == 2
-    assert list(meters.fingerprints) == ["config 199"]
-    assert sum(answers.count for _, answers in meters.by_labels()) == 1000
+    assert len(metrics.answers) == 2
+    assert list(metrics.fingerprints) == ["config 199"]
+    assert sum(answers.count for _, answers in metrics.by_labels()) == 1000
 
 
-def test_the_answer_is_as_openapi_describes_it(client: TestClient) -> None:
+def test_the_answer_fits_its_description_in_openapi(client: TestClient) -> None:
     play(client, range(5))
     described = client.get("/openapi.json").json()
     answer = described["paths"]["/experiments"]["get"]["responses"]["200"]
@@ -176,7 +176,7 @@ def test_the_answer_is_as_openapi_describes_it(client: TestClient) -> None:
     )
 
 
-def test_prometheus_is_told_bounds_that_are_counted() -> None:
+def test_every_bound_for_prometheus_is_a_bound_that_is_counted() -> None:
     assert set(BOUNDS_S) <= set(STEPS_S)
     assert list(STEPS_S) == sorted(STEPS_S)
 
@@ -190,8 +190,8 @@ def test_prometheus_adds_the_answers_of_several_configs(client: TestClient, tmp_
         line for line in client.get("/metrics").text.splitlines() if "segue_answers_total{" in line
     ]
     assert sum(float(line.split()[-1]) for line in lines) == 60
-    kinds = [line.rpartition(" ")[0] for line in lines]
-    assert len(kinds) == len(set(kinds))
+    series = [line.rpartition(" ")[0] for line in lines]
+    assert len(series) == len(set(series))
 
 
 @given(some.lists(some.floats(1.1e-6, 0.9), min_size=1, max_size=50), some.floats(0.01, 1))

@@ -1,4 +1,4 @@
-"""The HTTP contract: what is answered, what is refused, and that a refusal changes nothing."""
+"""The HTTP contract: answers, errors, and requests that change nothing because of an error."""
 
 import dataclasses
 import json
@@ -65,7 +65,7 @@ def test_fewer_tracks_come_when_fewer_are_proposed(client: TestClient) -> None:
     assert len(client.post("/recommend", json=body).json()["tracks"]) == len(small_world.list_of(0))
 
 
-def test_excluded_tracks_do_not_come(client: TestClient) -> None:
+def test_excluded_tracks_are_not_recommended(client: TestClient) -> None:
     catalog = small_world.small_catalog()
     keep, *drop = [catalog.ids[track] for track in small_world.list_of(0)]
     body = {"user": 7, "track": 1000, "time": 0.5, "exclude": [*drop, "no such track"]}
@@ -95,7 +95,7 @@ def test_an_unknown_track_is_no_error(client: TestClient, tmp_path: Path) -> Non
     assert events_in(tmp_path)[0]["track"] == "elsewhere"
 
 
-def test_explain_tells_who_abstained_and_why(client: TestClient) -> None:
+def test_explain_names_the_strategy_that_abstained_and_its_reason(client: TestClient) -> None:
     answer = client.post("/recommend", json={"user": 7, "explain": True}).json()
 
     assert any("contextual: abstained" in reason for reason in answer["why"]) or any(
@@ -115,7 +115,7 @@ def test_an_experiments_arm_answers_with_its_strategy(client: TestClient) -> Non
     assert seen == {"C", "T1"}
 
 
-def test_the_event_says_what_the_response_said(client: TestClient, tmp_path: Path) -> None:
+def test_the_event_agrees_with_the_response(client: TestClient, tmp_path: Path) -> None:
     answer = client.post(
         "/recommend",
         json={"user": 7, "track": 1000, "time": 0.5, "attributes": {"country": "NL"}},
@@ -141,14 +141,14 @@ def test_the_event_says_what_the_response_said(client: TestClient, tmp_path: Pat
 
 def test_feedback_is_remembered_and_logged(client: TestClient, tmp_path: Path) -> None:
     client.post("/recommend", json={"user": 7})
-    told = client.post("/feedback", json={"user": 7, "track": 1000, "time": 0.4})
+    answer = client.post("/feedback", json={"user": 7, "track": 1000, "time": 0.4})
     client.post("/recommend", json={"user": 7})
 
-    assert (told.status_code, told.json()) == (200, {"user": 7})
+    assert (answer.status_code, answer.json()) == (200, {"user": 7})
     first, heard, second = events_in(tmp_path)
     assert heard["message"] == "heard"
     assert heard["session"] == first["session"] == second["session"]
-    assert second["candidates"] == len(small_world.list_of(0))  # it acted on what feedback told
+    assert second["candidates"] == len(small_world.list_of(0))  # it used the feedback
 
 
 def test_final_feedback_ends_the_session(client: TestClient, tmp_path: Path) -> None:
@@ -193,13 +193,13 @@ def test_a_key_makes_a_fresh_server_answer_the_same(tmp_path: Path) -> None:
     for run in ("one", "two"):
         with running(tmp_path / run) as client:
             if run == "two":
-                client.post("/recommend", json={"user": 99})  # what others ask changes nothing
+                client.post("/recommend", json={"user": 99})  # a second listener changes nothing
             response = client.post("/recommend", json={"user": 7}, headers={"Idempotency-Key": "k"})
             answers.append(response.json()["track"])
     assert answers[0] == answers[1]
 
 
-def test_a_key_with_another_body_is_refused(client: TestClient, tmp_path: Path) -> None:
+def test_a_key_with_a_different_body_is_refused(client: TestClient, tmp_path: Path) -> None:
     client.post("/recommend", json={"user": 7}, headers={"Idempotency-Key": "a"})
 
     response = client.post("/recommend", json={"user": 7, "n": 2}, headers={"Idempotency-Key": "a"})
@@ -290,7 +290,7 @@ OTHER_FAULTS: dict[str, tuple[str, str, bytes | None, dict[str, str], int]] = {
 @pytest.mark.parametrize(
     ("method", "path", "body", "headers", "status"), OTHER_FAULTS.values(), ids=OTHER_FAULTS.keys()
 )
-def test_every_other_refusal_has_the_same_shape(
+def test_every_error_has_the_same_shape(
     client: TestClient,
     tmp_path: Path,
     method: str,
@@ -330,13 +330,13 @@ def test_a_body_in_many_parts_is_put_together(client: TestClient) -> None:
     assert client.post("/recommend", content=parts()).status_code == 200
 
 
-def test_a_charset_is_no_other_content_type(client: TestClient) -> None:
+def test_a_charset_does_not_change_the_content_type(client: TestClient) -> None:
     headers = {"Content-Type": "Application/JSON; charset=utf-8"}
 
     assert client.post("/recommend", content=b'{"user": 7}', headers=headers).status_code == 200
 
 
-def test_the_predecessors_clients_work_unchanged(client: TestClient, tmp_path: Path) -> None:
+def test_botify_clients_work_unchanged(client: TestClient, tmp_path: Path) -> None:
     assert client.get("/").json()["status"] == "alive"
     assert client.get("/track/1010").json() == {
         "track": 1010, "artist": "Artist a", "title": "Title 1",
@@ -358,7 +358,7 @@ def test_a_track_is_found_by_its_id_alone(client: TestClient, path: str) -> None
     assert client.get(path).status_code == (200 if path == "/tracks/1010" else 404)
 
 
-def test_the_server_says_that_it_lives_and_is_ready(client: TestClient) -> None:
+def test_the_server_says_that_it_is_alive_and_ready(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "alive"}
     assert client.get("/readyz").json()["status"] == "ready"
 
@@ -389,7 +389,7 @@ def test_openapi_documents_every_route(client: TestClient) -> None:
 
 
 def serve_with(folder: Path, propose: Propose) -> TestClient:
-    """A server whose every chain asks this one function, under the name `random`."""
+    """Run a server in which every chain asks this one function, under the name `random`."""
     runtime = service.loaded(folder)
     chain = Chain((("random", propose),), frozenset({"random"}))
     app = create_app(
@@ -398,7 +398,7 @@ def serve_with(folder: Path, propose: Propose) -> TestClient:
     return TestClient(app, raise_server_exceptions=False)
 
 
-def test_a_mistake_of_ours_is_a_500_of_the_same_shape_and_changes_nothing(
+def test_an_exception_is_a_500_of_the_same_shape_and_changes_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     outcomes: list[Candidates | None] = [None, Candidates([0])]
@@ -418,7 +418,7 @@ def test_a_mistake_of_ours_is_a_500_of_the_same_shape_and_changes_nothing(
     assert [event["turn"] for event in events_in(tmp_path)] == [1]
 
 
-def test_an_answer_that_the_arm_does_not_declare_is_our_error_and_no_line(tmp_path: Path) -> None:
+def test_an_undeclared_source_is_a_500_and_leaves_no_line(tmp_path: Path) -> None:
     with serve_with(tmp_path, lambda listener: Candidates([0], None, "elsewhere")) as client:
         response = client.post("/recommend", json={"user": 7})
 

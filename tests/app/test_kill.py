@@ -1,4 +1,4 @@
-"""A server that is killed has every line that it answered on file."""
+"""A killed server has on file every line that it answered."""
 
 import json
 import os
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def started(folder: Path, *arguments: str, **sections: Any) -> tuple[subprocess.Popen[str], str]:
-    """A real server on a port of the system's choice, and its address, once it listens."""
+    """Start a real server on a free port; give it and its address once it listens."""
     config = write_config(folder, **sections)
     server = subprocess.Popen(
         [sys.executable, "-m", "cli", "serve", "--config", str(config), "--port", "0", *arguments],
@@ -32,7 +32,7 @@ def started(folder: Path, *arguments: str, **sections: Any) -> tuple[subprocess.
     raise AssertionError(f"the server ended with {server.wait()}")
 
 
-def test_what_a_killed_server_answered_is_on_file(tmp_path: Path) -> None:
+def test_every_answer_of_a_killed_server_is_on_file(tmp_path: Path) -> None:
     server, address = started(tmp_path)
     answered: list[str] = []
     enough = threading.Event()
@@ -77,7 +77,7 @@ def test_ctrl_c_stops_cleanly(tmp_path: Path) -> None:
     assert server.returncode == 0
 
 
-def test_a_taken_port_is_said_before_anything_is_logged(tmp_path: Path) -> None:
+def test_an_occupied_port_is_reported_before_the_log_begins(tmp_path: Path) -> None:
     server, address = started(tmp_path / "first")
     config = write_config(tmp_path / "second")
     port = address.rpartition(":")[2]

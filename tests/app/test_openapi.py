@@ -1,4 +1,4 @@
-"""OpenAPI: what it says of each route is what the route takes and gives."""
+"""OpenAPI: its description of each route fits the route's requests and answers."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +37,7 @@ CASES: list[tuple[str, str, str, Any]] = [
 
 
 def valid(client: TestClient, instance: Any, schema: dict[str, Any]) -> None:
-    """Against the schema, where an undescribed key is a fault too."""
+    """Validate against the schema; a key that is not described is a fault too."""
     document = client.get("/openapi.json").json()
     closed = {
         name: {**model, "additionalProperties": model.get("additionalProperties", False)}
@@ -47,7 +47,7 @@ def valid(client: TestClient, instance: Any, schema: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("method", "route", "path", "body"), CASES)
-def test_answers_are_as_described(
+def test_answers_fit_their_description(
     client: TestClient, method: str, route: str, path: str, body: Any
 ) -> None:
     described = client.get("/openapi.json").json()["paths"][route][method]
@@ -70,7 +70,7 @@ def test_answers_are_as_described(
         ("post", "/admin/reload", "/admin/reload", None),
     ],
 )
-def test_errors_are_as_described(
+def test_errors_fit_their_description(
     client: TestClient, method: str, route: str, path: str, body: Any
 ) -> None:
     described = client.get("/openapi.json").json()["paths"][route][method]

@@ -1,4 +1,4 @@
-"""Reloading in process: what is swapped, what is refused, what listeners keep."""
+"""Reloading in process: swapped configs, refused configs, and the histories that listeners keep."""
 
 import asyncio
 import gc
@@ -40,7 +40,7 @@ def with_label(config: dict[str, Any]) -> None:
     config["experiments"].append(LABEL)
 
 
-def test_a_reload_serves_what_the_file_says_now(client: TestClient, tmp_path: Path) -> None:
+def test_a_reload_serves_the_present_file(client: TestClient, tmp_path: Path) -> None:
     before = client.get("/readyz").json()["config"]
     client.post("/recommend", json={"user": 7})
     write_config(tmp_path, with_label)
@@ -67,7 +67,7 @@ def test_the_same_config_again_changes_nothing(client: TestClient) -> None:
     assert answer["config"] == answer["before"]
 
 
-def test_a_faulty_config_leaves_the_old_one_serving_and_tells_every_fault(
+def test_a_faulty_config_leaves_the_old_one_in_place_and_lists_every_fault(
     client: TestClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = client.get("/readyz").json()["config"]
@@ -102,7 +102,7 @@ def test_a_faulty_config_leaves_the_old_one_serving_and_tells_every_fault(
     ],
     ids=["no-file", "no-yaml", "no-tracks", "a-list-is-gone"],
 )
-def test_missing_and_damaged_files_leave_the_old_serving(
+def test_missing_and_damaged_files_leave_the_old_config_in_place(
     client: TestClient, tmp_path: Path, spoil: Callable[[Path], object], message: str
 ) -> None:
     spoil(tmp_path)
@@ -127,7 +127,7 @@ def test_a_started_experiment_cannot_be_changed_by_a_reload(
     assert "give it a new version" in message
 
 
-def test_what_the_process_holds_since_its_start_cannot_be_changed(
+def test_settings_that_are_read_at_the_start_cannot_be_reloaded(
     client: TestClient, tmp_path: Path
 ) -> None:
     write_config(
@@ -175,8 +175,8 @@ def test_without_a_token_in_the_environment_nobody_reloads(
         assert client.post("/admin/reload", headers=TOKEN).status_code == 403
 
 
-def test_what_was_heard_is_known_in_a_new_catalog(client: TestClient, tmp_path: Path) -> None:
-    """The new catalog has the tracks in another order and half of them new names."""
+def test_listens_are_known_in_a_new_catalog(client: TestClient, tmp_path: Path) -> None:
+    """The new catalog has the tracks in a new order, and half of them have new names."""
     for track in (1000, 1010, 1020):
         client.post("/feedback", json={"user": 7, "track": track, "time": 0.5})
     lines = (tmp_path / "tracks.jsonl").read_text().splitlines()
@@ -201,7 +201,7 @@ def test_what_was_heard_is_known_in_a_new_catalog(client: TestClient, tmp_path: 
 def test_a_config_that_cannot_be_kept_beside_the_log_is_not_served(
     client: TestClient, tmp_path: Path
 ) -> None:
-    """Its events could never be replayed. Nor does its new experiment count as started."""
+    """Nobody could replay its events. Its new experiment does not count as started."""
     before = client.get("/readyz").json()["config"]
     (tmp_path / "log/configs").rename(tmp_path / "log/away")
     (tmp_path / "log/configs").write_text("in the way")
@@ -234,7 +234,7 @@ def dispatcher(tmp_path: Path) -> Iterator[Dispatcher]:
     log.close()
 
 
-def test_what_served_before_is_let_go(dispatcher: Dispatcher, tmp_path: Path) -> None:
+def test_a_reload_frees_the_old_runtime(dispatcher: Dispatcher, tmp_path: Path) -> None:
     dispatcher.recommend(Request(user=7, track=1000, time=1.0), 0.0)
     gone = weakref.ref(dispatcher.runtime.chains["contextual"].members[0][1].__self__)  # type: ignore[attr-defined]
     catalog = dispatcher.runtime.catalog
@@ -249,7 +249,7 @@ def test_what_served_before_is_let_go(dispatcher: Dispatcher, tmp_path: Path) ->
 
 
 def test_reloads_follow_one_another(dispatcher: Dispatcher, tmp_path: Path) -> None:
-    """Each reads the file anew, and says truly what served before it."""
+    """Each reload reads the file again, and names the config that served before it."""
     reloader = Reloader(dispatcher, Clock())
 
     async def both() -> None:
@@ -263,7 +263,7 @@ def test_reloads_follow_one_another(dispatcher: Dispatcher, tmp_path: Path) -> N
     asyncio.run(both())
 
 
-def test_our_own_mistake_leaves_the_old_serving(
+def test_an_exception_in_a_reload_leaves_the_old_config_in_place(
     dispatcher: Dispatcher,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -294,7 +294,7 @@ def test_a_watched_file_is_reloaded_when_its_content_changes(
         yield  # some other file of the folder
         after()
         path.unlink()
-        yield  # an editor has put it away, and not yet put the new one there
+        yield  # an editor has moved it away and not yet put the new one in its place
         after()
         write_config(tmp_path, with_label)
         yield

@@ -32,7 +32,7 @@ VERSIONS = 6
 
 
 class Connection:
-    """HTTP over one kept connection; a client library would cost more than the server."""
+    """An HTTP connection that stays open; a client library would cost more than the server."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -51,7 +51,7 @@ class Connection:
 
 
 class Server:
-    """A server in a process of its own."""
+    """A server in a separate process."""
 
     def __init__(self, folder: Path, process: "subprocess.Popen[str]", port: int) -> None:
         self._folder = folder
@@ -92,13 +92,13 @@ def server(folder: Path) -> Iterator[Server]:
         text=True,
     )
     assert process.stderr is not None
-    said = ""
+    shown = ""
     try:
-        while "Listening on " not in said:
+        while "Listening on " not in shown:
             line = process.stderr.readline()
-            assert line, said
-            said += line
-        yield Server(folder, process, int(said.rpartition("127.0.0.1:")[2].split()[0]))
+            assert line, shown
+            shown += line
+        yield Server(folder, process, int(shown.rpartition("127.0.0.1:")[2].split()[0]))
     finally:
         process.send_signal(signal.SIGTERM)
         with process.stderr:
@@ -107,7 +107,7 @@ def server(folder: Path) -> Iterator[Server]:
 
 
 def put(folder: Path, version: int, watch: bool, faulty: bool = False) -> str:
-    """Put a config into the old one's place at once, as an editor does; give its digest."""
+    """Replace the config file in one step, as an editor does; give the new digest."""
 
     def change(config: dict[str, Any]) -> None:
         config["watch"] = watch
@@ -125,7 +125,7 @@ def put(folder: Path, version: int, watch: bool, faulty: bool = False) -> str:
 
 
 async def play(running: Server, folder: Path, cause: str, answers: list[Any]) -> list[str]:
-    """Clients ask without a pause, and config follows config; their digests, in order."""
+    """Let clients ask without a pause while configs change; give the digests in order."""
     digests = [await running.serves()]
     users = count()
     over = asyncio.Event()
@@ -163,7 +163,7 @@ async def play(running: Server, folder: Path, cause: str, answers: list[Any]) ->
 
 
 @pytest.mark.parametrize("cause", ["SIGHUP", "POST", "watch"])
-def test_no_request_fails_and_each_is_decided_by_the_config_it_names(
+def test_no_request_fails_and_each_is_decided_by_the_config_that_it_names(
     tmp_path: Path, cause: str
 ) -> None:
     write_config(tmp_path)
@@ -175,7 +175,7 @@ def test_no_request_fails_and_each_is_decided_by_the_config_it_names(
 
     events = events_in(tmp_path)
     assert len(events) == len(answers) >= VERSIONS * BETWEEN
-    # One process decides one request after another, so its digests follow each other unmixed.
+    # One process decides the requests one by one, so its digests never mix.
     assert [digest for digest, _ in groupby(events, lambda event: event["config"])] == digests
     by_id = {event["decision"]: event for event in events}
     for answer in answers:

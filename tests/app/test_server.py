@@ -1,4 +1,4 @@
-"""Deadlines, the limit of connections, and an end that no client can delay."""
+"""Deadlines, the limit of connections, and a stop that no client can delay."""
 
 import json
 import signal
@@ -42,7 +42,7 @@ def test_a_request_that_does_not_arrive_whole_is_answered_with_408(
     assert events_in(tmp_path) == []
 
 
-def test_slow_bytes_win_no_time(tmp_path: Path) -> None:
+def test_slow_bytes_do_not_move_the_deadline(tmp_path: Path) -> None:
     """The deadline counts from the first byte, not from the last."""
     request = post("/recommend", HEARD)
     with live(tmp_path, server=QUICK) as server, server.connect() as connection:
@@ -71,7 +71,7 @@ def test_a_silent_connection_is_closed(tmp_path: Path, first: bytes) -> None:
     assert answer.count(b"HTTP/1.1 200 OK") == (1 if first else 0)
 
 
-def test_a_connection_beyond_the_limit_is_told_to_come_again(tmp_path: Path) -> None:
+def test_a_connection_beyond_the_limit_gets_503_and_retry_after(tmp_path: Path) -> None:
     with live(tmp_path, server={"connections": 2}) as server:
         with ExitStack() as stack:
             for _ in range(2):
@@ -131,7 +131,7 @@ def stop(server: "subprocess.Popen[str]", sig: signal.Signals) -> str:
         pytest.param(b"", id="silent"),
     ],
 )
-def test_no_half_request_keeps_the_server_from_stopping(
+def test_a_half_request_does_not_keep_the_server_from_stopping(
     tmp_path: Path, part: bytes, sig: signal.Signals
 ) -> None:
     server, address = started(tmp_path)
@@ -156,7 +156,7 @@ def test_a_client_that_reads_nothing_delays_the_stop_by_shutdown_s_at_most(tmp_p
         stop(server, signal.SIGTERM)
 
 
-def test_the_file_limit_is_raised_or_the_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_limit_is_raised_or_the_start_reports_it(monkeypatch: pytest.MonkeyPatch) -> None:
     import resource
 
     limits = [(256, 4096)]
@@ -171,8 +171,8 @@ def test_the_file_limit_is_raised_or_the_start_says_so(monkeypatch: pytest.Monke
 
     assert raise_file_limit(1000) is None
     assert limits[-1] == (1000 + SPARE_FILES, 4096)
-    said = raise_file_limit(10_000)
+    warning = raise_file_limit(10_000)
     assert limits[-1] == (4096, 4096)
-    assert said is not None
-    assert "is 4,096" in said
-    assert "ulimit -n 10200" in said
+    assert warning is not None
+    assert "is 4,096" in warning
+    assert "ulimit -n 10200" in warning

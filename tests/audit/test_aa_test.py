@@ -1,4 +1,4 @@
-"""A/A over many salts: uniform where the test is right, and an alarm where it is not."""
+"""A/A over many salts: the p-values are uniform if the test is right, and an alarm if it is not."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_a_different_experiment_gets_a_different_split() -> None:
 
 
 def test_a_test_with_too_small_p_values_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if each of nine sessions were a listener of its own: a third of the true error."""
+    """A test that counts each of nine sessions as a listener has a third of the true error."""
 
     class TooSure:
         def p_value(self, contrast: Contrast) -> float:
@@ -52,7 +52,7 @@ def test_a_test_with_too_small_p_values_is_found(monkeypatch: pytest.MonkeyPatch
 def test_listeners_with_equal_values_are_no_error() -> None:
     splits = aa_test.run_aa_test({str(user): 1.0 for user in range(50)}, "demo", salts=60)
 
-    assert not splits.sound  # nothing varies, so nothing is tested: say so
+    assert not splits.sound  # no value varies, so the A/A test shows nothing
 
 
 def test_the_compared_value_is_the_mean_time_of_a_session(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_arms_that_answer_differently_have_no_faults(tmp_path: Path) -> None:
     assert all(each.smallest >= 1 for each in samples)
 
 
-def test_an_arm_that_never_answers_itself_is_a_fault(tmp_path: Path) -> None:
+def test_an_arm_that_answers_only_by_its_fallback_is_a_fault(tmp_path: Path) -> None:
     def dead(config: dict[str, Any]) -> None:
         config["strategies"]["personal"] = {
             "type": "personal", "list": "personal", "fallback": "random",
@@ -114,8 +114,8 @@ def test_a_biased_assignment_fails_the_sample_ratio_test(
     runtime = loaded(tmp_path)
     right = Allocation.assign
 
-    def biased(self: Allocation, unit: str, *rest: Any) -> Any:
-        return right(self, "id 1" if unit.endswith("7") else unit, *rest)
+    def biased(self: Allocation, listener: str, *rest: Any) -> Any:
+        return right(self, "id 1" if listener.endswith("7") else listener, *rest)
 
     monkeypatch.setattr(Allocation, "assign", biased)
 

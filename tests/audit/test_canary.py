@@ -1,4 +1,4 @@
-"""The canary over real HTTP: it finds every arm that is not played, answered and logged alike."""
+"""The canary over real HTTP: it finds every arm that the answer and the log disagree on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.service import loaded
 
 
 def layered(config: dict[str, Any]) -> None:
-    """Two experiments that share a layer, a label, a holdout and targeting."""
+    """Add two experiments that share a layer, a label, a holdout and targeting."""
     arms = {"C": {"strategy": "contextual", "weight": 50},
             "T1": {"strategy": "improved", "weight": 50}}  # fmt: skip
     config["experiments"] = [

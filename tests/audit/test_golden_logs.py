@@ -31,17 +31,17 @@ DIGESTS_IN_FORMAT_2 = {"every-strategy": "41d9d554c89e", "default-config": "56d7
 def replay(*arguments: Path | str) -> dict[str, Any]:
     result = CliRunner().invoke(build(), ["replay", "--json", *map(str, arguments)])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    told: dict[str, Any] = json.loads(result.stdout)
-    return told
+    result: dict[str, Any] = json.loads(result.stdout)
+    return result
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
 def test_a_log_of_schema_1_replays(name: str) -> None:
-    told = replay(LOGS / name / "events")
+    result = replay(LOGS / name / "events")
 
-    assert told["sound"], told["mismatches"]
-    assert told["events"] == EVENTS[name]
-    assert set(told["configs"]) == DIGESTS[name]
+    assert result["sound"], result["mismatches"]
+    assert result["events"] == EVENTS[name]
+    assert set(result["configs"]) == DIGESTS[name]
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
@@ -55,10 +55,10 @@ def test_a_log_that_was_moved_with_its_data_replays(name: str, tmp_path: Path) -
 def test_a_log_that_was_moved_alone_finds_its_data_by_a_config(name: str, tmp_path: Path) -> None:
     shutil.copytree(LOGS / name / "events", tmp_path / "events")
 
-    told = replay(tmp_path / "events", "--config", LOGS / name / "config.yaml")
+    result = replay(tmp_path / "events", "--config", LOGS / name / "config.yaml")
 
-    assert told["sound"], told["mismatches"]
-    assert set(told["configs"]) == DIGESTS[name]
+    assert result["sound"], result["mismatches"]
+    assert set(result["configs"]) == DIGESTS[name]
 
 
 def test_the_golden_log_has_every_kind_of_event() -> None:
@@ -98,7 +98,7 @@ def test_the_checks_of_verify_read_a_log_of_schema_1(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
-def test_snapshots_of_format_1_and_of_today_say_the_same_treatments(
+def test_snapshots_of_format_1_and_of_today_describe_the_same_treatments(
     name: str, tmp_path: Path
 ) -> None:
     """A release in the middle of an experiment does not change what the experiment is."""

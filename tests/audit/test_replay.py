@@ -43,7 +43,7 @@ REST = {
 
 
 def every_strategy(version: int) -> Change:
-    """A config with an arm for every kind of strategy; another one for each version."""
+    """Make a config with an arm for every kind of strategy; each version differs."""
 
     def change(config: dict[str, Any]) -> None:
         config["strategies"] |= EVERY_KIND
@@ -113,7 +113,7 @@ def test_every_decision_comes_out_the_same_across_reloads(played: Path) -> None:
 
 
 def changed(played: Path, folder: Path, change: Callable[[list[dict[str, Any]]], object]) -> Path:
-    """A copy of the log with its events changed."""
+    """Copy the log with its events changed."""
     events = events_in(played)
     change(events)
     (folder / "log").mkdir(parents=True)
@@ -138,9 +138,7 @@ def changed(played: Path, folder: Path, change: Callable[[list[dict[str, Any]]],
         ("reset", True),
     ],
 )
-def test_a_field_that_somebody_changed_is_shown(
-    field: str, value: Any, played: Path, tmp_path: Path
-) -> None:
+def test_a_changed_field_is_shown(field: str, value: Any, played: Path, tmp_path: Path) -> None:
     def change(events: list[dict[str, Any]]) -> None:
         chosen = next(
             event
@@ -159,7 +157,7 @@ def test_a_field_that_somebody_changed_is_shown(
 
     name = "tracks" if field == "recommendation" else field
     assert not tally.sound
-    if field == "session":  # no story has that session, so nothing goes before it
+    if field == "session":  # no history has that session, so no turn comes before the event
         assert tally.skipped[NO_TURN_BEFORE] >= 1
         return
     assert tally.mismatched == 1
@@ -170,8 +168,8 @@ def test_a_field_that_somebody_changed_is_shown(
     assert found.where.startswith(f"{tmp_path}/log/events-1.jsonl:")
 
 
-def test_a_listen_that_somebody_changed_is_noticed(played: Path, tmp_path: Path) -> None:
-    """Replay rests on all that was heard before, not only on the line itself."""
+def test_a_changed_listen_is_noticed(played: Path, tmp_path: Path) -> None:
+    """Replay depends on all earlier listens, not only on the line itself."""
 
     def change(events: list[dict[str, Any]]) -> None:
         for event in events:
@@ -224,7 +222,7 @@ def test_lines_of_several_processes_may_come_in_any_order(played: Path, tmp_path
 
 
 class TwoServers:
-    """Two processes, each with a memory of its own, behind a balancer that knows nobody."""
+    """Two processes, each with its own memory, behind a balancer that knows no listener."""
 
     def __init__(self, folder: Path) -> None:
         runtime = loaded(folder)
@@ -247,7 +245,7 @@ def two(tmp_path: Path) -> Iterator[TwoServers]:
         log.close()
 
 
-def test_each_process_without_shared_state_tells_a_story_of_its_own(
+def test_each_process_without_shared_state_has_its_own_history(
     two: TwoServers, tmp_path: Path
 ) -> None:
     for turn in range(40):
@@ -279,7 +277,7 @@ def test_data_that_changed_is_refused(played: Path, tmp_path: Path) -> None:
         Replayer(lambda digest: load_snapshot(path)).runtime(runtime.digest)
 
 
-def test_an_explanation_says_what_led_to_the_decision(played: Path) -> None:
+def test_an_explanation_gives_the_reasons_for_the_decision(played: Path) -> None:
     kept = snapshots_beside([played / "log"])
     replayer = Replayer(lambda digest: load_snapshot(kept[digest]))
     for event, where in merge_events(find_event_files([played / "log"]), replayer.result.skip):
@@ -307,5 +305,5 @@ def test_an_explanation_says_what_led_to_the_decision(played: Path) -> None:
     assert found.chain == ["ranked", "random"]
     assert any(step.startswith("all: layer slot") and "ranked" in step for step in found.arms)
     assert found.stream == event["decision"] or "key" in event
-    chances = [chance for *_, chance in found.most_likely]
-    assert chances == sorted(chances, reverse=True)
+    probabilities = [probability for *_, probability in found.most_likely]
+    assert probabilities == sorted(probabilities, reverse=True)

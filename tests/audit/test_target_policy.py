@@ -1,4 +1,4 @@
-"""Another strategy at a moment of the log: asked as the server would have asked it."""
+"""A target policy: a strategy asked at a turn of the log, as the server would ask it."""
 
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ from tests.audit.test_replay import every_strategy
 from tests.service import loaded
 
 
-def asked(log: Path, runtime: Runtime) -> list[tuple[float, float, int, int]]:
-    """(logged chance, chance, logged candidates, candidates) of the strategy that served."""
+def propensities_in(log: Path, runtime: Runtime) -> list[tuple[float, float, int, int]]:
+    """Give (logged propensity, propensity, logged candidates, candidates) of each decision."""
     found = []
     targets = {name: TargetPolicy(runtime, name) for name in runtime.chains}
     kept = snapshots_beside([log])
@@ -31,8 +31,8 @@ def asked(log: Path, runtime: Runtime) -> list[tuple[float, float, int, int]]:
         candidates = target.candidates(history, event)
         assert before == (history.listens, history.session_start, history.turn)
         assert candidates is not None
-        chance = target.propensity_of(candidates, event["recommendation"])
-        found.append((event["propensity"], chance, event["candidates"], len(candidates)))
+        propensity = target.propensity_of(candidates, event["recommendation"])
+        found.append((event["propensity"], propensity, event["candidates"], len(candidates)))
 
     replayer = Replayer(lambda digest: load_snapshot(kept[digest]), watch=watch)
     for event, where in merge_events(find_event_files([log]), replayer.result.skip):
@@ -42,16 +42,16 @@ def asked(log: Path, runtime: Runtime) -> list[tuple[float, float, int, int]]:
     return found
 
 
-def test_whoever_served_would_have_played_the_track_with_the_logged_chance(tmp_path: Path) -> None:
+def test_the_serving_strategy_gives_the_logged_propensity(tmp_path: Path) -> None:
     runtime = loaded(tmp_path, every_strategy(1))
     with SyntheticTraffic(runtime, tmp_path / "log", seed=5) as trial:
         trial.play(range(150), 300)
-    for logged, chance, candidates, proposed in asked(tmp_path / "log", runtime):
-        assert chance == pytest.approx(logged)
+    for logged, propensity, candidates, proposed in propensities_in(tmp_path / "log", runtime):
+        assert propensity == pytest.approx(logged)
         assert proposed == candidates
 
 
-def test_a_catalog_in_another_order_changes_nothing(tmp_path: Path) -> None:
+def test_a_catalog_in_a_new_order_changes_nothing(tmp_path: Path) -> None:
     runtime = loaded(tmp_path / "one", every_strategy(1))
     with SyntheticTraffic(runtime, tmp_path / "log", seed=6) as trial:
         trial.play(range(150), 300)
@@ -60,8 +60,8 @@ def test_a_catalog_in_another_order_changes_nothing(tmp_path: Path) -> None:
     tracks.write_text("\n".join(reversed(tracks.read_text().splitlines())) + "\n")
     other = loaded(tmp_path / "two", every_strategy(1))
     assert other.catalog.ids != runtime.catalog.ids
-    for logged, chance, *_ in asked(tmp_path / "log", other):
-        assert chance == pytest.approx(logged)
+    for logged, propensity, *_ in propensities_in(tmp_path / "log", other):
+        assert propensity == pytest.approx(logged)
 
 
 def test_an_unknown_strategy_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Allocation against vectors: ours, which never move, and those that others wrote."""
+"""Allocation against vectors: our own, which never move, those of murmur3, and those of botify."""
 
 import json
 from pathlib import Path
@@ -37,16 +37,16 @@ LOGGED = [  # printed in saved outputs of the course notebooks of botify: experi
 
 
 def test_our_slots_have_not_moved() -> None:
-    for unit, salt, expected in GOLDEN["slots"]:
-        assert slot(unit, salt) == expected
+    for listener, salt, expected in GOLDEN["slots"]:
+        assert slot(listener, salt) == expected
 
 
 def test_our_assignments_have_not_moved() -> None:
     experiments = [Experiment.from_dict(known) for known in GOLDEN["experiments"]]
     holdout = GOLDEN["holdout"]
     allocation = Allocation(experiments, holdout["share"], holdout["salt"])
-    for unit, arms, strategy in GOLDEN["assignments"]:
-        found = allocation.assign(unit)
+    for listener, arms, strategy in GOLDEN["assignments"]:
+        found = allocation.assign(listener)
         assert (found.arms, found.strategy) == (arms, strategy)
 
 
@@ -56,16 +56,16 @@ def test_murmur3_is_murmur3(key: bytes, seed: int, expected: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "user", "ways", "arm"), LOGGED)
-def test_the_predecessor_logged_this_arm(name: str, user: int, ways: int, arm: str) -> None:
-    assert predecessors_arm(name, user, ways) == arm
+def test_botify_logged_this_arm(name: str, user: int, ways: int, arm: str) -> None:
+    assert botify_arm(name, user, ways) == arm
 
 
-def test_a_name_whose_signed_hash_is_negative_is_hashed_all_the_same() -> None:
+def test_a_name_with_a_negative_signed_hash_is_hashed() -> None:
     """mmh3 5 refuses negative seeds: STICKY_ARTIST hashes to -920525308 signed."""
     assert mmh3.hash("STICKY_ARTIST") == -920525308
     with pytest.raises(ValueError, match="seed is out of range"):
         mmh3.hash("5020", mmh3.hash("STICKY_ARTIST"))
-    assert predecessors_arm("STICKY_ARTIST", 5020, 2) == "T1"
+    assert botify_arm("STICKY_ARTIST", 5020, 2) == "T1"
 
 
 def test_all_of_murmur3s_vectors() -> None:
@@ -76,15 +76,15 @@ def test_all_of_murmur3s_vectors() -> None:
         assert found == case["uint32"]
 
 
-def test_all_assignments_that_the_predecessor_printed() -> None:
+def test_all_assignments_that_botify_printed() -> None:
     cases = shared("botify_logged_assignments.json")["cases"]
     assert len(cases) == 45
     for case in cases:
-        found = predecessors_arm(case["experiment"], case["user"], case["n_ways"])
+        found = botify_arm(case["experiment"], case["user"], case["n_ways"])
         assert found == case["arm"]
 
 
-def predecessors_arm(name: str, user: int, ways: int) -> str:
+def botify_arm(name: str, user: int, ways: int) -> str:
     arms = tuple(Arm(f"T{i}" if i else "C", 1.0) for i in range(ways))
     experiment = Experiment(name, arms, layer="label", hash="botify")
     return Allocation([experiment]).assign(str(user)).arms[name]

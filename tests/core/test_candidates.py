@@ -1,4 +1,4 @@
-"""Candidates: every way to ask agrees with a plain list of tracks and weights."""
+"""Candidates: every method agrees with a plain list of tracks and weights."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def candidates(draw_from):
 
 
 def plain(found):
-    """(track, weight) in order; no candidates are an empty list."""
+    """List (track, weight) in order; no candidates give an empty list."""
     if found is None:
         return []
     weights = [1.0] * len(found) if found.weights is None else found.weights.tolist()
@@ -55,7 +55,7 @@ def test_positions_heads_probabilities_and_membership_agree_with_the_list(found)
 
 
 @given(candidates(), some_tracks, st.sampled_from([set, frozenset, list, tuple]))
-def test_without_keeps_all_other_tracks_in_order_with_their_weights(found, out, kind):
+def test_without_keeps_the_remaining_tracks_in_order_with_their_weights(found, out, kind):
     left = found.without(kind(out))
     assert plain(left) == [(track, weight) for track, weight in plain(found) if track not in out]
     assert left is None or len(left) > 0
@@ -80,7 +80,7 @@ def test_an_intersection_has_the_order_and_the_weights_of_the_first(found, other
     shared = found.intersection(other)
     expected = [(track, weight) for track, weight in plain(found) if track in other.listed()]
     if isinstance(found.tracks, range):
-        # The catalog has no order of its own, so the other's is kept.
+        # The catalog has no order of its own, so the second one's order is kept.
         assert sorted(plain(shared)) == sorted(expected)
     else:
         assert plain(shared) == expected
@@ -113,7 +113,7 @@ def test_candidates_of_no_track_are_none():
 
 
 def test_excluding_from_a_catalog_copies_nothing():
-    """A billion tracks would not fit, so nothing here can be listing them."""
+    """A billion tracks would not fit into memory, so the code cannot list them."""
     left = Candidates(range(10**9)).without({0, 5, 10**9 - 1, -1})
     assert len(left) == 10**9 - 3
     assert [left.at(position) for position in (0, 3, 4, len(left) - 1)] == [1, 4, 6, 10**9 - 2]

@@ -1,4 +1,4 @@
-"""The catalog and the popularity list: what is read, and every fault by file and line."""
+"""The catalog and the popularity list: their content, and every fault by file and line."""
 
 import json
 
@@ -182,7 +182,7 @@ def test_a_faulty_popularity_list_is_named(tmp_path, catalog, content, fault):
 
 
 def test_a_long_list_with_one_track_twice_at_its_end_is_checked_in_no_time():
-    """Looking for each in turn would be 10**10 comparisons."""
+    """A search for each track in turn would take 10**10 comparisons."""
     catalog = Catalog(range(100_000), ["A"] * 100_000, [""] * 100_000)
     ids = [*range(100_000), 99_999]
     assert faults(known_tracks, "top", ids, catalog) == [

@@ -1,4 +1,4 @@
-"""Draws: every outcome of the random stream is tried, so frequencies are exact, not estimated."""
+"""Draws: the tests try every outcome of the random stream, so frequencies are exact."""
 
 from collections import defaultdict
 from fractions import Fraction
@@ -17,7 +17,7 @@ from core.rng import Stream
 
 
 class Scripted(Stream):
-    """A stream that goes one way through the tree of all outcomes, and notes the forks it met."""
+    """A stream that takes one path through the tree of all outcomes, and notes its forks."""
 
     def __init__(self, ways, grid):
         super().__init__("scripted")
@@ -28,10 +28,10 @@ class Scripted(Stream):
     def _fork(self, ways):
         if self.at == len(self.ways):
             self.ways.append([0, ways])
-        taken, known = self.ways[self.at]
+        way, known = self.ways[self.at]
         assert known == ways
         self.at += 1
-        return taken
+        return way
 
     def below(self, n):
         return self._fork(n)
@@ -41,10 +41,10 @@ class Scripted(Stream):
 
 
 def outcomes(candidates, n, grid=1):
-    """Exact probability of every sequence of tracks: tuple -> Fraction.
+    """Compute the exact probability of every sequence of tracks: tuple -> Fraction.
 
     Args:
-        grid: Into how many equal parts [0, 1) is cut; a common multiple of all sums of weights.
+        grid: Number of equal parts of [0, 1); a common multiple of all sums of weights.
     """
     found = defaultdict(Fraction)
     stated = {}
@@ -116,21 +116,21 @@ def test_a_mixture_draws_by_the_sum_over_its_parts():
     assert stated == pytest.approx({track: float(c) for track, c in firsts(found).items()})
 
 
-kinds = st.sampled_from(["list", "weighted", "catalog", "gaps", "mixture"])
+forms = st.sampled_from(["list", "weighted", "catalog", "gaps", "mixture"])
 
 
 @st.composite
 def any_candidates(draw_from):
     listed = draw_from(st.lists(st.integers(0, 19), min_size=1, max_size=9, unique=True))
-    kind = draw_from(kinds)
-    if kind == "list":
+    form = draw_from(forms)
+    if form == "list":
         return Candidates(listed)
-    if kind == "catalog":
+    if form == "catalog":
         return Candidates(range(20))
-    if kind == "gaps":
+    if form == "gaps":
         return Candidates(range(20)).without(listed)
     weighted = Candidates.of(listed, [1.0 / (rank + 1) for rank in range(len(listed))])
-    if kind == "weighted":
+    if form == "weighted":
         return weighted
     return Mixture([(weighted, 3), (Candidates(range(20)), 1)])
 

@@ -1,4 +1,4 @@
-"""Our own errors: gathered, named, and drawn in the module's docstring as they are."""
+"""Our own errors: gathered, named, and all listed in the module's docstring."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""Continuity: what a started experiment may change, and that nobody leaves an arm by it."""
+"""Changes of a started experiment: an allowed one moves no listener out of an arm."""
 
 import dataclasses
 from typing import Any
@@ -18,7 +18,7 @@ STARTED = Experiment(
     traffic=0.5,
     targeting={"country": ("nl", "be"), "adult": (True,)},
 )
-UNITS = [str(unit) for unit in range(300)]
+LISTENERS = [str(listener) for listener in range(300)]
 
 
 def changed(**changes: Any) -> Experiment:
@@ -140,26 +140,26 @@ def test_an_allowed_change_takes_no_listener_out_of_an_arm(
     if breaking_changes(before, after):
         return
     then, now = Allocation([before]), Allocation([after])
-    for unit in UNITS:
+    for listener in LISTENERS:
         for attributes in ({}, {"c": "nl"}, {"c": "be"}):
-            was = then.assign(unit, attributes)
-            assert was.arms == {} or now.assign(unit, attributes) == was
+            was = then.assign(listener, attributes)
+            assert was.arms == {} or now.assign(listener, attributes) == was
 
 
 @given(DEFINITIONS, DEFINITIONS)
 def test_a_breaking_change_takes_a_listener_out_of_an_arm(
     before: Experiment, after: Experiment
 ) -> None:
-    """No rule is there for nothing; but for a layer's, which keeps other experiments apart."""
+    """Every rule is needed; only the rule for layers protects the remaining experiments."""
     # The hash of botify uses neither salt nor weights.
     alike = before.layer == after.layer and {before.hash, after.hash} != {"botify"}
     if not (breaking_changes(before, after) and alike):
         return
     then, now = Allocation([before]), Allocation([after])
     assert any(
-        then.assign(unit, attributes).arms
-        and now.assign(unit, attributes) != then.assign(unit, attributes)
-        for unit in UNITS
+        then.assign(listener, attributes).arms
+        and now.assign(listener, attributes) != then.assign(listener, attributes)
+        for listener in LISTENERS
         for attributes in ({}, {"c": "nl"}, {"c": "be"})
     )
 

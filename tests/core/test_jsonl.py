@@ -1,4 +1,4 @@
-"""JSON lines: objects by line number, and every line that is none of them."""
+"""JSON lines: objects by line number, and every line that is no object."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_faulty_lines_are_named_and_skipped(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
-def test_another_encoding_is_a_fault_of_its_line(tmp_path, encoding):
+def test_a_wrong_encoding_is_a_fault_of_its_line(tmp_path, encoding):
     found, faults = read(tmp_path, '{"a": "é"}'.encode(encoding))
     assert found == []
     assert faults[0].startswith(":1: must be one JSON object a line: ")

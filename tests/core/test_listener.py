@@ -1,4 +1,4 @@
-"""The listener's history and views: exact to the billionth, and equal to what a plain loop says."""
+"""The listener's history and views: exact to the billionth, and equal to a plain loop's result."""
 
 import sys
 from collections import Counter
@@ -30,7 +30,7 @@ def test_any_time_comes_back_to_the_billionth(time):
 
 
 @given(listens, listens, TIMES, st.booleans())
-def test_views_are_what_a_plain_loop_says(earlier, session, at_least, in_session):
+def test_views_agree_with_a_plain_loop(earlier, session, at_least, in_session):
     listener = Listener.of("1", session, earlier, turn=4)
     everything = [Listen(*listen) for listen in [*earlier, *session]]
     present = everything[len(earlier) :]
@@ -85,7 +85,7 @@ def test_trimming_forgets_the_oldest_and_keeps_the_session(listened, start, most
     assert heard(made)[made.session_start :] == present[len(present) - min(most, len(present)) :]
 
 
-def test_another_catalog_keeps_the_tracks_by_their_ids():
+def test_a_new_catalog_keeps_the_tracks_by_their_ids():
     other = Catalog([30, "0", 99], ["x", "y", "z"], [""] * 3)
     made = history((0, 1.0), (3, 0.7), (5, 0.2), (UNKNOWN, 0.4), start=2)
     made.move_to(other)
@@ -100,11 +100,11 @@ def test_the_same_catalog_moves_nothing():
     assert made.listens is before
 
 
-def test_notes_are_written_only_for_who_asked():
-    asked = Listener("1", notes=[])
-    asked.note("time {} < {}", 0.08, 0.1)
-    asked.note("braces: {{}}")
-    assert asked._notes == ["time 0.08 < 0.1", "braces: {}"]
+def test_notes_are_written_only_for_explain():
+    explained = Listener("1", notes=[])
+    explained.note("time {} < {}", 0.08, 0.1)
+    explained.note("braces: {{}}")
+    assert explained._notes == ["time 0.08 < 0.1", "braces: {}"]
     Listener("1").note("{} is not even formatted")
 
 
@@ -115,6 +115,6 @@ def test_a_hundred_listens_take_less_than_a_kilobyte_and_a_half():
 
 
 @pytest.mark.parametrize("view", ["id", "turn", "session_start"])
-def test_a_listener_says_who_and_when(view):
+def test_a_listener_has_its_id_turn_and_session_start(view):
     listener = Listener.of("7", [(1, 0.5)], earlier=[(2, 0.5)], turn=9)
     assert {"id": "7", "turn": 9, "session_start": 1}[view] == getattr(listener, view)

@@ -1,4 +1,4 @@
-"""Lists: what is saved comes back, and what is faulty is refused by file and line."""
+"""Lists: saved lists come back, and each faulty list is refused by file and line."""
 
 import hashlib
 import io
@@ -183,7 +183,7 @@ def test_lists_without_any_are_a_fault(tmp_path):
 
 
 def npz(path, **changed):
-    """A list file made by hand, sound but for what is changed."""
+    """Make a list file by hand, sound apart from the changed parts."""
     manifest = {"format": 1, "key": "track", "catalog": CATALOG.checksum}
     manifest |= changed.pop("manifest", {})
     arrays = {

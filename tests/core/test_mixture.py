@@ -33,7 +33,7 @@ mixed = st.lists(st.tuples(parts(), st.integers(1, 5)), min_size=1, max_size=4)
 
 
 def expected(members):
-    """Probability of each track, computed by hand."""
+    """Compute the probability of each track by hand."""
     total = sum(share for _, share in members)
     found: dict[int, float] = {}
     for part, share in members:
@@ -55,7 +55,7 @@ def test_a_probability_is_the_sum_of_share_times_probability(members):
 
 
 @given(mixed, st.sets(st.integers(0, CATALOG - 1)))
-def test_removing_tracks_keeps_the_ratios_of_all_other_probabilities(members, out):
+def test_removing_tracks_keeps_the_ratios_of_the_remaining_probabilities(members, out):
     left = Mixture(members).without(out)
     kept = {
         track: probability for track, probability in expected(members).items() if track not in out
@@ -98,7 +98,7 @@ def test_the_complement_is_the_rest_of_the_catalog(members):
 
 
 @given(mixed)
-def test_the_first_few_are_those_of_the_whole(members):
+def test_the_first_tracks_are_the_first_of_the_whole_order(members):
     for n in range(CATALOG + 2):
         assert Mixture(members).first(n) == Mixture(members).listed()[:n]
 
@@ -108,13 +108,13 @@ def test_the_most_likely_stand_first(members):
     assert (np.diff(Mixture(members).weights) <= 1e-12).all()
 
 
-def test_equals_stand_in_the_order_of_appearance():
+def test_equally_likely_tracks_stand_in_their_order_of_appearance():
     mixture = Mixture([(Candidates([7, 3]), 1), (Candidates([5, 1]), 1)])
     assert mixture.listed() == [7, 3, 5, 1]
 
 
 @given(mixed, st.integers(1, 15))
-def test_draws_are_different_tracks_that_are_among_it(members, n):
+def test_draws_are_different_tracks_of_the_mixture(members, n):
     mixture = Mixture(members)
     drawn, probability = draw(mixture, Stream("a decision"), n)
     assert len(drawn) == len(set(drawn)) == min(n, len(mixture))

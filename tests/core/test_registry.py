@@ -1,4 +1,4 @@
-"""The registry: a name has one owner, what is unknown is named with the nearest."""
+"""The registry: a name has one owner, and the error for an unknown name has the nearest one."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from core.registry import Registry
 
 
 def made_in(module: str, label: str = "first") -> type:
-    """A class of this module; its name is always the same."""
+    """Make a class of this module; its name is always the same."""
     return type("Thing", (), {"__module__": module, "__qualname__": "Thing", "label": label})
 
 
@@ -23,7 +23,9 @@ def _label(made: type) -> str:
     return str(made.label)  # type: ignore[attr-defined]
 
 
-def test_a_taken_name_is_refused_and_both_modules_are_named(registry: Registry[str]) -> None:
+def test_a_name_registered_twice_is_refused_and_both_modules_are_named(
+    registry: Registry[str],
+) -> None:
     with pytest.raises(SegueError) as error:
         registry.register("lamp", _label)(made_in("two", "second"))
     assert str(error.value) == (

@@ -1,4 +1,4 @@
-"""Random streams: the numbers never move, and one at a time they are the same as many at once."""
+"""Random streams: the numbers never change, drawn one at a time or many at once."""
 
 import json
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_the_keys_of_coordinates_never_change(case):
 
 
 def by_hand(seed, *coordinates):
-    """`keys` in Python's integers."""
+    """Compute `keys` in Python's integers."""
     key = mix((seed + GAMMA) & MASK)
     for coordinate in coordinates:
         key = mix(((key ^ mix((coordinate + GAMMA) & MASK)) + GAMMA) & MASK)
@@ -59,7 +59,7 @@ coordinates = st.integers(-(2**63), 2**63 - 1)
 
 
 @given(seeds, st.lists(coordinates, max_size=4))
-def test_a_key_is_what_the_integers_say(seed, point):
+def test_a_key_agrees_with_pythons_integers(seed, point):
     assert int(keys(seed, *point)) == by_hand(seed, *point)
 
 
@@ -79,8 +79,8 @@ def test_many_at_once_are_the_same_as_one_at_a_time(seed, rows, columns):
     ]
 
 
-def test_only_the_coordinates_of_a_draw_count():
-    """Order and company of other draws change nothing: what `multi` mode once got wrong."""
+def test_a_draw_depends_on_its_coordinates_alone():
+    """The order and number of draws change nothing; `multi` mode once had this fault."""
     everybody = uniforms(7, np.arange(100), 3)
     assert uniforms(7, np.arange(99, -1, -1), 3).tolist() == everybody[::-1].tolist()
     assert uniforms(7, 42, 3) == everybody[42]

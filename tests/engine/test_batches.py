@@ -1,4 +1,4 @@
-"""Turns in batches: each has its own outcome, and nothing is answered that is not on file."""
+"""Turns in batches: each has its own outcome, and an acknowledged turn is on file."""
 
 import json
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _RUNTIMES: dict[bool, Runtime] = {}
 
 
 class Log:
-    """A log in memory whose disk is full after so many lines more."""
+    """A log in memory whose disk has room for a number of lines."""
 
     def __init__(self, room: int = 10_000) -> None:
         self.turns: list[Decision | Feedback] = []
@@ -88,7 +88,7 @@ def test_two_turns_of_one_listener_in_one_batch_keep_their_order() -> None:
     assert {turn.session for turn in mine} == {mine[0].id}
 
 
-def test_a_turn_that_cannot_be_decided_harms_no_other_and_takes_no_id() -> None:
+def test_a_turn_that_fails_leaves_the_remaining_turns_alone_and_takes_no_id() -> None:
     log = Log()
     refused = Request(7, 1000, 0.5, exclude=EVERYTHING)
     outcomes = dispatcher_of(log).dispatch(arrivals_of(Request(7), refused, Request(7, 1010, 1.0)))
@@ -127,10 +127,10 @@ SENT = some.builds(
 
 @given(some.lists(some.tuples(some.lists(SENT, min_size=1, max_size=6), some.integers(0, 6))),
        some.booleans())  # fmt: skip
-def test_what_was_refused_left_no_trace(
+def test_a_refused_turn_leaves_no_trace(
     batches: list[tuple[list[Request | ListenReport], int]], resets: bool
 ) -> None:
-    """A server that saw only what was answered, a turn at a time, knows and logs the same."""
+    """A server that gets only the accepted turns, one at a time, has the same state and log."""
     log, plain_log = Log(), Log()
     batched, plain = dispatcher_of(log, resets), dispatcher_of(plain_log, resets)
     for sent, room in batches:
@@ -158,7 +158,7 @@ def test_what_was_refused_left_no_trace(
             assert getattr(one.history, field) == getattr(other.history, field)
 
 
-def test_an_interrupt_in_the_midst_takes_everything_back(tmp_path: Path) -> None:
+def test_an_interrupt_takes_the_whole_batch_back(tmp_path: Path) -> None:
     log = Log()
     dispatcher = dispatcher_of(log)
 

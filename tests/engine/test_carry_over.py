@@ -1,4 +1,4 @@
-"""State carried over from one experiment into the next: what a history grew under, and a reset."""
+"""State carried over from one experiment into the next: exposure of a history, and its reset."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,8 +78,8 @@ def test_a_listener_is_forgotten_on_entering_a_new_experiment(
     assert sessions[2] == sessions[3]
 
 
-def test_what_the_entering_request_tells_is_known(tmp_path: Path) -> None:
-    """The listen that comes with the request is its own; what was heard before is forgotten."""
+def test_the_listen_of_the_entering_request_is_known(tmp_path: Path) -> None:
+    """The request's own listen belongs to the new experiment; earlier listens are forgotten."""
 
     def unheard(config: dict[str, Any]) -> None:
         config["strategies"]["contextual"] = {
@@ -104,7 +104,7 @@ def test_what_the_entering_request_tells_is_known(tmp_path: Path) -> None:
     assert turns(tmp_path)[-1] == (1, True)
 
 
-def test_by_default_nobody_is_forgotten(tmp_path: Path) -> None:
+def test_by_default_no_listener_is_forgotten(tmp_path: Path) -> None:
     with running(tmp_path) as client:
         heard_by_7(client, 1000)
         reload(client, tmp_path, experiments=[SECOND])
@@ -112,7 +112,7 @@ def test_by_default_nobody_is_forgotten(tmp_path: Path) -> None:
     assert turns(tmp_path) == [(1, False), (2, False)]
 
 
-def test_who_enters_by_a_ramp_is_forgotten_then_and_only_then(tmp_path: Path) -> None:
+def test_a_listener_who_enters_by_a_ramp_is_forgotten_once(tmp_path: Path) -> None:
     def ramp(traffic: float) -> dict[str, Any]:
         return {"state": RESET, "experiments": [{**FIRST, "traffic": traffic}]}
 
@@ -132,7 +132,7 @@ def test_who_enters_by_a_ramp_is_forgotten_then_and_only_then(tmp_path: Path) ->
     assert resets > 20
 
 
-def test_who_leaves_and_comes_back_is_not_new(tmp_path: Path) -> None:
+def test_a_listener_who_leaves_and_returns_is_not_forgotten(tmp_path: Path) -> None:
     targeted = {**FIRST, "targeting": {"country": "nl"}}
     with running(tmp_path, state=RESET, experiments=[targeted]) as client:
         for attributes in ({"country": "nl"}, {}, {"country": "nl"}):
@@ -140,7 +140,7 @@ def test_who_leaves_and_comes_back_is_not_new(tmp_path: Path) -> None:
     assert turns(tmp_path) == [(1, False), (2, False), (3, False)]
 
 
-def test_a_tester_enters_nothing(resetting: TestClient, tmp_path: Path) -> None:
+def test_a_tester_enters_no_experiment(resetting: TestClient, tmp_path: Path) -> None:
     heard_by_7(resetting, 1000)
     reload(resetting, tmp_path, state=RESET, experiments=[SECOND])
     heard_by_7(resetting, 1010, **TOKEN, **{"Segue-Force": "fallback=C"})
@@ -148,7 +148,7 @@ def test_a_tester_enters_nothing(resetting: TestClient, tmp_path: Path) -> None:
     assert turns(tmp_path) == [(1, False), (2, False), (1, True)]
 
 
-def test_feedback_enters_too(resetting: TestClient, tmp_path: Path) -> None:
+def test_feedback_enters_an_experiment_too(resetting: TestClient, tmp_path: Path) -> None:
     heard_by_7(resetting, 1000)
     reload(resetting, tmp_path, state=RESET, experiments=[SECOND])
     resetting.post("/feedback", json={"user": 7, "track": 1010, "time": 0.5})
@@ -156,7 +156,7 @@ def test_feedback_enters_too(resetting: TestClient, tmp_path: Path) -> None:
     assert turns(tmp_path) == [(1, False), (1, True), (2, False)]
 
 
-def test_a_refused_request_forgets_nobody(resetting: TestClient, tmp_path: Path) -> None:
+def test_a_refused_request_forgets_no_listener(resetting: TestClient, tmp_path: Path) -> None:
     heard_by_7(resetting, 1000)
     heard_by_7(resetting, 1010)
     reload(resetting, tmp_path, state=RESET, experiments=[SECOND])

@@ -30,7 +30,7 @@ EVERY_KIND: dict[str, Any] = {
 }
 
 
-def test_a_snapshot_builds_what_decided(tmp_path: Path) -> None:
+def test_a_snapshot_rebuilds_the_runtime_that_decided(tmp_path: Path) -> None:
     def all_kinds(config: dict[str, Any]) -> None:
         config["strategies"] |= EVERY_KIND
         config["state"] = {"history": 7, "session_gap_s": 60}
@@ -93,8 +93,8 @@ def test_a_file_that_is_no_snapshot_is_refused(
         load_snapshot(path)
 
 
-def test_a_changed_byte_of_what_decides_or_stands_beside_it_is_refused(tmp_path: Path) -> None:
-    """Only the paths of data and modules may be edited by hand."""
+def test_a_changed_byte_of_a_snapshot_is_refused(tmp_path: Path) -> None:
+    """Somebody may edit the paths of data and modules, and nothing else."""
 
     def planned(config: dict[str, Any]) -> None:
         config["experiments"][0]["planned"] = {"listeners": 100, "until": date(2026, 12, 1)}
@@ -113,7 +113,7 @@ def test_a_changed_byte_of_what_decides_or_stands_beside_it_is_refused(tmp_path:
             load_snapshot(path)
 
 
-def test_what_is_planned_and_reported_stands_beside_the_digest(tmp_path: Path) -> None:
+def test_plans_and_report_settings_are_not_part_of_the_digest(tmp_path: Path) -> None:
     def planned(config: dict[str, Any]) -> None:
         config["experiments"][0]["planned"] = {"listeners": 100}
         config["report"] = {"primary": "session_time"}
@@ -168,8 +168,8 @@ def test_data_that_was_moved_with_a_snapshot_wins_over_data_at_the_old_place(
         load_snapshot(moved)
 
 
-def test_defaults_are_the_same_written_out(tmp_path: Path) -> None:
-    """A default of 1800 for a float was another digest than the 1800.0 that its copy gave."""
+def test_a_default_that_is_written_out_changes_nothing(tmp_path: Path) -> None:
+    """The digest once differed: a float's default was 1800, and its copy gave 1800.0."""
     served = loaded(tmp_path)
     assert load_snapshot(save_snapshot(served, tmp_path / "log")).digest == served.digest
     spelled = loaded(tmp_path, state={"session_gap_s": 1800.0, "history": 100})

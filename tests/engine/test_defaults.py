@@ -1,4 +1,4 @@
-"""Digests are of what is not at its default, so a release may add keys and params."""
+"""A digest leaves out defaults, so that a release may add keys and params."""
 
 import json
 import re
@@ -32,7 +32,7 @@ Release = Callable[..., None]
 
 @pytest.fixture
 def release(monkeypatch: pytest.MonkeyPatch) -> Release:
-    """Registers a plugin's strategy type `shelf` whose `top` has this default, with more params."""
+    """Register a plugin's strategy type `shelf` whose `top` has this default, with more params."""
     monkeypatch.setattr(registry, "TYPES", registry.TYPES.copy())
 
     def publish(top: int = 8, **params: Any) -> None:
@@ -52,7 +52,7 @@ def shelf(config: dict[str, Any]) -> None:
 
 
 def logged(folder: Path) -> Runtime:
-    """A log of the config with the plugin."""
+    """Write a log of the config with the plugin."""
     runtime = loaded(folder, shelf)
     with SyntheticTraffic(runtime, folder / "log") as traffic:
         traffic.play(range(40), 60)
@@ -81,7 +81,7 @@ def test_a_new_param_at_its_default_leaves_digest_and_replay_alone(
     assert set(result.configs) == {before.digest}
 
 
-def test_a_new_param_off_its_default_is_another_config(release: Release, tmp_path: Path) -> None:
+def test_a_new_param_off_its_default_makes_a_new_config(release: Release, tmp_path: Path) -> None:
     release(patience=(int, 3))
     before = loaded(tmp_path, shelf)
 

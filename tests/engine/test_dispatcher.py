@@ -1,4 +1,4 @@
-"""Over every strategy type: what is logged is what was answered, and each answer is explained."""
+"""The dispatcher with every strategy type: the log has the answers, and explains each of them."""
 
 import dataclasses
 import json
@@ -43,7 +43,7 @@ EVERY_TYPE_IN_AN_ARM: dict[str, Any] = {
 
 
 class Log:
-    """A log in memory that can be told to be full."""
+    """A log in memory that takes no line while `full`."""
 
     def __init__(self) -> None:
         self.turns: list[Decision | Feedback] = []
@@ -95,9 +95,9 @@ def test_over_10000_requests_the_arm_logged_is_the_arm_answered(tmp_path: Path) 
 def assert_explained(
     runtime: Runtime, asks: list[dict[str, Any]], events: list[dict[str, Any]]
 ) -> None:
-    """Each answered track was proposed, with the logged chance, by the strategy that is named."""
-    told = Log()
-    again = dispatcher_of(runtime, told)
+    """Assert that the named strategy proposed each answered track, with the logged propensity."""
+    log = Log()
+    again = dispatcher_of(runtime, log)
     for ask, event in zip(asks, events, strict=True):
         again.recommend(Request(**ask), 0.0)
         record = again.state.get(str(ask["user"]))
@@ -116,8 +116,8 @@ def assert_explained(
         assert event["propensity"] == pytest.approx(candidates.chance_of(track))
 
 
-def test_editing_only_the_config_moves_listeners_to_another_arm(tmp_path: Path) -> None:
-    """The same listener, the same request, another arm: nothing but config.yaml has changed."""
+def test_a_change_of_the_config_alone_moves_listeners_to_a_new_arm(tmp_path: Path) -> None:
+    """The listener and the request stay the same; only config.yaml changes."""
     seen = []
     for version, weights in enumerate(((100, 0), (0, 100)), start=1):
         arms = {
@@ -134,29 +134,29 @@ def test_editing_only_the_config_moves_listeners_to_another_arm(tmp_path: Path) 
     assert logged == seen
 
 
-def test_remembered_arms_are_what_the_allocation_says(tmp_path: Path) -> None:
+def test_remembered_arms_agree_with_the_allocation(tmp_path: Path) -> None:
     """Under whichever config, and whatever the listener's requests before were like."""
     rng = random.Random(7)
     first = CONFIG["experiments"][0]
     others = ({}, {"salt": "another"}, {"salt": "third", "targeting": {"country": ["NL"]}})
-    servings = [
+    runtimes = [
         loaded(tmp_path / str(number), experiments=[{**first, **other}])
         for number, other in enumerate(others)
     ]
-    dispatcher = dispatcher_of(servings[0])
+    dispatcher = dispatcher_of(runtimes[0])
     for _ in range(1_000):
         if rng.random() < 0.05:
-            dispatcher.serve(rng.choice(servings))
+            dispatcher.serve(rng.choice(runtimes))
         user = rng.randrange(10)
         attributes = rng.choice([None, None, {"country": "NL"}, {"country": "DE"}])
         forced = rng.choice([None, None, None, {"fallback": "T1"}])
         ask = Request(user=user, attributes=attributes)
         decision = dispatcher.recommend(ask, 0.0, forced=forced)
-        said = dispatcher.runtime.allocation.assign(str(user), attributes, forced)
-        assert decision.assignment == said
+        expected = dispatcher.runtime.allocation.assign(str(user), attributes, forced)
+        assert decision.assignment == expected
 
 
-def test_the_meters_count_what_was_answered(tmp_path: Path) -> None:
+def test_the_metrics_count_the_answers(tmp_path: Path) -> None:
     dispatcher = dispatcher_of(loaded(tmp_path))
     for user in range(50):
         dispatcher.recommend(Request(user=user), 0.0)
@@ -185,8 +185,8 @@ turns = st.lists(
 def test_a_turn_that_could_not_be_logged_never_happened(
     tmp_path_factory: pytest.TempPathFactory, turns: list[tuple[str, int | str, float]]
 ) -> None:
-    """Histories after some failed turns are those of the turns that did not fail, alone."""
-    runtime = worlds_serving(tmp_path_factory)
+    """Failed turns leave the history that the remaining turns alone would leave."""
+    runtime = world_runtime(tmp_path_factory)
     log = Log()
     disturbed = dispatcher_of(runtime, log, history=4)
     quiet = dispatcher_of(runtime, history=4)
@@ -218,14 +218,14 @@ def test_a_turn_that_could_not_be_logged_never_happened(
     assert len(mine.history.listens) <= 4
 
 
-_SERVING: list[Runtime] = []
+_RUNTIME: list[Runtime] = []
 
 
-def worlds_serving(factory: pytest.TempPathFactory) -> Runtime:
-    """One serving for all examples: Hypothesis calls a test many times within one fixture."""
-    if not _SERVING:
-        _SERVING.append(loaded(factory.mktemp("world")))
-    return _SERVING[0]
+def world_runtime(factory: pytest.TempPathFactory) -> Runtime:
+    """Load one runtime for all examples: Hypothesis calls a test many times within one fixture."""
+    if not _RUNTIME:
+        _RUNTIME.append(loaded(factory.mktemp("world")))
+    return _RUNTIME[0]
 
 
 def test_a_history_keeps_the_newest_listens(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_listener_with_100_listens_takes_less_than_1500_bytes(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("max_listeners", [1, 3])
-def test_beyond_the_bound_the_least_recently_seen_are_forgotten(max_listeners: int) -> None:
+def test_beyond_the_limit_the_least_recently_seen_are_forgotten(max_listeners: int) -> None:
     state = MemoryState(max_listeners, 60, lambda: 1.0)
     catalog = small_world.small_catalog()
     for user in range(5):

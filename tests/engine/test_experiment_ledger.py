@@ -144,12 +144,12 @@ def test_an_experiment_with_botifys_hash_needs_a_new_name(tmp_path: Path) -> Non
         serve(tmp_path, keys(hash="botify", traffic=0.4))
 
 
-def test_the_predecessors_hash_takes_no_version(tmp_path: Path) -> None:
+def test_botifys_hash_takes_no_version(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"experiments\.0\.version: hash: botify hashes the name"):
         loaded(tmp_path, keys(hash="botify", version=2))
 
 
-def test_a_server_remembers_what_it_serves(tmp_path: Path) -> None:
+def test_a_server_records_the_experiments_that_it_serves(tmp_path: Path) -> None:
     with running(tmp_path):
         pass
     record = json.loads((tmp_path / "log/started/fallback@1.json").read_bytes())
@@ -190,8 +190,8 @@ def test_a_folder_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None
         serve(tmp_path, lambda config: config.update(started="file/started"))
 
 
-def test_of_processes_that_start_an_experiment_in_two_ways_one_way_wins(tmp_path: Path) -> None:
-    """Whoever comes second is refused, however close: all read and write under one lock."""
+def test_two_processes_cannot_start_an_experiment_in_two_ways(tmp_path: Path) -> None:
+    """All processes read and write under one lock, so that the second one is always refused."""
     ways = [loaded(tmp_path / str(way), weights(50 + way, 50 - way)) for way in range(8)]
     together = Barrier(len(ways))
 
@@ -220,7 +220,7 @@ def test_a_refused_config_records_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "log/started/label@1.json").exists()
 
 
-def test_check_says_what_a_start_would_and_changes_nothing(tmp_path: Path) -> None:
+def test_check_reports_the_faults_of_a_start_and_changes_nothing(tmp_path: Path) -> None:
     loaded(tmp_path)
     command = ["check", "--config", str(tmp_path / "config.yaml")]
     result = CliRunner().invoke(build(), command)
@@ -279,7 +279,7 @@ def test_a_changed_plan_serves_with_a_warning_at_check_start_and_reload(
 ) -> None:
     monkeypatch.setenv("SEGUE_ADMIN_TOKEN", "sesame")
     serve(tmp_path, plan(listeners=3000))
-    said = (
+    warning = (
         "experiments.0.planned: was {'listeners': 3000} when 'fallback' version 1 started "
         "(2023-11-14 22:13 UTC), is {'listeners': 500}. Reports hold the experiment to the plan"
     )
@@ -287,13 +287,13 @@ def test_a_changed_plan_serves_with_a_warning_at_check_start_and_reload(
     command = ["check", "--config", str(tmp_path / "config.yaml")]
     result = CliRunner().invoke(build(), command)
     assert result.exit_code == 0
-    assert said in result.output
+    assert warning in result.output
     with running(tmp_path, plan(listeners=500)) as client:
-        assert said in caplog.text
+        assert warning in caplog.text
         caplog.clear()
         loaded(tmp_path, plan(listeners=700))
         answer = client.post("/admin/reload", headers={"Authorization": "Bearer sesame"})
         assert answer.status_code == 200
         assert "is {'listeners': 700}" in caplog.text
-        told = client.get("/experiments").json()["experiments"][0]
-        assert told["planned"] == {"listeners": 3000}
+        shown = client.get("/experiments").json()["experiments"][0]
+        assert shown["planned"] == {"listeners": 3000}

@@ -1,7 +1,7 @@
-"""Any story of requests, silences, reloads and faults: the log, the state and a plain model agree.
+"""Random sequences of turns, silences, reloads and faults: log, state and a plain model agree.
 
-The model below says in a page of plain Python what a history, a session and a reset are; Hypothesis
-looks for a story in which the dispatcher does anything else.
+The model below defines a history, a session and a reset in a page of plain Python. Hypothesis looks
+for a sequence in which the dispatcher disagrees with it.
 """
 
 import json
@@ -64,7 +64,7 @@ class Unwritable(EventWriter):
 
 @dataclass
 class Known:
-    """What should be known of a listener."""
+    """The state that the dispatcher should have of a listener."""
 
     listens: list[tuple[Any, float]] = field(default_factory=list)
     in_session: int = 0
@@ -75,7 +75,7 @@ class Known:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _servings(tmp_path_factory: pytest.TempPathFactory) -> None:
+def _runtimes(tmp_path_factory: pytest.TempPathFactory) -> None:
     for name, experiments in VARIANTS.items():
         for resetting in (False, True):
             state = {
@@ -84,20 +84,22 @@ def _servings(tmp_path_factory: pytest.TempPathFactory) -> None:
                 "reset_state_on_new_experiment": resetting,
             }
             folder = tmp_path_factory.mktemp("variant")
-            Story.servings[name, resetting] = loaded(folder, experiments=experiments, state=state)
+            TurnSequences.runtimes[name, resetting] = loaded(
+                folder, experiments=experiments, state=state
+            )
 
 
-class Story(RuleBasedStateMachine):
-    """Whatever may happen to a dispatcher, beside a model of what should come of it."""
+class TurnSequences(RuleBasedStateMachine):
+    """A dispatcher under random steps, beside a model of its state."""
 
-    servings: dict[tuple[str, bool], Runtime] = {}  # noqa: RUF012 (filled once, by the fixture)
+    runtimes: dict[tuple[str, bool], Runtime] = {}  # noqa: RUF012 (filled once, by the fixture)
 
     @initialize(name=some.sampled_from(list(VARIANTS)), resetting=some.booleans())
     def start(self, name: str, resetting: bool) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.clock = Clock()
         self.log = Unwritable(Path(self.folder.name), 2_000, self.clock)
-        self.runtime, self.resetting = self.servings[name, resetting], resetting
+        self.runtime, self.resetting = self.runtimes[name, resetting], resetting
         self.dispatcher = Dispatcher(
             self.runtime, MemoryState(99, 1e9, lambda: 0.0), self.log, ServerMetrics(), self.clock
         )
@@ -106,10 +108,10 @@ class Story(RuleBasedStateMachine):
         self.entered = 0
 
     def teardown(self) -> None:
-        """However the story went, its log can be replayed to the last draw."""
+        """Replay the log of the sequence: every decision must come out the same."""
         self.log.close()
         self.folder.cleanup()
-        by_digest = {runtime.digest: runtime for runtime in self.servings.values()}
+        by_digest = {runtime.digest: runtime for runtime in self.runtimes.values()}
         replayer = Replayer(by_digest.__getitem__)
         for number, event in enumerate(self.events, 1):
             replayer.take(event, f"event {number}")
@@ -119,7 +121,7 @@ class Story(RuleBasedStateMachine):
 
     @rule(name=some.sampled_from(list(VARIANTS)), resetting=some.booleans())
     def reload(self, name: str, resetting: bool) -> None:
-        self.runtime, self.resetting = self.servings[name, resetting], resetting
+        self.runtime, self.resetting = self.runtimes[name, resetting], resetting
         self.dispatcher.serve(self.runtime)
 
     @rule(seconds=some.sampled_from([0, 1, GAP_S, GAP_S + 1]))
@@ -193,9 +195,9 @@ class Story(RuleBasedStateMachine):
         time: float,
         attributes: Any,
         forced: Any,
-        id: str,  # noqa: A002
+        decision_id: str,
     ) -> dict[str, Any]:
-        """Let the model live through a turn; the event must tell the same."""
+        """Take a turn in the model; the event must agree with it."""
         arms = self.runtime.allocation.assign(str(user), attributes, forced).arms
         versions = {each.name: each.version for each in self.runtime.settings.experiments}
         mine = {(name, versions[name]) for name in arms}
@@ -212,14 +214,14 @@ class Story(RuleBasedStateMachine):
         if track is not None:
             known.listens = [*known.listens, (track, time)][-HISTORY:]
             known.in_session = min(known.in_session + 1, HISTORY)
-        known.session = known.session or id
+        known.session = known.session or decision_id
         known.turn += 1
         known.seen_ms = self.clock.at_ms
         self.known[str(user)] = known
         event = self.newest_event()
         expected = {
             "user": user, "track": track, "time": None if track is None else time,
-            "timestamp": self.clock.at_ms, "decision": id, "session": known.session,
+            "timestamp": self.clock.at_ms, "decision": decision_id, "session": known.session,
             "turn": known.turn, "config": self.runtime.digest, "experiments": arms,
             "forced": forced is not None,
         }  # fmt: skip
@@ -239,7 +241,7 @@ class Story(RuleBasedStateMachine):
         return self.events[-1]
 
     @invariant()
-    def nothing_but_what_was_acknowledged_is_in_log_and_state(self) -> None:
+    def log_and_state_have_exactly_the_acknowledged_turns(self) -> None:
         if not hasattr(self, "known"):
             return
         assert len(self.events) == self.log.lines
@@ -258,10 +260,10 @@ class Story(RuleBasedStateMachine):
             assert (history.turn, history.session) == (known.turn, known.session)
 
     @invariant()
-    def everybody_is_counted_once_for_each_experiment_entered(self) -> None:
+    def a_listener_is_counted_once_for_each_entered_experiment(self) -> None:
         if hasattr(self, "known"):
             assert self.dispatcher.metrics.listeners.total() == self.entered
 
 
-class TestStories(Story.TestCase):  # type: ignore[misc, name-defined]
+class TestTurnSequences(TurnSequences.TestCase):  # type: ignore[misc, name-defined]
     settings = settings(max_examples=40, stateful_step_count=40, deadline=None, derandomize=True)

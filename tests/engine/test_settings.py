@@ -23,7 +23,7 @@ def faults_of(path: Path) -> list[str]:
 
 
 def change(*path: str | int, to: Any) -> Callable[[Config], None]:
-    """A change of one key, by its path."""
+    """Make a change of one key, by its path."""
 
     def apply(config: Config) -> None:
         here: Any = config
@@ -162,13 +162,13 @@ FAULTS: dict[str, tuple[Callable[[Config], None], str]] = {
 }
 
 
-@pytest.mark.parametrize(("wrong", "said"), FAULTS.values(), ids=FAULTS.keys())
+@pytest.mark.parametrize(("wrong", "message"), FAULTS.values(), ids=FAULTS.keys())
 def test_a_fault_is_named_with_its_place_and_what_to_do(
-    tmp_path: Path, wrong: Callable[[Config], None], said: str
+    tmp_path: Path, wrong: Callable[[Config], None], message: str
 ) -> None:
     found = faults_of(write_config(tmp_path, wrong))
 
-    assert any(said in fault for fault in found), found
+    assert any(message in fault for fault in found), found
     assert all(str(tmp_path) in fault for fault in found)
 
 
@@ -203,7 +203,7 @@ def test_a_track_that_stands_twice_is_a_fault_of_its_line(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "must be a mapping of sections, has nothing"),
         ("- a", "must be a mapping of sections, has list"),
@@ -213,12 +213,12 @@ def test_a_track_that_stands_twice_is_a_fault_of_its_line(tmp_path: Path) -> Non
     ],
     ids=["empty", "a-list", "cut-off", "a-key-twice", "no-text"],
 )
-def test_what_is_no_config_is_said_to_be_none(tmp_path: Path, text: str, said: str) -> None:
+def test_a_file_that_is_no_config_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(text)
 
     (found,) = faults_of(path)
-    assert said in found
+    assert message in found
 
 
 def test_a_missing_config_names_the_option(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_missing_config_names_the_option(tmp_path: Path) -> None:
     assert "none.yaml: cannot be read: No such file or directory. Name a config with" in found
 
 
-def test_the_digest_moves_with_what_decides_and_with_nothing_else(tmp_path: Path) -> None:
+def test_only_settings_that_decide_change_the_digest(tmp_path: Path) -> None:
     digest = loaded(tmp_path).digest
 
     assert loaded(tmp_path, events={"dir": "elsewhere"}).digest == digest
@@ -259,7 +259,7 @@ def test_check_ends_with_2_and_no_traceback(
     assert shown.out == ""
 
 
-def test_check_of_a_sound_config_says_what_would_be_served(tmp_path: Path) -> None:
+def test_check_of_a_sound_config_shows_the_served_config(tmp_path: Path) -> None:
     path = write_config(tmp_path)
 
     result = CliRunner().invoke(build(), ["check", "--config", str(path)])
@@ -270,16 +270,16 @@ def test_check_of_a_sound_config_says_what_would_be_served(tmp_path: Path) -> No
     assert not (tmp_path / "log").exists()
 
 
-def test_check_says_which_names_of_0_1_have_a_new_name() -> None:
+def test_check_lists_the_names_of_0_1_that_have_a_new_name() -> None:
     path = Path(__file__).parents[1] / "golden/logs/schema-1/default-config/config.yaml"
 
     result = CliRunner().invoke(build(), ["check", "--config", str(path)])
 
-    said = " ".join(result.output.split())
+    message = " ".join(result.output.split())
     assert result.exit_code == 0
-    assert "'fallback', the shipped config now has 'toppop_after_skip'" in said
-    assert "'taste', the shipped config now has 'liked_track_vs_personal'" in said
-    assert said.count("Keep the old name while the experiment runs") == 2
+    assert "'fallback', the shipped config now has 'toppop_after_skip'" in message
+    assert "'taste', the shipped config now has 'liked_track_vs_personal'" in message
+    assert message.count("Keep the old name while the experiment runs") == 2
 
 
 def test_check_leaves_an_experiment_of_the_same_name_alone(tmp_path: Path) -> None:

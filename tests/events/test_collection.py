@@ -1,4 +1,4 @@
-"""Collecting: whole files, of several servers, again and again, without loss."""
+"""Collection: whole files, from several servers, again and again, without loss."""
 
 import os
 import stat
@@ -66,13 +66,13 @@ def test_a_file_that_has_grown_is_continued(
 
 
 def test_a_server_may_write_while_its_log_is_collected(tmp_path: Path) -> None:
-    serving = loaded(tmp_path / "server")
-    with SyntheticTraffic(serving, tmp_path / "log", rotate_mb=0.02) as trial:
+    runtime = loaded(tmp_path / "server")
+    with SyntheticTraffic(runtime, tmp_path / "log", rotate_mb=0.02) as trial:
         for _ in range(4):
             trial.play(range(10), 20)
             (collected,) = collect([str(tmp_path / "log")], tmp_path / "cache")
             assert files(collected.folder) == files(tmp_path / "log")
-    # The end of the last file is left when the log is closed.
+    # The log leaves the end of its last file when it closes.
     (collected,) = collect([str(tmp_path / "log")], tmp_path / "cache")
     here = files(collected.folder)
     assert here == files(tmp_path / "log")
@@ -160,7 +160,7 @@ def test_a_cache_within_the_folder_is_not_collected_into_itself(server: Path) ->
     assert counts(collected) == (0, 0, 2, 0)
 
 
-def test_any_url_that_fsspec_knows_is_an_origin(tmp_path: Path) -> None:
+def test_any_url_that_fsspec_knows_is_a_source(tmp_path: Path) -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe("/bucket/log/a.jsonl", LINE * 2)
     memory.pipe("/bucket/log/deep/b.jsonl", LINE)
@@ -229,7 +229,7 @@ def containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return program.parent / "containers"
 
 
-def test_a_container_is_an_origin(containers: Path, tmp_path: Path) -> None:
+def test_a_container_is_a_source(containers: Path, tmp_path: Path) -> None:
     log = containers / "recommender-1" / "app" / "log"
     log.mkdir(parents=True)
     (log / "data.json").write_bytes(LINE)
@@ -253,7 +253,7 @@ def test_a_container_is_an_origin(containers: Path, tmp_path: Path) -> None:
         (".", r"has no event files"),
     ],
 )
-def test_an_unreadable_origin_is_named_and_the_rest_is_collected(
+def test_an_unreadable_source_is_named_and_the_rest_is_collected(
     url: str,
     message: str,
     server: Path,

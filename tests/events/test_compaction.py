@@ -1,4 +1,4 @@
-"""Compacting: the same events, in Parquet, whatever is done again."""
+"""Compaction: the same events in Parquet, however often it runs."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Event lines that must not move: what each schema's writer wrote, and that we still read it."""
+"""Event lines that must not change: each schema's writer wrote them, and we still read them."""
 
 import json
 from pathlib import Path

@@ -52,7 +52,7 @@ def test_a_clock_that_goes_back_leaves_the_order_of_the_file(tmp_path: Path) -> 
     ]  # fmt: skip
 
 
-def test_lines_that_are_no_events_are_reported(tmp_path: Path) -> None:
+def test_lines_that_are_not_events_are_reported(tmp_path: Path) -> None:
     foreign = b'{"message": "next", "timestamp": 3}\n'
     content = line(1) + b'{"torn\n' + b"\n" + foreign + b"[]\n" + line(2)[:-1]
     (tmp_path / "a.jsonl").write_bytes(content)

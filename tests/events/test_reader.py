@@ -1,4 +1,4 @@
-"""Reading logs: sessions and listeners are what the events say, whatever the form of the files."""
+"""Reading logs: sessions and listeners agree with the events, for every form of file."""
 
 import gzip
 from collections import defaultdict
@@ -26,7 +26,7 @@ def events() -> list[dict[str, Any]]:
 
 
 def by_hand(events: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Sessions of our events, in plain Python."""
+    """Compute the sessions of our events in plain Python."""
     grouped: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for event in sorted(events, key=lambda event: event["turn"]):
         grouped[str(event["user"]), event["session"]].append(event)
@@ -44,7 +44,7 @@ def by_hand(events: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any
     }
 
 
-def test_sessions_are_what_plain_python_makes_of_the_events(
+def test_sessions_agree_with_a_computation_in_plain_python(
     events: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     write_ours(tmp_path, events, servers=3)
@@ -242,7 +242,7 @@ def test_thousands_of_faulty_lines_and_arms_take_no_statement_each(tmp_path: Pat
         assert len(log.experiments()) == 5000
 
 
-def test_a_copy_of_a_file_is_named_as_such(events: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_a_copied_file_is_reported_as_a_copy(events: list[dict[str, Any]], tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(text(events))
     (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(text(events)))
     with open_log([tmp_path]) as log:
@@ -261,7 +261,7 @@ def test_a_torn_archive_gives_what_is_whole(events: list[dict[str, Any]], tmp_pa
 
 
 def test_last_comes_after_the_next_of_the_same_millisecond(tmp_path: Path) -> None:
-    # Two servers, as in botify's notebook: `last` stands in the first file.
+    # Two servers, as in botify's notebook: the first file has the `last`.
     at = 1_780_000_000_000
     (tmp_path / "recommender-1.json").write_bytes(
         line(message="last", timestamp=at + 5, track=3, time=0.2, recommendation=None)
@@ -319,7 +319,7 @@ def test_a_listener_of_two_arms_or_a_forced_arm_is_excluded(tmp_path: Path) -> N
         assert log.query('SELECT "user", arm FROM listeners') == [("3", "T")]
 
 
-def test_who_entered_an_experiment_stays_in_it_without_the_attribute(tmp_path: Path) -> None:
+def test_a_listener_stays_in_an_entered_experiment_without_the_attribute(tmp_path: Path) -> None:
     """Later turns and sessions without an arm count under the arm of the first; earlier ones do
     not, nor do sessions under a config that exposed nobody."""
 
@@ -349,7 +349,7 @@ def test_who_entered_an_experiment_stays_in_it_without_the_attribute(tmp_path: P
 
 
 def test_a_session_without_a_recommendation_counts_for_no_arm(tmp_path: Path) -> None:
-    """As a retried `final` without a key makes one."""
+    """A retried `final` without a key makes such a session."""
 
     def turn(number: int, session: str, message: str) -> bytes:
         return line(

@@ -1,4 +1,4 @@
-"""The event writer: in the file before the answer leaves, or not at all."""
+"""The event writer: a line is on file before its answer leaves, or not at all."""
 
 import errno
 import json
@@ -25,7 +25,7 @@ def opened(folder: Path, rotate_bytes: int = 1_000_000) -> EventWriter:
 
 
 def lines(folder: Path) -> list[int]:
-    """Turn numbers of all lines of all files, in order of the files' names."""
+    """List the turn numbers of all lines of all files, in order of the files' names."""
     return [
         json.loads(each)["turn"]
         for path in sorted(folder.glob("events-*.jsonl"))
@@ -64,7 +64,7 @@ def test_two_writers_never_share_a_file(tmp_path: Path) -> None:
     log.close()
 
 
-def test_a_line_that_went_in_by_half_is_cut_off_and_refused(
+def test_half_a_line_is_cut_off_and_its_turn_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = opened(tmp_path)
@@ -80,7 +80,7 @@ def test_a_line_that_went_in_by_half_is_cut_off_and_refused(
     assert lines(tmp_path) == [1, 3]
 
 
-def test_a_full_disk_is_said_and_the_next_line_goes_in_when_there_is_room(
+def test_a_full_disk_is_reported_and_the_next_line_is_written_when_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(descriptor: int, data: bytes) -> int:
@@ -97,10 +97,10 @@ def test_a_full_disk_is_said_and_the_next_line_goes_in_when_there_is_room(
     assert lines(tmp_path) == [2]
 
 
-def test_a_line_that_went_in_by_half_and_cannot_be_cut_off_is_its_files_last(
+def test_half_a_line_that_cannot_be_cut_off_ends_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What came after it would be glued to it, and be lost although it was acknowledged."""
+    """A line written after it would join it, and would be lost although it was acknowledged."""
     log = opened(tmp_path)
     log.append(turn(1))
     whole = os.write
@@ -118,10 +118,10 @@ def test_a_line_that_went_in_by_half_and_cannot_be_cut_off_is_its_files_last(
     assert json.loads(second.read_bytes())["turn"] == 3
 
 
-def test_where_no_next_file_can_be_had_the_full_one_goes_on(
+def test_the_full_file_continues_if_no_next_one_can_be_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The line that filled it is on file: it must be acknowledged, and nothing closed under it."""
+    """The line that filled the file is on file: the writer must accept it and close nothing."""
     log = opened(tmp_path, rotate_bytes=400)
     really = os.open
 
@@ -142,7 +142,7 @@ def test_where_no_next_file_can_be_had_the_full_one_goes_on(
     assert len(list(tmp_path.iterdir())) > 1
 
 
-def test_a_writer_without_a_file_never_writes_into_what_has_its_old_number(
+def test_a_writer_without_a_file_never_writes_to_a_reused_descriptor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = opened(tmp_path / "log")
@@ -164,7 +164,7 @@ def test_a_writer_without_a_file_never_writes_into_what_has_its_old_number(
 
 
 def test_appending_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only `sync`, which runs in another thread, forces anything to the disk."""
+    """Only `sync`, which runs in a second thread, writes to the disk itself."""
     synced: list[int] = []
     monkeypatch.setattr(writer.os, "fsync", synced.append)
     log = opened(tmp_path, rotate_bytes=400)
@@ -180,7 +180,7 @@ def test_appending_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyP
     log.close()
 
 
-def test_what_could_not_be_synced_is_synced_the_next_time(
+def test_a_failed_sync_is_made_up_for_by_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = opened(tmp_path)
@@ -195,7 +195,7 @@ def test_what_could_not_be_synced_is_synced_the_next_time(
     log.close()
 
 
-def test_files_that_nobody_syncs_are_closed_all_the_same(tmp_path: Path) -> None:
+def test_files_are_closed_even_if_nobody_syncs_them(tmp_path: Path) -> None:
     descriptors = Path("/proc/self/fd")
     if not descriptors.exists():
         pytest.skip("/proc/self/fd is not here, so nobody can count open files")

@@ -105,7 +105,7 @@ def test_without_the_plugin_the_type_is_unknown(tmp_path):
 
 
 def test_segue_check_knows_the_plugin(tmp_path):
-    """The command runs in a process of its own, as in a shell."""
+    """The command runs in a separate process, as in a shell."""
     path = config(tmp_path, modules=["segue_comeback"])
     (tmp_path / "segue_comeback").symlink_to(HERE / "segue_comeback")
     check = [sys.executable, "-c", "from cli.main import main; main()", "check"]
