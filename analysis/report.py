@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.checks.archived_configs import ArchivedConfigs
-from analysis.checks.suite import find_experiments, run_all_checks
+from analysis.checks.suite import MoreChecks, find_experiments, run_all_checks
 from analysis.effects.experiments import analyse_experiment
 from analysis.effects.guardrails import parse_margins
 from analysis.effects.metrics import LATENCY_P99, Metric, choose_metrics
@@ -113,6 +113,7 @@ def make_report(
     version: str,
     command: str,
     progress: Progress = SILENT,
+    more: MoreChecks | None = None,
 ) -> Report:
     """Check a log, and analyse its experiments.
 
@@ -123,6 +124,7 @@ def make_report(
         version: Of Segue, for the report's provenance.
         command: The command line, for the report's provenance.
         progress: Gets the progress.
+        more: Checks of the caller's own.
 
     Raises:
         InputError: The log or the request is faulty: a file, an experiment, an arm or a metric.
@@ -140,7 +142,12 @@ def make_report(
     ) as log:
         names = _select_experiments(log, selection)
         validity_reports = run_all_checks(
-            log, archived_configs, names, tolerated=selection.tolerated, progress=progress
+            log,
+            archived_configs,
+            names,
+            tolerated=selection.tolerated,
+            progress=progress,
+            more=more,
         )
         progress.start("analysing")
         results = [

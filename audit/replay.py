@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from audit.event_validation import unusable
 from core.allocation import Assignment
 from core.decision import Decision, Feedback
 from core.errors import SegueError
@@ -63,6 +64,7 @@ class ReplayResult:
         mismatches: The first of them, field by field.
         skipped: Reason -> number of events that replay could not make again.
         examples: Reason -> `file:line` of the first such event.
+        mismatched_by_arm: "experiment arm" -> number of events that came out differently.
         by_strategy: Answering strategy -> number of decisions replayed.
         configs: Digest -> events.
     """
@@ -73,6 +75,7 @@ class ReplayResult:
     mismatches: list[Mismatch] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    mismatched_by_arm: Counter[str] = field(default_factory=Counter)
     by_strategy: Counter[str] = field(default_factory=Counter)
     configs: Counter[str] = field(default_factory=Counter)
 
@@ -124,7 +127,14 @@ class Replayer:
         Raises:
             InputError: Replay cannot build the config that decided.
         """
+        if event.get("message") == "error" or event.get("degraded"):
+            return  # a turn that was not answered, or was decided without a known history
         self.result.events += 1
+        problem = unusable(event)
+        if problem is not None:
+            reason, found = problem
+            self.result.skip(f"unusable line: {reason}", f"{where}, got {found}")
+            return
         user = str(event["user"])
         record = self._record_before(user, event)
         if record is not None:
@@ -217,6 +227,8 @@ class Replayer:
 
     def _differ(self, where: str, event: Event, fields: Sequence[Difference]) -> None:
         self.result.mismatched += 1
+        arms = [f"{experiment} {arm}" for experiment, arm in event["experiments"].items()]
+        self.result.mismatched_by_arm.update(arms or ["no experiment"])
         for name, logged, replayed in fields:
             if len(self.result.mismatches) < self._shown:
                 found = Mismatch(where, event["decision"], name, logged, replayed)

@@ -19,6 +19,15 @@ BotifyArms = Annotated[
         "`STICKY_ARTIST=C,T1,T2,T3`; repeatable. Not needed if the arms are named C, T1, T2, ..."
     ),
 ]
+Replay = Annotated[
+    bool | None,
+    typer.Option(
+        "--replay/--no-replay",
+        help="Make every decision again, as a check. By default if the log is small and its "
+        "configs are at hand.",
+        show_default=False,
+    ),
+]
 Tolerate = Annotated[
     list[str] | None,
     typer.Option(help="A check whose failure you have examined and accept; repeatable."),
@@ -29,7 +38,7 @@ def check_tolerated(names: Iterable[str], faults: Faults) -> None:
     """Add a fault for each name that is no check."""
     from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS
 
-    known = [*LOG_CHECKS, *EXPERIMENT_CHECKS, "population"]
+    known = [*LOG_CHECKS, "replay", *EXPERIMENT_CHECKS, "population", "canary"]
     for name in names:
         if name not in known:
             faults.add("--tolerate", unknown_name("check", name, known))

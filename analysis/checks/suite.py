@@ -1,7 +1,7 @@
 """All checks of a log, in the order in which a reader needs them."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from analysis.checks.analysed import (
     check_analysed_ratio,
@@ -69,6 +69,19 @@ EXPERIMENT_CHECKS: Mapping[str, Callable[[CheckContext, str], CheckResult]] = {
 """Checks of one experiment; `population` joins them if all listeners are known."""
 
 
+@dataclass(frozen=True, slots=True)
+class MoreChecks:
+    """Checks that a caller adds: they need more than this package may import, or an option.
+
+    Attributes:
+        of_log: Of the whole log.
+        of_experiment: Of each experiment.
+    """
+
+    of_log: Sequence[Callable[[CheckContext], CheckResult]] = ()
+    of_experiment: Sequence[Callable[[CheckContext, str], CheckResult]] = ()
+
+
 def find_experiments(log: EventLog) -> list[str]:
     """Name the experiments that have an event in the log, sorted.
 
@@ -102,6 +115,7 @@ def run_all_checks(
     tolerated: Collection[str] = (),
     listeners: Collection[str] | None = None,
     progress: Progress | None = None,
+    more: MoreChecks | None = None,
 ) -> list[ValidityReport]:
     """Check each experiment of a log; without an experiment, check the log alone.
 
@@ -114,13 +128,16 @@ def run_all_checks(
             warning that tells so.
         listeners: All listeners that exist, if they are known.
         progress: Gets the number of checks that are done.
+        more: Checks of the caller's own.
 
     Returns:
         One report for each experiment; a single one without a name if there is no experiment.
     """
     names = find_experiments(log) if experiments is None else list(experiments)
-    progress = progress or SILENT
-    progress.start("checking", len(LOG_CHECKS) + len(names) * len(EXPERIMENT_CHECKS))
+    progress, more = progress or SILENT, more or MoreChecks()
+    log_checks = (*LOG_CHECKS.values(), *more.of_log)
+    experiment_checks = (*EXPERIMENT_CHECKS.values(), *more.of_experiment)
+    progress.start("checking", len(log_checks) + len(names) * len(experiment_checks))
 
     def done(check: CheckResult) -> CheckResult:
         progress.advance()
@@ -133,12 +150,12 @@ def run_all_checks(
         return check
 
     with CheckContext(log, archived_configs, thresholds) as context:
-        whole = [done(check(context)) for check in LOG_CHECKS.values()]
+        whole = [done(check(context)) for check in log_checks]
         if not names:
             return [ValidityReport(None, tuple(whole))]
         validity_reports = []
         for name in names:
-            own = [done(check(context, name)) for check in EXPERIMENT_CHECKS.values()]
+            own = [done(check(context, name)) for check in experiment_checks]
             if listeners is not None:
                 own.append(done(check_population(context, name, listeners)))
             validity_reports.append(ValidityReport(name, (*whole, *own)))

@@ -11,9 +11,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from audit.archived_runtimes import runtimes_by_digest
+from audit.event_validation import unusable
 from audit.explanation import Explanation, explain
 from audit.replay import Replayer, ReplayResult
 from cli.progress import bars
@@ -136,7 +138,9 @@ def _show(result: ReplayResult, seconds: float) -> None:
         out.print(shown)
     for reason, count in result.skipped.most_common():
         out.print(
-            f"[red]{count:,} not replayed[/red]: {reason}, first at {result.examples[reason]}"
+            f"[red]{count:,} not replayed[/red]: {escape(reason)}, first at "
+            f"{escape(result.examples[reason])}",
+            soft_wrap=True,
         )
     out.print(
         f"{result.events:,} events, {result.decisions:,} decisions, {len(result.configs)} configs "
@@ -162,7 +166,7 @@ def _explain(
             (
                 (event, where)
                 for event, where in merge_events(sources, lambda *_: None, progress, [marked])
-                if event["decision"] == decision
+                if event.get("decision") == decision
             ),
             None,
         )
@@ -172,6 +176,9 @@ def _explain(
                 f"must be the id of an event in these files, got '{decision}'. Copy an event's id",
             )
         event, where = found
+        problem = unusable(event)
+        if problem is not None:
+            raise InputError.one(where, f"{problem[0]}, got {problem[1]}. Mend the line")
         if event["message"] != "next":
             raise InputError.one(
                 where, "must be a decision, got a listen that was reported. Name an event `next`"
@@ -181,9 +188,9 @@ def _explain(
         replayer = Replayer(runtime_of)
         progress.start("replaying", sum(source.size for source in sources))
         for earlier, place in merge_events(sources, lambda *_: None, progress, named):
-            if earlier["decision"] == decision:
+            if earlier.get("decision") == decision:
                 break
-            if str(earlier["user"]) == user:
+            if str(earlier.get("user")) == user:
                 replayer.take(earlier, place)
     history = replayer.history_before(event)
     if history is None:

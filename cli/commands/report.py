@@ -3,7 +3,6 @@
 import shlex
 import sys
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ from rich.console import Console
 from cli.check_options import (
     BotifyArms,
     Configs,
+    Replay,
     Tolerate,
     check_tolerated,
     parse_botify_arms,
@@ -79,6 +79,7 @@ def report(
     ] = None,
     botify_arms: BotifyArms = None,
     configs: Configs = None,
+    replay: Replay = None,
     tolerate: Tolerate = None,
     even_if_invalid: Annotated[
         bool, typer.Option("--even-if-invalid", help="Show effects although a check failed.")
@@ -99,10 +100,8 @@ def report(
     The checks of `segue verify` come first. If one fails, effects are withheld, and the exit code
     is 1.
     """
-    from analysis.checks.archived_configs import ArchivedConfigs
-    from analysis.planning.plans import read_plans
-    from analysis.report import LogSelection, ReportRequest, make_report
-    from events.config_snapshots import snapshots_beside
+    from analysis.report import LogSelection, ReportRequest
+    from audit.log_report import report_log, with_settings
 
     faults = Faults()
     metrics = _parse_metrics(metric or (), faults)
@@ -110,25 +109,18 @@ def report(
     check_tolerated(tolerate or (), faults)
     faults.raise_if_any()
     since_ms, until_ms = window(since, until)
-    settings = _load_settings(config)
-    if settings is not None:
-        metrics = {**settings.report.metrics, **metrics}
-        primary = primary or settings.report.primary
     selection = LogSelection(
         log, 60 * gap, since_ms, until_ms, catalog, experiment or (), tolerate or ()
     )
-    plans = read_plans(settings.planned, str(settings.path)) if settings is not None else {}
-    request = ReportRequest(
-        metrics, primary, control, all_pairs, tuple(segment or ()), even_if_invalid, planned, plans,
-        settings.report.guardrails if settings is not None else {},
-    )  # fmt: skip
-    snapshots = snapshots_beside([path for path in log if path.exists()], configs or ())
-    archived_configs = ArchivedConfigs.read(snapshots, order)
+    request = with_settings(
+        ReportRequest(
+            metrics, primary, control, all_pairs, tuple(segment or ()), even_if_invalid, planned
+        ),
+        _load_settings(config),
+    )
     command = shlex.join(["segue", *sys.argv[1:]])
     with bars() as progress:
-        found = make_report(
-            selection, request, archived_configs, metadata.version("segue"), command, progress
-        )
+        found = report_log(selection, request, command, configs or (), order, replay, progress)
     written = _write(found, html, csv, markdown)
     _show(found, written, as_json)
     if not found.valid and not even_if_invalid:

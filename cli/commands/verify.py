@@ -10,6 +10,7 @@ from rich.console import Console
 from cli.check_options import (
     BotifyArms,
     Configs,
+    Replay,
     Tolerate,
     check_tolerated,
     parse_botify_arms,
@@ -43,13 +44,15 @@ def verify(
     ] = None,
     since: Since = None,
     until: Until = None,
+    replay: Replay = None,
     tolerate: Tolerate = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run all checks on a log. Exit code 1 if a check fails, 2 if the input is faulty."""
     from analysis.checks.archived_configs import ArchivedConfigs
     from analysis.checks.listener_ids import read_listener_ids
-    from analysis.checks.suite import LOG_CHECKS, find_experiments, run_all_checks
+    from analysis.checks.suite import LOG_CHECKS, MoreChecks, find_experiments, run_all_checks
+    from audit.replay_check import ReplayFiles, replay_check
     from events.config_snapshots import snapshots_beside
     from events.reader import open_log
 
@@ -68,13 +71,14 @@ def verify(
         for name in experiment or ():
             if name not in known:
                 raise InputError.one("--experiment", unknown_name("experiment", name, known))
+        more = MoreChecks((replay_check(ReplayFiles(logs, configs or ()), replay, progress),))
         validity_reports = run_all_checks(
-            log, archived_configs, experiment, None, tolerate or (), population, progress
+            log, archived_configs, experiment, None, tolerate or (), population, progress, more
         )
     if as_json:
         print(json.dumps([each.to_dict() for each in validity_reports], indent=2))  # noqa: T201
     else:
-        _show(validity_reports, len(LOG_CHECKS))
+        _show(validity_reports, len(LOG_CHECKS) + len(more.of_log))
     if not all(validity.valid for validity in validity_reports):
         raise typer.Exit(1)
 

@@ -1,0 +1,68 @@
+"""The report of a log by its configs: plan, metrics and margins of a config, and every check.
+
+The command and the notebook make it here. `analysis` alone cannot: it knows no settings, and makes
+no decision again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.checks.suite import MoreChecks
+from analysis.effects.results import Report
+from analysis.planning.plans import read_plans
+from analysis.report import LogSelection, ReportRequest, make_report
+from audit.replay_check import ReplayFiles, replay_check
+from core.progress import SILENT, Progress
+from core.version import version
+from engine.settings.model import Settings
+from events.config_snapshots import snapshots_beside
+
+
+def with_settings(request: ReportRequest, settings: Settings | None) -> ReportRequest:
+    """Add what a config says of its report: metrics, primary metric, margins, plans.
+
+    Raises:
+        InputError: A plan is faulty.
+    """
+    if settings is None:
+        return request
+    return replace(
+        request,
+        metrics={**settings.report.metrics, **request.metrics},
+        primary=request.primary or settings.report.primary,
+        guardrails={**settings.report.guardrails, **request.guardrails},
+        plans=read_plans(settings.planned, str(settings.path)),
+    )
+
+
+def report_log(
+    selection: LogSelection,
+    request: ReportRequest,
+    command: str,
+    folders: Sequence[Path] = (),
+    botify_arms: Mapping[str, Iterable[str]] | None = None,
+    replay: bool | None = None,
+    progress: Progress = SILENT,
+) -> Report:
+    """Check a log, replay it, and analyse its experiments.
+
+    Args:
+        selection: What is read.
+        request: What the reader wants to know.
+        command: How the report was asked for, for its provenance.
+        folders: Folders of config snapshots that are not beside the logs.
+        botify_arms: Experiment of botify -> its arms, in the order of its numbers.
+        replay: Whether every decision is made again; None: if the log is small and its configs are
+            at hand.
+        progress: Gets the progress.
+
+    Raises:
+        InputError: The log, the request or a config is faulty.
+    """
+    there = [path for path in selection.logs if path.exists()]
+    archived_configs = ArchivedConfigs.read(snapshots_beside(there, folders), botify_arms)
+    files = ReplayFiles(selection.logs, folders)
+    more = MoreChecks(of_log=(replay_check(files, replay, progress),))
+    return make_report(selection, request, archived_configs, version(), command, progress, more)
