@@ -15,6 +15,7 @@ from analysis.checks.arm_counts import (
 from analysis.checks.context import CheckContext
 from analysis.checks.parity import TOO_FEW_ARMS, abandoned_before, compare_shares, sum_by_arm
 from analysis.checks.result import CheckResult, Status
+from analysis.statistics.concentration import is_heavy
 from analysis.statistics.sample_ratio import sample_ratio_p
 from events.queries import read_query
 
@@ -124,6 +125,31 @@ def check_empty_sessions(context: CheckContext, experiment: str) -> CheckResult:
     return _with_examples(
         context, experiment, result, "empty_sessions_examples", "listener {}: session of {} events"
     )
+
+
+def check_heavy_listener(context: CheckContext, experiment: str) -> CheckResult:
+    """Name a listener who holds much of an arm's sessions or answers, as a robot does."""
+    question = "Does no single listener hold much of an arm?"
+    rows = context.query(read_query("analysis", "heaviest_listeners"), {"experiment": experiment})
+    if not rows:
+        return CheckResult("heavy-listener", question, Status.NOT_MADE, "no ended sessions")
+    numbers = {arm: {"listener": user, "share": share, "of": what}
+               for arm, _, user, share, what in rows}  # fmt: skip
+    figure = ", ".join(f"{arm} {share:.1%}" for arm, _, _, share, _ in rows)
+    held = [
+        f"listener {user} holds {share:.0%} of {arm}'s {what}"
+        for arm, listeners, user, share, what in rows
+        if is_heavy(share, listeners)
+    ]
+    if not held:
+        return CheckResult("heavy-listener", question, Status.PASSED, figure, numbers=numbers)
+    sentence = "; ".join(held)
+    return CheckResult(
+        "heavy-listener", question, Status.WARNING, figure,
+        f"{sentence[0].upper()}{sentence[1:]}. No ratio of totals supports a claim then; means by "
+        "listener do. If it is a robot, leave its events out.",
+        numbers,
+    )  # fmt: skip
 
 
 def _with_examples(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from analysis.checks.analysed import (
     check_analysed_ratio,
     check_empty_sessions,
+    check_heavy_listener,
     check_left_out,
     check_staying,
 )
@@ -63,6 +64,7 @@ EXPERIMENT_CHECKS: Mapping[str, Callable[[CheckContext, str], CheckResult]] = {
     "unfinished": check_unfinished,
     "outcomes": check_outcomes,
     "events-per-listener": check_events_per_listener,
+    "heavy-listener": check_heavy_listener,
     "forced": check_forced,
     "latency": check_latency,
 }

@@ -32,6 +32,7 @@ class Question:
         contrast: The samples of both arms.
         inference: The inference method.
         method: How the intervals are made, in words.
+        doubt: Why no estimate is shown although there is one; empty if one may be.
     """
 
     metric: Metric
@@ -40,6 +41,12 @@ class Question:
     contrast: Contrast
     inference: InferenceMethod
     method: str = ""
+    doubt: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is an estimate to show."""
+        return self.contrast.known and not self.doubt
 
 
 def estimate_effects(questions: Sequence[Question], correct: Correction | None) -> list[Effect]:
@@ -49,16 +56,14 @@ def estimate_effects(questions: Sequence[Question], correct: Correction | None) 
         questions: One family of questions.
         correct: The correction of the family; None for none.
     """
-    known = [question for question in questions if question.contrast.known]
+    known = [question for question in questions if question.known]
     p_values = [question.inference.p_value(question.contrast) for question in known]
     corrected = correct(p_values) if correct else [Corrected(p, ALPHA) for p in p_values]
     effects = iter(
         _effect(question, p, family)
         for question, p, family in zip(known, p_values, corrected, strict=True)
     )
-    return [
-        next(effects) if question.contrast.known else _unknown(question) for question in questions
-    ]
+    return [next(effects) if question.known else _unknown(question) for question in questions]
 
 
 def describe_method(inference: InferenceMethod, what: str) -> str:
@@ -102,7 +107,7 @@ def _unknown(question: Question) -> Effect:
         _mean(control),
         _mean(treatment),
         method=question.method,
-        note="no estimate: too few listeners, or all values are equal",
+        note=question.doubt or "no estimate: too few listeners, or all values are equal",
     )
 
 

@@ -11,6 +11,7 @@ from analysis.effects import caveats, sensitivity
 from analysis.effects.arm_summary import catalog_size, compare_latency_p99
 from analysis.effects.chart_data import chart_data
 from analysis.effects.comparison import Question, describe_method, estimate_effects
+from analysis.effects.doubts import doubt_of, missing_values
 from analysis.effects.guardrails import with_margins
 from analysis.effects.listener_table import Column, ListenerTable
 from analysis.effects.metrics import SESSION_TIME, SESSIONS, TIME_PER_SESSION, Metric
@@ -63,6 +64,7 @@ class ExperimentAnalysis:
             missing.add("catalog")
         self.metrics = [metric for metric in options.others if metric.needs not in missing]
         self.columns: dict[str, Column] = {}
+        self.doubts: dict[str, dict[str, None]] = {}  # doubt -> labels of metrics, in order
 
     def run(self) -> ExperimentResult:
         """Fill the tables of the result: effects, segments, charts, notes."""
@@ -134,7 +136,11 @@ class ExperimentAnalysis:
         how = "delta method, Fieller" if metric.per else "Fieller"
         method = describe_method(inference, f"CUPED, {how}" if adjusted else how)
         contrast = Contrast(*(column.sample(arm) for arm in pair))
-        return Question(metric, *pair, contrast, inference, method)
+        doubt = doubt_of(self.listeners, metric, column, pair)
+        if doubt:
+            labels = self.doubts.setdefault(doubt, {})
+            labels[metric.label] = None
+        return Question(metric, *pair, contrast, inference, method, doubt)
 
     def primary_effects(self, column: Column, metric: Metric, adjusted: bool) -> tuple[Effect, ...]:
         """The primary metric for each pair."""
@@ -154,7 +160,7 @@ class ExperimentAnalysis:
         if not len(everybody) or (~np.isnan(everybody)).mean() < PAST_SHARE:
             return None
         values = adjust([column.values[arm] for arm in before], list(before.values()))
-        return Column(dict(zip(before, values, strict=True)), None, column.rows)
+        return replace(column, values=dict(zip(before, values, strict=True)))
 
     def bootstrap_small_arms(self, column: Column, metric: Metric) -> list[Effect]:
         """A bootstrap-t row for each pair with a small arm."""
@@ -162,6 +168,8 @@ class ExperimentAnalysis:
         for place, (control, treatment) in enumerate(self.pairs):
             before, after = column.values[control], column.values[treatment]
             if column.per is not None or min(len(before), len(after)) >= SMALL:
+                continue
+            if doubt_of(self.listeners, metric, column, (control, treatment)):
                 continue
             lift = bootstrap_t_lift(before, after, seed=place)
             if lift is None:
@@ -183,7 +191,11 @@ class ExperimentAnalysis:
         def maker(pair: Pair) -> Callable[[float], InferenceMethod]:
             return lambda share: self.inference(pair, share)
 
-        pairs = [(pair, maker(pair)) for pair in self.pairs]
+        pairs = [
+            (pair, maker(pair))
+            for pair in self.pairs
+            if not doubt_of(self.listeners, metric, column, pair)
+        ]
         return effects_by_segment(self.listeners, column, metric, self.options.segments, pairs)
 
     def corrections(self, secondary: int) -> dict[str, str]:
@@ -199,6 +211,13 @@ class ExperimentAnalysis:
     def notes(self) -> list[str]:
         """What a reader must know."""
         found = caveats.of_plan(self.base.plan, self.options)
+        found += [
+            f"No estimate of {', '.join(labels)}: {doubt}." for doubt, labels in self.doubts.items()
+        ]
+        columns = [
+            (metric, self.column(metric)) for metric in (self.options.primary, *self.metrics)
+        ]
+        found += filter(None, (missing_values(self.listeners, *each) for each in columns))
         if self.options.primary.name == SESSION_TIME.name:
             plain = self.primary_effects(
                 self.column(self.options.primary), self.options.primary, False

@@ -1,13 +1,15 @@
 """The listener table of one experiment: values of any metric, as arrays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
 from analysis.effects.metrics import Metric
+from analysis.statistics.concentration import is_heavy
 from analysis.statistics.sample_moments import SampleMoments, Values
 from analysis.workspace import Workspace
 from core.errors import InputError
@@ -16,17 +18,31 @@ from events.reader import EventLog
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One metric's values, by arm; listeners without a value are left out.
+    """One metric's values, by arm; listeners without a finite value are left out.
 
     Attributes:
         values: Arm -> float64, (listeners,), in the order of the listeners' ids.
         per: Arm -> denominators of a ratio, in the same order; None for a plain mean.
         rows: Arm -> row of each listener in the listener table.
+        infinite: Arm -> rows of the listeners whose value is infinite or no number.
     """
 
     values: dict[str, Values]
     per: dict[str, Values] | None
     rows: dict[str, npt.NDArray[np.int64]]
+    infinite: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+
+    def heaviest(self, arm: str) -> tuple[int, float] | None:
+        """The row of the listener who holds most of an arm's denominator, and that share.
+
+        Returns:
+            None where no share is heavy, and for a plain mean: every listener has one part in it.
+        """
+        if self.per is None or not len(self.per[arm]) or not self.per[arm].sum() > 0:
+            return None
+        place = int(self.per[arm].argmax())
+        share = float(self.per[arm][place] / self.per[arm].sum())
+        return (int(self.rows[arm][place]), share) if is_heavy(share, len(self.per[arm])) else None
 
     def sample(self, arm: str, where: npt.NDArray[np.bool_] | None = None) -> SampleMoments:
         """Sum up an arm, or only the listeners for whom `where` (over the table) is true."""
@@ -61,18 +77,40 @@ class ListenerTable(Workspace):
         Raises:
             InputError: Its expression is no SQL over the listener table, or gives no number.
         """
-        value = self.numbers(metric.value, metric.name)
-        per = self.numbers(metric.per, metric.name) if metric.per else None
-        known = ~np.isnan(value) if per is None else ~np.isnan(value) & ~np.isnan(per)
+        both = [self._doubles(expression, metric.name) for expression in (metric.value, metric.per)
+                if expression]  # fmt: skip
+        value, per = both[0].filled(np.nan), both[1].filled(np.nan) if metric.per else None
+        known = np.logical_and.reduce([np.isfinite(each.filled(np.nan)) for each in both])
+        given = ~np.logical_or.reduce([np.ma.getmaskarray(each) for each in both])
         rows = {arm: places[known[places]] for arm, places in self.arm_of.items()}
         return Column(
             {arm: value[places] for arm, places in rows.items()},
             None if per is None else {arm: per[places] for arm, places in rows.items()},
             rows,
+            {arm: places[(given & ~known)[places]] for arm, places in self.arm_of.items()},
         )
+
+    def name_of(self, row: int) -> str:
+        """The id of the listener in this row."""
+        return str(self._fetch('"user"')[row])
 
     def numbers(self, expression: str, name: str) -> Values:
         """Read one float64 per listener, nan for NULL, in the order of the listeners' ids.
+
+        Raises:
+            InputError: As for `column`.
+        """
+        return np.asarray(self._doubles(expression, name).filled(np.nan), dtype=np.float64)
+
+    def labels(self, expression: str) -> npt.NDArray[np.object_]:
+        """Read one text per listener, in the same order; NULL is "(none)"."""
+        found = self._fetch(f"coalesce(CAST(({expression}) AS VARCHAR), '(none)')")
+        return np.asarray(found, dtype=object)
+
+    def _doubles(
+        self, expression: str, name: str
+    ) -> "np.ma.MaskedArray[Any, np.dtype[np.float64]]":
+        """One float64 per listener, masked for NULL.
 
         Raises:
             InputError: As for `column`.
@@ -89,13 +127,7 @@ class ListenerTable(Workspace):
                 f"must be an SQL expression over the listener table, got {expression!r}: {reason}. "
                 f"Its columns: {columns}",
             ) from error
-        values: Values = np.ma.filled(np.ma.asarray(found, dtype=np.float64), np.nan)
-        return values
-
-    def labels(self, expression: str) -> npt.NDArray[np.object_]:
-        """Read one text per listener, in the same order; NULL is "(none)"."""
-        found = self._fetch(f"coalesce(CAST(({expression}) AS VARCHAR), '(none)')")
-        return np.asarray(found, dtype=object)
+        return np.ma.asarray(found, dtype=np.float64)
 
     def _fetch(self, expression: str) -> npt.NDArray[np.generic]:
         query = f'SELECT {expression} AS it FROM listener_table ORDER BY "user"'  # noqa: S608
