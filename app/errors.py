@@ -3,7 +3,7 @@
 import logging
 
 from app.responses import HttpResponse, error_body
-from core.errors import EventLogError, InputError, NoCandidatesLeft
+from core.errors import EventLogError, InputError, NoCandidatesLeft, StrategiesFailed
 from engine.metrics import ServerMetrics
 
 LOG = logging.getLogger("segue")
@@ -58,6 +58,8 @@ def _as_api_error(error: Exception) -> ApiError | None:
         LOG.error("the event log cannot be written", exc_info=error)
         message = "the event log cannot be written, so the server answers no request"
         return ApiError(503, "log_unwritable", message)
+    if isinstance(error, StrategiesFailed):  # `FailureLog` has logged the traceback
+        return ApiError(500, "strategies_failed", str(error))
     if isinstance(error, InputError):
         return ApiError(422, "faulty_config", str(error))
     return None

@@ -35,6 +35,9 @@ class ArmStatus(BaseModel):
     fallback_share: float | None = Field(
         description="Share of the answers given after the arm's own strategy abstained."
     )
+    failures: int = Field(
+        description="Times that a strategy of the arm's chain raised; the next one was asked."
+    )
     mean_s: float | None = Field(
         description="Mean time from the request's arrival to its written event, in seconds."
     )
@@ -136,6 +139,14 @@ def _plan_and_start(
     }
 
 
+def _count_failures(metrics: ServerMetrics, fingerprint: str, arm: str) -> int:
+    return sum(
+        times
+        for (_, counted, counted_arm, _, _), times in metrics.failures.items()
+        if (counted, counted_arm) == (fingerprint, arm)
+    )
+
+
 def _experiment(
     experiment: Experiment, fingerprint: str, holdout: float, metrics: ServerMetrics, **history: Any
 ) -> ExperimentStatus:
@@ -159,6 +170,7 @@ def _experiment(
                 planned_share=arm.weight / total,
                 listeners=entered[arm.name],
                 seen_share=entered[arm.name] / listeners if listeners else None,
+                failures=_count_failures(metrics, fingerprint, arm.name),
                 **_sum_up(answered),
             )
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from audit.replay import Event, assignment_of, differences, request_of
+from audit.replay import Event, assignment_of, differences, failed_members, request_of
 from core.candidates import Candidates
 from core.catalog import UNKNOWN
 from core.listener import History, Listener, unpack
@@ -59,7 +59,9 @@ def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
     request = request_of(event, explain=True)
     user = str(event["user"])
     assignment = assignment_of(runtime, request, event)
-    made, _ = take_turn(runtime, history, request, assignment, decision_id, at_ms, key)
+    made, _ = take_turn(
+        runtime, history, request, assignment, decision_id, at_ms, key, failed_members(event)
+    )
     chain = [name for name, _ in runtime.chains[made.strategy].members]
     candidates = _propose_again(runtime, history, user, made.strategy, made.depth, request.exclude)
     listens = [unpack(word) for word in history.listens]

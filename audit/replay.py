@@ -257,7 +257,14 @@ def _take_again(
     found = _exposure_differences(runtime, record, assignment, event)
     try:
         turn, _ = take_turn(
-            runtime, history, sent, assignment, decision_id, at_ms, event.get("key")
+            runtime,
+            history,
+            sent,
+            assignment,
+            decision_id,
+            at_ms,
+            event.get("key"),
+            failed_members(event),
         )
     except SegueError:
         start_turn(runtime, history, sent.track, sent.time, at_ms, decision_id)
@@ -292,6 +299,12 @@ def _input_of(event: Event) -> Request | ListenReport:
     return ListenReport(
         event["user"], event["track"], event["time"], event.get("attributes"), final
     )
+
+
+def failed_members(event: Event) -> frozenset[str]:
+    """The strategies that failed when the event's turn was decided; a replay does not ask them."""
+    failed = event.get("failed")
+    return frozenset(each["strategy"] for each in failed) if failed else frozenset()
 
 
 def assignment_of(runtime: Runtime, sent: TurnInput, event: Event) -> Assignment:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from core.allocation import SERVING, Allocation
-from core.decision import Decision, Feedback
+from core.decision import LoggedTurn
 from engine.dispatcher import Dispatcher, EventSink
 
 
@@ -30,7 +30,7 @@ class _RecomputingLog:
         self._log = log
         self._allocation = allocation
 
-    def append_all(self, turns: Sequence[Decision | Feedback]) -> None:
+    def append_all(self, turns: Sequence[LoggedTurn]) -> None:
         """Append each turn under the arms that the logger computes."""
         assign = self._allocation.assign
         self._log.append_all(

@@ -58,6 +58,7 @@ class Decision(Turn):
         propensity: Propensity of the first track, in (0, 1].
         n: Number of tracks that the request wants.
         exclude: Track ids that the request excluded.
+        failed: Members of the chain that raised, as {"strategy", "error"}: name and error class.
         took_us: Time to propose and draw, without the turns of the same batch, in us.
         why: Reasons, in the order noted; None unless the request has `explain`.
     """
@@ -71,6 +72,7 @@ class Decision(Turn):
     n: int = 1
     exclude: Sequence[TrackId] = ()
     why: Sequence[str] | None = None
+    failed: Sequence[Mapping[str, str]] = ()
     took_us: float = 0.0
 
 
@@ -83,3 +85,20 @@ class Feedback(Turn):
     """
 
     final: bool = False
+
+
+@dataclass(slots=True)
+class FailedTurn(Turn):
+    """A turn that got no answer, because strategies failed. It changed no state.
+
+    Attributes:
+        strategy: What the arm, or `default`, names.
+        failed: Members of the chain that raised, as {"strategy", "error"}: name and error class.
+    """
+
+    strategy: str = ""
+    failed: Sequence[Mapping[str, str]] = ()
+
+
+LoggedTurn = Decision | Feedback | FailedTurn
+"""A turn that has a line in the event log."""

@@ -4,13 +4,15 @@ SegueError                 catch this to catch all of ours
 ├── InputError             faulty config, data or log: every fault, each with its place
 ├── NoCandidatesLeft       no strategy of the chain could answer a decision
 ├── UndeclaredAnswer       a strategy answered that is not in the arm's chain
+├── StrategiesFailed     a decision for which a strategy raised, and nobody after it answered
+├── InvalidCandidates    a strategy proposed what cannot be drawn from
 └── EventLogError          an event could not be appended to the event log
 
 A fault reads: where, what must hold, what was found, what to do next.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -53,6 +55,28 @@ class NoCandidatesLeft(SegueError):
 
 class UndeclaredAnswer(SegueError):
     """A strategy answered that the arm does not declare: a bug in Segue, which is never logged."""
+
+
+class StrategiesFailed(SegueError):
+    """At least one strategy of the chain raised, and no strategy after it answered.
+
+    Attributes:
+        strategy: What the arm, or `default`, names.
+        failed: The members that raised, as the event log has them: {"strategy", "error"}.
+    """
+
+    def __init__(self, strategy: str, failed: Sequence[Mapping[str, str]]) -> None:
+        named = ", ".join(f"'{each['strategy']}' ({each['error']})" for each in failed)
+        super().__init__(
+            f"strategy '{strategy}' gave no track: {named} failed, and no later member of its "
+            "chain answered. The server's log has the traceback"
+        )
+        self.strategy = strategy
+        self.failed = failed
+
+
+class InvalidCandidates(SegueError):
+    """A strategy proposed what cannot be drawn from: a track that is none, a negative weight."""
 
 
 class EventLogError(SegueError):

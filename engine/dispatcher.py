@@ -9,15 +9,16 @@ No code in here awaits, so two turns of one listener never mingle.
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import NamedTuple, Protocol
 
 from core.allocation import Assignment
-from core.decision import Decision, Feedback
-from core.errors import EventLogError
+from core.decision import Decision, FailedTurn, Feedback, LoggedTurn
+from core.errors import EventLogError, StrategiesFailed
 from core.listener import History
 from core.request import ListenReport, Request
 from engine.exposure import assign, exposed_after, newly_exposed, starts_afresh
+from engine.failure_log import FailureLog
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
 from engine.state import ListenerRecord, StateStore
@@ -30,7 +31,7 @@ Outcome = Decision | Feedback | Exception
 class EventSink(Protocol):
     """A log that takes the events of turns; servers have `events.writer.EventWriter`."""
 
-    def append_all(self, turns: Sequence[Decision | Feedback]) -> None:
+    def append_all(self, turns: Sequence[LoggedTurn]) -> None:
         """Append one line a turn, in order.
 
         Raises:
@@ -63,15 +64,15 @@ class _Staged(NamedTuple):
         user: The listener's id.
         record: The listener's record, with the turn in it.
         turn: The turn.
-        before: The state by which `rollback_turn` takes the turn back.
+        before: The state by which `rollback_turn` takes the turn back; None if it changed none.
         exposed: The record's exposed experiments before the turn, if they changed.
     """
 
     place: int
     user: str
     record: ListenerRecord
-    turn: Decision | Feedback
-    before: Before
+    turn: LoggedTurn
+    before: Before | None
     exposed: frozenset[str] | None
 
 
@@ -108,6 +109,7 @@ class Dispatcher:
         self.metrics = metrics
         self.since_ms = now_ms()
         self._now_ms = now_ms
+        self._failures = FailureLog(monotonic)
         # Listeners of the same experiments share one set, so that it costs them a pointer each.
         self._exposed: dict[frozenset[str], frozenset[str]] = {}
         self.serve(runtime)
@@ -200,13 +202,16 @@ class Dispatcher:
                 began_s = perf_counter()
                 continue
             self._next_id += 1
-            records[each.user] = each.record
             staged.append(each)
             turn = each.turn
-            outcomes.append(turn)
             ended_s = perf_counter()
-            if isinstance(turn, Decision):
-                turn.took_us = int((ended_s - began_s) * 1e7) / 10
+            if isinstance(turn, FailedTurn):
+                outcomes.append(StrategiesFailed(turn.strategy, turn.failed))
+            else:
+                outcomes.append(turn)
+                records[each.user] = each.record
+                if isinstance(turn, Decision):
+                    turn.took_us = int((ended_s - began_s) * 1e7) / 10
             began_s = ended_s
         for each in staged:
             each.turn.latency_s = began_s - arrivals[each.place].arrived_s
@@ -230,15 +235,22 @@ class Dispatcher:
             reset = entering and starts_afresh(runtime, record)
             if reset:
                 record = ListenerRecord(History(runtime.catalog))
-        turn, before = take_turn(
-            runtime,
-            record.history,
-            sent,
-            assignment,
-            f"{self._id_stem}-{self._next_id:x}",
-            at_ms,
-            arrival.key,
-        )
+        decision_id = f"{self._id_stem}-{self._next_id:x}"
+        try:
+            turn, before = take_turn(
+                runtime,
+                record.history,
+                sent,
+                assignment,
+                decision_id,
+                at_ms,
+                arrival.key,
+                (),
+                self._failures.record,
+            )
+        except StrategiesFailed as error:
+            failed = self._failed_turn(decision_id, arrival, at_ms, assignment, error)
+            return _Staged(place, user, record, failed, None, None)
         turn.reset = reset
         exposed = None
         if entering:
@@ -250,13 +262,44 @@ class Dispatcher:
         # Faster: a named tuple's own constructor is a Python function around this one.
         return _new(_Staged, (place, user, record, turn, before, exposed))
 
+    def _failed_turn(
+        self,
+        decision_id: str,
+        arrival: Arrival,
+        at_ms: int,
+        assignment: Assignment,
+        error: StrategiesFailed,
+    ) -> FailedTurn:
+        """Make the log's record of a turn that no strategy answered."""
+        sent = arrival.sent
+        return FailedTurn(
+            decision_id,
+            sent.user,
+            sent.track,
+            sent.time,
+            at_ms,
+            session="",
+            number=0,
+            assignment=assignment,
+            config=self.runtime.digest,
+            attributes=sent.attributes,
+            key=arrival.key,
+            strategy=error.strategy,
+            failed=error.failed,
+        )
+
     def _commit(self, each: _Staged) -> None:
         """Keep and count a turn whose line is on file."""
+        if isinstance(each.turn, FailedTurn):
+            self.metrics.count_failures(each.turn)
+            return
         self.state.keep(each.user, each.record)
         if each.exposed is not None:
             self._count_entry(each.exposed, each.turn.assignment)
         if isinstance(each.turn, Decision):
             self.metrics.count_decision(each.turn)
+            if each.turn.failed:
+                self.metrics.count_failures(each.turn)
 
     def _count_entry(self, exposed: frozenset[str], assignment: Assignment) -> None:
         """Count the listener in the arms that the turn exposed them to."""
@@ -268,7 +311,8 @@ class Dispatcher:
     def _take_back(self, staged: Sequence[_Staged], written: int) -> None:
         """Take back the turns after the first `written`, from last to first, and their ids."""
         for each in reversed(staged[written:]):
-            rollback_turn(each.record.history, each.before)
+            if each.before is not None:
+                rollback_turn(each.record.history, each.before)
             if each.exposed is not None:
                 each.record.exposed_experiments = each.exposed
                 each.record.allocation = each.record.assignment = None

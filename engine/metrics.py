@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from core.decision import Decision
+from core.decision import Decision, FailedTurn
 from engine.runtime import Runtime
 
 STEPS_S = (
@@ -104,6 +104,7 @@ class ServerMetrics:
         listeners: Listeners who entered, by the experiment's assignment fingerprint and arm.
         fingerprints: Config's digest -> experiment -> assignment fingerprint.
         refusals: Requests that were answered with an error, by its code.
+        failures: By experiment, its assignment fingerprint, arm, strategy that failed, error class.
     """
 
     def __init__(self) -> None:
@@ -114,6 +115,7 @@ class ServerMetrics:
         self.listeners: Counter[tuple[str, str]] = Counter()
         self.fingerprints: dict[str, Mapping[str, str]] = {}
         self.refusals: dict[str, int] = {}
+        self.failures: Counter[tuple[str, str, str, str, str]] = Counter()
 
     def start_config(self, runtime: Runtime) -> None:
         """Count under a config from now on.
@@ -149,6 +151,19 @@ class ServerMetrics:
         if answers is None:
             answers = self.answers[labels] = LatencyHistogram()
         answers.add(decision.latency_s)
+
+    def count_failures(self, turn: Decision | FailedTurn) -> None:
+        """Count the strategies that failed in a turn, under each of the listener's arms.
+
+        A tester's forced turns are left out, as everywhere.
+        """
+        if turn.assignment.forced:
+            return
+        arms = turn.assignment.arms or {"": ""}
+        for experiment, arm in arms.items():
+            fingerprint = self.fingerprints[turn.config].get(experiment, "")
+            for each in turn.failed:
+                self.failures[experiment, fingerprint, arm, each["strategy"], each["error"]] += 1
 
     def count_entry(self, fingerprint: str, arm: str) -> None:
         """Count a listener who enters an experiment."""
@@ -192,7 +207,21 @@ class PrometheusCollector:
         for code, times in self._metrics.refusals.items():
             refusals.add_metric([code], times)
         yield refusals
+        yield self._failures()
         yield GaugeMetricFamily("segue_listeners", "Listeners in memory.", value=self._listeners())
+
+    def _failures(self) -> Metric:
+        summed: Counter[tuple[str, str, str, str]] = Counter()
+        for (experiment, _, arm, strategy, error), times in self._metrics.failures.items():
+            summed[experiment, arm, strategy, error] += times
+        failures = CounterMetricFamily(
+            "segue_strategy_failures",
+            "Strategies that raised, in each arm of the listener.",
+            labels=["experiment", "arm", "strategy", "error"],
+        )
+        for labels, times in summed.items():
+            failures.add_metric(labels, times)
+        return failures
 
 
 def _buckets(answers: LatencyHistogram) -> list[tuple[str, float]]:

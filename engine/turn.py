@@ -4,6 +4,7 @@ A turn changes nothing but the listener's history. The server, replay, explanati
 simulator's in-process recommender all call `take_turn`.
 """
 
+from collections.abc import Callable, Collection
 from typing import overload
 
 from core.allocation import Assignment
@@ -11,12 +12,18 @@ from core.candidates import Candidates
 from core.catalog import TrackId
 from core.decision import Decision, Feedback
 from core.draw import draw
-from core.errors import NoCandidatesLeft, UndeclaredAnswer
+from core.errors import (
+    InvalidCandidates,
+    NoCandidatesLeft,
+    StrategiesFailed,
+    UndeclaredAnswer,
+)
 from core.listener import History, Listener, pack
 from core.request import ListenReport, Request
 from core.rng import Stream
 from engine.runtime import Chain, Runtime
 
+OnFailure = Callable[[str, Exception], None]
 Before = tuple[int, str, int, int, bool, int | None]
 """The state before a turn, for `rollback_turn`: session_start, session, turn, seen_ms, whether the
 turn added a listen, and the listen that it removed for that."""
@@ -31,6 +38,8 @@ def take_turn(
     decision_id: str,
     at_ms: int,
     key: str | None = None,
+    skip: Collection[str] = (),
+    on_failure: OnFailure | None = None,
 ) -> tuple[Decision, Before]: ...
 
 
@@ -43,10 +52,11 @@ def take_turn(
     decision_id: str,
     at_ms: int,
     key: str | None = None,
+    skip: Collection[str] = (),
+    on_failure: OnFailure | None = None,
 ) -> tuple[Feedback, Before]: ...
 
 
-@overload
 def take_turn(
     runtime: Runtime,
     history: History,
@@ -55,17 +65,8 @@ def take_turn(
     decision_id: str,
     at_ms: int,
     key: str | None = None,
-) -> tuple[Decision | Feedback, Before]: ...
-
-
-def take_turn(
-    runtime: Runtime,
-    history: History,
-    sent: Request | ListenReport,
-    assignment: Assignment,
-    decision_id: str,
-    at_ms: int,
-    key: str | None = None,
+    skip: Collection[str] = (),
+    on_failure: OnFailure | None = None,
 ) -> tuple[Decision | Feedback, Before]:
     """Take one turn of a listener; if the turn fails, the history is as it was before.
 
@@ -77,18 +78,22 @@ def take_turn(
         decision_id: Id of the turn.
         at_ms: Unix time in ms.
         key: The request's idempotency key.
+        skip: Members of the chain that failed when the turn was decided; replay does not ask them.
+        on_failure: Called with a strategy's name and what it raised.
 
     Returns:
         The turn, and the state by which `rollback_turn` takes it back.
 
     Raises:
         NoCandidatesLeft: The request's exclusions leave no track to play.
-        UndeclaredAnswer: A strategy named a source that the arm does not declare.
+        StrategiesFailed: A strategy raised, and no strategy after it answered.
     """
     before = start_turn(runtime, history, sent.track, sent.time, at_ms, decision_id)
     try:
         if isinstance(sent, Request):
-            decision = _decide(runtime, history, sent, assignment, decision_id, at_ms, key)
+            decision = _decide(
+                runtime, history, sent, assignment, decision_id, at_ms, key, skip, on_failure
+            )
             return decision, before
     except BaseException:
         rollback_turn(history, before)
@@ -185,8 +190,14 @@ def _decide(
     decision_id: str,
     at_ms: int,
     key: str | None,
+    skip: Collection[str],
+    on_failure: OnFailure | None,
 ) -> Decision:
-    """Decide for a history that has already taken in what was heard."""
+    """Decide for a history that has already taken in what was heard.
+
+    A member of the chain that raises, or whose candidates cannot be drawn from, is passed over like
+    one that abstains; the decision names it.
+    """
     user = str(request.user)
     strategy = assignment.strategy or runtime.default
     chain = runtime.chains[strategy]
@@ -194,25 +205,41 @@ def _decide(
     why: list[str] | None = [] if request.explain else None
     listener = Listener(user, history.listens, history.session_start, history.turn, notes)
     excluded = frozenset(map(runtime.catalog.index_of, request.exclude)) if request.exclude else ()
-    candidates: Candidates | None = None
+    stream_name = seed_of(decision_id, user, key)
+    ids = runtime.catalog.ids
+    failed: list[dict[str, str]] = []
     for depth, (name, propose) in enumerate(chain.members):  # noqa: B007 (used after the loop)
-        candidates = propose(listener)
-        if candidates is not None and excluded:
-            candidates = candidates.without(excluded)
-        if why is not None and notes is not None:
-            _explain_member(name, notes, candidates, why)
-        if candidates is not None:
+        if name in skip:
+            continue
+        try:
+            candidates = propose(listener)
+            if candidates is not None and excluded:
+                candidates = candidates.without(excluded)
+            if why is not None and notes is not None:
+                _explain_member(name, notes, candidates, why)
+            if candidates is None:
+                continue
+            answered_by = candidates.source or name
+            if answered_by not in chain.declared:
+                raise UndeclaredAnswer(_undeclared(name, answered_by, strategy, chain))
+            drawn, propensity = draw(candidates, Stream(stream_name), request.n)
+            _check_drawn(drawn, propensity)
+            tracks = [ids[track] for track in drawn]
+        except Exception as error:
+            failed.append({"strategy": name, "error": type(error).__name__})
+            if why is not None:
+                why.append(f"{name}: failed with {type(error).__name__}: {error}")
+            if on_failure is not None:
+                on_failure(name, error)
+        else:
             break
     else:
+        if failed:
+            raise StrategiesFailed(strategy, failed)
         raise NoCandidatesLeft(
             f"no track is left: each strategy of '{strategy}' abstained or proposed only excluded "
             "tracks"
         )
-    answered_by = candidates.source or name
-    if answered_by not in chain.declared:
-        raise UndeclaredAnswer(_undeclared(name, answered_by, strategy, chain))
-    tracks, propensity = draw(candidates, Stream(seed_of(decision_id, user, key)), request.n)
-    ids = runtime.catalog.ids
     if why is not None:
         why.append(f"drawn from {len(candidates)} candidates, propensity {propensity:.4g}")
     # Positional: 22 keyword arguments would cost three times as much, 1 us of the request.
@@ -230,7 +257,7 @@ def _decide(
         request.attributes,
         key,
         False,  # reset
-        [ids[track] for track in tracks],
+        tracks,
         strategy,
         answered_by,
         depth,
@@ -239,7 +266,24 @@ def _decide(
         request.n,
         request.exclude,
         why,
+        failed,
     )
+
+
+def _check_drawn(drawn: list[int], propensity: float) -> None:
+    """Refuse what only faulty candidates give; constant time for one track.
+
+    Raises:
+        InvalidCandidates: A track is below 0, which Python would take from the catalog's end, or
+            the propensity is none: weights were negative, infinite or not numbers.
+    """
+    if drawn[0] < 0 or (len(drawn) > 1 and min(drawn) < 0):
+        raise InvalidCandidates(f"proposed the catalog index {min(drawn)}; it must be 0 or more")
+    if not 0.0 < propensity < 1.000001:  # a sum of shares may be above 1 by rounding
+        raise InvalidCandidates(
+            f"gave a propensity of {propensity}; it must be in (0, 1]. Weights must be finite and "
+            "positive"
+        )
 
 
 def _explain_member(

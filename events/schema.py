@@ -4,22 +4,23 @@ from typing import Any
 
 import orjson
 
-from core.decision import Decision, Feedback
+from core.decision import Decision, FailedTurn, LoggedTurn
 
 SCHEMA = 2
 
 
-def line(turn: Decision | Feedback) -> bytes:
+def line(turn: LoggedTurn) -> bytes:
     """Format the event of a turn: one JSON object and a newline."""
     return orjson.dumps(event(turn), option=orjson.OPT_APPEND_NEWLINE)
 
 
-def event(turn: Decision | Feedback) -> dict[str, Any]:
+def event(turn: LoggedTurn) -> dict[str, Any]:
     """Give the event as plain values, without fields that are absent or have the usual value.
 
     `message` is `next` for a decision, `last` for feedback that ends a session, and `heard` for
-    feedback within a session, which botify's log does not have. Schema 2 adds `took_us`, and its
-    ids count the lines that a process has on file, without gaps.
+    feedback within a session, which botify's log does not have. `error` is a turn that got no
+    answer, because strategies failed; it has no place among the listener's turns. Schema 2 adds
+    `took_us`, and its ids count the lines that a process has on file, without gaps.
     """
     assignment = turn.assignment
     fields: dict[str, Any] = {
@@ -50,6 +51,11 @@ def event(turn: Decision | Feedback) -> dict[str, Any]:
             fields["recommendations"] = turn.tracks
         if turn.exclude:
             fields["exclude"] = turn.exclude
+        if turn.failed:
+            fields["failed"] = turn.failed
+    elif isinstance(turn, FailedTurn):
+        fields |= {"message": "error", "session": None, "turn": None}
+        fields |= {"strategy": turn.strategy, "failed": turn.failed}
     else:
         fields["message"] = "last" if turn.final else "heard"
     if turn.attributes:

@@ -10,7 +10,7 @@ from threading import Lock
 
 import orjson
 
-from core.decision import Decision, Feedback
+from core.decision import LoggedTurn
 from core.errors import EventLogError
 from events.event_files import END_SUFFIX
 from events.schema import line
@@ -49,7 +49,7 @@ class EventWriter:
         self._syncing = Lock()
         self._descriptor = self._opened()
 
-    def append(self, turn: Decision | Feedback) -> None:
+    def append(self, turn: LoggedTurn) -> None:
         """Append the event of one turn.
 
         Raises:
@@ -57,7 +57,7 @@ class EventWriter:
         """
         self.append_all((turn,))
 
-    def append_all(self, turns: Sequence[Decision | Feedback]) -> None:
+    def append_all(self, turns: Sequence[LoggedTurn]) -> None:
         """Append one line per turn, in order, with one write.
 
         Raises:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.decision import Decision, Feedback
+from core.decision import LoggedTurn
 from events import schema
 from events.writer import EventWriter
 
@@ -115,7 +115,7 @@ def test_the_log_is_written_from_a_turn_and_nothing_else(function: typing.Any) -
     hints = typing.get_type_hints(function)
     hints.pop("return")
     assert [name for name in inspect.signature(function).parameters if name != "self"] == ["turn"]
-    assert hints == {"turn": Decision | Feedback}
+    assert hints == {"turn": LoggedTurn}
 
 
 def test_the_log_knows_no_allocation() -> None:

@@ -414,13 +414,18 @@ def test_an_exception_is_a_500_of_the_same_shape_and_changes_nothing(
         client.post("/recommend", json={"user": 7})
 
     assert_error(response, 500)
+    assert response.json()["error"]["code"] == "strategies_failed"
     assert "ZeroDivisionError" in caplog.text
-    assert [event["turn"] for event in events_in(tmp_path)] == [1]
+    assert [(event["message"], event["turn"]) for event in events_in(tmp_path)] == [
+        ("error", None), ("next", 1),
+    ]  # fmt: skip
 
 
-def test_an_undeclared_source_is_a_500_and_leaves_no_line(tmp_path: Path) -> None:
+def test_an_answer_that_the_arm_does_not_declare_is_a_failure(tmp_path: Path) -> None:
     with serve_with(tmp_path, lambda listener: Candidates([0], None, "elsewhere")) as client:
         response = client.post("/recommend", json={"user": 7})
 
     assert_error(response, 500)
-    assert events_in(tmp_path) == []
+    (event,) = events_in(tmp_path)
+    assert event["message"] == "error"
+    assert [each["error"] for each in event["failed"]] == ["UndeclaredAnswer"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.allocation import UNASSIGNED, Assignment
-from core.decision import Decision, Feedback
+from core.decision import Decision, FailedTurn, Feedback
 from events.reader import open_log
 from events.schema import SCHEMA, line
 
@@ -55,6 +55,7 @@ EVERYTHING = Decision(
     n=2,
     exclude=["x/2"],
     took_us=23.0,
+    failed=[{"strategy": "improved", "error": "KeyError"}],
 )
 HEARD = Feedback(
     id="0123456789ab-3",
@@ -82,11 +83,26 @@ LAST = Feedback(
     final=True,
 )
 
+FAILED = FailedTurn(
+    id="0123456789ab-5",
+    user=7,
+    track=1010,
+    time=1.0,
+    at_ms=1_700_000_180_000,
+    session="",
+    number=0,
+    assignment=Assignment({"fallback": "C"}, "contextual"),
+    config="a1b2c3d4e5f6",
+    latency_s=0.000_02,
+    strategy="contextual",
+    failed=[{"strategy": "contextual", "error": "KeyError"}],
+)
+
 
 def test_a_line_is_written_as_the_schema_says() -> None:
     """A change of these bytes is a change of the schema: raise SCHEMA, and add a golden file."""
     expected = (GOLDEN / f"schema-{SCHEMA}.jsonl").read_bytes()
-    assert b"".join(map(line, (FIRST_VISIT, EVERYTHING, HEARD, LAST))) == expected
+    assert b"".join(map(line, (FIRST_VISIT, EVERYTHING, HEARD, LAST, FAILED))) == expected
 
 
 def test_every_schema_that_was_ever_written_has_its_golden_lines() -> None:
@@ -97,12 +113,19 @@ def test_every_schema_that_was_ever_written_has_its_golden_lines() -> None:
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.jsonl")), ids=lambda path: path.stem)
 def test_older_lines_are_read_without_a_loss(path: Path) -> None:
     lines = [json.loads(text) for text in path.read_text("utf-8").splitlines()]
+    # A turn that got no answer has no place among the listener's turns.
+    errors = [line for line in lines if line["message"] == "error"]
+    lines = [line for line in lines if line["message"] != "error"]
     columns = (
         'message, at_ms, "user", track, "time", latency_s, recommendation, experiments, "schema"'
     )
     with open_log([path]) as log:
         found = log.query(f"SELECT {columns} FROM events ORDER BY line")
         assert log.query("SELECT count(*) FROM dropped_lines") == [(0,)]
+        unplaced = log.query("SELECT message, decision, failed FROM unplaced ORDER BY line")
+    assert [(*row[:2], json.loads(row[2])) for row in unplaced] == [
+        (event["message"], event["decision"], event["failed"]) for event in errors
+    ]
     assert len(found) == len(lines) > 1
     for row, event in zip(found, lines, strict=True):
         *values, experiments, schema = row
