@@ -4,7 +4,7 @@ Botify's arm is murmur3_32(listener, seed = murmur3_32(experiment)) modulo the n
 in which each residue has one arm tells the number and the order.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 from analysis.checks.archived_configs import botify_experiment
@@ -13,6 +13,9 @@ from core.allocation import Allocation
 
 MOST_ARMS = 16
 """Largest number of arms that is tried."""
+AGREEING = 0.9
+"""Share of the listeners from which an order of arms is believed although some are in no such arm.
+Over two wrong orders of arms, at most half the listeners agree."""
 
 
 def infer_arms(context: CheckContext, experiment: str) -> tuple[tuple[str, ...], str] | None:
@@ -27,14 +30,14 @@ def infer_arms(context: CheckContext, experiment: str) -> tuple[tuple[str, ...],
 
 def _infer_arms(context: CheckContext, experiment: str) -> tuple[tuple[str, ...], str] | None:
     given = context.configs.botify.get(experiment)
-    if given is not None:
-        return given, f"Arms in the order given: {', '.join(given)}."
     rows = context.query(
         """SELECT DISTINCT e."user", a.arm FROM events AS e
         INNER JOIN assignments AS a ON e.experiments = a.experiments
         WHERE e."schema" = 0 AND a.experiment = ?""",
         [experiment],
     )
+    if given is not None:
+        return given, f"Arms in the order given: {', '.join(given)}.{_unknown(given, rows)}"
     if not rows:
         return None
     seen = sorted({arm for _, arm in rows}, key=_botify_order)
@@ -52,9 +55,43 @@ def _infer_arms(context: CheckContext, experiment: str) -> tuple[tuple[str, ...]
                 f"{', '.join(order)}. That order comes from the log itself, so swapped names stay "
                 "unnoticed: give the order with --botify-arms."
             )
-    return named or tuple(seen), (
+    most = _most_agreeing(experiment, rows)
+    if most is not None:
+        return most, (
+            f"The arms were taken to be {', '.join(most)} in this order: with them botify's hash "
+            f"agrees with {_agreement(experiment, most, rows):,} of {len(rows):,} listeners."
+            f"{_unknown(most, rows)}"
+        )
+    usual = _botify_names(_usual_arms(rows)) or tuple(seen)
+    return usual, (
         f"No order of 2 to {MOST_ARMS} arms makes botify's hash of the name '{experiment}' agree "
-        "with the log."
+        f"with the log.{_unknown(usual, rows)}"
+    )
+
+
+def _most_agreeing(experiment: str, rows: list[tuple[Any, ...]]) -> tuple[str, ...] | None:
+    """C, T1, T2 ..., as many as agree with most listeners; None below a share of `AGREEING`."""
+    ways = [
+        ("C", *(f"T{number}" for number in range(1, count))) for count in range(2, MOST_ARMS + 1)
+    ]
+    best = max(ways, key=lambda arms: _agreement(experiment, arms, rows))
+    return best if _agreement(experiment, best, rows) >= AGREEING * len(rows) else None
+
+
+def _usual_arms(rows: list[tuple[Any, ...]]) -> list[str]:
+    """Arms with a tenth of the median arm's listeners or more: botify's arms have equal shares."""
+    counts = Counter(arm for _, arm in rows)
+    least = sorted(counts.values())[len(counts) // 2] / 10
+    return sorted((arm for arm in counts if counts[arm] >= least), key=_botify_order)
+
+
+def _unknown(arms: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    """A sentence for each arm of the log that is none of the experiment's."""
+    counts = Counter(arm for _, arm in rows if arm not in arms)
+    return "".join(
+        f" Unknown arm {arm}: {count:,} {'listener is' if count == 1 else 'listeners are'} logged "
+        "in it, and it is none of these arms."
+        for arm, count in sorted(counts.items())
     )
 
 

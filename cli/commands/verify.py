@@ -1,6 +1,7 @@
 """`segue verify`: check whether a log can be believed, before anybody reads an effect from it."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,7 @@ from core.errors import Faults, InputError, unknown_name
 
 if TYPE_CHECKING:
     from analysis.checks.result import ValidityReport
+    from events.reader import EventLog
 
 
 def register(app: typer.Typer) -> None:
@@ -42,6 +44,14 @@ def verify(
             "with the hash's own counts."
         ),
     ] = None,
+    canary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ARM=TRACK",
+            help="An arm that always plays one track: `T1=1000`; repeatable. Every recommendation "
+            "to its listeners must then be that track.",
+        ),
+    ] = None,
     since: Since = None,
     until: Until = None,
     replay: Replay = None,
@@ -50,6 +60,7 @@ def verify(
 ) -> None:
     """Run all checks on a log. Exit code 1 if a check fails, 2 if the input is faulty."""
     from analysis.checks.archived_configs import ArchivedConfigs
+    from analysis.checks.constant_arm import constant_arm_check
     from analysis.checks.listener_ids import read_listener_ids
     from analysis.checks.suite import LOG_CHECKS, MoreChecks, find_experiments, run_all_checks
     from audit.replay_check import ReplayFiles, replay_check
@@ -59,6 +70,7 @@ def verify(
     faults = Faults()
     check_tolerated(tolerate or (), faults)
     order = parse_botify_arms(botify_arms or (), faults)
+    constant = _parse_canaries(canary or (), faults)
     faults.raise_if_any()
     since_ms, until_ms = window(since, until)
     population = read_listener_ids(listeners) if listeners else None
@@ -71,7 +83,11 @@ def verify(
         for name in experiment or ():
             if name not in known:
                 raise InputError.one("--experiment", unknown_name("experiment", name, known))
-        more = MoreChecks((replay_check(ReplayFiles(logs, configs or ()), replay, progress),))
+        _check_arms(constant, log, experiment or known)
+        more = MoreChecks(
+            (replay_check(ReplayFiles(logs, configs or ()), replay, progress),),
+            (constant_arm_check(constant),) if constant else (),
+        )
         validity_reports = run_all_checks(
             log, archived_configs, experiment, None, tolerate or (), population, progress, more
         )
@@ -81,6 +97,30 @@ def verify(
         _show(validity_reports, len(LOG_CHECKS) + len(more.of_log))
     if not all(validity.valid for validity in validity_reports):
         raise typer.Exit(1)
+
+
+def _parse_canaries(given: Iterable[str], faults: Faults) -> dict[str, str]:
+    """Arm -> id of its track; adds a fault for each text that is none."""
+    found = {}
+    for text in given:
+        arm, equals, track = (part.strip() for part in text.partition("="))
+        if not equals or not arm or not track:
+            faults.add("--canary", f"must be ARM=TRACK, as in T1=1000, got {text!r}")
+        found[arm] = track
+    return found
+
+
+def _check_arms(constant: Iterable[str], log: "EventLog", experiments: Iterable[str]) -> None:
+    """Refuse a constant arm that no checked experiment has.
+
+    Raises:
+        InputError: An arm is unknown.
+    """
+    arms_of = log.experiments()
+    arms = {arm for name in experiments for arm in arms_of[name]}
+    for arm in constant:
+        if arm not in arms:
+            raise InputError.one("--canary", unknown_name("arm", arm, arms))
 
 
 def _show(validity_reports: "list[ValidityReport]", log_checks: int) -> None:

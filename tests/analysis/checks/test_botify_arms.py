@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from analysis.checks.archived_configs import ArchivedConfigs, botify_experiment
 from analysis.checks.result import Status, ValidityReport
 from analysis.checks.suite import run_checks
@@ -140,3 +142,41 @@ def test_a_whole_file_that_is_there_twice_is_a_warning(tmp_path: Path) -> None:
 
     assert check.status is Status.WARNING
     assert check.numbers["in_copied_files"] == 300
+
+
+@pytest.mark.parametrize("strange", ["T7", "T99", "treatment"])
+def test_an_arm_that_the_experiment_does_not_have_is_named_as_unknown(
+    strange: str, tmp_path: Path
+) -> None:
+    events = sessions(["C", "T1", "T2", "T3"])
+    for event in events[100:103]:
+        event["experiments"] = {NAME: strange}
+
+    check = check_log(events, tmp_path).check("assignment")
+
+    assert check.status is Status.FAILED
+    assert check.figure == "597 of 600 lines agree"
+    assert "taken to be C, T1, T2, T3 in this order" in check.explanation
+    assert f"Unknown arm {strange}: 1 listener is logged in it" in check.explanation
+    assert all(f"is logged in {strange}, the hash gives " in each.what for each in check.examples)
+
+
+def test_an_unknown_arm_is_named_where_the_arms_were_computed_elsewhere(tmp_path: Path) -> None:
+    events = sessions(["C", "T1", "T2", "T3"], hashed_by="ANOTHER")
+    events[100]["experiments"] = {NAME: "T7"}
+
+    check = check_log(events, tmp_path).check("assignment")
+
+    assert check.status is Status.FAILED
+    assert "Unknown arm T7: 1 listener" in check.explanation
+    assert "T4" not in check.explanation
+    assert "two unrelated hashes" in check.explanation
+
+
+def test_an_unknown_arm_is_named_beside_the_arms_that_were_given(tmp_path: Path) -> None:
+    events = sessions(["C", "T1"])
+    events[3]["experiments"] = {NAME: "T2"}
+
+    check = check_log(events, tmp_path, {NAME: ["C", "T1"]}).check("assignment")
+
+    assert "Unknown arm T2: 1 listener is logged in it" in check.explanation
