@@ -37,7 +37,7 @@ class AATestResult:
 
     @property
     def sound(self) -> bool:
-        """Whether the p-values are compatible with a uniform distribution."""
+        """True if the p-values are compatible with a uniform distribution."""
         return self.uniform_p >= ALARM
 
     @property

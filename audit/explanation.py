@@ -16,12 +16,12 @@ SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a decision came out as it did.
+    """The reasons for a decision.
 
     Attributes:
         heard: (track, its description, share heard, whether in this session), newest last.
         heard_count: Number of listens that the strategies saw.
-        arms: How the hash gave the listener these arms, one sentence for each step.
+        arms: The steps by which the hash gave the listener these arms, one sentence each.
         chain: Strategies in the order in which they may propose.
         why: Their reasons, in the order noted.
         candidates: Number of candidates.

@@ -1,4 +1,4 @@
-"""Which checks fail on a log with a known fault, the replay of every decision among them."""
+"""The checks that fail on a log with a known fault, and the replay of its decisions."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from events.reader import open_log
 
 
 class FaultDetector:
-    """Checks logs that were made of the trial's log.
+    """The checks of logs that are made from the trial's log.
 
     Args:
-        folder: Where logs may be written; the trial's log is in `trial`.
+        folder: Folder for the logs; the trial's log is in `trial`.
         experiment: The experiment of the trial.
         runtime: The config that decided the trial.
     """
@@ -29,14 +29,14 @@ class FaultDetector:
         self._archived_configs = ArchivedConfigs.read(snapshots_beside([folder / "trial"]))
 
     def clean_log(self) -> CleanLog:
-        """The trial's log, to inject faults into."""
+        """Read the trial's log, to inject faults into it."""
         archived = self._archived_configs.by_digest[self._runtime.digest]
         lines = merge_events(find_event_files([self._folder / "trial"]), lambda *_: None)
         events = [event for event, _ in lines]
         return CleanLog(events, archived, archived.experiments[self._experiment])
 
     def failing_checks(self, lines: LogLines, name: str) -> list[str]:
-        """Names of the checks that fail on a log."""
+        """Name the checks that fail on a log."""
         folder = self._folder / name
         write(lines, folder)
         with open_log([folder]) as log:
@@ -44,7 +44,7 @@ class FaultDetector:
         return [check.name for check in validity.failed]
 
     def replays(self, lines: LogLines, name: str) -> bool:
-        """Whether every decision of a log comes out the same."""
+        """Test whether every decision of a log comes out the same in replay."""
         folder = self._folder / name
         write(lines, folder)
         replayer = Replayer(lambda _: self._runtime)

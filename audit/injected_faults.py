@@ -37,7 +37,7 @@ class FaultFinding(NamedTuple):
 
     @property
     def is_missed(self) -> bool:
-        """Whether no check found an injected fault."""
+        """True if the fault was injected and no check found it."""
         return not (self.found_by or self.not_applicable or self.not_planted)
 
 

@@ -21,7 +21,7 @@ _AT_ONCE = 1 << 14
 
 
 class ListEstimator:
-    """Estimates arms of `contextual` or `personal` over lists, with `random` as their fallback.
+    """An estimator of arms of `contextual` or `personal` over lists, with the fallback `random`.
 
     The estimate equals that of `segue evaluate` for such an arm on these sessions. It needs no
     replay: what the arm plays depends only on the previous track, or on the listener.

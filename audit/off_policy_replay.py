@@ -113,7 +113,7 @@ def _replay(
 
 
 class _PolicyRecorder:
-    """Asks the target strategies at each decision of a replay, and keeps what they would play.
+    """A recorder of the tracks that the target strategies would play at each replayed decision.
 
     Args:
         targets: The strategies.

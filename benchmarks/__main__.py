@@ -1,4 +1,4 @@
-"""Runs the benchmarks: `python -m benchmarks` all, `python -m benchmarks decision server` some."""
+"""Run the benchmarks: `python -m benchmarks` all, `python -m benchmarks decision server` some."""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""Measures a world: generating it, finding nearest tracks, and reading them from the cache.
+"""Measure a world: generating it, finding nearest tracks, and reading them from the cache.
 
 Run with `python -m benchmarks.nearest [FOLDER]`. Without a folder it generates a world of 50,000
 tracks and 10,000 listeners with 3 interests. On a busy machine read the seconds of CPU, which add

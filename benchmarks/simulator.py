@@ -1,4 +1,4 @@
-"""Measures a simulated session: the vector core, in process through the dispatcher, over HTTP.
+"""Measure a simulated session: the vector core, in process through the dispatcher, over HTTP.
 
 Run with `python -m benchmarks.simulator [--world FOLDER --config FILE --strategy NAME]`. If
 several jobs share the machine, read the CPU rows, not the clock: a rate "of CPU" is the rate of one

@@ -1,8 +1,8 @@
-"""Whether Segue's own packages are the ones that Python finds.
+"""A check that Python finds Segue's own packages.
 
 They have plain names (`app`, `core` ...), and Python looks in the working folder and in PYTHONPATH
-first: a file or folder of the user's with such a name would be run in place of ours. This module
-imports nothing of ours, since it runs before anything of ours is imported.
+first: it would run a user's file or folder of such a name in place of ours. This module imports
+none of our modules, since it runs before them.
 """
 
 from importlib.machinery import ModuleSpec

@@ -1,4 +1,4 @@
-"""The catalog: which tracks exist, by whom, and the order of their popularity."""
+"""The catalog: the tracks, their artists, and the order of their popularity."""
 
 import hashlib
 from collections.abc import Sequence
@@ -153,7 +153,7 @@ def known_tracks(where: str, ids: Sequence[object], catalog: Catalog) -> npt.NDA
 
 
 def is_id(value: object) -> TypeGuard[TrackId]:
-    """Whether `value` can be an id: an int, or a string of 1 to 256 characters without padding.
+    """Test whether `value` can be an id: an int, or an unpadded string of 1 to 256 characters.
 
     Floats, booleans and padded strings cannot: under such an id a listener would get a wrong arm.
     """

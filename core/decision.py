@@ -10,7 +10,7 @@ from core.catalog import TrackId
 
 @dataclass(slots=True)
 class Turn:
-    """What the listener sent, and its place in the listener's history.
+    """A listener's input, and its place in the listener's history.
 
     No code changes one; it is not frozen for speed.
 

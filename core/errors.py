@@ -92,7 +92,7 @@ class EventLogError(SegueError):
 
 
 class Faults:
-    """Collects faults, so that one run reports all of them."""
+    """A collection of faults, so that one run reports all of them."""
 
     def __init__(self) -> None:
         self.found: list[Fault] = []

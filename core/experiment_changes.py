@@ -108,7 +108,7 @@ def _bounds(experiment: Experiment) -> list[int]:
 
 
 def _wider(before: Experiment, after: Experiment) -> bool:
-    """Whether every targeted listener still is targeted; `true` is not 1, as in `eligible`."""
+    """Test whether every targeted listener is still targeted; `true` is not 1, as in `eligible`."""
 
     def values(experiment: Experiment, key: str) -> set[Any]:
         return {(isinstance(value, bool), value) for value in experiment.targeting[key]}

@@ -216,7 +216,7 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
 
 
 def _map_lists(path: Path, catalog: Catalog) -> Lists:
-    """Map a list file into memory, and check all that a request would otherwise have to check.
+    """Map a list file into memory, and check it whole, so that requests need not check it.
 
     numpy reads a negative index from the end of an array, so a damaged list would not fail at a
     request: the server would play a wrong track. The file must be refused here.

@@ -4,10 +4,10 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Shows the state of work; the command line draws bars, tests and libraries show nothing."""
+    """A display of progress; the command line draws bars, tests and libraries show nothing."""
 
     def start(self, what: str, total: float | None = None) -> None:
-        """Begin a piece of work of `total` steps; None where the number is unknown."""
+        """Begin a piece of work of `total` steps; None if the number is unknown."""
 
     def advance(self, steps: float = 1) -> None:
         """Count steps of the current piece as done."""
@@ -17,7 +17,7 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Shows nothing."""
+    """A progress that shows nothing."""
 
     def start(self, what: str, total: float | None = None) -> None:
         """Do nothing."""

@@ -3,7 +3,7 @@
 from importlib import metadata
 
 UNINSTALLED = "0+uninstalled"
-"""What a checkout that was never installed calls itself: a valid version, below every release."""
+"""The version of a checkout that was never installed: a valid version, below every release."""
 
 
 def version() -> str:

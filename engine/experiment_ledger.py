@@ -26,7 +26,7 @@ from engine.runtime import Runtime
 
 @dataclass(frozen=True, slots=True)
 class StartedExperiment:
-    """What the ledger holds of one experiment in one version.
+    """The ledger's record of one experiment in one version.
 
     Attributes:
         at_ms: When it started, Unix time in ms.

@@ -77,15 +77,15 @@ class LatencyHistogram:
 
 
 class Labels(NamedTuple):
-    """What one group of answers has in common.
+    """The labels that one group of answers has in common.
 
     Attributes:
         config: Digest of the config that decided.
         forced: Whether an arm was forced for testing.
         arms: The listener's experiments and arms.
-        strategy: What the arm, or `default`, names.
-        answered_by: Strategy whose candidates were drawn from.
-        depth: How many strategies of the chain abstained before.
+        strategy: Strategy that the arm, or `default`, names.
+        answered_by: Strategy that proposed the track.
+        depth: Number of strategies of the chain that abstained before it.
     """
 
     config: str
@@ -179,7 +179,7 @@ class ServerMetrics:
 
 
 class PrometheusCollector:
-    """Formats the metrics when Prometheus asks, so that no request pays for it."""
+    """The metrics in the form of Prometheus, made at each scrape, so that no request pays."""
 
     def __init__(self, metrics: ServerMetrics, listeners: Callable[[], int]) -> None:
         self._metrics = metrics

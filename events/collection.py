@@ -53,9 +53,9 @@ class CollectedFiles:
 def collect(
     urls: Sequence[str], to: Path, *, thorough: bool = False, progress: Progress = SILENT
 ) -> list[CollectedFiles]:
-    """Copy every event file of the origins into `to`, or only what was added since the last time.
+    """Copy every event file of the origins into `to`; of a known file, copy only the new part.
 
-    A file that grows meanwhile is copied up to the size that it had when it was listed.
+    A file that grows during the copy is copied up to its size at the listing.
 
     Args:
         urls: Folders, files, fsspec URLs, `docker://CONTAINER[/path]`.
@@ -117,7 +117,7 @@ def _collect_file(
 
 
 def _is_prefix(path: Path, size: int, found: RemoteFile, thorough: bool) -> bool:
-    """Whether the copy is the beginning of the file at the origin."""
+    """Test whether the copy is the beginning of the file at the origin."""
     if size > found.size:
         return False
     ranges = [(0, size)]

@@ -1,4 +1,4 @@
-"""Ends of event files: what the writer, or the compaction, said of where each file ended."""
+"""Ends of event files, as the writer or the compaction recorded them."""
 
 import re
 from pathlib import Path
@@ -14,9 +14,9 @@ FileEnd = tuple[int, str]
 
 
 def said_ends(path: Path) -> list[FileEnd]:
-    """What is said of an event file's end; of a Parquet file, the ends of all that it came from.
+    """List the recorded end of an event file; for Parquet, the ends of all files that it came from.
 
-    A process that was killed left no end: then there is none.
+    A killed process recorded no end: then the list is empty.
     """
     if path.suffix == ".parquet":
         return _ends_of_parquet(path)
@@ -26,7 +26,7 @@ def said_ends(path: Path) -> list[FileEnd]:
 
 
 def read_end(path: Path) -> FileEnd | None:
-    """Read one `NAME.end.json`; None if it is not there, or is not what the writer leaves."""
+    """Read one `NAME.end.json`; None if it is missing, or does not come from the writer."""
     try:
         said = orjson.loads(path.read_bytes())
         return int(said["lines"]), str(said["last"])

@@ -1,4 +1,4 @@
-"""Merges the events of several files by time; events of one file stay in the order written."""
+"""A merge of several files by time; the events of one file stay in the order written."""
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence

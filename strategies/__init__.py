@@ -1,4 +1,4 @@
-"""What may play next: one small file for each strategy type, which registers itself.
+"""Strategy types, which propose the next track: one small file for each, which registers itself.
 
 This module imports every public module of the folder, so a new file needs no entry anywhere.
 """

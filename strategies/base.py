@@ -19,7 +19,7 @@ Unheard = Literal["none", "session", "history"]
 
 
 class Strategy(Protocol):
-    """Proposes what may play next; draws nothing and remembers nothing.
+    """A proposer of the next tracks, which draws nothing and remembers nothing.
 
     A strategy that never abstains has an attribute `always_answers = True`, on its class or on
     itself. Only such a strategy may end a chain.
@@ -56,10 +56,10 @@ CatalogTrack = Annotated[StrictInt | StrictStr, Names("track")]
 
 
 class UnheardParams(Params):
-    """Whether a strategy proposes again what the listener heard.
+    """The choice to leave out tracks that the listener has heard.
 
     Attributes:
-        unheard: Leave out what was heard: `none` of it, that of this `session`, or of all known
+        unheard: Tracks to leave out: `none`, those heard in this `session`, or those of all known
             `history`.
     """
 
@@ -67,18 +67,18 @@ class UnheardParams(Params):
 
 
 class ListParams(UnheardParams):
-    """How a strategy plays from an ordered list.
+    """The choice of a track from an ordered list.
 
     Attributes:
-        draw: `uniform` over the list; `first`, the best one only; `rank`, chance falling as
-            1 / rank, rank from 1.
+        draw: `uniform` over the list; `first`, the best one only; `rank`, with probability
+            proportional to 1 / rank, rank from 1.
     """
 
     draw: Draw = "uniform"
 
     @cached_property
     def as_it_is(self) -> bool:
-        """Whether the whole list may play, all tracks alike; kept, since every request reads it."""
+        """True if the whole list may play, all tracks alike; kept, since every request reads it."""
         return self.draw == "uniform" and self.unheard == "none"
 
 

@@ -1,4 +1,4 @@
-"""Which strategy types exist: each registers itself by decorator, under a name of its own."""
+"""The registered strategy types: each registers itself by decorator, under its own name."""
 
 import importlib
 import sys

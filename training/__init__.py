@@ -1,1 +1,1 @@
-"""Learns lists for strategies from an event log or a public data set, and compares models."""
+"""Training: learn lists for strategies from a log or a public data set, and compare models."""

@@ -82,7 +82,7 @@ class OffPolicyEstimate:
 
 
 class OffPolicyEstimator(Protocol):
-    """Estimates the value of a model's lists without serving them."""
+    """An estimator of the value of a model's lists without serving them."""
 
     @property
     def about(self) -> str:

@@ -19,12 +19,12 @@ _NUMBERS = ("session", "turn", "time", "at_ms", "propensity")
 _FILES = "SELECT path, checksum FROM files ORDER BY file_id"
 
 InverseIn = Literal["fit", "judge", "both"]
-"""Where listens are weighted by inverse propensity: the fit, the evaluation (`judge`), or both."""
+"""The uses of inverse propensity weights: in the fit, in the evaluation (`judge`), or in both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Decides which listens count, and for how much.
+    """The choice of listens that count, and of their weights.
 
     Attributes:
         since_ms: Only sessions that began then or later, Unix time in ms.
@@ -91,7 +91,7 @@ def load(
 
 
 def _is_table(path: Path) -> bool:
-    """Whether the file is a training table, and not the Parquet of a compacted log."""
+    """Test whether the file is a training table, and not the Parquet of a compacted log."""
     with path.open("rb") as file:
         if file.read(4) != b"PAR1":
             return False

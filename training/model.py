@@ -45,10 +45,10 @@ class FitRun:
 
 
 class Ranker(Protocol):
-    """Ranks the tracks for each key."""
+    """A ranking of the tracks for each key."""
 
     def __call__(self, keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
-        """The `k` best tracks of each key (track or listener index); a track never of itself."""
+        """Rank the `k` best tracks of each key, a track or listener index; no track for itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Section(BaseModel):
 
 
 class CatalogSettings(Section):
-    """Where the data is; paths are relative to the config file.
+    """The files of the data; paths are relative to the config file.
 
     Attributes:
         tracks: Catalog, JSON lines.
@@ -90,11 +90,11 @@ class ExperimentSettings(Section):
 
 
 class HoldoutSettings(Section):
-    """Listeners whom no experiment gets.
+    """Listeners who are in no experiment.
 
     Attributes:
         share: Share of all listeners, in [0, 1].
-        salt: With a new salt, other listeners are held out.
+        salt: A new salt holds out different listeners.
     """
 
     share: float = Field(0.0, ge=0, le=1)
@@ -102,10 +102,10 @@ class HoldoutSettings(Section):
 
 
 class StateSettings(Section):
-    """What the server keeps of listeners.
+    """The server's memory of listeners.
 
     Attributes:
-        backend: Where it is kept; `memory` is for one process.
+        backend: Store of the memory; `memory` is for one process.
         max_listeners: Number of listeners; beyond it the server forgets the least recently seen.
         ttl_s: The server forgets a listener whom it has not seen for this long, in seconds.
         history: Number of listens kept per listener.
@@ -143,7 +143,7 @@ class EventsSettings(Section):
 
 
 class ServerSettings(Section):
-    """How the server listens; read at start only, and of no effect on decisions.
+    """The server's address and limits, read at its start; decisions ignore them.
 
     Attributes:
         host: Address to listen on.
@@ -166,17 +166,17 @@ class ServerSettings(Section):
 
 
 class AdminSettings(Section):
-    """Who may reload the config and force arms.
+    """The right to reload the config and to force arms.
 
     Attributes:
-        token_env: Environment variable with the token; if it is unset, nobody may.
+        token_env: Environment variable with the token; if it is unset, nobody has the right.
     """
 
     token_env: str = Field("SEGUE_ADMIN_TOKEN", pattern=r"^\w+$")
 
 
 class ReportSettings(Section):
-    """What `segue report` shows of the config's experiments; decisions ignore it.
+    """The metrics that `segue report` shows of the config's experiments; decisions ignore them.
 
     Attributes:
         primary: Metric of the verdict; mean session time by default.

@@ -9,17 +9,18 @@ from core.catalog import TrackId
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """What plays next, and who decided it.
+    """The track to play next, and the strategy that chose it.
 
     Attributes:
         user: The listener, as the request named them.
-        track: What plays next: the first of `tracks`.
-        tracks: As many as the request asked for, or as there were.
+        track: The track to play next: the first of `tracks`.
+        tracks: The recommended tracks: `n` of them, or fewer if the strategy proposed fewer.
         decision: The decision's id in the event log.
         experiments: The listener's arm in each experiment.
         strategy: The strategy that the arm, or the default, names.
-        answered_by: The strategy whose candidates the track was drawn from.
-        why: Who abstained or proposed, and why; empty unless the request asked.
+        answered_by: The strategy that proposed the track.
+        why: The reasons: each strategy that abstained or proposed, and why; empty without
+            `explain`.
     """
 
     user: TrackId
@@ -43,7 +44,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Whether the server takes turns now.
+    """The server's readiness to take turns.
 
     Attributes:
         ready: True if it does.

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """Asks a Segue server without blocking the event loop; its methods are those of `Client`.
+    """A client of a Segue server that never blocks the event loop; it has the methods of `Client`.
 
     Args:
         url: The server's address.

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Client:
-    """Asks a Segue server, and waits for the answer; safe to share between threads.
+    """A client of a Segue server that waits for each answer; threads may share it.
 
     A method that gets no answer raises a `ClientError`: `ApiError`, `ServerUnreachable` or
     `UnexpectedAnswer`.

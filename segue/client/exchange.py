@@ -191,7 +191,7 @@ class Exchanges:
 
 
 def _may_pass(outcome: Outcome) -> bool:
-    """Whether the next attempt may fare better; an address of a wrong kind stays wrong."""
+    """Test whether the next attempt may succeed; an unsupported address never does."""
     if isinstance(outcome, httpx.Response):
         return outcome.status_code in PASSING
     return not isinstance(outcome, httpx.UnsupportedProtocol)

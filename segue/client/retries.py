@@ -1,4 +1,4 @@
-"""When a failed request is sent again: how often, after what pauses, at which answers."""
+"""Retries of a failed request: their number, their pauses, and the answers that lead to one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 PASSING = frozenset({429, 500, 502, 503, 504})
-"""Statuses that may be gone at the next attempt; all others would come again."""
+"""Statuses that may be gone at the next attempt; every further status would come again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How a request is retried.
+    """The rule by which the client retries a request.
 
     The pause before attempt n + 1 is random between 0 and `first_s` * 2 ** (n - 1), so that clients
-    that failed together do not come back together. `Retry-After` adds what the server asks for.
+    that failed together do not come back together. The server's `Retry-After` is added to it.
 
     Attributes:
-        attempts: How often a request is sent at most; 1 means no retry.
+        attempts: Most attempts; 1 means no retry.
         first_s: Upper end of the first pause, in seconds; it doubles with each attempt.
         longest_s: Upper end of every later pause, in seconds.
         patience_s: The longest `Retry-After` to wait for, in seconds; a longer one is an error.
@@ -35,7 +35,7 @@ class Retries:
 
         Args:
             attempt: Number of the attempt that failed, from 1.
-            retry_after_s: What the server asked for, if it did.
+            retry_after_s: The server's `Retry-After`, or None.
             draw: Gives a random number in [0, 1).
         """
         asked_s = retry_after_s or 0.0

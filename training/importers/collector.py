@@ -61,7 +61,7 @@ class BadLine(Exception):
 
 
 class Collector:
-    """Gathers listens as columns of numbers, about 30 bytes each, for any length of the text.
+    """A collection of listens as columns of numbers, about 30 bytes each for a text of any length.
 
     Attributes:
         kind: Name of the format, for messages.

@@ -41,7 +41,7 @@ class FactorsParams(ModelParams):
     needs="implicit",
 )
 class Factors:
-    """Factorises listens by ALS or BPR of `implicit`; lists by listener and by track."""
+    """Matrix factorisation by ALS or BPR of `implicit`; lists by listener and by track."""
 
     def __init__(self, params: FactorsParams) -> None:
         self.params = params

@@ -41,7 +41,7 @@ class NeighboursParams(ModelParams):
     {"": {}, "time": {"kind": "time"}, "bm25": {"kind": "bm25"}, "listener": {"over": "listener"}},
 )
 class Neighbours:
-    """Ranks by how often two tracks are heard together; fitted in a second, hard to beat."""
+    """A ranking by how often two tracks are heard together; fitted in a second, hard to beat."""
 
     def __init__(self, params: NeighboursParams) -> None:
         self.params = params

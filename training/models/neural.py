@@ -68,7 +68,7 @@ class NeuralParams(ModelParams):
     stops_early=True,
 )
 class Neural:
-    """Learns vectors of tracks from sessions with PyTorch; three kinds, two of them historical."""
+    """Vectors of tracks, learnt from sessions with PyTorch; three kinds, two of them historical."""
 
     def __init__(self, params: NeuralParams) -> None:
         self.params = params

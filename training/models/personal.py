@@ -77,7 +77,7 @@ class _Liked:
 
 @model("personal", PersonalParams, needs="torch", stops_early=True)
 class Personal:
-    """Learns a listener's vector from liked tracks, and lists for each listener (two towers)."""
+    """Two towers: a listener's vector, learnt from liked tracks, and a list for each listener."""
 
     def __init__(self, params: PersonalParams) -> None:
         self.params = params

@@ -26,7 +26,7 @@ class PopularParams(ModelParams):
 
 @model("popular", PopularParams, {"": {}, "plays": {"by": "plays"}})
 class Popular:
-    """Ranks tracks by smoothed mean time times listeners, or by counts; one order for all."""
+    """A ranking by smoothed mean time times listeners, or by counts; one order for all."""
 
     def __init__(self, params: PopularParams) -> None:
         self.params = params
