@@ -69,7 +69,9 @@ def test_a_type_may_describe_a_shared_param_in_its_own_words():
         params = json.loads(segue(name, "--json"))["params"]
         return next(p["meaning"] for p in params if p["name"] == "unheard")
 
-    assert of("contextual").startswith("Leave out what was heard: `none` of it, that of this")
+    assert of("contextual").startswith(
+        "Tracks to leave out: `none`, those heard in this `session`, or"
+    )
     assert of("best_heard").startswith("As for every list, but `session` by default")
 
 
