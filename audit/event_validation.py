@@ -1,4 +1,4 @@
-"""What replay needs of a line: each field that is missing, or that no client could have sent."""
+"""Validation of a line for replay: a missing field, or one that no client could have sent."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -68,7 +68,7 @@ OPTIONAL: tuple[Need, ...] = (
 
 
 def unusable(event: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Why no turn can be made of a line: (what must hold, what was found); None if one can."""
+    """Say why a line makes no turn: (what must hold, what was found); None if it makes one."""
     message = event.get("message")
     if message not in MESSAGES:
         return "`message` must be next, heard or last", _shown(event, "message")

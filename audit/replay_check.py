@@ -79,7 +79,7 @@ def _check(
 def _reason_against(
     context: CheckContext, files: ReplayFiles, asked: bool | None
 ) -> tuple[str, str] | None:
-    """Why the check is not made: (figure, explanation); None if it is."""
+    """Say why the check is not made: (figure, explanation); None if it is made."""
     if asked is False:
         return "switched off", f"No decision was made again. {ASK}"
     if not context.ours:
