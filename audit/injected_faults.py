@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from audit import heard_faults, log_faults, server_faults
+from audit import heard_faults, log_faults, scale_faults, server_faults
 from audit.canary import run_canaries
 from audit.fault_detection import FaultDetector
 from audit.log_faults import CleanLog, FaultNotApplicable, LogFault, LogLines, new_failures
@@ -43,7 +43,7 @@ class FaultFinding(NamedTuple):
 
 def known_faults() -> tuple[LogFault, ...]:
     """Return every fault that a check finds in the log alone."""
-    return (*log_faults.LOG_FAULTS, *heard_faults.HEARD_FAULTS)
+    return (*log_faults.LOG_FAULTS, *heard_faults.HEARD_FAULTS, *scale_faults.SCALE_FAULTS)
 
 
 def clean_logs() -> list[Make]:

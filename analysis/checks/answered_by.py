@@ -5,7 +5,7 @@ from typing import Any
 
 from analysis.checks.archived_configs import ArchivedConfig, arms_of
 from analysis.checks.context import CheckContext
-from analysis.checks.parity import Clustered, heterogeneity
+from analysis.checks.parity import Clustered, heterogeneity, sum_by_arm
 from analysis.checks.result import EXAMPLES, CheckResult, Status
 from events.queries import read_query
 
@@ -119,6 +119,18 @@ def check_fallback(context: CheckContext, experiment: str) -> CheckResult:
             "rest: a process has different data, or has lost its data.",
             numbers,
         )  # fmt: skip
+    groups = sum_by_arm(context, _BY_ARM, [experiment])
+    if (
+        max(numbers.values()) - min(numbers.values()) > limits.fallback_gap
+        and heterogeneity(groups) < limits.alarm_p
+    ):
+        most = max(numbers, key=lambda arm: numbers[arm])
+        return CheckResult(
+            "fallback", question, Status.WARNING, figure,
+            f"Arm {most} gives more of its answers by a fallback than the others do. Its effect is "
+            "the effect of its strategy and of its fallback together.",
+            numbers,
+        )  # fmt: skip
     often = [arm for arm, (_, share) in shares.items() if share > limits.fallback_share]
     if often:
         return CheckResult(
@@ -143,3 +155,9 @@ def _differs_by_process(context: CheckContext, experiment: str, arm: str) -> boo
         return False
     ratios = [group.ratio for group in groups]
     return max(ratios) - min(ratios) > 0.2 and heterogeneity(groups) < context.thresholds.alarm_p
+
+
+_BY_ARM = """SELECT a.arm, e."user", count(*) FILTER (WHERE e.depth > 0) AS x, count(*) AS y
+FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
+WHERE a.experiment = $1 AND e.message = 'next' AND NOT e.forced AND e."schema" > 0
+GROUP BY a.arm, e."user" """

@@ -64,12 +64,7 @@ def check_config(context: CheckContext, experiment: str) -> CheckResult:
     if len(rows) < 2:
         return CheckResult("config", question, Status.PASSED, "1 config", numbers=numbers)
     traffic = [archived[digest].experiments[experiment].traffic for digest, *_ in rows]
-    explanation = (
-        f"Traffic went {' -> '.join(f'{share:g}' for share in traffic)}; listeners who entered "
-        "stayed."
-        if len(set(traffic)) > 1
-        else "The changes did not touch this experiment."
-    )
+    explanation = _say_traffic(traffic)
     return CheckResult(
         "config",
         question,
@@ -78,6 +73,16 @@ def check_config(context: CheckContext, experiment: str) -> CheckResult:
         explanation,
         numbers,
     )
+
+
+def _say_traffic(traffic: list[float]) -> str:
+    """Say what more or less traffic did to the listeners: less of it takes some out again."""
+    if len(set(traffic)) < 2:
+        return "The changes did not touch this experiment."
+    went = f"Traffic went {' -> '.join(f'{share:g}' for share in traffic)}"
+    if any(after < before for before, after in pairwise(traffic)):
+        return f"{went}; where it fell, the listeners beyond it left the experiment."
+    return f"{went}; listeners who entered stayed."
 
 
 def _changes(treatments: list[dict[str, Any]]) -> str:

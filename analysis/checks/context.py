@@ -19,6 +19,7 @@ class Thresholds:
         dead_share: An arm is dead if its own strategy gives less than this share of its answers.
         fallback_share: A larger share of answers by fallbacks is a warning.
         parity_gap: Shares of arms that differ by less are no alarm, however small the p-value.
+        fallback_gap: Shares of fallbacks that differ by more between arms are a warning.
         forced_share: A larger share of forced events is a warning.
         broken_share: More than this share of listens of a track that was not recommended is a
             failure in botify's log and a warning in ours. Botify's client plays what is
@@ -34,6 +35,7 @@ class Thresholds:
     alarm_p: float = 0.001
     dead_share: float = 0.1
     fallback_share: float = 0.5
+    fallback_gap: float = 0.1
     parity_gap: float = 0.01
     forced_share: float = 0.05
     broken_share: float = 0.01
@@ -44,7 +46,14 @@ class Thresholds:
     forgotten_share: float = 0.001
 
 
-TABLES = ("first_seen", "analysed", "processes", "session_chains", "followed_listens")
+TABLES = (
+    "first_seen",
+    "analysed",
+    "processes",
+    "session_chains",
+    "followed_listens",
+    "first_listens",
+)
 
 
 class CheckContext(Workspace):

@@ -58,28 +58,6 @@ def check_duplicates(context: CheckContext) -> CheckResult:
     return CheckResult("duplicates", question, Status.PASSED, figure, numbers=numbers)
 
 
-def check_forced(context: CheckContext, experiment: str) -> CheckResult:
-    """Check that testers forced few arms; no analysis counts forced events."""
-    question = "Did testers force few arms?"
-    total, by_testers = context.query(
-        "SELECT count(*), count(*) FILTER (WHERE forced) FROM exposures WHERE experiment = ?",
-        [experiment],
-    )[0]
-    numbers = {"events": total, "forced": by_testers}
-    if not total:
-        return CheckResult("forced", question, Status.NOT_MADE, "no events", numbers=numbers)
-    share = by_testers / total
-    figure = f"{by_testers:,} of {total:,} events ({share:.2%})"
-    if share > context.thresholds.forced_share:
-        return CheckResult(
-            "forced", question, Status.WARNING, figure,
-            "Every analysis leaves these events out, and their listeners too. So many look like a "
-            "forgotten `forced:` in the config.",
-            numbers,
-        )  # fmt: skip
-    return CheckResult("forced", question, Status.PASSED, figure, numbers=numbers)
-
-
 def _read_dropped(context: CheckContext, kinds: list[str]) -> list[tuple[str, int, list[str]]]:
     """(reason, lines, places) of dropped lines: of these kinds, or all but the harmless kinds."""
     wanted = "reason IN (SELECT unnest($1))" if kinds else "reason NOT IN (SELECT unnest($1))"

@@ -143,31 +143,6 @@ def check_events_per_listener(context: CheckContext, experiment: str) -> CheckRe
     return CheckResult("events-per-listener", question, Status.PASSED, figure, numbers=numbers)
 
 
-def check_latency(context: CheckContext, experiment: str) -> CheckResult:
-    """Compare the latency of the arms: a slow arm is judged for its latency too."""
-    question = "Do all arms answer equally quickly?"
-    rows = context.query(
-        """SELECT a.arm, avg(e.latency_s), quantile_cont(e.latency_s, 0.99)
-        FROM events AS e INNER JOIN assignments AS a ON e.experiments = a.experiments
-        WHERE a.experiment = ? AND e.message = 'next' AND NOT e.forced AND e.latency_s IS NOT NULL
-        GROUP BY a.arm ORDER BY a.arm""",
-        [experiment],
-    )
-    if len(rows) < 2:
-        return CheckResult("latency", question, Status.NOT_MADE, TOO_FEW_ARMS)
-    numbers = {arm: {"mean_s": mean, "p99_s": p99} for arm, mean, p99 in rows}
-    figure = "p99 " + ", ".join(f"{arm} {p99 * 1000:.2f} ms" for arm, _, p99 in rows)
-    slowest, quickest = max(p99 for *_, p99 in rows), min(p99 for *_, p99 in rows)
-    if slowest > 0.005 and slowest > context.thresholds.latency_ratio * quickest:
-        return CheckResult(
-            "latency", question, Status.WARNING, figure,
-            "The slowest arm is much slower than the quickest. Listeners may dislike the delay, "
-            "and not the tracks.",
-            numbers,
-        )  # fmt: skip
-    return CheckResult("latency", question, Status.PASSED, figure, numbers=numbers)
-
-
 def sum_by_arm(
     context: CheckContext, listeners: str, params: Sequence[Any] | Mapping[str, Any]
 ) -> list[Clustered]:
@@ -228,7 +203,7 @@ def abandoned_before(context: CheckContext) -> int:
         """WITH pauses AS (
             SELECT at_ms - lag(at_ms) OVER (PARTITION BY "user", session ORDER BY turn) AS pause
             FROM events)
-        SELECT coalesce(quantile_disc(pause, 0.9), 0), (SELECT max(at_ms) FROM events)
+        SELECT coalesce(quantile_disc(pause, 0.9), 0), (SELECT end_ms FROM log_span)
         FROM pauses"""
     )[0]
     gap_ms = context.log.gap_s * 1000

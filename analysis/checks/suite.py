@@ -16,15 +16,18 @@ from analysis.checks.assignment import check_assignment, check_one_arm
 from analysis.checks.clock import check_clock
 from analysis.checks.config_stability import check_config
 from analysis.checks.context import CheckContext, Thresholds
+from analysis.checks.forced_arms import check_forced
 from analysis.checks.heard_tracks import check_played, check_played_by_arm
+from analysis.checks.latency import check_latency
 from analysis.checks.line_ids import check_ids
-from analysis.checks.log_integrity import check_duplicates, check_forced, check_lines
+from analysis.checks.log_integrity import check_duplicates, check_lines
 from analysis.checks.parity import (
     check_events_per_listener,
-    check_latency,
     check_outcomes,
     check_unfinished,
 )
+from analysis.checks.propensities import check_propensity
+from analysis.checks.reported_times import check_first_tracks, check_time_scale
 from analysis.checks.result import CheckResult, Status, ValidityReport
 from analysis.checks.sample_ratio import (
     check_population,
@@ -52,8 +55,11 @@ EXPERIMENT_CHECKS: Mapping[str, Callable[[CheckContext, str], CheckResult]] = {
     "assignment": check_assignment,
     "served": check_served,
     "fallback": check_fallback,
+    "propensity": check_propensity,
     "one-arm": check_one_arm,
     "played-by-arm": check_played_by_arm,
+    "first-tracks": check_first_tracks,
+    "time-scale": check_time_scale,
     "sample-ratio": check_sample_ratio,
     "sample-ratio-watched": check_sample_ratio_over_time,
     "sample-ratio-by-part": check_sample_ratio_by_part,

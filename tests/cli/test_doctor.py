@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from audit import doctor, heard_faults, log_faults, server_faults
+from audit import doctor, heard_faults, log_faults, scale_faults, server_faults
 from cli import main
 from tests.service import write_config
 
@@ -22,6 +22,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     few = (named["swapped arms"], named["silent fallback"])
     monkeypatch.setattr(log_faults, "LOG_FAULTS", few)
     monkeypatch.setattr(heard_faults, "HEARD_FAULTS", ())
+    monkeypatch.setattr(scale_faults, "SCALE_FAULTS", ())
 
 
 def examine(path: Path, *arguments: str) -> Result:

@@ -21,6 +21,10 @@ def ramped(config: dict[str, Any]) -> None:
     config["experiments"][0]["traffic"] = 1.0
 
 
+def lowered(config: dict[str, Any]) -> None:
+    config["experiments"][0]["traffic"] = 0.2
+
+
 def different_default(config: dict[str, Any]) -> None:
     config["default"] = "popular"
 
@@ -63,7 +67,8 @@ def check_log(folder: Path, change: Change, forget: bool = False) -> CheckResult
 @pytest.mark.parametrize(
     ("change", "status", "figure", "text"),
     [
-        (ramped, Status.PASSED, "2 configs, one treatment", "Traffic went 0.5 -> 1; listeners"),
+        (ramped, Status.PASSED, "2 configs, one treatment", "0.5 -> 1; listeners who entered stay"),
+        (lowered, Status.PASSED, "2 configs, one treatment", "0.5 -> 0.2; where it fell, the list"),
         (different_default, Status.PASSED, "2 configs, one treatment", "did not touch this"),
         (different_strategy, Status.FAILED, "2 different treatments", ": strategy popular. Before"),
         (different_salt, Status.FAILED, "2 different treatments", ": salt (2026-11 -> another). B"),
@@ -74,7 +79,14 @@ def check_log(folder: Path, change: Change, forget: bool = False) -> CheckResult
             ": state.history (100 -> 3). B",
         ),
     ],
-    ids=["ramped", "another-default", "another-strategy", "another-salt", "shorter-memory"],
+    ids=[
+        "ramped",
+        "lowered",
+        "another-default",
+        "another-strategy",
+        "another-salt",
+        "shorter-memory",
+    ],
 )
 def test_a_change_during_the_experiment_fails_if_it_changes_the_treatment(
     change: Change, status: Status, figure: str, text: str, tmp_path: Path

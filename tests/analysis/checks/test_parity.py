@@ -130,7 +130,8 @@ def test_an_arm_with_more_events_is_only_a_warning(base: Base, tmp_path: Path) -
 
 def test_a_slow_arm_is_a_warning(base: Base, tmp_path: Path) -> None:
     def slow(event: dict[str, Any]) -> Any:
-        return {**event, "latency": 0.02 if arm(event) == "T1" else 0.001}
+        slow = arm(event) == "T1"
+        return {**event, "latency": 0.03, "took_us": 20_000 if slow else 1_000}
 
     check = changed(base, tmp_path, slow).check("latency")
 
@@ -138,11 +139,41 @@ def test_a_slow_arm_is_a_warning(base: Base, tmp_path: Path) -> None:
     assert check.figure == "p99 C 1.00 ms, T1 20.00 ms"
 
 
+def test_answers_without_a_latency_are_compared_by_arm(base: Base, tmp_path: Path) -> None:
+    def silent(event: dict[str, Any]) -> Any:
+        if arm(event) == "T1" and event["turn"] % 2:
+            return {**event, "latency": None, "took_us": None}
+        return {**event, "latency": 0.001, "took_us": None}
+
+    check = changed(base, tmp_path, silent).check("latency")
+
+    assert check.status is Status.WARNING
+    assert check.figure.startswith("without one: C 0.0%, T1 ")
+    assert check.numbers["C"]["mean_s"] == pytest.approx(0.001)
+    assert check.numbers["T1"]["mean_s"] == pytest.approx(0.001)
+
+
+def test_an_arm_that_falls_back_more_is_a_warning(base: Base, tmp_path: Path) -> None:
+    def declared(event: dict[str, Any]) -> Any:
+        if event["message"] != "next":
+            return event
+        own = {"C": "contextual", "T1": "improved"}[arm(event)]
+        fallen = arm(event) == "T1" and event["turn"] % 3 == 0
+        return event | {"depth": int(fallen), "answered_by": "popular" if fallen else own}
+
+    check = changed(base, tmp_path, declared).check("fallback")
+
+    assert check.status is Status.WARNING
+    assert check.figure.startswith("C 0.0%, T1 3")
+    assert "Arm T1 gives more of its answers by a fallback" in check.explanation
+
+
 def test_many_forced_events_are_a_warning_and_count_nowhere(base: Base, tmp_path: Path) -> None:
     def forced(event: dict[str, Any]) -> Any:
         if Stream(f"forced {event['user']}").below(4):
             return event
-        return {**event, "forced": True, "experiments": {"fallback": "T1"}, "strategy": "improved"}
+        arms = {"fallback": "T1"}
+        return event | {"forced": True, "asked": arms, "experiments": arms, "strategy": "improved"}
 
     validity = changed(base, tmp_path, forced)
 
