@@ -9,15 +9,37 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.checks.archived_configs import ArchivedConfigs
-from analysis.checks.suite import MoreChecks
+from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS, MoreChecks
 from analysis.effects.results import Report
 from analysis.planning.plans import read_plans
 from analysis.report import LogSelection, ReportRequest, make_report
 from audit.replay_check import ReplayFiles, replay_check
+from core.errors import Faults, unknown_name
 from core.progress import SILENT, Progress
 from core.version import version
+from engine.settings.loading import load_settings
 from engine.settings.model import Settings
 from events.config_snapshots import snapshots_beside
+
+
+def find_unknown_checks(names: Iterable[str], faults: Faults, where: str) -> None:
+    """Add a fault for each name that is no check."""
+    known = [*LOG_CHECKS, "replay", *EXPERIMENT_CHECKS, "population", "canary"]
+    for name in names:
+        if name not in known:
+            faults.add(where, unknown_name("check", name, known))
+
+
+def settings_of(config: Path | None) -> Settings | None:
+    """Load the config of a report: the one that was named, or `config.yaml` if it exists.
+
+    Raises:
+        InputError: The config is faulty.
+    """
+    if config is not None:
+        return load_settings(config)
+    default = Path("config.yaml")
+    return load_settings(default) if default.exists() else None
 
 
 def with_settings(request: ReportRequest, settings: Settings | None) -> ReportRequest:
@@ -59,8 +81,11 @@ def report_log(
         progress: Gets the progress.
 
     Raises:
-        InputError: The log, the request or a config is faulty.
+        InputError: The log, the request, a config or the name of a check is faulty.
     """
+    faults = Faults()
+    find_unknown_checks(selection.tolerated, faults, "tolerate")
+    faults.raise_if_any()
     there = [path for path in selection.logs if path.exists()]
     archived_configs = ArchivedConfigs.read(snapshots_beside(there, folders), botify_arms)
     files = ReplayFiles(selection.logs, folders)

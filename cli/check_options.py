@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from core.errors import Faults, unknown_name
+from core.errors import Faults
 
 Configs = Annotated[
     list[Path] | None,
@@ -36,12 +36,9 @@ Tolerate = Annotated[
 
 def check_tolerated(names: Iterable[str], faults: Faults) -> None:
     """Add a fault for each name that is no check."""
-    from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS
+    from audit.log_report import find_unknown_checks
 
-    known = [*LOG_CHECKS, "replay", *EXPERIMENT_CHECKS, "population", "canary"]
-    for name in names:
-        if name not in known:
-            faults.add("--tolerate", unknown_name("check", name, known))
+    find_unknown_checks(names, faults, "--tolerate")
 
 
 def parse_botify_arms(given: Iterable[str], faults: Faults) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""The public face of Segue: what a strategy's author imports, and nothing else.
+"""The public face of Segue: what a strategy's author and a notebook import, and nothing else.
 
 Each name is documented in docs/api.md and stays until a major version removes it. The packages
 behind it (`core`, `strategies`, `engine` ...) may change in any version. `segue.testing` has the
@@ -11,6 +11,7 @@ from core.errors import SegueError
 from core.listener import Listen, Listener
 from core.lists import Lists
 from core.version import version
+from segue.notebook import LogReport, report
 from strategies.base import (
     Artifacts,
     CatalogTrack,
@@ -42,6 +43,7 @@ __all__ = [
     "Listen",
     "Listener",
     "Lists",
+    "LogReport",
     "Params",
     "SegueError",
     "Strategy",
@@ -53,6 +55,7 @@ __all__ = [
     "__version__",
     "by_rank",
     "from_list",
+    "report",
     "strategy",
     "unheard_of",
 ]

@@ -23,7 +23,6 @@ from core.errors import Faults
 
 if TYPE_CHECKING:
     from analysis.effects.results import Report
-    from engine.settings.model import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -101,7 +100,7 @@ def report(
     is 1.
     """
     from analysis.report import LogSelection, ReportRequest
-    from audit.log_report import report_log, with_settings
+    from audit.log_report import report_log, settings_of, with_settings
 
     faults = Faults()
     metrics = _parse_metrics(metric or (), faults)
@@ -116,7 +115,7 @@ def report(
         ReportRequest(
             metrics, primary, control, all_pairs, tuple(segment or ()), even_if_invalid, planned
         ),
-        _load_settings(config),
+        settings_of(config),
     )
     command = shlex.join(["segue", *sys.argv[1:]])
     with bars() as progress:
@@ -155,15 +154,6 @@ def _show(found: "Report", written: list[Path], as_json: bool) -> None:
     show(found, Console())
     for path in written:
         Console().print(f"Wrote {path}", highlight=False, markup=False, soft_wrap=True)
-
-
-def _load_settings(config: Path | None) -> "Settings | None":
-    from engine.settings.loading import load_settings
-
-    if config is not None:
-        return load_settings(config)
-    default = Path("config.yaml")
-    return load_settings(default) if default.exists() else None
 
 
 def _parse_metrics(given: Iterable[str], faults: Faults) -> dict[str, str | dict[str, str]]:
