@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from time import monotonic, perf_counter
 from typing import NamedTuple, Protocol
 
-from core.allocation import Assignment
+from core.allocation import UNASSIGNED, Assignment
 from core.decision import Decision, FailedTurn, Feedback, LoggedTurn
 from core.errors import EventLogError, StrategiesFailed
 from core.listener import History
-from core.request import ListenReport, Request
+from core.request import ListenReport, Request, TurnInput
 from engine.exposure import assign, exposed_after, newly_exposed, starts_afresh
 from engine.failure_log import FailureLog
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
 from engine.state import ListenerRecord, StateStore
-from engine.turn import Before, rollback_turn, take_turn
+from engine.turn import Before, is_repeated_end, rollback_turn, take_turn
 
 Outcome = Decision | Feedback | Exception
 """The outcome of a turn: its value, or the error because of which it changed nothing."""
@@ -163,6 +163,9 @@ class Dispatcher:
         A turn that fails, or whose line is not on file, changes nothing and does not affect the
         remaining turns of the batch.
 
+        A report that ends a session a second time is no turn: it is answered as the first one was,
+        and has no line.
+
         Args:
             arrivals: In their order of arrival; a listener may come more than once.
 
@@ -171,8 +174,9 @@ class Dispatcher:
         """
         outcomes: list[Outcome] = []
         staged: list[_Staged] = []
+        repeats: list[tuple[int, int]] = []  # place of a repeated end, and of the first one
         try:
-            self._stage(arrivals, outcomes, staged)
+            self._stage(arrivals, outcomes, staged, repeats)
             if staged:
                 self.log.append_all([each.turn for each in staged])
         except EventLogError as error:
@@ -185,10 +189,16 @@ class Dispatcher:
             raise
         for each in staged:
             self._commit(each)
+        for place, first in repeats:
+            outcomes[place] = outcomes[first]
         return outcomes
 
     def _stage(
-        self, arrivals: Sequence[Arrival], outcomes: list[Outcome], staged: list[_Staged]
+        self,
+        arrivals: Sequence[Arrival],
+        outcomes: list[Outcome],
+        staged: list[_Staged],
+        repeats: list[tuple[int, int]],
     ) -> None:
         """Decide each turn; a later turn of a listener sees the earlier one's record."""
         at_ms = self._now_ms()
@@ -199,6 +209,11 @@ class Dispatcher:
                 each = self._decide(place, arrival, at_ms, records)
             except Exception as error:
                 outcomes.append(error)
+                began_s = perf_counter()
+                continue
+            if isinstance(each, Feedback):
+                outcomes.append(each)
+                repeats += _first_end(staged, each, place)
                 began_s = perf_counter()
                 continue
             self._next_id += 1
@@ -218,13 +233,15 @@ class Dispatcher:
 
     def _decide(
         self, place: int, arrival: Arrival, at_ms: int, records: Mapping[str, ListenerRecord]
-    ) -> _Staged:
-        """Take one turn on the listener's record, or on a fresh one."""
+    ) -> _Staged | Feedback:
+        """Take one turn on the listener's record, or on a fresh one; a repeated end is no turn."""
         runtime, sent = self.runtime, arrival.sent
         user = str(sent.user)
         record = records.get(user) or self.state.get(user)
         if record is None:
             record = ListenerRecord(History(runtime.catalog))
+        elif is_repeated_end(runtime, record.history, sent, at_ms):
+            return _repeated_end(record.history, sent, runtime.digest)
         # Most turns: the arms depend on the id alone, and the record grew under them already.
         by_id = arrival.forced is None and sent.attributes is None
         if by_id and record.allocation is runtime.allocation and record.assignment is not None:
@@ -317,3 +334,20 @@ class Dispatcher:
                 each.record.exposed_experiments = each.exposed
                 each.record.allocation = each.record.assignment = None
             self._next_id -= 1
+
+
+def _first_end(staged: Sequence[_Staged], repeat: Feedback, place: int) -> list[tuple[int, int]]:
+    """Pair the place of a repeated end with that of the first one, if it is in this batch."""
+    user = str(repeat.user)
+    for each in reversed(staged):
+        if each.user == user and isinstance(each.turn, Feedback):
+            return [(place, each.place)]
+    return []
+
+
+def _repeated_end(history: History, sent: TurnInput, digest: str) -> Feedback:
+    """Feedback without an id: it answers the client, and has no line in the log."""
+    return Feedback(
+        "", sent.user, sent.track, sent.time, history.seen_ms, "", history.turn, UNASSIGNED, digest,
+        final=True,
+    )  # fmt: skip

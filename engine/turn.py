@@ -9,7 +9,7 @@ from typing import overload
 
 from core.allocation import Assignment
 from core.candidates import Candidates
-from core.catalog import TrackId
+from core.catalog import UNKNOWN, TrackId
 from core.decision import Decision, Feedback
 from core.draw import draw
 from core.errors import (
@@ -19,7 +19,7 @@ from core.errors import (
     UndeclaredAnswer,
 )
 from core.listener import History, Listener, pack
-from core.request import ListenReport, Request
+from core.request import ListenReport, Request, TurnInput
 from core.rng import Stream
 from engine.runtime import Chain, Runtime
 
@@ -174,6 +174,32 @@ def rollback_turn(history: History, before: Before) -> None:
         session,
         turn,
         seen_ms,
+    )
+
+
+def is_repeated_end(runtime: Runtime, history: History, sent: TurnInput, at_ms: int) -> bool:
+    """Test whether a report ends the session that the listener's last turn has ended already.
+
+    A client that does not get its answer sends the end again. As a turn, that would be a session of
+    its own, without a recommendation. Nothing is kept for this test: an end is the only turn that
+    leaves no session open, and its listen is the newest.
+
+    Args:
+        runtime: The runtime that decides; the same after its session gap is a new report.
+        history: The listener's history.
+        sent: What the client sends.
+        at_ms: Unix time in ms.
+    """
+    if history.session or not history.listens or sent.track is None or sent.time is None:
+        return False
+    if not isinstance(sent, ListenReport) or not sent.final:
+        return False
+    track = history.catalog.index_of(sent.track)
+    # Unknown tracks are all alike in a history, so they may be different ones.
+    return (
+        track != UNKNOWN
+        and history.listens[-1] == pack(track, sent.time)
+        and at_ms - history.seen_ms <= runtime.session_gap_ms
     )
 
 

@@ -110,6 +110,71 @@ def test_a_write_that_fails_refuses_the_turns_whose_lines_are_not_in_it(room: in
     assert log.turns[-1].number == sum(str(turn.user) == "7" for turn in log.turns)
 
 
+def end(user: int | str = 7, time: float = 0.5, track: int | str = 1010) -> ListenReport:
+    return ListenReport(user, track, time, final=True)
+
+
+@pytest.mark.parametrize("batches", [1, 3], ids=["in-one-batch", "one-after-another"])
+def test_an_end_that_is_sent_again_is_answered_and_no_turn(batches: int) -> None:
+    log = Log()
+    dispatcher = dispatcher_of(log)
+    sent = arrivals_of(Request(7), end(), end("7"), end())
+    dispatcher.dispatch(sent[:1])
+    size = 3 // batches
+    outcomes = [
+        outcome
+        for start in range(1, 4, size)
+        for outcome in dispatcher.dispatch(sent[start : start + size])
+    ]
+
+    assert [turn.id for turn in log.turns] == ["s-1", "s-2"]
+    assert all(isinstance(each, Feedback) and str(each.user) == "7" for each in outcomes)
+    dispatcher.dispatch(arrivals_of(Request(7)))
+    assert [(turn.id, turn.number) for turn in log.turns][-1] == ("s-3", 3)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        end(time=0.6),
+        end(track=1020),
+        ListenReport(7, 1010, 0.5),
+        Request(7, 1010, 0.5),
+        end(user=8),
+        end(track="elsewhere"),
+    ],
+    ids=["longer", "other-track", "not-final", "a-request", "other-listener", "unknown-track"],
+)
+def test_what_differs_from_the_end_is_a_turn(again: Request | ListenReport) -> None:
+    log = Log()
+    dispatcher = dispatcher_of(log)
+    first = end(track="elsewhere") if again.track == "elsewhere" else end()
+    dispatcher.dispatch(arrivals_of(Request(7), first, again))
+    assert len(log.turns) == 3
+
+
+def test_the_same_end_after_a_silence_or_within_a_session_is_a_turn() -> None:
+    log = Log()
+    dispatcher = dispatcher_of(log)
+    clock = dispatcher._now_ms
+    assert isinstance(clock, Clock)
+    dispatcher.dispatch(arrivals_of(Request(7), end()))
+    clock.tick(1801)
+    dispatcher.dispatch(arrivals_of(end()))
+    dispatcher.dispatch(arrivals_of(Request(7), end()))
+    assert [turn.number for turn in log.turns] == [1, 2, 3, 4, 5]
+
+
+def test_an_end_whose_line_is_not_on_file_fails_with_its_repeats() -> None:
+    log = Log(1)
+    dispatcher = dispatcher_of(log)
+    outcomes = dispatcher.dispatch(arrivals_of(Request(7), end(), end()))
+    assert [isinstance(each, EventLogError) for each in outcomes] == [False, True, True]
+    log.room = 10
+    dispatcher.dispatch(arrivals_of(end()))
+    assert [turn.id for turn in log.turns] == ["s-1", "s-2"]
+
+
 SENT = some.builds(
     lambda kind, user, track, time, attributes, exclude: (
         Request(user, track, time, attributes, exclude=exclude)
