@@ -176,6 +176,24 @@ def hide_fallback(clean: CleanLog) -> LogLines:
     return lines
 
 
+def fail_in_one_arm(clean: CleanLog) -> LogLines:
+    """Let the strategy of an arm raise in every fifth turn; the chain goes on."""
+    arm = clean.experiment.arms[-1]
+    chain = clean.archived.chains[str(arm.strategy)]
+    lines = clean.copy()
+    turns = 0
+    for _, event in lines:
+        assert isinstance(event, dict)
+        if event.get("strategy") != arm.strategy or event["message"] != "next":
+            continue
+        turns += 1
+        if turns % 5 == 0:
+            event["failed"] = [{"strategy": arm.strategy, "error": "KeyError"}]
+            if len(chain) > 1:
+                event |= {"answered_by": chain[1], "depth": 1}
+    return lines
+
+
 def answer_undeclared(clean: CleanLog) -> LogLines:
     """Answer by a recommender that the arm does not declare, as a missing branch does."""
     arm = clean.experiment.arms[-1]
@@ -362,6 +380,8 @@ LOG_FAULTS: tuple[LogFault, ...] = (
            ("assignment", "one-arm"), reshuffle),
     LogFault("silent fallback", "an arm's list is empty and its fallback answers everything",
            ("fallback",), fall_back_silently),
+    LogFault("failing strategy", "the strategy of an arm raises in one turn of five",
+             ("failures",), fail_in_one_arm),
     LogFault("undeclared answer", "a recommender answers that the arm does not declare",
            ("served",), answer_undeclared),
     LogFault("per-request state", "every request starts with an empty history",

@@ -35,6 +35,7 @@ from analysis.checks.sample_ratio import (
     check_sample_ratio_by_part,
     check_sample_ratio_over_time,
 )
+from analysis.checks.strategy_failures import check_failures
 from analysis.checks.turn_continuity import check_state, check_turns
 from core.progress import SILENT, Progress
 from events.reader import EventLog
@@ -56,6 +57,7 @@ EXPERIMENT_CHECKS: Mapping[str, Callable[[CheckContext, str], CheckResult]] = {
     "served": check_served,
     "fallback": check_fallback,
     "propensity": check_propensity,
+    "failures": check_failures,
     "one-arm": check_one_arm,
     "played-by-arm": check_played_by_arm,
     "first-tracks": check_first_tracks,

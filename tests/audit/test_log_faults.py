@@ -21,6 +21,7 @@ WITH_EXAMPLES = {
     "clock",
     "assignment",
     "served",
+    "failures",
     "one-arm",
 }
 
@@ -87,7 +88,9 @@ def test_a_clean_log_in_the_form_of_botify_fails_no_check(base: Base, tmp_path: 
 
     assert failed(validity) == []
     untold = {g.name for g in validity.checks if g.status is Status.UNKNOWN}
-    assert untold == {"turns", "state", "config", "served", "fallback", "ids", "propensity"}
+    assert untold == {
+        "turns", "state", "config", "served", "fallback", "failures", "ids", "propensity"
+    }  # fmt: skip
 
 
 def test_examples_name_the_line(base: Base, tmp_path: Path) -> None:
