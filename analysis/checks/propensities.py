@@ -79,7 +79,7 @@ def check_propensity(context: CheckContext, experiment: str) -> CheckResult:
 
 
 def _is_uniform(archived: ArchivedConfig | None, decisions: _Decisions) -> bool:
-    """Whether the config says that this strategy draws evenly, in this arm too."""
+    """Say whether the config says that this strategy draws evenly, in this arm too."""
     if archived is None:
         return False
     strategy = archived.described["strategies"].get(decisions.answered_by)

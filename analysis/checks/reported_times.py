@@ -71,7 +71,7 @@ def check_first_tracks(context: CheckContext, experiment: str) -> CheckResult:
 
 
 class _Scale(NamedTuple):
-    """How an arm's times are written: counts of its listens, and their longest time."""
+    """Say how an arm's times are written: counts of its listens, and their longest time."""
 
     arm: str
     listens: int
@@ -126,7 +126,7 @@ def check_time_scale(context: CheckContext, experiment: str) -> CheckResult:
 
 
 def _fault(context: CheckContext, scales: Sequence[_Scale]) -> str:
-    """What is wrong with the scale of an arm, as a sentence; empty if nothing is."""
+    """Give what is wrong with the scale of an arm, as a sentence; empty if nothing is."""
     whole = [scale.arm for scale in scales if scale.step == "whole numbers"]
     fine = [scale.arm for scale in scales if scale.inside > scale.listens / 10]
     both = [s.arm for s in scales if s.arm in whole and min(s.zeros, s.ones) > s.listens / 100]
@@ -162,7 +162,7 @@ def _shares(context: CheckContext, part: str, whole: str) -> list[Clustered]:
 
 
 def _differ(context: CheckContext, groups: Sequence[Clustered], gap: float, tests: int) -> bool:
-    """Whether ratios differ by more than a gap, and surely; `tests` share the error rate."""
+    """Say whether ratios differ by more than a gap, and surely; `tests` share the error rate."""
     ratios = [group.ratio for group in comparable(groups)]
     if len(ratios) < 2 or max(ratios) - min(ratios) <= gap:
         return False
