@@ -115,7 +115,7 @@ class LogReport:
 
     @property
     def valid(self) -> bool:
-        """Whether no check failed in any experiment."""
+        """Say whether no check failed in any experiment."""
         return self.found.valid
 
     @property
