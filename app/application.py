@@ -113,7 +113,7 @@ def from_environment() -> HotRoute:
 
 @contextmanager
 def _reloading_on_hangup(reloader: Reloader) -> Iterator[None]:
-    """Reload on SIGHUP, in a process's main thread: no other thread can handle signals."""
+    """Reload on SIGHUP, in a process's main thread: only that thread can handle signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

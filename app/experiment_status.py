@@ -36,7 +36,8 @@ class ArmStatus(BaseModel):
         description="Share of the answers given after the arm's own strategy abstained."
     )
     failures: int = Field(
-        description="Times that a strategy of the arm's chain raised; the next one was asked."
+        description="Number of times that a strategy of the arm's chain raised an exception; the "
+        "server then asked the next one."
     )
     mean_s: float | None = Field(
         description="Mean time from the request's arrival to its written event, in seconds."

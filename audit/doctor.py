@@ -71,7 +71,7 @@ class DoctorStep:
 def examine(
     runtime: Runtime, options: DoctorOptions, folder: Path, progress: Progress
 ) -> Iterator[DoctorStep]:
-    """Run the steps one after another.
+    """Run the steps in order.
 
     Args:
         runtime: The loaded config to examine.

@@ -1,4 +1,4 @@
-"""Off-policy estimates for trained lists: what an arm that plays them would earn in a test split.
+"""Off-policy estimates for trained lists: the reward of an arm that plays them, in a test split.
 
 The package training has the lists and the package analysis has the estimators. Neither imports the
 other; they meet here.
@@ -24,7 +24,7 @@ class ListEstimator:
     """An estimator of arms of `contextual` or `personal` over lists, with the fallback `random`.
 
     The estimate equals that of `segue evaluate` for such an arm on these sessions. It needs no
-    replay: what the arm plays depends only on the previous track, or on the listener.
+    replay: the arm's track depends only on the previous track, or on the listener.
 
     Args:
         test: The sessions. A listen counts if its propensity is known and a listen precedes it.
@@ -80,7 +80,7 @@ class ListEstimator:
     def _weigh(
         self, ranked: "Rankings", row: npt.NDArray[np.integer]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """The arm's propensity of each logged track, and the predicted reward of what it plays."""
+        """The arm's propensity of each logged track, and the predicted reward of its own track."""
         from analysis.off_policy.estimators import FOLDS
         from training.top_k import NONE
 

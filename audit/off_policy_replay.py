@@ -132,7 +132,7 @@ class _PolicyRecorder:
         self.v_hat = np.zeros((len(targets), len(self.tracks)))
 
     def watch(self, event: Any, history: History) -> None:
-        """Note what each target would play instead of a logged decision."""
+        """Note the track that each target would play in place of a logged decision."""
         place = self.rewards.decisions.get(event["decision"])
         if place is None:
             return

@@ -1,4 +1,4 @@
-"""Target policy: what a strategy would have proposed at a moment of the log."""
+"""Target policy: the candidates that a strategy would have proposed at a turn of the log."""
 
 from typing import Any
 

@@ -30,7 +30,7 @@ def show_checks(title: str, checks: Sequence[CheckResult], out: Console) -> None
 
 
 def explain(checks: Iterable[CheckResult], out: Console) -> None:
-    """Print what the checks that did not pass found, with their examples."""
+    """Print the findings of the checks that did not pass, with their examples."""
     for check in checks:
         if check.status is Status.PASSED or not check.explanation:
             continue

@@ -1,4 +1,4 @@
-"""The configs of the demo: the first day plays at random, the second what the demo has learnt."""
+"""The configs of the demo: the first day plays at random, the second plays the learnt lists."""
 
 import os
 import shutil

@@ -137,7 +137,7 @@ class Assignment:
 
     Attributes:
         arms: Experiment -> arm, only of experiments that the listener is in.
-        strategy: What the serving arm names; None where the default answers.
+        strategy: Strategy of the serving arm; None if the default answers.
         forced: Whether any arm was forced on the listener for testing.
         asked: Experiment -> arm that a tester asked for in the request; a replay needs it.
         pairs: `arms` as a tuple, the key under which answers are counted.
@@ -162,7 +162,7 @@ class Allocation:
     Args:
         experiments: Checked definitions; within a layer their slots do not overlap.
         holdout: Share of listeners that no experiment gets, in [0, 1].
-        holdout_salt: With a new salt, other listeners are held out.
+        holdout_salt: A new salt holds out different listeners.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class Allocation:
     ) -> Assignment:
         """Compute the arms of a listener.
 
-        A forced arm takes its layer: the listener is in no other experiment of the layer. Holdout,
+        A forced arm takes its layer: the listener is in no second experiment of the layer. Holdout,
         slots, traffic and targeting do not count for a forced arm.
 
         Args:
@@ -262,7 +262,7 @@ class Allocation:
 
 
 class _GivenArm(NamedTuple):
-    """An arm, its experiment, and the assignment of a listener who is in no other experiment."""
+    """An arm, its experiment, and the assignment of a listener who is in this experiment alone."""
 
     experiment: str
     name: str

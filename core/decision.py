@@ -92,7 +92,7 @@ class FailedTurn(Turn):
     """A turn that got no answer, because strategies failed. It changed no state.
 
     Attributes:
-        strategy: What the arm, or `default`, names.
+        strategy: Strategy that the arm, or `default`, names.
         failed: Members of the chain that raised, as {"strategy", "error"}: name and error class.
     """
 

@@ -4,8 +4,8 @@ SegueError                 catch this to catch all of ours
 ├── InputError             faulty config, data or log: every fault, each with its place
 ├── NoCandidatesLeft       no strategy of the chain could answer a decision
 ├── UndeclaredAnswer       a strategy answered that is not in the arm's chain
-├── StrategiesFailed     a decision for which a strategy raised, and nobody after it answered
-├── InvalidCandidates    a strategy proposed what cannot be drawn from
+├── StrategiesFailed     a strategy raised, and no strategy after it answered
+├── InvalidCandidates    a strategy proposed a track that does not exist, or a faulty weight
 └── EventLogError          an event could not be appended to the event log
 
 A fault reads: where, what must hold, what was found, what to do next.
@@ -61,7 +61,7 @@ class StrategiesFailed(SegueError):
     """At least one strategy of the chain raised, and no strategy after it answered.
 
     Attributes:
-        strategy: What the arm, or `default`, names.
+        strategy: Strategy that the arm, or `default`, names.
         failed: The members that raised, as the event log has them: {"strategy", "error"}.
     """
 
@@ -76,7 +76,7 @@ class StrategiesFailed(SegueError):
 
 
 class InvalidCandidates(SegueError):
-    """A strategy proposed what cannot be drawn from: a track that is none, a negative weight."""
+    """A strategy proposed faulty candidates: a track that does not exist, or a negative weight."""
 
 
 class EventLogError(SegueError):

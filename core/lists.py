@@ -1,7 +1,7 @@
 """Lists: for each track, or for each listener, an ordered list of tracks to recommend.
 
 On disk a list file is an uncompressed .npz that is memory-mapped, not read: arrays `tracks`
-(all lists one after another), `offsets` (where each begins), `keys`, and a JSON `manifest`.
+(all lists in a row), `offsets` (the start of each list), `keys`, and a JSON `manifest`.
 The JSON lines of botify load as well, only slower.
 """
 
@@ -125,7 +125,7 @@ def save_lists(
         part.replace(path)
     except OSError as error:
         raise InputError.one(
-            str(path), f"cannot be written: {error.strerror or error}. Name another file"
+            str(path), f"cannot be written: {error.strerror or error}. Name a different file"
         ) from error
     finally:
         part.unlink(missing_ok=True)  # still there only after an error or an interrupt
@@ -252,7 +252,7 @@ def _map_lists(path: Path, catalog: Catalog) -> Lists:
     if manifest.get("catalog") != catalog.checksum:
         raise InputError.one(
             where,
-            "was made for another catalog (checksum "
+            "was made for a different catalog (checksum "
             f"{str(manifest.get('catalog'))[:12]}..., this one has {catalog.checksum[:12]}...). "
             "Make the lists again with this catalog",
         )

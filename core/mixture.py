@@ -99,7 +99,7 @@ class Mixture(Candidates):
         )
 
     def without(self, tracks: Collection[int]) -> Candidates | None:
-        """The same mixture without `tracks`; the ratios of all other probabilities stay."""
+        """Give the mixture without `tracks`; the ratios of the remaining probabilities stay."""
         return self._with_parts([part.without(tracks) for part in self.parts])
 
     def intersection(self, other: Candidates) -> Candidates | None:
@@ -122,7 +122,7 @@ class Mixture(Candidates):
         return set().union(*(part._track_list() for part in self.parts))
 
     def _with_parts(self, narrowed: list[Candidates | None]) -> Candidates | None:
-        """A mixture of what is left of each part; its share shrinks with the mass that is left."""
+        """Mix the rest of each part; a part's share shrinks with its remaining mass."""
         kept = []
         for part, left, share in zip(self.parts, narrowed, self._shares, strict=True):
             if left is part:

@@ -14,7 +14,7 @@ class Registry(Generic[Entry]):
     """The entries of one kind.
 
     A name belongs to the first class that takes it: a second class under the same name would
-    change what a config or a command means, and nobody would see it.
+    change the meaning of a config or a command, and nobody would see it.
 
     Attributes:
         kind: The noun for an entry in messages: `strategy type`.

@@ -1,4 +1,4 @@
-"""Config snapshots: what decided is written beside the log, and built again from there.
+"""Config snapshots: the server writes each deciding config beside the log, and can rebuild it.
 
 A snapshot holds all that the digest covers, and where the data was. A decision can be made again
 later from the snapshot and the same data. If the data has changed, the snapshot is refused.
@@ -32,8 +32,8 @@ def save_snapshot(runtime: Runtime, folder: Path) -> Path:
     """Write the snapshot of a config into the log's folder, unless it is there; return its path.
 
     Raises:
-        InputError: A snapshot of this digest is there, and an absent key has another meaning there
-            than in this version.
+        InputError: A snapshot of this digest exists, and an absent key means something different
+            in it than in this version.
     """
     path = folder / FOLDER / f"{runtime.digest}.json"
     snapshot = _snapshot_of(runtime)
@@ -113,7 +113,7 @@ def _existing(path: Path) -> dict[str, Any] | None:
 
 
 def _check_meaning(before: dict[str, Any], now: dict[str, Any], path: Path) -> None:
-    """Refuse a config whose absent keys have another meaning than in its snapshot."""
+    """Refuse a config whose absent keys mean something different in its snapshot."""
     faults = Faults()
     written = with_defaults(now)["strategies"]
     for name, keys in with_defaults(before)["strategies"].items():
@@ -163,8 +163,8 @@ def _check_data(path: Path, snapshot: dict[str, Any], runtime: Runtime) -> None:
     faults = [
         Fault(
             f"{path}: paths.{name}",
-            f"must be the data that decided, with checksum {was}; what is there now has {found}. "
-            "Put the old file back, or name a config that has it with --config",
+            f"must be the data that decided, with checksum {was}; the present file has {found}. "
+            "Restore the old file, or give a config that names it by --config",
         )
         for name, was, found in pieces
         if was != found

@@ -2,7 +2,7 @@
 
 It has one file per name and version. The server writes the file when an experiment first has
 traffic, and again when it has more. The plan in the file stays that of the first time, so the
-report knows what was planned before the first listener came. The ledger refuses a config that would
+report has the plan from before the first listener came. The ledger refuses a config that would
 take listeners of a started experiment out of their arms.
 """
 
@@ -95,7 +95,7 @@ class ExperimentLedger:
             ) from error
 
     def started(self, experiments: Iterable[Experiment]) -> dict[str, StartedExperiment]:
-        """Return what is recorded of each experiment that has started in its version."""
+        """Return the record of each experiment that has started in its version."""
         found = {}
         for experiment in experiments:
             with suppress(InputError):  # `check` reports a faulty record

@@ -120,8 +120,8 @@ class ServerMetrics:
     def start_config(self, runtime: Runtime) -> None:
         """Count under a config from now on.
 
-        What was counted under earlier configs moves to this one if its experiments are the same.
-        So a thousand reloads do not leave a thousand groups of answers.
+        Counts of earlier configs with the same experiments move to this config, so that a thousand
+        reloads do not leave a thousand groups of answers.
         """
         self.fingerprints[runtime.digest] = runtime.fingerprints
         for labels, answers in list(self.by_labels()):

@@ -46,7 +46,7 @@ class Runtime:
         default: Name of the chain for listeners in no experiment.
         fingerprints: Experiment -> its assignment fingerprint.
         digest: Fingerprint of all that decides, data included; on every event.
-        described: What the digest covers, as plain JSON values.
+        described: The content that the digest covers, as plain JSON values.
         history: Number of listens kept of a listener. It is copied from the settings, where a
             read costs ten times as much.
         session_gap_ms: Silence after which a new session begins, ms. Copied for the same reason.
@@ -128,7 +128,7 @@ def _load_artifacts(settings: Settings, known: Catalog | None, faults: Faults) -
 
 
 def _build(settings: Settings, artifacts: Artifacts, faults: Faults) -> dict[str, Strategy]:
-    """Build every strategy once. Strategies that others use come first."""
+    """Build every strategy once, after the strategies that it uses."""
     built: dict[str, Strategy] = {}
     for name, wanted in settings.strategies.items():
         where = f"{settings.path}: strategies.{name}"

@@ -79,7 +79,7 @@ def take_turn(
         at_ms: Unix time in ms.
         key: The request's idempotency key.
         skip: Members of the chain that failed when the turn was decided; replay does not ask them.
-        on_failure: Called with a strategy's name and what it raised.
+        on_failure: Called with a strategy's name and its exception.
 
     Returns:
         The turn, and the state by which `rollback_turn` takes it back.
@@ -125,7 +125,7 @@ def start_turn(
     at_ms: int,
     decision_id: str,
 ) -> Before:
-    """Start a turn: end a session that fell silent, take in what was heard, open a session.
+    """Start a turn: end a silent session, take in the listen, open a session.
 
     Args:
         runtime: The runtime that decides.
@@ -219,10 +219,10 @@ def _decide(
     skip: Collection[str],
     on_failure: OnFailure | None,
 ) -> Decision:
-    """Decide for a history that has already taken in what was heard.
+    """Decide for a history that has already taken in the listen.
 
-    A member of the chain that raises, or whose candidates cannot be drawn from, is passed over like
-    one that abstains; the decision names it.
+    If a member of the chain raises, or proposes faulty candidates, the chain continues as if it had
+    abstained; the decision names it.
     """
     user = str(request.user)
     strategy = assignment.strategy or runtime.default
@@ -297,7 +297,7 @@ def _decide(
 
 
 def _check_drawn(drawn: list[int], propensity: float) -> None:
-    """Refuse what only faulty candidates give; constant time for one track.
+    """Refuse a draw that only faulty candidates can give; constant time for one track.
 
     Raises:
         InvalidCandidates: A track is below 0, which Python would take from the catalog's end, or

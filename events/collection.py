@@ -133,7 +133,7 @@ def _is_prefix(path: Path, size: int, found: RemoteFile, thorough: bool) -> bool
 
 
 def _fetch(found: RemoteFile, path: Path, copied: int, progress: Progress) -> int:
-    """Write the file, or what was added to it, and count its lines.
+    """Write the file, or its new part, and count its lines.
 
     It gets its name when it is complete, so an interrupted collection leaves the old copy.
     """
@@ -165,7 +165,7 @@ def _fetch(found: RemoteFile, path: Path, copied: int, progress: Progress) -> in
 
 
 def _check(part: Path, path: Path, found: RemoteFile, lines: int, checksum: str) -> None:
-    """Read the copy back, and compare it with what was read at the origin."""
+    """Read the copy back, and compare it with the bytes that were read at the origin."""
     size = part.stat().st_size
     digest = hashlib.sha256()
     here = 0

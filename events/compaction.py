@@ -36,7 +36,7 @@ class PartFile:
         events: Lines that are in Parquet.
         dropped: Reason -> number of lines that are not.
         files: The Parquet files, as paths below the destination.
-        end: Lines and last id that the writer said when it closed the file; None without.
+        end: Lines and last id that the writer recorded when it closed the file; None without.
     """
 
     checksum: str

@@ -1,8 +1,8 @@
 """Config snapshots: copies of the configs that decided, by digest, beside the events.
 
-A snapshot is verified by its own bytes: its digest is that of its content as it was written, not of
-what a later version would write. The content has no key that is at its default, so a key that a
-later version adds changes no digest. What the absent keys meant stands beside the content.
+A snapshot is verified by its own bytes: its digest is that of its content as written, not of the
+content that a later version would write. The content has no key that is at its default, so a key
+that a later version adds changes no digest. The defaults of absent keys stand beside the content.
 """
 
 import os.path
@@ -22,8 +22,8 @@ FORMAT = 2
 RELOAD_KEYS = ("modules", "paths")
 """Keys of a snapshot that say how to load it again; the digest does not cover them."""
 BESIDE = "beside"
-"""Key of a snapshot for what does not decide: defaults, plans, report, server. It has a digest of
-its own."""
+"""Key of a snapshot for the parts that decide nothing: defaults, plans, report, server. They have
+their own digest."""
 
 
 def read_snapshot(path: Path) -> dict[str, Any]:

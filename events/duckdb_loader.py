@@ -74,7 +74,7 @@ _COLUMNS = ", ".join(
 
 
 def database(path: Path, memory_mb: int, threads: int | None) -> duckdb.DuckDBPyConnection:
-    """Open a new DuckDB on disk, which takes what does not fit into memory."""
+    """Open a new DuckDB on disk, so that the data need not fit into memory."""
     con = duckdb.connect(str(path))
     con.execute(f"SET memory_limit = '{memory_mb}MB'")
     con.execute("SET preserve_insertion_order = false")

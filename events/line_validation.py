@@ -26,7 +26,7 @@ def delete_dropped(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def drop_duplicates(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) -> None:
-    """Drop what is there twice: whole files, decisions, lines of botify."""
+    """Drop duplicates: whole files, decisions, lines of botify."""
     first: dict[str, int] = {}
     for source in sources:
         original = first.setdefault(source.checksum, source.file_id)

@@ -42,7 +42,7 @@ class EventLog:
     `log_span(begin_ms, end_ms)`: of all lines but `odd_stamps(file_id, line, at_ms)`, those of a
         clock that is years or hours off.
     `written_ids(stem, first_id, last_id, ids)`: the ids of each process of schema 2, by number;
-        `file_ends(file_id, lines, last)`: what the writer said of where a file ended.
+        `file_ends(file_id, lines, last)`: the end of a file, as its writer recorded it.
     `assignments(experiments, experiment, arm)`: the distinct values of events.experiments, parsed.
     `exposures(file_id, line, user, session, turn, at_ms, experiment, arm, forced)`: one row for
         each event and experiment.
@@ -59,9 +59,9 @@ class EventLog:
     `entered_sessions(experiment, arm, user, session, started_ms, forced, answered, events, inside,
         moved)`: every session from the one in which the listener entered the experiment on, under
         the arm of that entry; answered: it has a recommendation; inside counts the events that
-        carry an arm of the experiment; moved: one of them carries another arm.
-    `exposed(experiment, user, arm, first_ms, reason)`: whoever entered; reason is null for a
-        listener who counts.
+        carry an arm of the experiment; moved: one of them carries a different arm.
+    `exposed(experiment, user, arm, first_ms, reason)`: each listener who entered; reason is null
+        for a listener who counts.
     `arm_sessions(experiment, arm, and all of sessions)`: the sessions that count: entered ones with
         a recommendation, of listeners who count.
     `listeners`: one row for each experiment and user who counts: experiment, arm, user, first_ms,

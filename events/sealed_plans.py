@@ -1,4 +1,4 @@
-"""Sealed plans: what each started experiment was planned for, kept beside the events.
+"""Sealed plans: the plan of each started experiment, kept beside the events.
 
 The server writes the plan into the folder `started` when an experiment first has traffic, and never
 changes it. The report reads it there, so nobody can fit a plan to a result.

@@ -17,7 +17,7 @@ from events.schema import line
 
 LOG = logging.getLogger("segue")
 MOST_RETIRED = 8
-"""Most full files that wait for `sync`; the next full file calls it if nobody else did."""
+"""Most full files that wait for `sync`; after that, the next full file calls it."""
 
 
 class EventWriter:

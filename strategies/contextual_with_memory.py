@@ -52,7 +52,7 @@ class ContextualWithMemory:
         found = self._after_liked(listener)
         if found is not None or self._popular is None:
             return found
-        listener.note("so '{}', without what was heard", self.params.popular)
+        listener.note("so '{}', without heard tracks", self.params.popular)
         popular = self._popular.propose(listener)
         return None if popular is None else unheard_of(popular, listener, "history")
 

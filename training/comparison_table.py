@@ -90,7 +90,7 @@ def headings() -> list[str]:
 
 
 def title_of(split: EvaluationSplit) -> str:
-    """Title of the table: how many sessions the models learnt from, and what they predict."""
+    """Title of the table: the number of sessions that the models learnt from, and the target."""
     return (
         f"Learnt from {split.train_and_valid.sessions:,} sessions, tested on "
         f"{len(split.held_out):,} liked listens of the {split.test.sessions:,} latest; "

@@ -86,7 +86,7 @@ class OffPolicyEstimator(Protocol):
 
     @property
     def about(self) -> str:
-        """A caption for tables: what was estimated, from which log."""
+        """Caption for tables: the estimate and its log."""
 
     def __call__(self, fitted: FittedModel, key: Key) -> OffPolicyEstimate:
         """Estimate the lists by track or by listener."""

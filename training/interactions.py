@@ -249,7 +249,7 @@ def load_table(path: Path, catalog: Catalog) -> Interactions:
         )
     if manifest["catalog"] != catalog.checksum:
         raise InputError.one(
-            where, "was made for another catalog. Give the tracks.jsonl that is beside it"
+            where, "was made for a different catalog. Give the tracks.jsonl that is beside it"
         )
     user = content.column("user").combine_chunks()
     if not pa.types.is_dictionary(user.type):

@@ -43,7 +43,7 @@ def collect(
 ) -> None:
     """Copy the event files of several servers into one folder; run it again to get new events.
 
-    Each origin has a folder of its own, so one server never overwrites the files of another. The
+    Each origin has its own folder, so the files of one server never replace those of a second. The
     servers may be running. Lines are counted at the origin and again in the copy.
     """
     from events.collection import collect as collect_logs

@@ -1,4 +1,4 @@
-"""Defaults of config.yaml: which keys have them, and what an absent key meant in old snapshots.
+"""Defaults of config.yaml: the keys that have one, and the meaning of absent keys in old snapshots.
 
 A config's digest covers the keys that are not at their default. So a key or a param that a release
 adds changes no digest, and old logs can still be replayed.
@@ -23,8 +23,8 @@ FORMER_DEFAULTS: dict[int, dict[str, Any]] = {}
 To change the default of a key, or of a param of a built-in strategy: raise `FORMAT` in
 events/config_snapshots.py by one, and enter the old default here under the old format, for instance
 `{2: {"strategies": {"top_pop": {"top": 100}}, "state": {"history": 100}}}`. The digest covers
-`FORMAT`, so the old and the new meaning of the absent key have two digests. A snapshot itself says
-what its absent keys meant; the table serves snapshots that are older than the key. A strategy type
+`FORMAT`, so the old and the new meaning of the absent key have two digests. A snapshot itself has
+the defaults of its absent keys; the table serves snapshots that are older than the key. A type
 of a plugin has no format: if its author changes a default, the type needs a new name, and
 `save_snapshot` refuses to put both meanings under one digest.
 """

@@ -12,7 +12,7 @@ class Rename(NamedTuple):
         old: Its name in the config of version 0.1.
         salt: Its salt there; a user's own experiment has its own salt.
         new: Its name in the shipped config.
-        reason: What the new name says.
+        reason: Reason for the new name, as a clause.
     """
 
     old: str

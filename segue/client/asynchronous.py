@@ -79,7 +79,7 @@ class AsyncClient:
         attributes: Mapping[str, Scalar] | None = None,
         key: str | None = None,
     ) -> None:
-        """Tell what a listener heard; arguments as in `Client.feedback`."""
+        """Report what a listener heard; arguments as in `Client.feedback`."""
         await self._run(self._api.feedback(user, track, time, final, attributes, key))
 
     async def track(self, track: TrackId) -> Track:
@@ -87,7 +87,7 @@ class AsyncClient:
         return await self._run(self._api.track(track))
 
     async def experiments(self) -> dict[str, Any]:
-        """Read what is running, as the JSON of `GET /experiments`."""
+        """Read the running experiments, as the JSON of `GET /experiments`."""
         return await self._run(self._api.experiments())
 
     async def ready(self) -> Readiness:

@@ -71,7 +71,7 @@ class Client:
 
         Args:
             user: The listener.
-            track: What they just heard; None at a first visit.
+            track: Track that they have just heard; None at a first visit.
             time: The share of it that they heard, in [0, 1]; goes with `track`.
             n: How many tracks are wanted.
             exclude: Tracks that must not come.
@@ -93,11 +93,11 @@ class Client:
         attributes: Mapping[str, Scalar] | None = None,
         key: str | None = None,
     ) -> None:
-        """Tell what a listener heard, without asking for a track.
+        """Report what a listener heard, without asking for a track.
 
         Args:
             user: The listener.
-            track: What they heard.
+            track: Track that they heard.
             time: The share of it that they heard, in [0, 1].
             final: Whether the session is over.
             attributes: Facts about the request.
@@ -110,7 +110,7 @@ class Client:
         return self._run(self._api.track(track))
 
     def experiments(self) -> dict[str, Any]:
-        """Read what is running, as the JSON of `GET /experiments`."""
+        """Read the running experiments, as the JSON of `GET /experiments`."""
         return self._run(self._api.experiments())
 
     def ready(self) -> Readiness:

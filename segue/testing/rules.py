@@ -132,7 +132,7 @@ def shown(candidates: Candidates | None) -> Any:
 
 
 def never_raises(case: Case, listener: Listener) -> None:
-    """A proposal raises no exception, whoever the listener is."""
+    """A proposal raises no exception for any listener."""
     try:
         case.proposed(listener)
     except Exception as error:

@@ -75,7 +75,7 @@ def test_lists_of_another_catalog_are_refused(table: Path, tmp_path: Path) -> No
     assert train("neighbours", table=table, to=tmp_path).exit_code == 0
     ours = load_catalog(table / "tracks.jsonl")
     renamed = Catalog(ours.ids, [f"{a}!" for a in ("x",) * len(ours)], ours.titles)
-    with pytest.raises(InputError, match=r"was made for another catalog"):
+    with pytest.raises(InputError, match=r"was made for a different catalog"):
         load_lists(tmp_path / "neighbours_by_track.npz", renamed)
 
 

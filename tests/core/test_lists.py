@@ -210,8 +210,11 @@ FOREIGN = ": must be a list file that segue wrote, but is damaged or foreign ("
     ("changed", "fault"),
     [
         ({"manifest": {"format": 9}}, ": must be of format 1, is 9"),
-        ({"manifest": {"catalog": "other"}}, ": was made for another catalog (checksum other..."),
-        ({"manifest": {"catalog": None}}, ": was made for another catalog (checksum None..."),
+        (
+            {"manifest": {"catalog": "other"}},
+            ": was made for a different catalog (checksum other...",
+        ),
+        ({"manifest": {"catalog": None}}, ": was made for a different catalog (checksum None..."),
         ({"manifest": {"key": "artist"}}, FOREIGN + "keyed by 'artist')"),
         ({"keys": None}, FOREIGN + "'keys')"),
         ({"tracks": None}, FOREIGN + "'tracks')"),

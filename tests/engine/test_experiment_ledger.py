@@ -1,4 +1,4 @@
-"""Started experiments: what was served under a name and version stays what it was."""
+"""Started experiments: the definition served under a name and version stays the same."""
 
 import json
 from collections.abc import Callable

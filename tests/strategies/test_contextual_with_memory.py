@@ -64,6 +64,6 @@ def test_it_says_why():
     ]
     assert why(memory(popular="popular"), Listener.of("1", [(4, 0.2)])) == [
         "no track was liked (time > 0.9) yet",
-        "so 'popular', without what was heard",
+        "so 'popular', without heard tracks",
         "the 8 most popular tracks",
     ]

@@ -373,7 +373,7 @@ def test_a_training_table_of_another_catalog_is_refused(tmp_path: Path) -> None:
     write_import(tmp_path / "one", *imported("lastfm1k", path))
     write_import(tmp_path / "two", *imported("lastfm1k", path, most_tracks=2))
     other = load_catalog(tmp_path / "two" / "tracks.jsonl")
-    with pytest.raises(InputError, match=r"was made for another catalog"):
+    with pytest.raises(InputError, match=r"was made for a different catalog"):
         load_table(tmp_path / "one" / "interactions.parquet", other)
     foreign = parquet(tmp_path / "foreign.parquet", {"user": [1]})
     with pytest.raises(InputError, match=r"must be a training table that segue wrote"):
