@@ -1,4 +1,4 @@
-"""The public face of Segue: what a strategy's author and a notebook import, and nothing else.
+"""The public face of Segue: the names that strategies and notebooks import, and nothing else.
 
 Each name is documented in docs/api.md and stays until a major version removes it. The packages
 behind it (`core`, `strategies`, `engine` ...) may change in any version. `segue.testing` has the
