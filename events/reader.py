@@ -49,9 +49,10 @@ class EventLog:
     `sessions`: user, session (together the key), schema, first_turn, config (of its first event),
         started_ms, ended_ms, ended_by (`last`, `gap`, or `open`: within `gap_s` of the end of the
         log), ended, forced, events, listens (events with a time), listens_chosen, time_all,
-        time_chosen, skips, recommendations, fallbacks (answers at depth > 0), latency_s (sum over
-        recommendations). No recommendation of the session chose the track of its first event:
-        listens and time_all count that track, listens_chosen, time_chosen and skips do not.
+        time_chosen, skips, recommendations, fallbacks (answers at depth > 0), latency_s (sum of
+        each answer's took_us, or latency without) over `timed` answers that have one. No
+        recommendation of the session chose the track of its first event: listens and time_all
+        count that track, listens_chosen, time_chosen and skips do not.
     `variety(user, session, tracks, artists)`: distinct tracks and artists heard; a view, computed
         when read; artists are 0 unless a catalog was given. `catalog(track, artist)`.
     `session_arms(user, session, experiment, arm, arms, events)`: arms > 1 where a session saw
@@ -67,8 +68,8 @@ class EventLog:
     `listeners`: one row for each experiment and user who counts: experiment, arm, user, first_ms,
         sessions (ended ones, as all that follows), open_sessions, mean_time_all, mean_time_chosen,
         mean_listens (means over sessions; null without an ended session), and the sums time_all,
-        time_chosen, listens, listens_chosen, skips, recommendations, fallbacks, latency_s; and of
-        ended sessions before the experiment's first event, for CUPED: before_sessions,
+        time_chosen, listens, listens_chosen, skips, recommendations, fallbacks, latency_s, timed;
+        and of ended sessions before the experiment's first event, for CUPED: before_sessions,
         before_mean_time_all, before_mean_time_chosen, before_time_all (null without).
     `excluded(experiment, user, arm, reason)`: listeners left out: `forced`, `more than one arm`,
         `no recommendation`, and, though `listeners` has them, `no ended session`.

@@ -83,7 +83,7 @@ STANDARD = (
         "latency",
         "latency, mean",
         "1000 * latency_s",
-        "recommendations",
+        "timed",
         unit="ms",
         better="less",
         role="guardrail",

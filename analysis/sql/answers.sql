@@ -4,7 +4,7 @@ SELECT
     l.place AS listener,
     l.arm,
     e.recommendation,
-    round(1000 * e.latency_s, 6) AS latency_ms
+    round(1000 * coalesce(e.took_us / 1e6, e.latency_s), 6) AS latency_ms
 FROM events AS e
 INNER JOIN arm_sessions AS s ON e."user" = s."user" AND e.session = s.session
 INNER JOIN (

@@ -41,6 +41,7 @@ SELECT
     l.recommendations,
     l.fallbacks,
     round(l.latency_s, 9) AS latency_s,
+    l.timed,
     l.before_sessions,
     round(l.before_mean_time_all, 9) AS before_mean_time_all,
     round(l.before_mean_time_chosen, 9) AS before_mean_time_chosen,

@@ -15,6 +15,7 @@ WITH summed AS (
         CAST(sum(s.recommendations) AS BIGINT) AS recommendations,
         CAST(sum(s.fallbacks) AS BIGINT) AS fallbacks,
         sum(CAST(round(s.latency_s * 1e9) AS BIGINT)) / 1e9 AS latency_s,
+        CAST(sum(s.timed) AS BIGINT) AS timed,
         CAST(sum(v.tracks) AS DOUBLE) / count(*) AS distinct_tracks,
         CAST(sum(v.artists) AS DOUBLE) / count(*) AS distinct_artists
     FROM sessions AS s

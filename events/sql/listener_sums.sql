@@ -39,7 +39,8 @@ during AS (
         sum(CASE WHEN ended THEN skips ELSE 0 END) AS skips,
         sum(CASE WHEN ended THEN recommendations ELSE 0 END) AS recommendations,
         sum(CASE WHEN ended THEN fallbacks ELSE 0 END) AS fallbacks,
-        sum(CASE WHEN ended THEN CAST(round(latency_s * 1e9) AS BIGINT) ELSE 0 END) AS latency_s
+        sum(CASE WHEN ended THEN CAST(round(latency_s * 1e9) AS BIGINT) ELSE 0 END) AS latency_s,
+        sum(CASE WHEN ended THEN timed ELSE 0 END) AS timed
     FROM arm_sessions
     GROUP BY experiment, arm, "user"
 )
@@ -61,6 +62,7 @@ SELECT
     CAST(d.recommendations AS BIGINT) AS recommendations,
     CAST(d.fallbacks AS BIGINT) AS fallbacks,
     CAST(d.latency_s AS DOUBLE) / 1e9 AS latency_s,
+    CAST(d.timed AS BIGINT) AS timed,
     coalesce(b.sessions, 0) AS before_sessions,
     b.mean_time_all AS before_mean_time_all,
     b.mean_time_chosen AS before_mean_time_chosen,

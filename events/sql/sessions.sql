@@ -28,9 +28,16 @@ SELECT
     min_by(CASE WHEN "time" < {skip_below} THEN 1 ELSE 0 END, turn) AS skips_first,
     sum(CASE WHEN message = 'next' THEN 1 ELSE 0 END) AS recommendations,
     sum(CASE WHEN message = 'next' AND depth > 0 THEN 1 ELSE 0 END) AS fallbacks,
-    coalesce(
-        sum(CASE WHEN message = 'next' THEN CAST(round(latency_s * 1e9) AS BIGINT) END), 0
-    ) AS latency_s
+    -- The decision's own time where the log has it: `latency` includes what came in the same batch.
+    coalesce(sum(
+        CASE
+            WHEN message = 'next'
+                THEN CAST(round(coalesce(took_us / 1e6, latency_s) * 1e9) AS BIGINT)
+        END
+    ), 0) AS latency_s,
+    sum(
+        CASE WHEN message = 'next' AND coalesce(took_us, latency_s) IS NOT NULL THEN 1 ELSE 0 END
+    ) AS timed
 FROM events
 GROUP BY "user", session, experiments;
 
@@ -55,7 +62,8 @@ WITH whole AS (
         min_by(skips_first, first_turn) AS skips_first,
         sum(recommendations) AS recommendations,
         sum(fallbacks) AS fallbacks,
-        sum(latency_s) AS latency_s
+        sum(latency_s) AS latency_s,
+        sum(timed) AS timed
     FROM pieces
     GROUP BY "user", session
 ),
@@ -83,7 +91,8 @@ SELECT
     CAST(w.skips_all - w.skips_first AS BIGINT) AS skips,
     CAST(w.recommendations AS BIGINT) AS recommendations,
     CAST(w.fallbacks AS BIGINT) AS fallbacks,
-    CAST(w.latency_s AS DOUBLE) / 1e9 AS latency_s
+    CAST(w.latency_s AS DOUBLE) / 1e9 AS latency_s,
+    CAST(w.timed AS BIGINT) AS timed
 FROM whole AS w
 CROSS JOIN log_end;
 
