@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from analysis.checks.result import CheckResult, Status
 
@@ -24,7 +25,7 @@ def show_checks(title: str, checks: Sequence[CheckResult], out: Console) -> None
     table.add_column("figure")
     for check in checks:
         colour = COLOURS[check.status]
-        table.add_row(check.name, f"[{colour}]{check.status.value}[/{colour}]", check.figure)
+        table.add_row(Text(check.name), Text(check.status.value, style=colour), Text(check.figure))
     out.print(table)
     explain(checks, out)
 
@@ -35,10 +36,10 @@ def explain(checks: Iterable[CheckResult], out: Console) -> None:
         if check.status is Status.PASSED or not check.explanation:
             continue
         colour = COLOURS[check.status]
-        out.print(f"[{colour}]{check.name}[/{colour}]  {check.question}", highlight=False)
-        out.print(f"    {check.explanation}", highlight=False, markup=False)
+        out.print(Text.assemble((check.name, colour), f"  {check.question}"))
+        out.print(f"    {check.explanation}")
         for example in check.examples:
             out.print(
                 f"    {example.where}: {example.what}",
-                highlight=False, markup=False, soft_wrap=True, style="dim",
+                soft_wrap=True, style="dim",
             )  # fmt: skip

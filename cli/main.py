@@ -16,6 +16,7 @@ from rich.console import Console
 
 import cli.commands
 from cli.own_packages import fault_of_packages
+from cli.terminal import terminal
 
 EXTRAS = {
     "duckdb": "analysis",
@@ -56,7 +57,7 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from core.version import version
 
-        Console(highlight=False).print(f"segue {version()}")
+        terminal().print(f"segue {version()}")
         raise typer.Exit
 
 
@@ -73,9 +74,9 @@ def _root(
 
 def main() -> None:
     """Run the command line; faulty input ends with exit code 2 and no traceback."""
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    errors = terminal(stderr=True, soft_wrap=True)
     if wrong := fault_of_packages():
-        errors.print(f"segue: {wrong}", markup=False)
+        errors.print(f"segue: {wrong}")
         sys.exit(2)
     # Not at the top: there it would run before the check, and might import the user's `core`.
     from core.errors import InputError, SegueError
@@ -86,7 +87,7 @@ def main() -> None:
         _print_faults(errors, error.faults)
         sys.exit(2)
     except SegueError as error:
-        errors.print(f"segue: {error}", markup=False)
+        errors.print(f"segue: {error}")
         sys.exit(2)
     except ModuleNotFoundError as error:
         if (extra := _extra_of(error)) is None:
@@ -94,15 +95,14 @@ def main() -> None:
         errors.print(
             f"segue: this command needs '{error.name}', which is not installed. "
             f"Install it with: pip install 'segue[{extra}]'",
-            markup=False,
         )
         sys.exit(2)
 
 
 def _print_faults(errors: Console, faults: Sequence[object]) -> None:
-    errors.print(f"[red]{len(faults)} fault{'s' if len(faults) > 1 else ''} found:[/red]")
+    errors.print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} found:", style="red")
     for fault in faults:
-        errors.print(f"  {fault}", markup=False)
+        errors.print(f"  {fault}")
 
 
 def _extra_of(error: ModuleNotFoundError) -> str | None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,6 +14,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from cli.terminal import terminal
 
 
 class Bars:
@@ -59,9 +60,9 @@ class _Rate(ProgressColumn):
 @contextmanager
 def bars() -> Iterator[Bars]:
     """Show bars during the block."""
-    errors = Console(stderr=True)
+    errors = terminal(stderr=True)
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         _Rate(),

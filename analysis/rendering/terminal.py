@@ -38,7 +38,9 @@ def show(report: Report, console: Console) -> None:
         style="dim",
     )
     for reason, lines, places in report.provenance.dropped:
-        console.print(f"  {lines:,} × {reason}, as at {places[0]}", style="dim", soft_wrap=True)
+        console.print(
+            f"  {lines:,} × {reason}, as at {places[0]}", style="dim", markup=False, soft_wrap=True
+        )
 
 
 def _experiment(result: ExperimentResult, console: Console) -> None:
@@ -50,11 +52,11 @@ def _experiment(result: ExperimentResult, console: Console) -> None:
         + ("" if arm.weight is None else f" (promised {arm.weight:.1%})")
         for arm in result.arms
     )
-    console.print(f"Listeners: {counts}", highlight=False)
+    console.print(f"Listeners: {counts}", highlight=False, markup=False)
     sessions = " · ".join(f"{arm.name} {arm.sessions:,}" for arm in result.arms)
-    console.print(f"Sessions: {sessions}", highlight=False)
+    console.print(f"Sessions: {sessions}", highlight=False, markup=False)
     for reason, count in result.excluded.items():
-        console.print(f"Left out: {count:,} listeners, {reason}", highlight=False)
+        console.print(f"Left out: {count:,} listeners, {reason}", highlight=False, markup=False)
     _validity(result, console)
     if not result.validity.valid and not result.withheld:
         console.print(Text(" INVALID: the effects below prove nothing ", style="bold white on red"))
@@ -70,9 +72,9 @@ def _experiment(result: ExperimentResult, console: Console) -> None:
     if not result.withheld:
         reached = " · ".join(f"{arm.name} {cells.coverage(arm)}" for arm in result.arms)
         console.print(f"Different tracks recommended, at equally many answers: {reached}.",
-                      style="dim", highlight=False)  # fmt: skip
+                      style="dim", highlight=False, markup=False)  # fmt: skip
     for note in result.notes:
-        console.print(note, style="dim", highlight=False)
+        console.print(note, style="dim", highlight=False, markup=False)
 
 
 def _validity(result: ExperimentResult, console: Console) -> None:
@@ -136,7 +138,7 @@ def _effects(result: ExperimentResult, console: Console) -> None:
             before = label
         table.add_section()
     console.print()
-    console.print(table)
+    console.print(table, markup=False)
     kind = (
         "Fixed 95 % intervals, for one look at the planned size"
         if result.inference == "fixed"
@@ -144,7 +146,7 @@ def _effects(result: ExperimentResult, console: Console) -> None:
     )
     corrected = "; ".join(f"{part}: {how}" for part, how in result.corrections.items()
                           if part != "segments" or result.segments)  # fmt: skip
-    console.print(f"{kind}. Corrected: {corrected}.", style="dim", highlight=False)
+    console.print(f"{kind}. Corrected: {corrected}.", style="dim", highlight=False, markup=False)
     for mood, sentence in cells.guardrails(result):
         console.print(Text(sentence, style=COLOURS[mood] if mood == "bad" else "dim"))
 
@@ -155,9 +157,10 @@ def _segments(result: ExperimentResult, console: Console) -> None:
             box=box.SIMPLE_HEAD,
             pad_edge=False,
             show_edge=False,
-            title=f"by {segments.attribute}: {segments.treatment} against {segments.control}",
+            title=Text(
+                f"by {segments.attribute}: {segments.treatment} against {segments.control}", "bold"
+            ),
             title_justify="left",
-            title_style="bold",
         )
         for name in ("segment", "listeners", "lift", "interval, %", "p"):
             table.add_column(
@@ -174,8 +177,10 @@ def _segments(result: ExperimentResult, console: Console) -> None:
                 formatting.p_value(effect.corrected),
             )
         console.print()
-        console.print(table)
-        console.print(f"{cells.interaction(segments.corrected)}", style="dim", highlight=False)
+        console.print(table, markup=False)
+        console.print(
+            f"{cells.interaction(segments.corrected)}", style="dim", highlight=False, markup=False
+        )
 
 
 def _label(effect: Effect, result: ExperimentResult) -> str:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.progress import bars
+from cli.terminal import terminal
 from core.errors import InputError
 
 
@@ -68,7 +68,7 @@ def import_(
             columns, percent, artists, gap * 60, min_plays, most_tracks, progress
         )
         table, collector = import_data(kind, path, to, options)
-    out = Console()
+    out = terminal()
     shown = Table(title=f"{path.name} as {kind}", title_justify="left")
     shown.add_column("what")
     shown.add_column("count", justify="right")
@@ -84,12 +84,11 @@ def import_(
         shown.add_row(what, f"{count:,}")
     out.print(shown)
     for fault in collector.examples:
-        out.print(f"  {fault}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"  {fault}", soft_wrap=True)
     out.print(
         f"Wrote {to}/tracks.jsonl, top_tracks.json and interactions.parquet. Train on it with:\n"
         f"  segue train neighbours {to}/interactions.parquet --catalog {to}/tracks.jsonl "
         f"--to {to}/lists",
-        highlight=False,
         soft_wrap=True,
     )
 

@@ -12,11 +12,11 @@ from time import monotonic
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from cli.terminal import terminal
 from core.errors import SegueError
 
-_out = Console(highlight=False, soft_wrap=True)
+_out = terminal(soft_wrap=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -101,7 +101,7 @@ def _step(title: str, *arguments: str) -> None:
 
 
 def _print_title(title: str) -> None:
-    _out.print(f"\n[bold]{title}[/bold]")
+    _out.print(f"\n{title}", style="bold")
 
 
 def _print_command(command: str) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cli.progress import bars
+from cli.terminal import terminal
 from core.allocation import Arm, Experiment
 from core.errors import Faults, InputError, unknown_name
 
@@ -143,13 +144,16 @@ def _read_pilot(logs: list[Path], metric: str, settings: "Settings | None") -> "
 
 
 def _show(found: "ExperimentDesign") -> None:
-    out = Console(highlight=False, soft_wrap=True)
+    out = terminal(soft_wrap=True)
     by_arm = ", ".join(f"{arm} {count:,}" for arm, count in found.by_arm.items())
     out.print(
-        f"An effect of {found.mde:.2%} ({found.mde * abs(found.mean):.4g}) on {found.metric} (mean "
-        f"{found.mean:.4g}, sd {found.sd:.4g} between listeners) needs "
-        f"[bold]{found.listeners:,}[/bold] listeners at a power of {found.power:.0%} and a "
-        f"two-sided alpha of {found.alpha:.0%}: {by_arm}"
+        Text.assemble(
+            f"An effect of {found.mde:.2%} ({found.mde * abs(found.mean):.4g}) on {found.metric} "
+            f"(mean {found.mean:.4g}, sd {found.sd:.4g} between listeners) needs ",
+            (f"{found.listeners:,}", "bold"),
+            f" listeners at a power of {found.power:.0%} and a two-sided alpha of "
+            f"{found.alpha:.0%}: {by_arm}",
+        )
     )
     if found.days is not None:
         days = found.days
@@ -160,7 +164,7 @@ def _show(found: "ExperimentDesign") -> None:
     if found.salts:
         _show_salts(found.salts)
     out.print("\nFor config.yaml:")
-    out.print(_yaml(found), markup=False)
+    out.print(_yaml(found))
 
 
 def _show_salts(splits: "Sequence[SaltSplit]") -> None:
@@ -183,7 +187,7 @@ def _show_salts(splits: "Sequence[SaltSplit]") -> None:
             ),
             f"{split.unevenness:.2f}",
         )
-    out = Console(highlight=False)
+    out = terminal()
     out.print()
     out.print(table)
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cli.progress import bars
+from cli.terminal import terminal
 
 if TYPE_CHECKING:
     from audit.doctor import DoctorStep
@@ -49,7 +51,7 @@ def doctor(
     runtime = load_runtime(load_settings(config))
     options = DoctorOptions(listeners, salts, tuple(log or ()))
     steps: list[DoctorStep] = []
-    out = Console(highlight=False)
+    out = terminal()
     with tempfile.TemporaryDirectory(prefix="segue-doctor-") as folder, bars() as progress:
         for step in examine(runtime, options, Path(folder), progress):
             steps.append(step)
@@ -60,9 +62,10 @@ def doctor(
         values = {"sound": not faulty, "parts": [_values(step) for step in steps]}
         print(json.dumps(values, indent=2))  # noqa: T201
     elif faulty:
-        out.print(f"[red]Not sound[/red]: {', '.join(faulty)}.")
+        out.print(Text.assemble(("Not sound", "red"), f": {', '.join(faulty)}."))
     else:
-        out.print(f"[green]Sound[/green], in {sum(step.seconds for step in steps):.0f} s.")
+        seconds = sum(step.seconds for step in steps)
+        out.print(Text.assemble(("Sound", "green"), f", in {seconds:.0f} s."))
     if faulty:
         raise typer.Exit(1)
 
@@ -70,11 +73,16 @@ def doctor(
 def _print(step: "DoctorStep", out: Console) -> None:
     colour, word = ("red", "not sound") if step.faults else ("green", "sound")
     out.print(
-        f"[bold]{step.name}[/bold] [{colour}]{word}[/{colour}] {step.question} {step.figure} "
-        f"[dim]{step.seconds:.1f} s[/dim]"
+        Text.assemble(
+            (step.name, "bold"),
+            " ",
+            (word, colour),
+            f" {step.question} {step.figure} ",
+            (f"{step.seconds:.1f} s", "dim"),
+        )
     )
     for fault in step.faults:
-        out.print(f"  [red]{fault}[/red]", soft_wrap=True)
+        out.print(f"  {fault}", style="red", soft_wrap=True)
     if step.rows:
         table = Table(*step.columns, box=None, padding=(0, 2))
         for row in step.rows:

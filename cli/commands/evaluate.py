@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cli.progress import bars
+from cli.terminal import terminal
 
 if TYPE_CHECKING:
     from analysis.off_policy.estimators import Evaluation
@@ -85,7 +86,7 @@ def _finite(value: Any) -> Any:
 
 
 def _show(name: str, found: "Evaluation", first: bool) -> None:
-    out = Console(highlight=False)
+    out = terminal()
     what = "the first recommendation of a session" if first else "a recommendation"
     table = Table(
         title=f"{name}: time heard of {what}, {found.decisions:,} decisions of "
@@ -105,7 +106,7 @@ def _show(name: str, found: "Evaluation", first: bool) -> None:
             ]
         table.add_row(*cells)
     for warning in found.warnings:
-        out.print(f"[red]Doubtful:[/red] {warning}", soft_wrap=True)
+        out.print(Text.assemble(("Doubtful:", "red"), f" {warning}"), soft_wrap=True)
     out.print(table)
     out.print(
         f"Effective sample size {found.effective:,.0f} decisions; mean weight {found.overlap:.3f} "
@@ -116,11 +117,12 @@ def _show(name: str, found: "Evaluation", first: bool) -> None:
 
 
 def _show_left_out(found: "OffPolicyResult") -> None:
-    out = Console(highlight=False, soft_wrap=True)
+    out = terminal(soft_wrap=True)
     for reason, count in found.left_out.items():
-        out.print(f"{count:,} decisions left out: {reason}", markup=False)
+        out.print(f"{count:,} decisions left out: {reason}")
     if found.replay.mismatched:
         out.print(
-            f"[yellow]{found.replay.mismatched:,} events were replayed differently; "
-            "`segue replay` shows them.[/yellow]"
+            f"{found.replay.mismatched:,} events were replayed differently; "
+            "`segue replay` shows them.",
+            style="yellow",
         )

@@ -6,10 +6,10 @@ from typing import Annotated
 import numpy as np
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.progress import bars
+from cli.terminal import terminal
 from core.catalog import UNKNOWN, TrackId, load_catalog
 from core.errors import InputError
 from core.lists import Lists, load_lists
@@ -122,7 +122,7 @@ def show(
         table.add_column(name, justify="right" if name == "rank" else "left", overflow="fold")
     for rank, row in enumerate(rows, start=1):
         table.add_row(str(rank), *(str(row[name]) for name in ("track", "artist", "title")))
-    out = Console(highlight=False)
+    out = terminal()
     out.print(table)
     if len(found) > len(rows):
         out.print(f"{len(rows)} of {len(found)}; --top {len(found)} shows all.")
@@ -130,7 +130,7 @@ def show(
 
 def _print_summary(path: Path, lists: Lists, size: int) -> None:
     lengths = np.diff(lists.offsets)
-    out = Console(highlight=False, soft_wrap=True)
+    out = terminal(soft_wrap=True)
     dropped = lists.manifest.get("dropped")
     if dropped:
         out.print(

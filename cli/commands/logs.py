@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.progress import bars
+from cli.terminal import terminal
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +66,7 @@ def collect(
             *(f"{count:,}" for count in counts),
             f"{each.bytes / 1e6:,.1f}",
         )
-    out = Console(highlight=False)
+    out = terminal()
     out.print(shown)
     if any(each.beside for each in done):
         out.print(
@@ -110,7 +110,7 @@ def compact(
     }
     for what, count in rows.items():
         shown.add_row(what, f"{count:,}")
-    Console(highlight=False).print(shown)
+    terminal().print(shown)
 
 
 def show(
@@ -133,7 +133,7 @@ def show(
     if json:
         _print_json(found)
         return
-    out = Console(highlight=False)
+    out = terminal()
     for title, rows in found.items():
         if not rows:
             continue

@@ -10,15 +10,15 @@ from time import perf_counter
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from audit.archived_runtimes import runtimes_by_digest
 from audit.event_validation import unusable
 from audit.explanation import Explanation, explain
 from audit.replay import Replayer, ReplayResult
 from cli.progress import bars
+from cli.terminal import terminal
 from core.errors import InputError
 from engine.runtime import Runtime
 from events.config_snapshots import snapshots_beside
@@ -120,7 +120,7 @@ def _described(result: ReplayResult, seconds: float) -> dict[str, Any]:
 
 
 def _show(result: ReplayResult, seconds: float) -> None:
-    out = Console(highlight=False)
+    out = terminal()
     table = Table(title="Replayed", title_justify="left", title_style="bold")
     table.add_column("answered by")
     table.add_column("decisions", justify="right")
@@ -138,8 +138,10 @@ def _show(result: ReplayResult, seconds: float) -> None:
         out.print(shown)
     for reason, count in result.skipped.most_common():
         out.print(
-            f"[red]{count:,} not replayed[/red]: {escape(reason)}, first at "
-            f"{escape(result.examples[reason])}",
+            Text.assemble(
+                (f"{count:,} not replayed", "red"),
+                f": {reason}, first at {result.examples[reason]}",
+            ),
             soft_wrap=True,
         )
     out.print(
@@ -147,11 +149,13 @@ def _show(result: ReplayResult, seconds: float) -> None:
         f"({', '.join(result.configs)}); {result.events / seconds:,.0f} events a second"
     )
     if result.sound:
-        out.print("[green]Every decision came out the same.[/green]")
+        out.print("Every decision came out the same.", style="green")
     else:
         out.print(
-            f"[red]{result.mismatched:,} events differ from the log[/red], "
-            f"{result.skipped.total():,} could not be replayed."
+            Text.assemble(
+                (f"{result.mismatched:,} events differ from the log", "red"),
+                f", {result.skipped.total():,} could not be replayed.",
+            )
         )
 
 
@@ -203,33 +207,37 @@ def _explain(
 
 
 def _show_explanation(event: Mapping[str, Any], where: str, found: Explanation) -> None:
-    out = Console(highlight=False)
+    out = terminal()
     at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    out.print(f"[bold]Decision {event['decision']}[/bold] at {where}", soft_wrap=True)
+    title = Text.assemble((f"Decision {event['decision']}", "bold"), f" at {where}")
+    out.print(title, soft_wrap=True)
     out.print(
         f"  listener {event['user']}, turn {event['turn']}, session {event['session']}, "
         f"{at} UTC, config {event['config']}"
     )
-    out.print(f"[bold]Heard[/bold] {found.heard_count} known listens, newest last:")
+    out.print(_titled("Heard", f"{found.heard_count} known listens, newest last:"))
     for track, about, time, in_session in found.heard:
-        out.print(f"  {time:4.2f} of {track} {about}{'' if in_session else '  (before)'}",
-                  markup=False)  # fmt: skip
-    out.print("[bold]Arm[/bold]")
+        out.print(f"  {time:4.2f} of {track} {about}{'' if in_session else '  (before)'}")
+    out.print("Arm", style="bold")
     for step in found.arms:
-        out.print(f"  {step}", markup=False)
-    out.print(f"[bold]Chain[/bold] {' -> '.join(found.chain)}")
+        out.print(f"  {step}")
+    out.print(_titled("Chain", " -> ".join(found.chain)))
     for reason in found.why:
-        out.print(f"  {reason}", markup=False)
-    out.print(f"[bold]Candidates[/bold] {found.candidates:,}, the most likely first:")
+        out.print(f"  {reason}")
+    out.print(_titled("Candidates", f"{found.candidates:,}, the most likely first:"))
     for track, about, chance in found.most_likely:
-        out.print(f"  {chance:8.4%} {track} {about}", markup=False)
-    out.print(f"[bold]Draw[/bold] from the stream '{found.stream}':")
+        out.print(f"  {chance:8.4%} {track} {about}")
+    out.print(_titled("Draw", f"from the stream '{found.stream}':"))
     for track, about in found.tracks:
-        out.print(f"  {track} {about}", markup=False)
+        out.print(f"  {track} {about}")
     out.print(f"  propensity of the first: {found.propensity:.4%}")
     if found.differing:
-        out.print("[red]The log differs:[/red]")
+        out.print("The log differs:", style="red")
         for name, logged, replayed in found.differing:
-            out.print(f"  {name}: logged {logged}, replayed {replayed}", markup=False)
+            out.print(f"  {name}: logged {logged}, replayed {replayed}")
         raise typer.Exit(1)
-    out.print("[green]The log says the same.[/green]")
+    out.print("The log says the same.", style="green")
+
+
+def _titled(title: str, rest: str) -> Text:
+    return Text.assemble((title, "bold"), f" {rest}")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from cli.check_options import (
     BotifyArms,
@@ -18,6 +17,7 @@ from cli.check_options import (
     parse_botify_arms,
 )
 from cli.progress import bars
+from cli.terminal import terminal
 from cli.time_window import Since, Until, window
 from core.errors import Faults
 
@@ -151,9 +151,9 @@ def _show(found: "Report", written: list[Path], as_json: bool) -> None:
         return
     from analysis.rendering.terminal import show
 
-    show(found, Console())
+    show(found, terminal())
     for path in written:
-        Console().print(f"Wrote {path}", highlight=False, markup=False, soft_wrap=True)
+        terminal().print(f"Wrote {path}", soft_wrap=True)
 
 
 def _parse_metrics(given: Iterable[str], faults: Faults) -> dict[str, str | dict[str, str]]:

@@ -12,10 +12,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from app.application import create_app
 from app.server import Server, raise_file_limit
+from cli.terminal import terminal
 from core.errors import SegueError
 from engine.experiment_ledger import ExperimentLedger
 from engine.runtime import Runtime, load_runtime
@@ -51,9 +52,9 @@ def serve(
     listening = _listen(
         settings.host if host is None else host, settings.port if port is None else port
     )
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = terminal(stderr=True, soft_wrap=True)
     if (warning := raise_file_limit(settings.connections)) is not None:
-        console.print(f"[yellow]{warning}[/yellow]")
+        console.print(warning, style="yellow")
     _say(runtime, console)
     address, taken_port = listening.getsockname()[:2]
     console.print(f"Listening on http://{address}:{taken_port} (docs at /docs, Ctrl-C stops)")
@@ -67,13 +68,13 @@ def serve(
 
 def check(config: ConfigOption = Path("config.yaml")) -> None:
     """Check a config and all the data that it names, without serving it."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal(soft_wrap=True)
     runtime = _loaded(config)
     _say(runtime, console)
     for warning in ExperimentLedger(runtime.settings.started_folder).changed_plans(runtime):
-        console.print(f"[yellow]changed[/yellow]: {escape(warning)}")
+        console.print(Text.assemble(("changed", "yellow"), f": {warning}"))
     for rename in renames_in(runtime.settings):
-        console.print(f"[yellow]renamed[/yellow]: {rename}")
+        console.print(Text.assemble(("renamed", "yellow"), f": {rename}"))
 
 
 def _loaded(config: Path) -> Runtime:

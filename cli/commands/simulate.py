@@ -10,15 +10,15 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from cli.progress import bars
+from cli.terminal import terminal
 from core.errors import InputError
 
 if TYPE_CHECKING:
     from simulator.simulation.run import SimulationRun
 
-_errors = Console(stderr=True, highlight=False)
+_errors = terminal(stderr=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -137,7 +137,7 @@ def simulate(
         values |= paired_json(runs) if paired else run_json(runs[0])
         print(json.dumps(values, indent=2))  # noqa: T201
     else:
-        console = Console(highlight=False)
+        console = terminal()
         for table in paired_tables(runs) if paired else run_tables(runs[0]):
             console.print(table)
     if any(run.outcome.given_up for run in runs):

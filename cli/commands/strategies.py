@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 import yaml
 from pydantic.fields import FieldInfo
-from rich.console import Console
 from rich.table import Table
 
 import strategies  # noqa: F401  (importing it registers the built-in types)
+from cli.terminal import terminal
 from strategies import registry
 from strategies.base import Params, marks_of
 from strategies.registry import Registered
@@ -54,15 +54,15 @@ def show(
             for param in _params(found.params)
         ]
         table.add_row(name, found.about, "\n".join(params) or "none")
-    out = Console(highlight=False)
+    out = terminal()
     out.print(table)
-    return out.print("`segue strategies TYPE` shows one of them in full.", markup=False)
+    return out.print("`segue strategies TYPE` shows one of them in full.")
 
 
 def _print_one(found: Registered) -> None:
-    out = Console(highlight=False)
-    out.print(f"{found.name}, of {found.module}\n", style="bold", markup=False)
-    out.print(inspect.cleandoc(found.make.__doc__ or ""), markup=False)
+    out = terminal()
+    out.print(f"{found.name}, of {found.module}\n", style="bold")
+    out.print(inspect.cleandoc(found.make.__doc__ or ""))
     params = _params(found.params)
     if params:
         table = Table("param", "default", "value", "meaning", show_lines=True)
@@ -72,7 +72,7 @@ def _print_one(found: Registered) -> None:
         out.print()
         out.print(table)
     for example in _examples(found):
-        out.print(f"\n{_yaml({'my_name': example})}", markup=False, soft_wrap=True)
+        out.print(f"\n{_yaml({'my_name': example})}", soft_wrap=True)
 
 
 def _print_json(what: Any) -> None:

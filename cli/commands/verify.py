@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.text import Text
 
 from cli.check_options import (
     BotifyArms,
@@ -17,6 +17,7 @@ from cli.check_options import (
     parse_botify_arms,
 )
 from cli.progress import bars
+from cli.terminal import terminal
 from cli.time_window import Since, Until, window
 from core.errors import Faults, InputError, unknown_name
 
@@ -126,7 +127,7 @@ def _check_arms(constant: Iterable[str], log: "EventLog", experiments: Iterable[
 def _show(validity_reports: "list[ValidityReport]", log_checks: int) -> None:
     from cli.check_tables import show_checks
 
-    out = Console()
+    out = terminal()
     show_checks("The log", validity_reports[0].checks[:log_checks], out)
     for validity in validity_reports:
         if validity.experiment is not None:
@@ -137,6 +138,6 @@ def _show(validity_reports: "list[ValidityReport]", log_checks: int) -> None:
         name = validity.experiment or "The log"
         failed = ", ".join(check.name for check in validity.failed)
         if failed:
-            out.print(f"[red]{name} is not valid[/red]: {failed}.", highlight=False)
+            out.print(Text.assemble((f"{name} is not valid", "red"), f": {failed}."))
         else:
-            out.print(f"[green]{name} is valid[/green]: no check failed.", highlight=False)
+            out.print(Text.assemble((f"{name} is valid", "green"), ": no check failed."))

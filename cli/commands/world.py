@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.progress import Bars, bars
+from cli.terminal import terminal
 from core.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def create(
         world = generate_world(tracks, users, seed, progress).world
         written = write_world(to, world)
         written += warm_up(to, world, seed, progress, keep)
-    out = Console(highlight=False)
+    out = terminal()
     table = Table(
         title=f"{tracks:,} tracks of {len(world.catalog.artists):,} artists, {users:,} listeners",
         title_justify="left",
@@ -137,7 +137,7 @@ def calibrate(
     for moment in MOMENTS:
         values = (_format(columns[name][moment.key], moment.kind) for name in columns)
         table.add_row(moment.label, *values)
-    Console(highlight=False).print(table)
+    terminal().print(table)
 
 
 def _simulate(options: "SimulationOptions", progress: Bars) -> "Listens":
