@@ -1,23 +1,25 @@
 """Line validation: drops lines that are no events, or are there twice, each with its reason."""
 
 from collections.abc import Sequence
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from events.event_files import EventFile
 from events.queries import read_query
+
+if TYPE_CHECKING:
+    import duckdb
 
 LATEST_MS = 253_402_300_799_999
 """The end of the year 9999; a larger timestamp is no count of milliseconds."""
 
 
-def drop_faulty(con: duckdb.DuckDBPyConnection) -> None:
+def drop_faulty(con: "duckdb.DuckDBPyConnection") -> None:
     """Drop each line that kept its text and is no event, with the reason."""
     con.execute(read_query("events", "drop_faulty").format(latest_ms=LATEST_MS))
     delete_dropped(con)
 
 
-def delete_dropped(con: duckdb.DuckDBPyConnection) -> None:
+def delete_dropped(con: "duckdb.DuckDBPyConnection") -> None:
     """Delete the dropped lines from `loaded`."""
     con.execute(
         "DELETE FROM loaded USING dropped_lines AS d "
@@ -25,7 +27,7 @@ def delete_dropped(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def drop_duplicates(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) -> None:
+def drop_duplicates(con: "duckdb.DuckDBPyConnection", sources: Sequence[EventFile]) -> None:
     """Drop duplicates: whole files, decisions, lines of botify."""
     first: dict[str, int] = {}
     for source in sources:
