@@ -19,7 +19,7 @@ from analysis.effects.over_time import effects_over_time
 from analysis.effects.report_options import Pair, ReportOptions
 from analysis.effects.results import Effect, ExperimentResult, Segments
 from analysis.effects.segments import effects_by_segment
-from analysis.effects.verdict import describe_verdict
+from analysis.effects.verdict import describe_harm, describe_verdict
 from analysis.statistics.bootstrap import SMALL, bootstrap_t_lift
 from analysis.statistics.contrast import Contrast, Interval
 from analysis.statistics.corrections import benjamini_hochberg, holm
@@ -84,7 +84,9 @@ class ExperimentAnalysis:
         return replace(
             base,
             verdicts=tuple(
-                describe_verdict(effect, base.plan, base.validity, labels) for effect in shown
+                describe_verdict(effect, base.plan, base.validity, labels)
+                + describe_harm(effect, guardrails)
+                for effect in shown
             ),
             primary=shown,
             alternatives=tuple(alternatives),

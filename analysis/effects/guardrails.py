@@ -96,7 +96,7 @@ def with_margins(effects: Iterable[Effect], margins: Mapping[str, Margin]) -> li
 
 
 def _judge(effect: Effect, margin: Margin) -> Literal["within", "beyond", "unclear"] | None:
-    """Where the interval lies: harm is all of it beyond the margin, safety is none of it beyond."""
+    """Place the interval: harm is all of it beyond the margin, safety is none of it beyond."""
     interval = effect.lift if margin.relative else effect.difference
     if interval is None:
         alike = effect.control_mean is not None and effect.control_mean == effect.treatment_mean

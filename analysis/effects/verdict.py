@@ -1,6 +1,6 @@
 """The verdict: one sentence for each treatment."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from analysis.checks.result import ValidityReport
 from analysis.effects.results import Effect, PlannedSize
@@ -58,6 +58,17 @@ def describe_verdict(
     if plan.reached and validity.valid:
         sure = ", significant"
     return f"{treatment} {verb} {label} {shown} against {control}{sure}; {valid}; {size}"
+
+
+def describe_harm(effect: Effect, guardrails: Iterable[Effect]) -> str:
+    """Name the guardrails of a comparison that are worse by more than their margin; or nothing."""
+    pair = effect.control, effect.treatment
+    harmed = [
+        f"{each.metric.label} ({each.margin})"
+        for each in guardrails
+        if each.guard == "beyond" and (each.control, each.treatment) == pair
+    ]
+    return f"; worse by more than its margin: {', '.join(harmed)}" if harmed else ""
 
 
 def describe_withheld(validity: ValidityReport) -> str:

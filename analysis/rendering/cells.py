@@ -63,7 +63,7 @@ def mood(effect: Effect, result: ExperimentResult) -> Mood:
 
 
 def guard(effect: Effect) -> str:
-    """What a guardrail's margin says, in words: `within 1 ms`; empty without a margin."""
+    """The judgement by a guardrail's margin, in words: `within 1 ms`; empty without a margin."""
     if not effect.margin:
         return ""
     if effect.guard is None:

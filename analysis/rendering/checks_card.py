@@ -14,7 +14,7 @@ MARKS = {
     Status.NOT_MADE: ("not-made", "–"),
 }
 ORDER = {Status.FAILED: 0, Status.WARNING: 1, Status.NOT_MADE: 3}
-"""Where a check stands on the page: bad news first, checks that were not made last."""
+"""Place of a check on the page: bad news first, checks that were not made last."""
 
 
 def checks_card(result: ExperimentResult) -> str:
@@ -26,7 +26,8 @@ def checks_card(result: ExperimentResult) -> str:
     return (
         f'<div class="card"><h2>{state}: {escape(counts)}</h2>'
         '<p class="hint">Checked before any effect was computed. A failed check means that no '
-        "difference between the arms can be believed. Each check opens.</p>"
+        "difference between the arms can be believed. Open a check to read what it asks and "
+        "what it found.</p>"
         f'<ul class="checks">{"".join(map(_check, shown))}</ul></div>'
     )
 

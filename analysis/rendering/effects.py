@@ -33,7 +33,7 @@ def effects_card(result: ExperimentResult, key: str) -> str:
 
 
 def _legend(result: ExperimentResult) -> str:
-    """What each colour says; a colour that this page cannot show is left out."""
+    """The meaning of each colour; a colour that this page cannot show is left out."""
     if not result.validity.valid:
         return '<p class="hint">All grey: a check failed, so no claim holds.</p>'
     shown = (*result.primary, *result.alternatives, *result.secondary, *result.guardrails)

@@ -40,7 +40,7 @@ def _contents(report: Report) -> str:
 
 
 def _in_short(result: ExperimentResult) -> str:
-    """Whether the experiment is valid, and its primary effects without any sentence."""
+    """The primary effects and the validity of an experiment, without any sentence."""
     if result.withheld:
         return "INVALID, effects withheld"
     effects = "; ".join(

@@ -143,6 +143,48 @@ def test_the_report_warns_if_the_metric_differs_from_the_planned_one(
     )
 
 
+def test_the_margins_of_config_make_a_metric_a_guardrail_and_name_harm_in_the_verdict(
+    base: Base, tmp_path: Path
+) -> None:
+    config = with_plan(base, tmp_path, "{listeners: 300}")
+    content = yaml.safe_load(config.read_text())
+    content["report"]["guardrails"] = {"latency_p99": "0.5 ms", "tracks": "0.01 %", "sessions": 9}
+    config.write_text(yaml.safe_dump(content))
+    (result,) = json.loads(report(base[2] / "log", "--config", config, "--json").stdout)[
+        "experiments"
+    ]
+    margins = {effect["metric"]["name"]: effect["margin"] for effect in result["guardrails"]}
+    assert margins == {
+        "sessions": "9", "fallbacks": "1 pp", "latency": "1 ms", "latency_p99": "0.5 ms",
+        "tracks": "0.01 %",
+    }  # fmt: skip
+    guards = {effect["metric"]["name"]: effect["guard"] for effect in result["guardrails"]}
+    assert (guards["latency"], guards["sessions"]) == ("within", "within")
+    assert guards["tracks"] in ("beyond", "unclear")
+    said = "worse by more than its margin: tracks per session (0.01 %)" in result["verdicts"][0]
+    assert said == (guards["tracks"] == "beyond")
+
+
+def test_the_table_is_written_as_csv_and_markdown(base: Base, tmp_path: Path) -> None:
+    csv, markdown = tmp_path / "e.csv", tmp_path / "e.md"
+    result = report(base[2] / "log", "--csv", csv, "--markdown", markdown)
+    assert f"Wrote {csv}" in result.output.replace("\n", "")
+    assert csv.read_text().startswith("experiment,valid,part,metric,")
+    assert "| **mean session time** | C | T1 |" in markdown.read_text()
+
+
+def test_the_report_replays_a_small_log_and_says_how_to_ask_for_it(base: Base) -> None:
+    made = json.loads(report(base[2] / "log", "--json").stdout)["experiments"][0]["validity"]
+    (check,) = [each for each in made["checks"] if each["name"] == "replay"]
+    assert check["status"] == "passed"
+    left = json.loads(report(base[2] / "log", "--no-replay", "--json").stdout)
+    (check,) = [
+        each for each in left["experiments"][0]["validity"]["checks"] if each["name"] == "replay"
+    ]
+    assert check["status"] == "not made"
+    assert "--replay" in check["explanation"]
+
+
 def with_plan(base: Base, folder: Path, plan: str) -> Path:
     """The log's config with a plan for its experiment, and a metric of its own."""
     content = yaml.safe_load((base[2] / "config.yaml").read_text())

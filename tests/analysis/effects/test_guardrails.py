@@ -8,6 +8,7 @@ from analysis.checks.result import ValidityReport
 from analysis.effects.guardrails import ALIKE, DEFAULT_MARGINS, parse_margins, with_margins
 from analysis.effects.metrics import LATENCY_P99, STANDARD, Metric
 from analysis.effects.results import Effect, ExperimentResult, PlannedSize
+from analysis.effects.verdict import describe_harm
 from analysis.rendering import cells
 from analysis.statistics.contrast import Interval
 from core.errors import Faults, InputError
@@ -108,3 +109,14 @@ def test_a_guardrail_without_a_margin_keeps_its_claim() -> None:
     (found,) = with_margins([replace(effect("latency", Interval(1, 0.5, 2)), metric=own)], {})
     assert (found.guard, found.margin, cells.guard(found)) == (None, "", "")
     assert cells.mood(found, RESULT) == "bad"
+
+
+def test_harm_beyond_a_margin_is_part_of_the_verdict() -> None:
+    primary = effect("session_time", Interval(0.1, 0.05, 0.2))
+    harmed = judged(effect("latency_p99", Interval(3, 2, 4)), "1 ms")
+    fine = judged(effect("latency", Interval(0.1, 0.0, 0.2)), "1 ms")
+    other = replace(harmed, treatment="T2")
+    assert describe_harm(primary, [harmed, fine]) == (
+        "; worse by more than its margin: latency, p99 (1 ms)"
+    )
+    assert describe_harm(primary, [fine, other]) == ""
