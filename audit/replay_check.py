@@ -69,7 +69,10 @@ def _check(
         if asked:
             raise
         faults = "; ".join(str(error).splitlines()).rstrip(".")
-        explanation = f"No decision was made again: {faults}."
+        explanation = (
+            f"No decision was made again: {faults}. If the data lies in a new place, use `segue "
+            "replay LOG --config FILE`."
+        )
         return CheckResult(
             NAME, QUESTION, Status.NOT_MADE, "config or data not at hand", explanation
         )
