@@ -163,8 +163,8 @@ class Dispatcher:
         A turn that fails, or whose line is not on file, changes nothing and does not affect the
         remaining turns of the batch.
 
-        A report that ends a session a second time is no turn: it is answered as the first one was,
-        and has no line.
+        A report that ends a session a second time is no turn: it gets the first one's answer, and
+        no line.
 
         Args:
             arrivals: In their order of arrival; a listener may come more than once.

@@ -75,8 +75,9 @@ def test_the_next_request_without_the_header_is_not_forced(
 def test_every_route_that_logs_can_be_forced(
     client: TestClient, tmp_path: Path, path: str, body: dict[str, Any]
 ) -> None:
-    for arm in ("C", "T1"):
-        client.post(path, json=body, headers={**BEARER, "Segue-Force": f"beside={arm}"})
+    for arm, time in (("C", 0.5), ("T1", 0.6)):  # the same end again would be no turn
+        sent = {**body, "time": time}
+        client.post(path, json=sent, headers={**BEARER, "Segue-Force": f"beside={arm}"})
     assert [event["experiments"]["beside"] for event in events_in(tmp_path)] == ["C", "T1"]
     assert all(event["forced"] for event in events_in(tmp_path))
 
