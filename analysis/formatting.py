@@ -11,6 +11,11 @@ def percent(interval: Interval) -> str:
     return f"{signed_percent(interval.estimate)} % [{low}, {high}]"
 
 
+def confidence(alpha: float) -> str:
+    """Format the confidence of an interval: `95 %`."""
+    return f"{100 * (1 - alpha):.4g} %"
+
+
 def p_value(p: float | None) -> str:
     """A p-value to three digits."""
     if p is None:

@@ -10,13 +10,15 @@ from analysis.checks.suite import MoreChecks, find_experiments, run_all_checks
 from analysis.effects.experiments import analyse_experiment
 from analysis.effects.guardrails import parse_margins
 from analysis.effects.metrics import LATENCY_P99, Metric, choose_metrics
+from analysis.effects.plans import ExperimentPlan, choose_plan
 from analysis.effects.report_options import ReportOptions
 from analysis.effects.results import Report, ReportProvenance
-from analysis.planning.plans import ExperimentPlan
+from core.allocation import Experiment
 from core.catalog import load_catalog
 from core.errors import Faults, InputError, unknown_name
 from core.progress import SILENT, Progress
 from events.reader import GAP_S, EventLog, open_log
+from events.sealed_plans import SealedPlan, sealed_plans_beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class ReportRequest:
         all_pairs: Compare every arm with every other arm.
         segments: Attributes to divide the listeners by.
         even_if_invalid: Show effects although a check failed.
-        planned: Planned listeners of all arms; takes precedence over `plans`.
+        planned: Planned listeners of all arms; takes precedence over every plan.
         plans: Experiment -> its plan in config.
         guardrails: Metric -> how much worse it may get, as in config; a metric that stands here is
             a guardrail.
@@ -69,16 +71,22 @@ class ReportRequest:
     plans: Mapping[str, ExperimentPlan] = field(default_factory=dict)
     guardrails: Mapping[str, str | float] = field(default_factory=dict)
 
-    def options_for(self, experiment: str) -> ReportOptions:
+    def options_for(
+        self, experiment: str, sealed: Mapping[str, Any] | None = None
+    ) -> ReportOptions:
         """Resolve metrics and plan for one experiment.
+
+        Args:
+            experiment: Name of the experiment.
+            sealed: The plan that it started with; {} if it had none, None if unknown.
 
         Raises:
             InputError: A metric is faulty or unknown.
         """
-        plan = self.plans.get(experiment, ExperimentPlan())
+        chosen = choose_plan(self.planned, sealed, self.plans.get(experiment))
         faults = Faults()
         primary, others = choose_metrics(
-            self.metrics, self.primary or plan.metric, faults, "metric"
+            self.metrics, self.primary or chosen.plan.metric, faults, "metric"
         )
         margins = parse_margins(
             self.guardrails, (primary, *others, LATENCY_P99), faults, "report.guardrails"
@@ -91,11 +99,8 @@ class ReportRequest:
             self.all_pairs,
             self.segments,
             self.even_if_invalid,
-            planned=self.planned or plan.listeners,
-            planned_by="--planned" if self.planned else "config" if plan.listeners else "",
-            planned_metric=plan.metric or "",
-            planned_alpha=plan.alpha,
             margins=margins,
+            plan=chosen,
         )
 
     def _with_role(self, metrics: Iterable[Metric]) -> list[Metric]:
@@ -150,17 +155,14 @@ def make_report(
             more=more,
         )
         progress.start("analysing")
-        results = [
-            analyse_experiment(
-                log,
-                name,
-                validity,
-                archived_configs.experiment(name, find_main_config(log, name)),
-                request.options_for(name),
-                archived_configs.strategy_types(find_main_config(log, name)),
-            )
-            for name, validity in zip(names, validity_reports, strict=True)
-        ]
+        results, sealed_plans = [], sealed_plans_beside(selection.logs)
+        for name, validity in zip(names, validity_reports, strict=True):
+            digest = find_main_config(log, name)
+            definition = archived_configs.experiment(name, digest)
+            sealed = _find_sealed_plan(log, name, definition, archived_configs, sealed_plans)
+            options = request.options_for(name, sealed)
+            types = archived_configs.strategy_types(digest)
+            results.append(analyse_experiment(log, name, validity, definition, options, types))
         return Report(provenance_of(log, version, command), tuple(results))
 
 
@@ -189,6 +191,36 @@ def find_main_config(log: EventLog, experiment: str) -> str | None:
         [experiment],
     )
     return str(found[0][0]) if found else None
+
+
+def _find_sealed_plan(
+    log: EventLog,
+    experiment: str,
+    definition: Experiment | None,
+    archived_configs: ArchivedConfigs,
+    sealed_plans: Sequence[SealedPlan],
+) -> Mapping[str, Any] | None:
+    """Find the plan that an experiment started with; None if nothing kept it.
+
+    The ledger's record comes first. A server that wrote none kept the plan in the snapshot of the
+    first config that decided.
+    """
+    for plan in sealed_plans:
+        if plan.experiment == experiment and (
+            definition is None or plan.version == definition.version
+        ):
+            return plan.planned
+    for (digest,) in log.query(
+        "SELECT e.config FROM events AS e INNER JOIN assignments AS a "
+        "ON e.experiments = a.experiments WHERE a.experiment = ? AND e.config IS NOT NULL "
+        "GROUP BY e.config ORDER BY min(e.at_ms), e.config LIMIT 1",
+        [experiment],
+    ):
+        archived = archived_configs.by_digest.get(digest)
+        if archived is not None and "beside" in archived.described:
+            kept: Mapping[str, Any] = archived.described["beside"]["planned"].get(experiment, {})
+            return kept
+    return None
 
 
 def _select_experiments(log: EventLog, selection: LogSelection) -> list[str]:

@@ -20,13 +20,26 @@ class Workspace:
         log: The log that was read. Closing it closes its workspaces too.
         tables: Queries of the folder `analysis/sql/` that each create one temporary table.
         params: The queries' parameters.
+        shadows: Queries to run first, with their parameters. A temporary table hides the log's
+            table of its name.
+
+    Attributes:
+        log: The log.
+        con: The connection.
     """
 
     def __init__(
-        self, log: EventLog, tables: Sequence[str] = (), params: Mapping[str, Any] | None = None
+        self,
+        log: EventLog,
+        tables: Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        shadows: Sequence[tuple[str, Mapping[str, Any] | None]] = (),
     ) -> None:
+        self.log = log
         self.con = log.con.cursor()
         try:
+            for query, values in shadows:
+                self.con.execute(query, values)
             for name in tables:
                 self.con.execute(read_query("analysis", name), params)
         except BaseException:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS, MoreChecks
+from analysis.effects.plans import read_plans
 from analysis.effects.results import Report
-from analysis.planning.plans import read_plans
 from analysis.report import LogSelection, ReportRequest, make_report
 from audit.replay_check import ReplayFiles, replay_check
 from core.errors import Faults, unknown_name

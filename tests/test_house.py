@@ -98,7 +98,6 @@ QUESTIONS_LEFT = {
     "analysis/effects/report_options.py": 1,
     "analysis/effects/results.py": 3,
     "analysis/planning/design.py": 1,
-    "analysis/planning/plans.py": 1,
     "analysis/planning/power.py": 1,
     "analysis/rendering/cells.py": 1,
     "analysis/rendering/checks_card.py": 1,

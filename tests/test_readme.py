@@ -98,25 +98,20 @@ def test_the_report_is_the_one_that_is_printed(tmp_path: Path) -> None:
 
 
 def slow_down(log: Path) -> None:
-    """Stretch the log's clock a hundredfold.
+    """Give each line a time of its own, ten milliseconds after the line before.
 
-    Some checks wait a second for a listener's next event. They would find nothing to check in a
-    log that a quick machine writes in less.
+    Some checks wait for a listener's next event, and take their limit from the pauses in the log.
+    In a log that is written in seconds, they would depend on how busy the machine was.
     """
     (file,) = log.glob("*.jsonl")
     lines = file.read_bytes().splitlines(keepends=True)
     began = json.loads(lines[0])["timestamp"]
-    stretched = (
-        re.sub(
-            rb'"timestamp":(\d+)', lambda at: b'"timestamp":%d' % later(int(at[1])), line, count=1
+    file.write_bytes(
+        b"".join(
+            re.sub(rb'"timestamp":\d+', b'"timestamp":%d' % (began + 10 * place), line, count=1)
+            for place, line in enumerate(lines)
         )
-        for line in lines
     )
-
-    def later(at_ms: int) -> int:
-        return int(began) + 100 * (at_ms - int(began))
-
-    file.write_bytes(b"".join(stretched))
 
 
 def run(folder: Path, *arguments: str) -> str:

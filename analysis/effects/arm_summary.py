@@ -9,8 +9,14 @@ from scipy import special
 from analysis.effects.listener_table import ListenerTable
 from analysis.effects.metrics import LATENCY_P99
 from analysis.effects.results import ArmSummary, Effect
-from analysis.statistics.bootstrap import lift_of_replicates, quantile_interval
+from analysis.statistics.bootstrap import (
+    FEWEST_CLUSTERS,
+    fewest_values,
+    lift_of_replicates,
+    quantile_interval,
+)
 from analysis.statistics.contrast import Interval
+from analysis.statistics.inference import ALPHA
 from analysis.statistics.sample_moments import Values
 from core.allocation import Experiment
 
@@ -122,11 +128,16 @@ def coverages(listeners: ListenerTable) -> Mapping[str, float]:
 
 
 def compare_latency_p99(
-    listeners: ListenerTable, pairs: Sequence[tuple[str, str]], seed: int
+    listeners: ListenerTable,
+    pairs: Sequence[tuple[str, str]],
+    seed: int,
+    alpha: float = ALPHA,
+    one_look: bool = False,
 ) -> tuple[Effect, ...]:
     """Compare the p99 latency of each pair of arms, with a bootstrap over listeners."""
     drawn: dict[str, tuple[Interval, Values] | None] = {}
     sizes: dict[str, int] = {}
+    fewest, few = fewest_values(0.99, alpha), set()
     for place, arm in enumerate(listeners.arms):
         found = listeners.arrays(
             "SELECT listener, latency_ms FROM answers WHERE arm = ? AND latency_ms IS NOT NULL",
@@ -136,6 +147,8 @@ def compare_latency_p99(
         sizes[arm] = len(np.unique(whose))
         values = np.asarray(found["latency_ms"], dtype=np.float64)
         drawn[arm] = quantile_interval(whose, values, 0.99, seed + place)
+        if len(values) < fewest or sizes[arm] < FEWEST_CLUSTERS:
+            few.add(arm)
     effects = []
     for control, treatment in pairs:
         before, after = drawn[control], drawn[treatment]
@@ -148,11 +161,16 @@ def compare_latency_p99(
             before[0].estimate if before else None,
             after[0].estimate if after else None,
             method="bootstrap over listeners",
+            confidence=1 - alpha,
+            one_look=one_look,
         )
-        lift = lift_of_replicates(before, after) if before and after else None
-        if before and after and lift:
-            low, high = np.quantile(after[1] - before[1], [0.025, 0.975])
+        if few & {control, treatment}:
+            least = f"{fewest} answers or {FEWEST_CLUSTERS} listeners"
+            effect = replace(effect, note=f"no interval: an arm has under {least}")
+        elif before and after and (lift := lift_of_replicates(before, after, alpha)):
+            low, high = np.quantile(after[1] - before[1], [alpha / 2, 1 - alpha / 2])
             difference = Interval(after[0].estimate - before[0].estimate, float(low), float(high))
-            effect = replace(effect, lift=lift, difference=difference, claim=lift.direction)
+            claim = None if one_look else lift.direction
+            effect = replace(effect, lift=lift, difference=difference, claim=claim)
         effects.append(effect)
     return tuple(effects)

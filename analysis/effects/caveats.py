@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from analysis.effects.listener_table import ListenerTable
 from analysis.effects.report_options import ReportOptions
-from analysis.effects.results import ArmSummary, Effect, PlannedSize
-from analysis.formatting import percent
-from analysis.statistics.inference import ALPHA
+from analysis.effects.results import EARLY_SHARE, ArmSummary, Effect, PlannedSize
+from analysis.formatting import confidence, moment, percent
 
 
 def of_plan(plan: PlannedSize, options: ReportOptions) -> list[str]:
@@ -18,22 +17,24 @@ def of_plan(plan: PlannedSize, options: ReportOptions) -> list[str]:
             "ones. If the size was fixed before the start and you look only once, give it with "
             "--planned."
         )
-    elif plan.seen > 1.1 * plan.listeners:
+    elif plan.until_ms is not None:
         found.append(
-            f"{plan.seen:,} listeners came, {plan.listeners:,} were planned. The fixed interval "
-            "holds for one look. If you look until the result pleases you, the interval is wrong."
+            f"Effects are those of the sessions that began until {moment(plan.until_ms)} UTC, when "
+            f"listener {plan.listeners:,} came. Later looks give the same answer, so looking often "
+            "does not make it false. Charts and the allocation show all listeners."
         )
-    if options.planned_metric and options.planned_metric != options.primary.name:
+    elif not plan.reached:
         found.append(
-            f"The plan was made for {options.planned_metric}, the verdict is about "
+            f"Looks before the planned size get {EARLY_SHARE:.0%} of the error rate, so that the "
+            f"planned look keeps its own: intervals are {confidence(plan.early_alpha)} ones."
+        )
+    if plan.metric and plan.metric != options.primary.name:
+        found.append(
+            f"The plan was made for {plan.metric}, the verdict is about "
             f"{options.primary.name}: a metric that is chosen after the start proves less than it "
             "seems to."
         )
-    if options.planned_alpha != ALPHA:
-        found.append(
-            f"The plan was made for an error rate of {options.planned_alpha:g}; "
-            f"here it is {ALPHA:g}."
-        )
+    found.extend(options.plan.remarks)
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from analysis.effects.metrics import Metric
-from analysis.effects.results import Effect
+from analysis.effects.results import Effect, PlannedSize
 from analysis.statistics.contrast import Contrast
 from analysis.statistics.corrections import Corrected
 from analysis.statistics.inference import (
@@ -15,10 +15,12 @@ from analysis.statistics.inference import (
 )
 from analysis.statistics.sample_moments import SampleMoments
 
+UNPLANNED = 5_000
+"""Without a plan, the always-valid interval is narrowest at so many listeners of both arms."""
 ENOUGH = 50
 """Below so many listeners in an arm, the asymptotic always-valid interval supports no claim."""
 
-Correction = Callable[[Sequence[float]], list[Corrected]]
+Correction = Callable[[Sequence[float], float], list[Corrected]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +51,41 @@ class Question:
         return self.contrast.known and not self.doubt
 
 
-def estimate_effects(questions: Sequence[Question], correct: Correction | None) -> list[Effect]:
+def estimate_effects(
+    questions: Sequence[Question], correct: Correction | None, alpha: float = ALPHA
+) -> list[Effect]:
     """Estimate an effect for each question, corrected over all that have an estimate.
 
     Args:
         questions: One family of questions.
         correct: The correction of the family; None for none.
+        alpha: Error rate of the family.
     """
     known = [question for question in questions if question.known]
     p_values = [question.inference.p_value(question.contrast) for question in known]
-    corrected = correct(p_values) if correct else [Corrected(p, ALPHA) for p in p_values]
+    corrected = correct(p_values, alpha) if correct else [Corrected(p, alpha) for p in p_values]
     effects = iter(
         _effect(question, p, family)
         for question, p, family in zip(known, p_values, corrected, strict=True)
     )
     return [next(effects) if question.known else _unknown(question) for question in questions]
+
+
+def choose_inference(plan: PlannedSize, pair: float, part: float = 1.0) -> InferenceMethod:
+    """Choose the fixed-horizon test once the planned listeners are in, the always-valid one before.
+
+    Args:
+        plan: The planned size and the size so far.
+        pair: Share of all listeners that two arms were promised.
+        part: Share of their listeners that is looked at.
+    """
+    return FixedHorizonTest() if plan.reached else always_valid(plan, pair, part)
+
+
+def always_valid(plan: PlannedSize, pair: float, part: float = 1.0) -> ConfidenceSequence:
+    """Return the confidence sequence that is narrowest at two arms' part of the planned size."""
+    size = UNPLANNED * part if plan.listeners is None else plan.listeners * pair * part
+    return ConfidenceSequence(max(2, round(size)), plan.early_alpha)
 
 
 def describe_method(inference: InferenceMethod, what: str) -> str:

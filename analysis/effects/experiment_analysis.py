@@ -10,24 +10,29 @@ import numpy as np
 from analysis.effects import caveats, sensitivity
 from analysis.effects.arm_summary import catalog_size, compare_latency_p99
 from analysis.effects.chart_data import chart_data
-from analysis.effects.comparison import Question, describe_method, estimate_effects
+from analysis.effects.comparison import (
+    Question,
+    always_valid,
+    choose_inference,
+    describe_method,
+    estimate_effects,
+)
 from analysis.effects.doubts import doubt_of, missing_values
 from analysis.effects.guardrails import with_margins
 from analysis.effects.listener_table import Column, ListenerTable
 from analysis.effects.metrics import SESSION_TIME, SESSIONS, TIME_PER_SESSION, Metric
 from analysis.effects.over_time import effects_over_time
 from analysis.effects.report_options import Pair, ReportOptions
-from analysis.effects.results import Effect, ExperimentResult, Segments
+from analysis.effects.results import ALL_SO_FAR, Effect, ExperimentResult, Segments
 from analysis.effects.segments import effects_by_segment
 from analysis.effects.verdict import describe_harm, describe_verdict
+from analysis.formatting import confidence
 from analysis.statistics.bootstrap import SMALL, bootstrap_t_lift
 from analysis.statistics.contrast import Contrast, Interval
 from analysis.statistics.corrections import benjamini_hochberg, holm
 from analysis.statistics.cuped import adjust
-from analysis.statistics.inference import ConfidenceSequence, FixedHorizonTest, InferenceMethod
+from analysis.statistics.inference import InferenceMethod
 
-UNPLANNED = 5_000
-"""Without a plan, the always-valid interval is narrowest at so many listeners of both arms."""
 PAST_SHARE = 0.1
 """The primary metric is adjusted by the past if at least this share of the listeners has one. An
 arm cannot change that share, so the rule does not choose between results."""
@@ -38,7 +43,9 @@ class ExperimentAnalysis:
 
     Args:
         base: The result before any effect: arms, validity and plan.
-        listeners: The listener table of the experiment.
+        listeners: The listener table of the listeners that count.
+        everyone: The listener table of all listeners, for charts; the same unless more listeners
+            came than were planned.
         options: What the reader wants to know.
         answers_known: Whether the log names the strategy that answered.
     """
@@ -47,11 +54,13 @@ class ExperimentAnalysis:
         self,
         base: ExperimentResult,
         listeners: ListenerTable,
+        everyone: ListenerTable,
         options: ReportOptions,
         answers_known: bool,
     ) -> None:
         self.base = base
         self.listeners = listeners
+        self.everyone = everyone
         self.options = options
         arms = [base.control, *(arm for arm in listeners.arms if arm != base.control)]
         self.pairs: list[Pair] = (
@@ -70,15 +79,17 @@ class ExperimentAnalysis:
         """Fill the tables of the result: effects, segments, charts, notes."""
         base, primary = self.base, self.options.primary
         column = self.column(primary)
-        adjusted = self.adjust_by_past(column)
-        shown = self.primary_effects(adjusted or column, primary, adjusted is not None)
+        adjusted = adjust_by_past(self.listeners, column)
+        shown = self.detectable(adjusted or column, primary, adjusted is not None)
         alternatives = list(self.primary_effects(column, primary, False)) if adjusted else []
         alternatives += self.bootstrap_small_arms(column, primary)
+        alternatives += self.all_so_far(primary)
         secondary = [metric for metric in self.metrics if metric.role == "secondary"]
         guarding = [metric for metric in self.metrics if metric.role == "guardrail"]
-        guardrails = estimate_effects(self.questions(guarding), None)
+        alpha, one_look = base.plan.alpha, not base.plan.reached
+        guardrails = estimate_effects(self.questions(guarding), None, alpha)
         seed = int.from_bytes(hashlib.sha256(base.experiment.encode()).digest()[:4], "big")
-        guardrails += compare_latency_p99(self.listeners, self.pairs, seed)
+        guardrails += compare_latency_p99(self.listeners, self.pairs, seed, alpha, one_look)
         guardrails = with_margins(guardrails, self.options.margins)
         labels = {arm.name: arm.label for arm in base.arms}
         return replace(
@@ -90,17 +101,18 @@ class ExperimentAnalysis:
             ),
             primary=shown,
             alternatives=tuple(alternatives),
-            secondary=tuple(estimate_effects(self.questions(secondary), benjamini_hochberg)),
+            secondary=tuple(self.secondary_effects(secondary)),
             guardrails=tuple(guardrails),
             corrections=self.corrections(len(secondary)),
             segments=self.segments(column, primary),
             over_time=effects_over_time(
-                self.listeners,
-                [(pair, self.always_valid(pair)) for pair in self.pairs],
+                self.everyone,
+                [(pair, always_valid(base.plan, self.share(pair))) for pair in self.pairs],
                 base.window,
+                base.plan,
             ),
-            charts=chart_data(self.listeners, base.window),
-            notes=tuple(self.notes()),
+            charts=chart_data(self.everyone, base.window),
+            notes=tuple(self.notes(shown)),
         )
 
     def column(self, metric: Metric) -> Column:
@@ -109,19 +121,15 @@ class ExperimentAnalysis:
             self.columns[metric.name] = self.listeners.column(metric)
         return self.columns[metric.name]
 
-    def inference(self, pair: Pair, share: float = 1.0) -> InferenceMethod:
-        """The inference method in force, for a share of the listeners of two arms."""
-        return FixedHorizonTest() if self.base.plan.reached else self.always_valid(pair, share)
-
-    def always_valid(self, pair: Pair, share: float = 1.0) -> ConfidenceSequence:
-        """The confidence sequence, narrowest at the pair's part of the planned size."""
-        if self.base.plan.listeners is None:
-            return ConfidenceSequence(max(2, round(UNPLANNED * share)))
+    def share(self, pair: Pair) -> float:
+        """Return the share of all listeners that two arms were promised."""
         weights = {arm.name: arm.weight for arm in self.base.arms}
-        parts = [weights[arm] for arm in pair]
-        known = [part for part in parts if part is not None]
-        part = sum(known) if len(known) == 2 else 2 / len(self.base.arms)
-        return ConfidenceSequence(max(2, round(self.base.plan.listeners * part * share)))
+        known = [part for arm in pair if (part := weights[arm]) is not None]
+        return sum(known) if len(known) == 2 else 2 / len(self.base.arms)
+
+    def inference(self, pair: Pair, share: float = 1.0) -> InferenceMethod:
+        """Return the inference method for a share of the listeners of two arms."""
+        return choose_inference(self.base.plan, self.share(pair), share)
 
     def questions(self, metrics: Sequence[Metric]) -> list[Question]:
         """Each metric for each pair."""
@@ -148,21 +156,52 @@ class ExperimentAnalysis:
         """The primary metric for each pair."""
         return tuple(
             estimate_effects(
-                [self.question(metric, column, pair, adjusted) for pair in self.pairs], holm
+                [self.question(metric, column, pair, adjusted) for pair in self.pairs],
+                holm,
+                self.base.plan.claim_alpha,
             )
         )
 
-    def adjust_by_past(self, column: Column) -> Column | None:
-        """The primary metric adjusted by the past (CUPED); None if too few listeners have one."""
-        if column.per is not None:
-            return None
-        past = self.listeners.numbers("before_mean_time_all", "the past")
-        before = {arm: past[rows] for arm, rows in column.rows.items()}
-        everybody = np.concatenate(list(before.values()))
-        if not len(everybody) or (~np.isnan(everybody)).mean() < PAST_SHARE:
-            return None
-        values = adjust([column.values[arm] for arm in before], list(before.values()))
-        return replace(column, values=dict(zip(before, values, strict=True)))
+    def detectable(self, column: Column, metric: Metric, adjusted: bool) -> tuple[Effect, ...]:
+        """Return the primary effects, each with the smallest lift that so many listeners show."""
+        found = self.primary_effects(column, metric, adjusted)
+        questions = [self.question(metric, column, pair, adjusted) for pair in self.pairs]
+        power = self.base.plan.power
+        return tuple(
+            replace(
+                effect,
+                detectable=sensitivity.smallest_effect(question, 1 - effect.confidence, power),
+            )
+            if effect.difference
+            else effect
+            for effect, question in zip(found, questions, strict=True)
+        )
+
+    def secondary_effects(self, metrics: Sequence[Metric]) -> list[Effect]:
+        """Estimate the effects on the secondary metrics, corrected as one family."""
+        alpha = self.base.plan.claim_alpha
+        return estimate_effects(self.questions(metrics), benjamini_hochberg, alpha)
+
+    def all_so_far(self, metric: Metric) -> list[Effect]:
+        """Return a row for each pair over all listeners, if the verdict counts the planned ones.
+
+        Its interval is always-valid. The row makes no claim: the plan has spent its error rate.
+        """
+        if self.base.plan.until_ms is None:
+            return []
+        plain = self.everyone.column(metric)
+        column, alpha = adjust_by_past(self.everyone, plain) or plain, self.base.plan.alpha
+        found = []
+        for pair in self.pairs:
+            if doubt_of(self.everyone, metric, column, pair):
+                continue
+            inference = always_valid(self.base.plan, self.share(pair))
+            contrast = Contrast(*(column.sample(arm) for arm in pair))
+            method = describe_method(inference, "Fieller")
+            question = Question(metric, *pair, contrast, inference, f"{ALL_SO_FAR}, {method}")
+            found += estimate_effects([question], None, alpha)
+        note = "all listeners so far: no claim, which is about the planned ones"
+        return [replace(effect, claim=None, corrected=None, note=note) for effect in found]
 
     def bootstrap_small_arms(self, column: Column, metric: Metric) -> list[Effect]:
         """A bootstrap-t row for each pair with a small arm."""
@@ -173,7 +212,7 @@ class ExperimentAnalysis:
                 continue
             if doubt_of(self.listeners, metric, column, (control, treatment)):
                 continue
-            lift = bootstrap_t_lift(before, after, seed=place)
+            lift = bootstrap_t_lift(before, after, seed=place, alpha=self.base.plan.alpha)
             if lift is None:
                 continue
             base = float(before.mean())
@@ -181,7 +220,9 @@ class ExperimentAnalysis:
                 Effect(
                     metric, control, treatment, len(before), len(after), base, float(after.mean()),
                     Interval(base * lift.estimate, base * lift.low, base * lift.high), lift,
+                    confidence=1 - self.base.plan.alpha,
                     method="bootstrap-t",
+                    one_look=not self.base.plan.reached,
                     note=f"an arm has fewer than {SMALL} listeners: not corrected, no claim",
                 )
             )  # fmt: skip
@@ -198,7 +239,14 @@ class ExperimentAnalysis:
             for pair in self.pairs
             if not doubt_of(self.listeners, metric, column, pair)
         ]
-        return effects_by_segment(self.listeners, column, metric, self.options.segments, pairs)
+        return effects_by_segment(
+            self.listeners,
+            column,
+            metric,
+            self.options.segments,
+            pairs,
+            self.base.plan.claim_alpha,
+        )
 
     def corrections(self, secondary: int) -> dict[str, str]:
         """How each table was corrected."""
@@ -206,11 +254,17 @@ class ExperimentAnalysis:
         return {
             "primary": "not" if one else f"Holm over {len(self.pairs)} comparisons",
             "others": f"Benjamini-Hochberg over {secondary * len(self.pairs)} questions",
-            "guardrails": "not, to see harm early",
+            "guardrails": "not, to see harm early" + self._confidence_of_guardrails(),
             "segments": "Bonferroni over segments, Holm over interactions",
         }
 
-    def notes(self) -> list[str]:
+    def _confidence_of_guardrails(self) -> str:
+        plan = self.base.plan
+        if plan.claim_alpha == plan.alpha:
+            return ""
+        return f", intervals at {confidence(plan.alpha)}"
+
+    def notes(self, shown: Sequence[Effect]) -> list[str]:
         """What a reader must know."""
         found = caveats.of_plan(self.base.plan, self.options)
         found += [
@@ -224,11 +278,23 @@ class ExperimentAnalysis:
             plain = self.primary_effects(
                 self.column(self.options.primary), self.options.primary, False
             )
-            pooled = estimate_effects(self.questions([TIME_PER_SESSION]), None)
-            sessions = estimate_effects(self.questions([SESSIONS]), None)
+            alpha = self.base.plan.alpha
+            pooled = estimate_effects(self.questions([TIME_PER_SESSION]), None, alpha)
+            sessions = estimate_effects(self.questions([SESSIONS]), None, alpha)
             found += caveats.of_other_ways(plain, pooled, sessions)
             found += caveats.of_first_tracks(self.listeners)
-        primary = self.options.primary
-        question = self.question(primary, self.column(primary), self.pairs[0])
-        found += sensitivity.describe(question, self.base.arms)
+        found += sensitivity.describe(shown, self.base.plan.power, self.base.arms)
         return found + caveats.of_open_sessions(self.base.arms)
+
+
+def adjust_by_past(listeners: ListenerTable, column: Column) -> Column | None:
+    """Adjust a metric by the past (CUPED); None if too few listeners have one."""
+    if column.per is not None:
+        return None
+    past = listeners.numbers("before_mean_time_all", "the past")
+    before = {arm: past[rows] for arm, rows in column.rows.items()}
+    everybody = np.concatenate(list(before.values()))
+    if not len(everybody) or (~np.isnan(everybody)).mean() < PAST_SHARE:
+        return None
+    values = adjust([column.values[arm] for arm in before], list(before.values()))
+    return replace(column, values=dict(zip(before, values, strict=True)))

@@ -8,6 +8,7 @@ from analysis.checks.result import ValidityReport
 from analysis.effects.arm_summary import order_arms, summarise_arms
 from analysis.effects.experiment_analysis import ExperimentAnalysis
 from analysis.effects.listener_table import ListenerTable
+from analysis.effects.plans import ChosenPlan
 from analysis.effects.report_options import ReportOptions
 from analysis.effects.results import ExperimentResult, PlannedSize
 from analysis.effects.verdict import describe_withheld
@@ -63,7 +64,7 @@ def _analyse(
             [experiment],
         )
     )
-    plan = PlannedSize(options.planned, options.planned_by, listeners.count)
+    plan = _hold_to_plan(listeners, options.plan)
     excluded = dict(
         listeners.query(
             "SELECT reason, count(*) FROM excluded WHERE experiment = ? GROUP BY reason "
@@ -83,4 +84,29 @@ def _analyse(
     if len(listeners.arms) < 2:
         alone = f"only arm {control} has listeners: there is nothing to compare"
         return replace(base, verdicts=(alone,))
-    return ExperimentAnalysis(base, listeners, options, answers_known).run()
+    if plan.until_ms is None:
+        return ExperimentAnalysis(base, listeners, listeners, options, answers_known).run()
+    with ListenerTable(listeners.log, experiment, listeners.arms, plan.until_ms) as planned:
+        return ExperimentAnalysis(base, planned, listeners, options, answers_known).run()
+
+
+def _hold_to_plan(listeners: ListenerTable, chosen: ChosenPlan) -> PlannedSize:
+    """Compare the listeners with the plan, and find the moment at which the planned ones were in.
+
+    Effects count the sessions that began up to that moment, so every later look gives the same
+    answer. No arm acts before its listener enters, so no arm can move the moment.
+    """
+    plan, seen = chosen.plan, listeners.count
+    until_ms, counted = None, seen
+    if plan.listeners is not None and seen > plan.listeners:
+        until_ms = listeners.one(
+            "SELECT first_ms FROM listener_table ORDER BY first_ms LIMIT 1 OFFSET ?",
+            [plan.listeners - 1],
+        )
+        counted = listeners.one(
+            "SELECT count(*) FROM listener_table WHERE first_ms <= ?", [until_ms]
+        )
+    return PlannedSize(
+        plan.listeners, chosen.source, seen, counted, until_ms, plan.alpha, plan.power,
+        chosen.sealed_listeners, plan.metric or "",
+    )  # fmt: skip

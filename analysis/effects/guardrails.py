@@ -102,6 +102,8 @@ def _judge(effect: Effect, margin: Margin) -> Literal["within", "beyond", "uncle
         alike = effect.control_mean is not None and effect.control_mean == effect.treatment_mean
         enough = min(effect.control_n, effect.treatment_n) >= ALIKE
         return "within" if effect.difference is None and alike and enough else None
+    if effect.one_look:
+        return "unclear"  # at the tenth look, an interval for one look shows nothing
     least, most = _harm(interval, effect.metric)
     return "within" if most < margin.size else "beyond" if least > margin.size else "unclear"
 

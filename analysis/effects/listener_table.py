@@ -1,6 +1,6 @@
 """The listener table of one experiment: values of any metric, as arrays."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from analysis.statistics.concentration import is_heavy
 from analysis.statistics.sample_moments import SampleMoments, Values
 from analysis.workspace import Workspace
 from core.errors import InputError
+from events.queries import read_query
 from events.reader import EventLog
 
 
@@ -61,10 +62,18 @@ class ListenerTable(Workspace):
         log: The log that was read.
         experiment: Name of the experiment.
         arms: Its arms, in the order in which a report shows them.
+        until_ms: Count only sessions that began up to then, Unix time in ms, and their listeners.
     """
 
-    def __init__(self, log: EventLog, experiment: str, arms: Sequence[str]) -> None:
-        super().__init__(log, ("listener_table", "answers"), {"experiment": experiment})
+    def __init__(
+        self, log: EventLog, experiment: str, arms: Sequence[str], until_ms: int | None = None
+    ) -> None:
+        super().__init__(
+            log,
+            ("listener_table", "answers"),
+            {"experiment": experiment},
+            () if until_ms is None else _only_until(experiment, until_ms),
+        )
         self.experiment = experiment
         self.arms = tuple(arms)
         names = self._fetch("arm")
@@ -132,3 +141,15 @@ class ListenerTable(Workspace):
     def _fetch(self, expression: str) -> npt.NDArray[np.generic]:
         query = f'SELECT {expression} AS it FROM listener_table ORDER BY "user"'  # noqa: S608
         return self.arrays(query)["it"]
+
+
+def _only_until(
+    experiment: str, until_ms: int
+) -> Sequence[tuple[str, Mapping[str, int | str] | None]]:
+    """Return queries that hide the log's sessions and listeners behind those up to a moment."""
+    sessions = (
+        "CREATE TEMP TABLE arm_sessions AS SELECT * FROM log.main.arm_sessions "
+        "WHERE experiment = $experiment AND started_ms <= $until_ms"
+    )
+    listeners = read_query("events", "listener_sums").format(create="CREATE TEMP TABLE")
+    return (sessions, {"experiment": experiment, "until_ms": until_ms}), (listeners, None)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from analysis.effects.listener_table import ListenerTable
-from analysis.effects.results import EffectOverTime, StretchEffect
+from analysis.effects.results import EffectOverTime, PlannedSize, StretchEffect
 from analysis.statistics.contrast import Contrast, Interval
-from analysis.statistics.inference import ALPHA, FixedHorizonTest, InferenceMethod
+from analysis.statistics.inference import FixedHorizonTest, InferenceMethod
 from analysis.statistics.sample_moments import SampleMoments, Values
 from events.queries import read_query
 
@@ -31,7 +31,10 @@ def stretches_of(window: tuple[int, int]) -> tuple[int, int]:
 
 
 def effects_over_time(
-    listeners: ListenerTable, pairs: Sequence[tuple[Pair, InferenceMethod]], window: tuple[int, int]
+    listeners: ListenerTable,
+    pairs: Sequence[tuple[Pair, InferenceMethod]],
+    window: tuple[int, int],
+    plan: PlannedSize,
 ) -> tuple[EffectOverTime, ...]:
     """Estimate the effect on mean session time over time.
 
@@ -39,6 +42,7 @@ def effects_over_time(
         listeners: The listener table of the experiment.
         pairs: (control, treatment), and the confidence sequence of the pair.
         window: First and last event, Unix time in ms.
+        plan: The plan, for the error rates.
     """
     start, step = stretches_of(window)
     table = listeners.arrays(
@@ -62,8 +66,8 @@ def effects_over_time(
             found.append(
                 StretchEffect(
                     start + stretch * step,
-                    _lift(listeners, alone, pair, FixedHorizonTest(), FEWEST),
-                    _lift(listeners, so_far, pair, inference, FEWEST),
+                    _lift(listeners, alone, pair, FixedHorizonTest(), plan.alpha),
+                    _lift(listeners, so_far, pair, inference, plan.early_alpha),
                 )
             )
     return tuple(
@@ -73,10 +77,10 @@ def effects_over_time(
 
 
 def _lift(
-    listeners: ListenerTable, values: Values, pair: Pair, inference: InferenceMethod, fewest: int
+    listeners: ListenerTable, values: Values, pair: Pair, inference: InferenceMethod, alpha: float
 ) -> Interval | None:
     arms = [values[listeners.arm_of[arm]] for arm in pair]
     contrast = Contrast(*(SampleMoments.of(arm[~np.isnan(arm)]) for arm in arms))
-    if min(contrast.control.n, contrast.treatment.n) < fewest or not contrast.known:
+    if min(contrast.control.n, contrast.treatment.n) < FEWEST or not contrast.known:
         return None
-    return contrast.lift_ci(inference.critical(contrast, ALPHA))
+    return contrast.lift_ci(inference.critical(contrast, alpha))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from analysis.effects.guardrails import Margin
 from analysis.effects.metrics import Metric
-from analysis.statistics.inference import ALPHA
+from analysis.effects.plans import NO_PLAN, ChosenPlan
 
 Pair = tuple[str, str]
 """Control and treatment."""
@@ -22,11 +22,8 @@ class ReportOptions:
         all_pairs: Compare every arm with every other arm.
         segments: Attributes to divide the listeners by.
         even_if_invalid: Show effects although a check failed.
-        planned: Planned listeners of all arms; None without a plan.
-        planned_by: Where the plan stands.
-        planned_metric: Name of the metric that the plan was made for; "" without one.
-        planned_alpha: Error rate that the plan was made for.
         margins: Metric -> how much worse a guardrail may get.
+        plan: The plan that counts, and where it comes from.
     """
 
     primary: Metric
@@ -35,8 +32,5 @@ class ReportOptions:
     all_pairs: bool = False
     segments: Sequence[str] = ()
     even_if_invalid: bool = False
-    planned: int | None = None
-    planned_by: str = ""
-    planned_metric: str = ""
-    planned_alpha: float = ALPHA
     margins: Mapping[str, Margin] = field(default_factory=dict)
+    plan: ChosenPlan = NO_PLAN

@@ -6,7 +6,16 @@ from typing import Literal
 
 from analysis.checks.result import ValidityReport
 from analysis.effects.metrics import Metric
+from analysis.effects.plans import PlanSource
 from analysis.statistics.contrast import Interval
+from analysis.statistics.inference import ALPHA
+
+ALL_SO_FAR = "all so far"
+"""Begin of the method of a row over all listeners, beside a verdict over the planned ones."""
+EARLY_SHARE = 0.2
+"""Part of the planned error rate for all looks before the planned size. The planned look then needs
+no correction: looks before it raise the error rate of the whole rule from 5.0 to 5.1 %. With all of
+it for the early looks, it is 5.5 % (docs/results/error-rates.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +36,10 @@ class Effect:
         corrected: p-value after the correction over its family; None without a correction.
         confidence: Confidence of both intervals.
         method: How the intervals were made, in words.
+        detectable: The smallest lift that so many listeners show with the planned power; None where
+            nothing can be said, or for rows other than the primary metric.
+        one_look: Whether the interval holds for one look only, in a table whose intervals hold for
+            any number of looks. Such a row makes no claim.
         claim: The claim that the evidence supports: the metric went `up` or `down`; None for none.
         note: What a reader must know about this row.
         margin: How much worse a guardrail may get, as text: `1 ms`; empty without a margin.
@@ -51,6 +64,8 @@ class Effect:
     note: str = ""
     margin: str = ""
     guard: Literal["within", "beyond", "unclear"] | None = None
+    detectable: float | None = None
+    one_look: bool = False
 
     @property
     def good(self) -> bool | None:
@@ -110,18 +125,41 @@ class PlannedSize:
 
     Attributes:
         listeners: Planned listeners of all arms; None without a plan.
-        source: Where the plan stands.
+        source: Where the planned size comes from.
         seen: Listeners of all arms so far.
+        counted: Listeners that the effects are about; those after the planned ones are not counted.
+        until_ms: The effects count sessions that began up to this time, Unix time in ms; None for
+            all sessions.
+        alpha: Planned error rate of the experiment.
+        power: Planned probability to find an effect.
+        sealed_listeners: The size that was sealed when the experiment started; None without one.
+        metric: Name of the metric that the plan was made for; "" without one.
     """
 
     listeners: int | None
-    source: str
+    source: PlanSource
     seen: int
+    counted: int = 0
+    until_ms: int | None = None
+    alpha: float = ALPHA
+    power: float = 0.8
+    sealed_listeners: int | None = None
+    metric: str = ""
 
     @property
     def reached(self) -> bool:
-        """Whether the fixed-horizon test may be used, once."""
+        """Whether the fixed-horizon test may be used: over the planned listeners, and no more."""
         return self.listeners is not None and self.seen >= self.listeners
+
+    @property
+    def early_alpha(self) -> float:
+        """Error rate of the always-valid intervals, which hold at every look before the size."""
+        return self.alpha if self.listeners is None else EARLY_SHARE * self.alpha
+
+    @property
+    def claim_alpha(self) -> float:
+        """Error rate of the claims that the report makes now."""
+        return self.alpha if self.reached else self.early_alpha
 
 
 @dataclass(frozen=True, slots=True)

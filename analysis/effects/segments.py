@@ -30,6 +30,7 @@ def effects_by_segment(
     metric: Metric,
     attributes: Sequence[str],
     pairs: Sequence[tuple[tuple[str, str], Callable[[float], InferenceMethod]]],
+    alpha: float,
 ) -> tuple[Segments, ...]:
     """Estimate the effect within each segment of each attribute, for each pair of arms.
 
@@ -43,6 +44,7 @@ def effects_by_segment(
         metric: The primary metric.
         attributes: Names of `BUILT_IN`, or of request attributes.
         pairs: (control, treatment), and the inference method by share of the listeners.
+        alpha: Error rate over the segments of an attribute.
     """
     found: list[Segments] = []
     for attribute in attributes:
@@ -70,7 +72,7 @@ def effects_by_segment(
                         describe_method(inference, "Fieller"),
                     )
                 )
-            effects = estimate_effects(questions, bonferroni)
+            effects = estimate_effects(questions, bonferroni, alpha)
             found.append(
                 Segments(
                     attribute,

@@ -1,10 +1,11 @@
 """The verdict: one sentence for each treatment."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from analysis.checks.result import ValidityReport
 from analysis.effects.results import Effect, PlannedSize
 from analysis.formatting import percent
+from analysis.statistics.inference import ALPHA
 
 
 def describe_verdict(
@@ -24,13 +25,7 @@ def describe_verdict(
         (labels or {}).get(arm, arm) for arm in (effect.control, effect.treatment)
     )
     valid = "valid" if validity.valid else "INVALID"
-    size = (
-        "no planned size"
-        if plan.listeners is None
-        else "planned size reached"
-        if plan.reached
-        else f"{plan.seen:,} of {plan.listeners:,} planned listeners so far"
-    )
+    size = "; ".join(_describe_plan(plan, effect))
     if effect.difference is None:
         return f"{treatment} against {control}: {effect.note}; {valid}; {size}"
     shown = (
@@ -43,7 +38,7 @@ def describe_verdict(
         why = f" ({effect.note})" if effect.note.startswith("too early") else ""
         return (
             f"{treatment} shows no sure change of {label} against {control}: "
-            f"{shown}{why}; {valid}; {size}"
+            f"{shown}{why}; {valid}; {size}{_describe_sensitivity(effect)}"
         )
     verb = "raises" if effect.claim == "up" else "lowers"
     if effect.lift:
@@ -56,7 +51,7 @@ def describe_verdict(
         shown = f"by {shown}"
     sure = " (always-valid interval)" if not plan.reached else ""
     if plan.reached and validity.valid:
-        sure = ", significant"
+        sure = ", significant" + ("" if plan.alpha == ALPHA else f" at {100 * plan.alpha:.4g} %")
     return f"{treatment} {verb} {label} {shown} against {control}{sure}; {valid}; {size}"
 
 
@@ -69,6 +64,35 @@ def describe_harm(effect: Effect, guardrails: Iterable[Effect]) -> str:
         if each.guard == "beyond" and (each.control, each.treatment) == pair
     ]
     return f"; worse by more than its margin: {', '.join(harmed)}" if harmed else ""
+
+
+def _describe_plan(plan: PlannedSize, effect: Effect) -> Iterator[str]:
+    """Say how far the plan is, where it comes from, and whether it was for this metric."""
+    if plan.listeners is None:
+        yield "no planned size"
+        return
+    if not plan.reached:
+        yield f"{plan.seen:,} of {plan.listeners:,} planned listeners so far"
+    elif plan.until_ms is None:
+        yield "planned size reached"
+    else:
+        yield f"first {plan.counted:,} of {plan.seen:,} listeners, as planned"
+    if plan.source == "--planned":
+        sealed = plan.sealed_listeners
+        yield "planned size given afterwards" + (f", {sealed:,} was sealed" if sealed else "")
+    elif plan.source == "config":
+        yield "planned size from config, not sealed"
+    elif plan.source == "sealed":
+        yield "plan sealed at the start"
+    if plan.metric and plan.metric != effect.metric.name:
+        yield f"planned for {plan.metric}"
+
+
+def _describe_sensitivity(effect: Effect) -> str:
+    """Say which lift would have been found: without it, "no change" may only mean few listeners."""
+    if effect.detectable is None:
+        return ""
+    return f"; so many listeners mostly show lifts from {100 * effect.detectable:.1f} %"
 
 
 def describe_withheld(validity: ValidityReport) -> str:

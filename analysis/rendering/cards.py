@@ -25,8 +25,9 @@ def chart_cards(result: ExperimentResult, key: str) -> str:
         cards.append(
             _card(
                 f"Effect of each {stretch}",
-                "Sessions by their start; each stretch alone, fixed 95 % intervals. These are many "
-                "looks: a single interval without 0 proves nothing.",
+                "Sessions by their start; each stretch alone, fixed "
+                f"{formatting.confidence(result.plan.alpha)} intervals. These are many looks: a "
+                "single interval without 0 proves nothing.",
                 charts.course(found, arms, data.step_ms, so_far=False),
                 f"{key}-alone",
                 f"Lift of mean session time for each {stretch} alone, by arm.",
@@ -41,8 +42,8 @@ def chart_cards(result: ExperimentResult, key: str) -> str:
         cards.append(
             _card(
                 "Effect so far",
-                "All sessions up to that time, always-valid 95 % band. The claim holds if the band "
-                "leaves 0 and stays away.",
+                "All sessions up to that time. The always-valid "
+                f"{formatting.confidence(result.plan.early_alpha)} band holds at every look.",
                 charts.course(found, arms, data.step_ms, so_far=True),
                 f"{key}-so-far",
                 f"Lift of mean session time over all sessions so far. At the end: {last}.",

@@ -5,8 +5,8 @@ from typing import Literal
 
 from analysis.checks.result import Status, ValidityReport
 from analysis.effects.metrics import Metric
-from analysis.effects.results import ArmSummary, Effect, ExperimentResult
-from analysis.formatting import short, signed_percent
+from analysis.effects.results import ALL_SO_FAR, ArmSummary, Effect, ExperimentResult
+from analysis.formatting import confidence, short, signed_percent
 
 Mood = Literal["good", "bad", "warn", ""]
 _GUARDED: tuple[tuple[str | None, Mood, str], ...] = (
@@ -29,10 +29,25 @@ def value(metric: Metric, number: float | None) -> str:
 
 
 def label(effect: Effect, result: ExperimentResult) -> str:
-    """The name of a row."""
-    if effect in result.alternatives:
-        return "… bootstrap-t" if effect.method == "bootstrap-t" else "… unadjusted"
-    return effect.metric.label + (", CUPED" if "CUPED" in effect.method else "")
+    """The name of a row; `(fixed)` marks one that holds for one look among always-valid ones."""
+    fixed = " (fixed)" if effect.one_look else ""
+    if effect not in result.alternatives:
+        return effect.metric.label + (", CUPED" if "CUPED" in effect.method else "") + fixed
+    if effect.method.startswith(ALL_SO_FAR):
+        return f"… {ALL_SO_FAR}"
+    return ("… bootstrap-t" if effect.method == "bootstrap-t" else "… unadjusted") + fixed
+
+
+def caption(result: ExperimentResult) -> str:
+    """Name the intervals of a table: `Fixed 95 % intervals over the planned listeners`."""
+    kind = f"{confidence(result.plan.claim_alpha)} intervals"
+    if result.inference == "fixed":
+        so_far = any(effect.method.startswith(ALL_SO_FAR) for effect in result.alternatives)
+        rest = f"; {ALL_SO_FAR}: always-valid, no claim" if so_far else ""
+        return f"Fixed {kind} over the planned listeners{rest}"
+    marked = any(effect.one_look for effect in (*result.alternatives, *result.guardrails))
+    rest = "; (fixed) holds for one look only, no claim" if marked else ""
+    return f"Always-valid {kind}, valid at every look{rest}"
 
 
 def difference(effect: Effect) -> str:
@@ -125,11 +140,11 @@ def check_counts(validity: ValidityReport) -> str:
     )
 
 
-def interaction(p: float | None) -> str:
+def interaction(p: float | None, alpha: float) -> str:
     """Describe the interaction test in words."""
     if p is None:
         return "One segment only: nothing to compare."
-    if p <= 0.05:
+    if p <= alpha:
         return f"The segments differ in their effect (interaction, corrected p {p:.3f})."
     return (
         f"The segments do not differ by more than chance (interaction, corrected p {p:.3f}): "

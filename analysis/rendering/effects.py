@@ -54,17 +54,12 @@ def _legend(result: ExperimentResult) -> str:
 
 
 def _how(result: ExperimentResult) -> str:
-    kind = (
-        "Intervals are fixed: the planned size is reached."
-        if result.inference == "fixed"
-        else "Intervals are always-valid: they hold at every look."
-    )
     corrections = "; ".join(
         f"{part}: {how}"
         for part, how in result.corrections.items()
         if part != "segments" or result.segments
     )
-    return f"{kind} Corrections: {corrections}. p is after correction."
+    return f"{cells.caption(result)}. Corrections: {corrections}. p is after correction."
 
 
 def _table(result: ExperimentResult) -> str:
@@ -119,7 +114,7 @@ def segments_card(segments: Segments, result: ExperimentResult) -> str:
     return (
         f'<div class="card"><h2>By {escape(segments.attribute)}: {escape(segments.treatment)} '
         f"against {escape(segments.control)}</h2>"
-        f'<p class="hint">{escape(cells.interaction(segments.corrected))} '
+        f'<p class="hint">{escape(cells.interaction(segments.corrected, result.plan.alpha))} '
         f"{escape(result.corrections.get('segments', ''))}.</p>"
         '<div class="scroll"><table class="stacked"><tr><th>segment</th><th>listeners</th>'
         f"<th>lift</th><th>interval, %</th><th>p</th></tr>{rows}</table></div></div>"

@@ -87,7 +87,8 @@ def _verdict(result: ExperimentResult) -> str:
     if plan.listeners is not None:
         facts.append(f"{plan.listeners:,} planned")
     if not result.withheld:
-        facts.append(f"{result.inference} 95 % intervals")
+        kind = formatting.confidence(plan.claim_alpha)
+        facts.append(f"{result.inference} {kind} intervals")
     facts.append(f"control {result.control}")
     facts += [f"{count:,} left out: {reason}" for reason, count in result.excluded.items()]
     listed = "".join(f"<li>{escape(fact)}</li>" for fact in facts)

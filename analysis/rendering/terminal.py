@@ -139,14 +139,10 @@ def _effects(result: ExperimentResult, console: Console) -> None:
         table.add_section()
     console.print()
     console.print(table, markup=False)
-    kind = (
-        "Fixed 95 % intervals, for one look at the planned size"
-        if result.inference == "fixed"
-        else "Always-valid 95 % intervals, valid at every look"
-    )
     corrected = "; ".join(f"{part}: {how}" for part, how in result.corrections.items()
                           if part != "segments" or result.segments)  # fmt: skip
-    console.print(f"{kind}. Corrected: {corrected}.", style="dim", highlight=False, markup=False)
+    said = f"{cells.caption(result)}. Corrected: {corrected}."
+    console.print(said, style="dim", highlight=False, markup=False)
     for mood, sentence in cells.guardrails(result):
         console.print(Text(sentence, style=COLOURS[mood] if mood == "bad" else "dim"))
 
@@ -178,18 +174,12 @@ def _segments(result: ExperimentResult, console: Console) -> None:
             )
         console.print()
         console.print(table, markup=False)
-        console.print(
-            f"{cells.interaction(segments.corrected)}", style="dim", highlight=False, markup=False
-        )
+        said = cells.interaction(segments.corrected, result.plan.alpha)
+        console.print(said, style="dim", highlight=False, markup=False)
 
 
 def _label(effect: Effect, result: ExperimentResult) -> str:
-    if effect in result.alternatives:
-        how = "bootstrap-t" if effect.method == "bootstrap-t" else "unadjusted"
-        return f"  {how}"
-    if "CUPED" in effect.method:
-        return f"{effect.metric.label}, CUPED"
-    return effect.metric.label
+    return cells.label(effect, result).replace("… ", "  ")
 
 
 def _pair(effect: Effect, result: ExperimentResult) -> str:

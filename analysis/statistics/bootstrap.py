@@ -19,8 +19,22 @@ QUANTILE_REPLICATES = 500
 SMALL = 200
 """An arm below this many listeners gets a bootstrap-t interval beside Fieller's."""
 
+FEWEST_CLUSTERS = 100
+"""An arm with fewer listeners has no interval of a quantile: measured on A/A, it excludes 0 in 18 %
+with 20 listeners of ten answers, in 7.5 % with 50, in 4 to 5.5 % with 100 and more."""
+
 _DRAWS_AT_ONCE = 4_000_000
 _NORMAL_FROM = 20_000
+
+
+def fewest_values(quantile: float, alpha: float = ALPHA) -> int:
+    """Return the number of values below which a quantile has no interval.
+
+    The largest of n values lies below the quantile with probability quantile^n. With fewer than log
+    (alpha / 2) / log(quantile) values that happens more often than an interval of this confidence
+    may miss on one side, so no value is a safe upper end. For the p99 at 95 % that is 368.
+    """
+    return math.ceil(math.log(alpha / 2) / math.log(quantile))
 
 
 def bootstrap_t_lift(

@@ -88,7 +88,10 @@ def test_the_size_planned_by_config_chooses_the_interval(base: Base, tmp_path: P
     config = with_plan(base, tmp_path, "{listeners: 300, metric: total_time}")
     content = json.loads(report(base[2] / "log", "--config", config, "--json").stdout)
     (result,) = content["experiments"]
-    assert result["plan"] == {"listeners": 300, "source": "config", "seen": 400 - _absent(base)}
+    plan = {key: result["plan"][key] for key in ("listeners", "source", "seen", "counted")}
+    assert plan == {
+        "listeners": 300, "source": "config", "seen": 400 - _absent(base), "counted": 300,
+    }  # fmt: skip
     assert result["inference"] == "fixed"
     assert "long" in [effect["metric"]["name"] for effect in result["secondary"]]
     assert result["primary"][0]["metric"]["name"] == "total_time"
@@ -131,6 +134,53 @@ def test_a_faulty_plan_is_named_with_its_place(base: Base, tmp_path: Path) -> No
     config = with_plan(base, tmp_path, "{listeners: many}")
     error = report(base[2] / "log", "--config", config).exception
     assert f"{config}: experiments.fallback.planned.listeners: input should be a" in str(error)
+
+
+def sealed_log(base: Base, folder: Path, planned: dict[str, object]) -> Path:
+    """The log with the record of an experiment that started with this plan."""
+    log = folder / "log"
+    log.mkdir()
+    for path in (base[2] / "log").iterdir():
+        if path.name != "started":
+            (log / path.name).symlink_to(path)
+    (log / "started").mkdir()
+    definition = {"name": "fallback", "version": 1}
+    record = {"definition": definition, "started_ms": 1, "planned": planned}
+    (log / "started/fallback@1.json").write_text(json.dumps(record))
+    return log
+
+
+def test_the_sealed_plan_counts_and_not_the_config_of_now(base: Base, tmp_path: Path) -> None:
+    log = sealed_log(base, tmp_path, {"listeners": 320, "metric": "session_time"})
+    config = with_plan(base, tmp_path, "{listeners: 90, metric: session_time}")
+    content = json.loads(report(log, "--config", config, "--json").stdout)
+    (result,) = content["experiments"]
+    assert (result["plan"]["listeners"], result["plan"]["source"]) == (320, "sealed")
+    said = f"first 320 of {400 - _absent(base)} listeners, as planned; plan sealed at the start"
+    assert said in result["verdicts"][0]
+    assert any("config.yaml has a different plan now" in note for note in result["notes"])
+
+
+def test_a_size_that_is_given_afterwards_stands_in_the_verdict(base: Base, tmp_path: Path) -> None:
+    log = sealed_log(base, tmp_path, {"listeners": 320})
+    for size, said in ((100, "planned size given afterwards, 320 was sealed"),
+                       (320, "plan sealed at the start")):  # fmt: skip
+        content = json.loads(report(log, "--planned", size, "--json").stdout)
+        (verdict,) = content["experiments"][0]["verdicts"]
+        assert said in verdict
+    (tmp_path / "log/started/fallback@1.json").unlink()
+    verdict = report(log, "--planned", 100).output
+    assert "planned size given afterwards" in verdict
+    assert "was sealed" not in verdict
+
+
+def test_a_sealed_plan_that_cannot_be_used_is_named(base: Base, tmp_path: Path) -> None:
+    log = sealed_log(base, tmp_path, {"listeners": "many"})
+    result = report(log)
+    assert "The plan that was sealed cannot be used: listeners is 'many'." in " ".join(
+        result.output.split()
+    )
+    assert "no planned size" in result.output
 
 
 def test_the_report_warns_if_the_metric_differs_from_the_planned_one(

@@ -12,6 +12,7 @@ from analysis.checks.context import CheckContext
 from analysis.checks.result import CheckResult, Status, ValidityReport
 from analysis.effects.experiments import analyse_experiment
 from analysis.effects.metrics import STANDARD, Metric
+from analysis.effects.plans import ChosenPlan, ExperimentPlan
 from analysis.effects.report_options import ReportOptions
 from analysis.effects.results import Effect, ExperimentResult
 from analysis.statistics.concentration import FAIR_SHARES, HEAVY_SHARE, is_heavy
@@ -65,7 +66,9 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventLog]:
 
 
 def analysed(log: EventLog, **changes: Any) -> ExperimentResult:
-    options = replace(ReportOptions(STANDARD[0], STANDARD[1:], planned=200), **changes)
+    everybody = log.one("SELECT count(*) FROM listeners")
+    plan = ChosenPlan(ExperimentPlan(listeners=everybody), "sealed")
+    options = replace(ReportOptions(STANDARD[0], STANDARD[1:], plan=plan), **changes)
     return analyse_experiment(log, "fallback", SOUND, DEFINITION, options)
 
 

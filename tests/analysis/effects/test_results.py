@@ -15,6 +15,7 @@ from analysis.effects.arm_summary import coverages
 from analysis.effects.experiments import analyse_experiment
 from analysis.effects.listener_table import ListenerTable
 from analysis.effects.metrics import STANDARD, choose_metrics
+from analysis.effects.plans import choose_plan
 from analysis.effects.report_options import ReportOptions
 from analysis.effects.results import Effect, ExperimentResult, Report, ReportProvenance
 from analysis.rendering.json_report import to_json
@@ -40,7 +41,11 @@ BROKEN = ValidityReport(
 DEFINITION = Experiment("fallback", (Arm("C", 50.0, "plain"), Arm("T1", 50.0, "improved")))
 
 
-def options(**changes: Any) -> ReportOptions:
+def options(planned: int | None = None, alpha: float = 0.05, **changes: Any) -> ReportOptions:
+    """Options with a sealed plan for so many listeners."""
+    if planned is not None or alpha != 0.05:
+        sealed = {"listeners": planned, "alpha": alpha}
+        changes["plan"] = choose_plan(None, sealed, None)
     return replace(ReportOptions(STANDARD[0], STANDARD[1:]), **changes)
 
 
@@ -109,7 +114,8 @@ def test_a_real_effect_is_found_and_described_in_one_sentence(better: EventLog) 
     low, high = (f"{100 * bound:.1f}" for bound in (effect.lift.low, effect.lift.high))
     assert sentence == (
         f"T1 raises mean session time by {100 * effect.lift.estimate:.1f} % [{low}, {high}] "
-        "against C, significant; valid; planned size reached"
+        "against C, significant; valid; first 700 of 796 listeners, as planned; plan sealed at the "
+        "start"
     )
 
 
