@@ -190,7 +190,7 @@ class TurnSequences(RuleBasedStateMachine):
             known.session, known.in_session = "", 0
 
     def has_just_ended(self, user: Any, track: Any, time: float) -> bool:
-        """Whether the listener's last turn ended a session with this listen, of a known track."""
+        """Test whether the last turn ended a session with this listen, of a known track."""
         known = self.known.get(str(user))
         return (
             known is not None
