@@ -56,14 +56,14 @@ def describe_verdict(
 
 
 def describe_harm(effect: Effect, guardrails: Iterable[Effect]) -> str:
-    """Name the guardrails of a comparison that are worse by more than their margin; or nothing."""
+    """Name the guardrails of a comparison that are beyond their margin; or nothing."""
     pair = effect.control, effect.treatment
     harmed = [
         f"{each.metric.label} ({each.margin})"
         for each in guardrails
         if each.guard == "beyond" and (each.control, each.treatment) == pair
     ]
-    return f"; worse by more than its margin: {', '.join(harmed)}" if harmed else ""
+    return f"; beyond its margin: {', '.join(harmed)}" if harmed else ""
 
 
 def _describe_plan(plan: PlannedSize, effect: Effect) -> Iterator[str]:

@@ -10,7 +10,7 @@ from analysis.formatting import confidence, short, signed_percent
 
 Mood = Literal["good", "bad", "warn", ""]
 _GUARDED: tuple[tuple[str | None, Mood, str], ...] = (
-    ("beyond", "bad", "Guardrails worse by more than their margin"),
+    ("beyond", "bad", "Guardrails beyond their margin"),
     ("unclear", "", "Guardrails not shown to be within their margin"),
     (None, "", "Guardrails about which this log cannot tell"),
     ("within", "good", "Guardrails within their margin"),
@@ -66,12 +66,14 @@ def difference(effect: Effect) -> str:
 def mood(effect: Effect, result: ExperimentResult) -> Mood:
     """The colour of an effect; "" if the evidence supports no claim, or a check failed.
 
-    A guardrail with a margin is good within it and bad beyond it, whatever its direction.
+    A guardrail with a margin is good within it and bad beyond it. If no direction of the metric
+    is good, beyond it is a warning.
     """
     if not result.validity.valid:
         return ""
     if effect.margin:
-        return "good" if effect.guard == "within" else "bad" if effect.guard == "beyond" else ""
+        beyond: Mood = "warn" if effect.metric.better == "either" else "bad"
+        return "good" if effect.guard == "within" else beyond if effect.guard == "beyond" else ""
     if effect.claim is None:
         return ""
     return "warn" if effect.good is None else "good" if effect.good else "bad"
@@ -85,9 +87,13 @@ def guard(effect: Effect) -> str:
         return f"margin {effect.margin}: cannot tell"
     return {
         "within": f"within {effect.margin}",
-        "beyond": f"worse by more than {effect.margin}",
+        "beyond": f"{_moved(effect)} by more than {effect.margin}",
         "unclear": f"not shown to be within {effect.margin}",
     }[effect.guard]
+
+
+def _moved(effect: Effect) -> str:
+    return "moved" if effect.metric.better == "either" else "worse"
 
 
 def guardrails(result: ExperimentResult) -> list[tuple[Mood, str]]:

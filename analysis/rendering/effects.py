@@ -43,7 +43,14 @@ def _legend(result: ExperimentResult) -> str:
         ("calm", "may be chance", "; guardrail not shown to be within its margin"),
     ]
     if any(cells.mood(effect, result) == "warn" for effect in shown):
-        colours.insert(2, ("warn", "changed, which is neither good nor bad", ""))
+        colours.insert(
+            2,
+            (
+                "warn",
+                "changed, which is neither good nor bad",
+                "; guardrail moved by more than its margin",
+            ),
+        )
     guarded = any(effect.margin for effect in result.guardrails)
     listed = "".join(
         f'<li><span class="dot" style="background:var(--{colour})"></span>'

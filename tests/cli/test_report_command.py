@@ -211,7 +211,7 @@ def test_the_margins_of_config_make_a_metric_a_guardrail_and_name_harm_in_the_ve
     guards = {effect["metric"]["name"]: effect["guard"] for effect in result["guardrails"]}
     assert (guards["latency"], guards["sessions"]) == ("within", "within")
     assert guards["tracks"] in ("beyond", "unclear")
-    said = "worse by more than its margin: tracks per session (0.01 %)" in result["verdicts"][0]
+    said = "beyond its margin: tracks per session (0.01 %)" in result["verdicts"][0]
     assert said == (guards["tracks"] == "beyond")
 
 

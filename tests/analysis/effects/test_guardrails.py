@@ -56,7 +56,10 @@ def test_a_metric_without_a_good_direction_may_move_to_neither_side(
     low: float, high: float, guard: str
 ) -> None:
     lift = Interval(0.0, low, high)
-    assert judged(effect("sessions", lift, lift), "5 %").guard == guard
+    found = judged(effect("sessions", lift, lift), "5 %")
+    assert found.guard == guard
+    assert cells.mood(found, RESULT) == {"within": "good", "beyond": "warn", "unclear": ""}[guard]
+    assert cells.guard(found).startswith("moved") == (guard == "beyond")
 
 
 def test_where_more_is_better_the_loss_counts() -> None:
@@ -116,7 +119,5 @@ def test_harm_beyond_a_margin_is_part_of_the_verdict() -> None:
     harmed = judged(effect("latency_p99", Interval(3, 2, 4)), "1 ms")
     fine = judged(effect("latency", Interval(0.1, 0.0, 0.2)), "1 ms")
     other = replace(harmed, treatment="T2")
-    assert describe_harm(primary, [harmed, fine]) == (
-        "; worse by more than its margin: latency, p99 (1 ms)"
-    )
+    assert describe_harm(primary, [harmed, fine]) == ("; beyond its margin: latency, p99 (1 ms)")
     assert describe_harm(primary, [fine, other]) == ""
