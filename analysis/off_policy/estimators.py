@@ -30,6 +30,9 @@ SMOOTHING = 10.0
 """Listens of average reward that each track gets before its own are counted."""
 FEW = 200
 """Below so many effective decisions or listeners, an interval is too narrow to be trusted."""
+OVERLAP = 0.98
+"""A mean weight surely below this fails. IPS is then off by the missing part and SNIPS is about
+another strategy: for `random` on a log of `contextual`, 0.333 +- 0.000 where 0.142 is true."""
 HEAVY = 0.05
 """Share of all weight from which we warn of a single listener."""
 
@@ -138,6 +141,8 @@ class Evaluation:
         never: Share of decisions whose track the target never plays.
         largest: Largest weight.
         warnings: Reasons to doubt the estimates, one sentence each.
+        withheld: Whether the estimates must not be shown: the log's strategies could not have made
+            the target's plays, the effective sample is too small, or propensities are wrong.
     """
 
     estimates: tuple[Estimate, ...]
@@ -150,6 +155,12 @@ class Evaluation:
     never: float
     largest: float
     warnings: tuple[str, ...]
+    withheld: bool = False
+
+    def without_estimates(self) -> "Evaluation":
+        """Return the same with the logged mean as the only estimate."""
+        logged = tuple(each for each in self.estimates if each.name == "logged")
+        return replace(self, estimates=logged)
 
 
 def evaluate(decisions: WeightedDecisions, alpha: float = 0.05) -> Evaluation:
@@ -251,6 +262,7 @@ def _add_warnings(found: Evaluation, heaviest: float) -> Evaluation:
     # is the log right, and does a single listener decide? The limits leave 2 % for chance, because
     # the mean weight of a log without any fault is 1 only on average.
     warnings: list[str] = []
+    overlaps = found.overlap_high >= OVERLAP and found.overlap_low <= 2 - OVERLAP
     if not found.effective:
         warnings.append(
             "The strategy plays none of the logged tracks: the log cannot tell what it would earn."
@@ -261,13 +273,13 @@ def _add_warnings(found: Evaluation, heaviest: float) -> Evaluation:
             f"strategy's own; below {FEW} the intervals are too narrow. Log more decisions, or use "
             "a log of strategies that play similar tracks."
         )
-    if found.effective and found.overlap_high < 0.98:
+    if found.effective and found.overlap_high < OVERLAP:
         warnings.append(
             f"The log's strategies could never play about {1 - found.overlap:.0%} of what this "
             "strategy plays. IPS counts that part as no reward, SNIPS leaves it out, DR predicts "
             "it from other listeners. Log with exploration, for instance `mixture` with `random`."
         )
-    if found.overlap_low > 1.02:
+    if found.overlap_low > 2 - OVERLAP:
         warnings.append(
             f"The mean weight is {found.overlap:.3f}, above 1: the logged propensities are wrong."
         )
@@ -275,7 +287,8 @@ def _add_warnings(found: Evaluation, heaviest: float) -> Evaluation:
         warnings.append(f"Only {found.listeners} listeners: the intervals are too narrow.")
     if heaviest > HEAVY:
         warnings.append(f"One listener carries {heaviest:.0%} of all weight.")
-    return replace(found, warnings=tuple(warnings))
+    withheld = found.effective < FEW or not overlaps
+    return replace(found, warnings=tuple(warnings), withheld=withheld)
 
 
 def encode(names: Sequence[str]) -> Ints:

@@ -1,6 +1,7 @@
 """`segue evaluate`: estimate what a strategy would earn, from a log that it did not serve."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,6 +43,10 @@ def evaluate(
         list[Path] | None,
         typer.Option(help="Folder of config snapshots, if it is not beside the logs; repeatable."),
     ] = None,
+    even_if_doubtful: Annotated[
+        bool,
+        typer.Option("--even-if-doubtful", help="Show estimates that the log does not support."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Estimate what other strategies would earn on the requests of a log.
@@ -49,6 +54,7 @@ def evaluate(
     The reward is how much of the recommended track was heard. Each listener's history is replayed.
     At each decision the strategy says what it would play, and the logged propensities weight the
     rewards: IPS, SNIPS and DR, with intervals over listeners. The strategy need not have served.
+    Estimates are withheld if the overlap or the effective sample size fails.
     """
     from audit.off_policy_replay import evaluate_policies
     from audit.target_policy import TargetPolicy
@@ -61,17 +67,21 @@ def evaluate(
     snapshots = snapshots_beside(logs, configs or ())
     with bars() as progress:
         found = evaluate_policies(logs, targets, snapshots, first, arm, progress)
+    shown = {
+        name: each if even_if_doubtful or not each.withheld else each.without_estimates()
+        for name, each in found.evaluations.items()
+    }
     if as_json:
-        typer.echo(json.dumps(_to_dict(found), indent=2))
+        typer.echo(json.dumps(_to_dict(shown, found), indent=2))
         return
-    for name, evaluation in found.evaluations.items():
+    for name, evaluation in shown.items():
         _show(name, evaluation, first)
     _show_left_out(found)
 
 
-def _to_dict(found: "OffPolicyResult") -> dict[str, Any]:
+def _to_dict(shown: "Mapping[str, Evaluation]", found: "OffPolicyResult") -> dict[str, Any]:
     return {
-        "strategies": {name: _finite(asdict(each)) for name, each in found.evaluations.items()},
+        "strategies": {name: _finite(asdict(each)) for name, each in shown.items()},
         "left_out": dict(found.left_out),
         "replayed": {"decisions": found.replay.decisions, "mismatched": found.replay.mismatched},
     }
@@ -108,6 +118,10 @@ def _show(name: str, found: "Evaluation", first: bool) -> None:
     for warning in found.warnings:
         out.print(Text.assemble(("Doubtful:", "red"), f" {warning}"), soft_wrap=True)
     out.print(table)
+    if found.withheld and len(found.estimates) == 1:
+        out.print(
+            "Estimates are withheld: this log does not support them. --even-if-doubtful shows them."
+        )
     out.print(
         f"Effective sample size {found.effective:,.0f} decisions; mean weight {found.overlap:.3f} "
         f"({found.overlap_low:.3f} to {found.overlap_high:.3f}), largest {found.largest:.1f}; "

@@ -68,6 +68,7 @@ def test_the_strategy_that_served_is_estimated_at_the_logged_mean(logged: Path) 
     estimates = {each["name"]: each for each in found["strategies"]["mixed"]["estimates"]}
     assert estimates["IPS"]["mean"] == pytest.approx(estimates["logged"]["mean"])
     assert estimates["SNIPS"]["difference"] == pytest.approx(0, abs=1e-12)
+    assert found["strategies"]["mixed"]["withheld"] is False
     assert found["left_out"] == {}
     assert found["replayed"]["mismatched"] == 0
 
@@ -78,6 +79,13 @@ def test_a_strategy_without_overlap_is_doubtful(tmp_path: Path) -> None:
     output = segue(tmp_path / "log", "--config", config, "--strategy", "random")
     assert "Doubtful: The log's strategies could never play about" in output
     assert "DR predicts it from other listeners" in output
+    assert "Estimates are withheld: this log does not support them" in output
+    assert "SNIPS  " not in output
+    arguments = (tmp_path / "log", "--config", config, "--strategy", "random")
+    told = json.loads(segue(*arguments, "--json"))["strategies"]["random"]
+    assert [each["name"] for each in told["estimates"]] == ["logged"]
+    assert told["withheld"] is True
+    assert "IPS" in segue(*arguments, "--even-if-doubtful")
 
 
 @pytest.mark.parametrize(
