@@ -49,7 +49,7 @@ BOTIFY_FIELDS = (
 )  # fmt: skip
 
 
-def main() -> None:
+def run() -> None:
     """Play, check, and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.honest_logs")
     parser.add_argument("--logs", type=int, default=200)
@@ -154,4 +154,4 @@ def _show(counts: Counter[tuple[str, str, Status]], failed: Counter[str], logs: 
 
 
 if __name__ == "__main__":
-    main()
+    run()

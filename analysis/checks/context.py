@@ -26,6 +26,8 @@ class Thresholds:
             failure in botify's log and a warning in ours. Botify's client plays what is
             recommended; its honest `multi` runs have 0.25 to 0.75 %.
         not_told_share: In our log, a larger share of such listens is a failure.
+        retried_share: More lines that a retried request wrote again are a failure: a server writes
+            a line again only if it broke off between its state and its log.
         unclear_share: A larger share of botify's events without a known order is a failure.
         odd_share: A larger share of lines with an impossible time is a failure.
         latency_ratio: p99 of the slowest arm over that of the quickest; more is a warning.
@@ -42,6 +44,7 @@ class Thresholds:
     forced_share: float = 0.05
     broken_share: float = 0.01
     not_told_share: float = 0.5
+    retried_share: float = 0.001
     unclear_share: float = 0.01
     odd_share: float = 0.01
     latency_ratio: float = 2.0
@@ -73,6 +76,7 @@ class CheckContext(Workspace):
         botify: Whether the log has events of botify's.
         numbered: Experiment of botify's -> its arms in order, and how that is known; filled when
             a check first needs it.
+        abandoned_before: See `parity.abandoned_before`, which fills it.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class CheckContext(Workspace):
             "FROM events"
         )[0]
         self.numbered: dict[str, tuple[tuple[str, ...], str] | None] = {}
+        self.abandoned_before: int | None = None
 
     def has_ours(self, experiment: str) -> bool:
         """Whether the experiment has an event of ours; a log may also have events of botify."""

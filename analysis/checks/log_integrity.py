@@ -35,11 +35,15 @@ def check_duplicates(context: CheckContext) -> CheckResult:
     repeated = sum(lines for reason, lines, _ in found if reason in REPEATED)
     copied = sum(lines for reason, lines, _ in found if reason == COPIED)
     retried = sum(lines for reason, lines, _ in found if reason == RETRIED)
+    total = context.one("SELECT coalesce(sum(lines), 0) FROM files")
+    too_many = retried > max(1, context.thresholds.retried_share * total)
+    if too_many:
+        repeated += retried
     numbers = {"repeated": repeated, "in_copied_files": copied, "retried": retried}
     examples = tuple(
         Example(place, reason)
         for reason, _, places in found
-        if reason not in (RETRIED, "blank line")
+        if reason != "blank line" and (reason != RETRIED or too_many)
         for place in places
     )
     if repeated:

@@ -199,6 +199,12 @@ def abandoned_before(context: CheckContext) -> int:
 
     The limit comes from the pauses in the log: half an hour is too long for a log of five minutes.
     """
+    if context.abandoned_before is None:
+        context.abandoned_before = _abandoned_before(context)
+    return context.abandoned_before
+
+
+def _abandoned_before(context: CheckContext) -> int:
     pause, end = context.query(
         """WITH pauses AS (
             SELECT at_ms - lag(at_ms) OVER (PARTITION BY "user", session ORDER BY turn) AS pause

@@ -4,6 +4,7 @@ No arm chose the first track of a session, so its time is alike in all arms. And
 changes how a client writes a share: in tenths, in hundredths, from 0 to 1.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,9 @@ ENOUGH = 100
 STEP_GAP = 0.25
 """Shares of times on a grid differ by more only if an arm writes times otherwise: a treatment moves
 the share of tenths among hundredths by a few points."""
+HOLE = 20
+"""A hundredth without a listen is a hole if both hundredths beside it have so many, and all other
+arms have so many in it: by chance, one in e^20 is."""
 ENDS_GAP = 0.2
 """A difference of the shares of 0 and 1 from which it is a warning; a treatment may change them."""
 
@@ -97,6 +101,11 @@ def check_time_scale(context: CheckContext, experiment: str) -> CheckResult:
     name, question = "time-scale", "Is `time` reported on the same scale in all arms?"
     params = {"experiment": experiment}
     context.con.execute(
+        "CREATE OR REPLACE TEMP TABLE times_by_hundredth AS "
+        + read_query("analysis", "times_by_hundredth"),
+        params,
+    )
+    context.con.execute(
         "CREATE OR REPLACE TEMP TABLE times_of_listeners AS "
         + read_query("analysis", "reported_times"),
         params,
@@ -143,6 +152,13 @@ def _fault(context: CheckContext, scales: Sequence[_Scale]) -> str:
                 f"The share of times that are whole {step} differs by arm ({shares}): one arm's "
                 "times are rounded, or come in a different unit."
             )
+    if holes := _holes(context):
+        arm = holes[0][0]
+        values = ", ".join(f"{value / 100:.2f}" for name, value in holes if name == arm)
+        return (
+            f"Arm {arm} never reports {values}, although it reports the times beside them and the "
+            "other arms report these too: its times are multiplied, or rounded otherwise."
+        )
     shortest = min(scales, key=lambda scale: scale.longest)
     longest = max(scale.longest for scale in scales)
     if shortest.longest < longest / 2:
@@ -151,6 +167,13 @@ def _fault(context: CheckContext, scales: Sequence[_Scale]) -> str:
             f"{longest:g}: its times come in a different unit."
         )
     return ""
+
+
+def _holes(context: CheckContext) -> list[tuple[str, int]]:
+    """Find hundredths that an arm never reports and should; a single one may be an accident."""
+    rows: list[tuple[str, int]] = context.query(read_query("analysis", "time_holes"), [HOLE])
+    counts = Counter(arm for arm, _ in rows)
+    return [(arm, value) for arm, value in rows if counts[arm] > 1]
 
 
 def _shares(context: CheckContext, part: str, whole: str) -> list[Clustered]:

@@ -3,7 +3,7 @@
 -- Processes without a shared state each count a listener's turns from 1. A session continues the
 -- session that ended one turn before it. `again`: a listener's second first turn, or a later one.
 -- `crossed`: the listener is back from a process of which both counted turns from the first one.
-CREATE TEMP VIEW session_chains AS
+CREATE TEMP TABLE session_chains AS
 WITH parts AS (
     SELECT
         e."user",

@@ -90,3 +90,22 @@ def test_schema_1_is_not_judged(events: list[dict[str, Any]], tmp_path: Path) ->
 
     assert found.status is Status.UNKNOWN
     assert list(LOG_CHECKS).index("ids") < list(LOG_CHECKS).index("turns")
+
+
+@pytest.mark.parametrize(("every", "status"), [(2000, Status.PASSED), (100, Status.FAILED)])
+def test_lines_of_retried_requests_are_tolerated_while_they_are_few(
+    every: int, status: Status, tmp_path: Path
+) -> None:
+    made = logs.listening(logs.Plan(listeners=600))
+    lines = [
+        {**event, "key": f"k{number}"}
+        for number, event in enumerate(made)
+        for _ in range(1 if number % every else 2)
+    ]
+    logs.write_ours(tmp_path, lines)
+    with open_log([tmp_path]) as log:
+        (report,) = run_all_checks(log, ArchivedConfigs())
+
+    found = report.check("duplicates")
+    assert found.status is status
+    assert found.numbers["retried"] == -(-len(made) // every)

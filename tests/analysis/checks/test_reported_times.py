@@ -116,3 +116,16 @@ def test_many_more_full_listens_are_a_warning(tmp_path: Path) -> None:
 
     assert found.status is Status.WARNING
     assert "time 1: C " in found.figure
+
+
+def test_hundredths_that_one_arm_never_reports_fail(tmp_path: Path) -> None:
+    """Times that are 20 % too long, and rounded: no mean of first tracks shows it if all are 1."""
+
+    def longer(event: Event) -> float:
+        time = round(event["time"], 2)
+        return min(1.0, round(1.2 * time, 2)) if in_t1(event) else time
+
+    found = check("time-scale", tmp_path, longer, logs.Plan(listeners=4000))
+
+    assert found.status is Status.FAILED
+    assert found.explanation.startswith("Arm T1 never reports ")
