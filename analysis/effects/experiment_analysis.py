@@ -25,7 +25,7 @@ from analysis.effects.over_time import effects_over_time
 from analysis.effects.report_options import Pair, ReportOptions
 from analysis.effects.results import ALL_SO_FAR, Effect, ExperimentResult, Segments
 from analysis.effects.segments import effects_by_segment
-from analysis.effects.verdict import describe_harm, describe_verdict
+from analysis.effects.verdict import describe_doubts, describe_harm, describe_verdict
 from analysis.formatting import confidence
 from analysis.statistics.bootstrap import SMALL, bootstrap_t_lift
 from analysis.statistics.contrast import Contrast, Interval
@@ -97,6 +97,7 @@ class ExperimentAnalysis:
             verdicts=tuple(
                 describe_verdict(effect, base.plan, base.validity, labels)
                 + describe_harm(effect, guardrails)
+                + describe_doubts(effect, guardrails, base.plan.seen, base.excluded)
                 for effect in shown
             ),
             primary=shown,

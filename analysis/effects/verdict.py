@@ -3,9 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from analysis.checks.result import ValidityReport
+from analysis.effects.metrics import SESSIONS
 from analysis.effects.results import Effect, PlannedSize
 from analysis.formatting import percent
 from analysis.statistics.inference import ALPHA
+
+LEFT_OUT = 0.01
+"""The verdict names the share of listeners who are left out from here on: an experiment in which
+nothing goes wrong has a few testers, and listeners of its last minutes."""
 
 
 def describe_verdict(
@@ -64,6 +69,26 @@ def describe_harm(effect: Effect, guardrails: Iterable[Effect]) -> str:
         if each.guard == "beyond" and (each.control, each.treatment) == pair
     ]
     return f"; beyond its margin: {', '.join(harmed)}" if harmed else ""
+
+
+def describe_doubts(
+    effect: Effect, guardrails: Iterable[Effect], counted: int, excluded: Mapping[str, int]
+) -> str:
+    """Say what else a reader must know of a verdict: sessions that moved, listeners left out."""
+    pair = effect.control, effect.treatment
+    found = [
+        f"sessions per listener moved by {percent(each.lift)}"
+        for each in guardrails
+        if each.metric.name == SESSIONS.name
+        and (each.control, each.treatment) == pair
+        and each.claim is not None
+        and each.lift is not None
+    ]
+    # A listener whose first session is still open will have a mean soon, and is among the counted.
+    out = sum(count for reason, count in excluded.items() if reason != "no ended session")
+    if out and out >= LEFT_OUT * (counted + out):
+        found.append(f"{out / (counted + out):.1%} of the listeners are left out")
+    return "".join(f"; {said}" for said in found)
 
 
 def _describe_plan(plan: PlannedSize, effect: Effect) -> Iterator[str]:

@@ -13,7 +13,9 @@ from analysis.effects.metrics import STANDARD
 from analysis.effects.plans import ChosenPlan, ExperimentPlan, choose_plan
 from analysis.effects.report_options import ReportOptions
 from analysis.effects.results import ALL_SO_FAR, Effect, ExperimentResult
+from analysis.effects.verdict import describe_doubts
 from analysis.rendering import cells
+from analysis.statistics.contrast import Interval
 from events.reader import EventLog, open_log
 from tests import logs
 
@@ -216,3 +218,16 @@ def test_the_sealed_error_rate_stays_whatever_size_is_given_afterwards() -> None
     assert choose_plan(None, SEALED, ExperimentPlan.model_validate(SEALED)).remarks == ()
     assert choose_plan(None, SEALED, CONFIG).remarks != ()
     assert replace(chosen).plan.metric == "session_time"
+
+
+def test_the_verdict_says_that_sessions_moved_and_listeners_were_left_out(log: EventLog) -> None:
+    result = analysed(log, PLANNED)
+    (effect,) = result.primary
+    sessions = next(e for e in result.guardrails if e.metric.name == "sessions")
+    moved = replace(sessions, claim="up", lift=Interval(0.05, 0.02, 0.08))
+    assert describe_doubts(effect, [sessions], 500, {}) == ""
+    assert describe_doubts(effect, [moved], 500, {"forced": 2}) == (
+        "; sessions per listener moved by +5.0 % [+2.0, +8.0]"
+    )
+    excluded = {"forced": 20, "more than one arm": 30, "no ended session": 99}
+    assert describe_doubts(effect, [], 450, excluded) == ("; 10.0% of the listeners are left out")
