@@ -86,6 +86,19 @@ def test_a_fault_that_changes_nothing_is_named_apart_from_one_that_nothing_finds
     assert fault.startswith("the fault 'empty' could not be planted: it changes nothing in the log")
 
 
+def test_replay_is_asked_about_a_fault_that_no_check_of_the_log_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = log_faults.LogFault("hidden", "tracks differ", (), log_faults.hide_fallback)
+    monkeypatch.setattr(log_faults, "LOG_FAULTS", (hidden,))
+
+    result = examine(write_config(tmp_path), "--json")
+
+    assert result.exit_code == 0, result.output
+    table = parts(result)["planted faults"]["table"]
+    assert next(row["found by"] for row in table if row["fault"] == "hidden") == "replay"
+
+
 def test_every_fault_of_a_server_is_found_under_the_hash_of_botify(tmp_path: Path) -> None:
     def hashed(config: dict[str, Any]) -> None:
         config["experiments"][0]["hash"] = "botify"
