@@ -66,7 +66,7 @@ def _of_last_arm(clean: CleanLog, lines: LogLines) -> list[Event]:
 
 
 SCALE_FAULTS: tuple[LogFault, ...] = (
-    LogFault("times in percent of percent", "an arm's times are divided by 100",
+    LogFault("times divided by 100", "an arm reports a hundredth of each time",
              ("first-tracks", "time-scale"), change_time(lambda time: time / 100),
              with_first_listens),
     LogFault("times too long", "an arm's times are 20 % too long, at most 1",

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from audit.injected_faults import known_faults
 from audit.log_faults import LOG_FAULTS, CleanLog, LogFault, write
 from cli import main
 from tests.analysis.trial_log import ArchivedConfigs, trial_log
@@ -39,7 +40,7 @@ def test_a_clean_log_gets_a_verdict(base: Base) -> None:
     assert "no planned size" in result.output
 
 
-@pytest.mark.parametrize("fault", LOG_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+@pytest.mark.parametrize("fault", known_faults(), ids=lambda fault: fault.name.replace(" ", "-"))
 def test_an_injected_fault_withholds_the_effects(
     fault: LogFault, base: Base, tmp_path: Path
 ) -> None:
