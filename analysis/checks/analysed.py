@@ -1,5 +1,6 @@
 """Checks of who is analysed: whoever the effects leave out must be alike in all arms."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from analysis.checks.arm_counts import (
@@ -101,6 +102,13 @@ def check_staying(context: CheckContext, experiment: str) -> CheckResult:
         "`targeting` after what that arm does. Send the attribute with every request.",
         nobody="nobody entered",
     )  # fmt: skip
+    if result.status is Status.FAILED and _are_close(_shares_of(result)):
+        return replace(
+            result,
+            status=Status.WARNING,
+            explanation="The shares differ, by less than a third of the larger one. Attributes "
+            "that come and go in every arm look like this if the sessions of one arm are longer.",
+        )
     return _with_examples(
         context, experiment, result, "turns_outside_examples", "listener {}, turn {}: no arm"
     )
@@ -152,13 +160,27 @@ def check_heavy_listener(context: CheckContext, experiment: str) -> CheckResult:
     )  # fmt: skip
 
 
+def _shares_of(result: CheckResult) -> dict[str, float]:
+    return {arm: share for arm, share in result.numbers.items() if arm != "p"}
+
+
+def _are_close(shares: Mapping[str, float]) -> bool:
+    """Whether shares outside differ by no more than honest logs do.
+
+    Listeners whose attribute comes and goes enter late, so they weigh more where sessions are long.
+    With a third of such listeners, and sessions a third longer in T1, 12 honest logs had 15.1 % and
+    16.8 % on average. A fault in one arm leaves the share of another far below.
+    """
+    return min(shares.values()) > 2 / 3 * max(shares.values())
+
+
 def _with_examples(
     context: CheckContext, experiment: str, result: CheckResult, query: str, what: str
 ) -> CheckResult:
     """Add examples from the arm with the largest share, if the check failed."""
     if result.status is not Status.FAILED:
         return result
-    shares = {arm: share for arm, share in result.numbers.items() if arm != "p"}
+    shares = _shares_of(result)
     rows = context.query(
         read_query("analysis", query),
         {"experiment": experiment, "arm": max(shares, key=lambda arm: shares[arm])},

@@ -110,6 +110,29 @@ def test_leaving_the_experiment_more_often_in_one_arm_is_an_alarm(forgetful: Pat
     assert validity.check("analysed-ratio").status is Status.PASSED
 
 
+def test_attributes_that_come_and_go_in_every_arm_are_no_alarm(
+    forgetful: Path, tmp_path: Path
+) -> None:
+    """Every fourth turn of either arm carries no arm, beside what T1's client forgets."""
+    (path,) = forgetful.glob("*.jsonl")
+    lines = path.read_text().splitlines(keepends=True)
+    outside = [
+        line.replace('"experiments":{"fallback":"C"}', '"experiments":{}').replace(
+            '"experiments":{"fallback":"T1"}', '"experiments":{}'
+        )
+        if number % 4 == 0 and '"turn":1,' not in line
+        else line
+        for number, line in enumerate(lines)
+    ]
+    (tmp_path / "log.jsonl").write_text("".join(outside))
+    with open_log([tmp_path], threads=1) as log:
+        check = checked(log, forgetful).check("staying")
+
+    assert check.numbers["p"] < 0.001
+    assert check.numbers["T1"] - check.numbers["C"] > 0.01
+    assert check.status is Status.WARNING
+
+
 def test_an_honest_log_with_targeting_is_valid(honest: Path) -> None:
     with open_log([honest], threads=1) as log:
         validity = checked(log, honest)
