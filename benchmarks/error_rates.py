@@ -19,6 +19,7 @@ from analysis.statistics.contrast import Contrast
 from analysis.statistics.cuped import adjust
 from analysis.statistics.inference import ConfidenceSequence, FixedHorizonTest
 from analysis.statistics.sample_moments import SampleMoments, Values
+from benchmarks.report_rule import report_rule
 from core.allocation import slot
 
 SIGMA = math.sqrt(math.log1p(0.9**2))
@@ -196,7 +197,7 @@ def _samples(values: Values) -> list[SampleMoments]:
 
 
 MEASURES: tuple[Callable[[Random], Iterator[Row]], ...] = (
-    welch, sessions, cuped, peeking, bootstraps,
+    welch, sessions, cuped, peeking, bootstraps, report_rule,
 )  # fmt: skip
 
 if __name__ == "__main__":
