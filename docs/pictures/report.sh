@@ -4,5 +4,5 @@
 set -e
 page=$(mktemp -d)/report.html
 .venv/bin/segue report log --experiment toppop_after_skip --html "$page" >/dev/null
-chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1100,1190 \
+chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1100,1390 \
   --virtual-time-budget=4000 --screenshot=docs/pictures/report.png "file://$page" 2>/dev/null
