@@ -63,7 +63,7 @@ def report(
         int | None,
         typer.Option(
             min=2,
-            help="Planned listeners of all arms, fixed before the start; overrides config. "
+            help="Planned listeners of all arms, instead of those of the sealed plan or config. "
             "Intervals are always-valid until so many listeners came.",
         ),
     ] = None,
