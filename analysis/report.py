@@ -23,7 +23,7 @@ from events.sealed_plans import SealedPlan, sealed_plans_beside
 
 @dataclass(frozen=True, slots=True)
 class LogSelection:
-    """Which part of which logs is read, and how it is checked.
+    """The part of the logs that is read, and how it is checked.
 
     Attributes:
         logs: Event files or folders.
@@ -46,7 +46,7 @@ class LogSelection:
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What a reader wants to know of every experiment of a log.
+    """The reader's questions about every experiment of a log.
 
     Attributes:
         metrics: Further metrics, name -> SQL expression or mapping, as in config.

@@ -130,7 +130,7 @@ def _events(clean: CleanLog) -> list[Event]:
 
 
 def _is_answer(event: Event, clean: CleanLog) -> bool:
-    """Whether the event is a decision of the last arm; the faults are in that arm alone."""
+    """Say whether the event is a decision of the last arm; the faults are in that arm alone."""
     arms: dict[str, str] = event["experiments"]
     arm = clean.experiment.arms[-1].name
     return event["message"] == "next" and arms.get(clean.experiment.name) == arm

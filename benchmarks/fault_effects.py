@@ -1,4 +1,4 @@
-"""What each planted fault does to an effect: `python -m benchmarks.fault_effects LOG`.
+"""The effect of each planted fault: `python -m benchmarks.fault_effects LOG`.
 
 Plants every fault of `segue doctor` into a log of simulated listeners, and prints a row of the
 table in docs/verification.md for each: what finds it, and the lift of the mean session time without

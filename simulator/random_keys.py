@@ -19,33 +19,33 @@ class Purpose(IntEnum):
     """The purpose of a number. The values are part of what a seed means: add, never change."""
 
     LISTENER = 1
-    """Which listener plays a session."""
+    """The listener who plays a session."""
     INTEREST = 2
-    """Which interest the session is about."""
+    """The interest that the session is about."""
     FIRST = 3
-    """Which track plays first."""
+    """The track that plays first."""
     LUCK = 4
-    """Whether a step costs a unit of the budget."""
+    """The cost of a step: a unit of the budget, or none."""
     POLICY = 5
-    """What a baseline plays."""
+    """The track that a baseline plays."""
     ACTIVITY = 32
     """Lifelong listeners, from here on: how active a listener is."""
     SESSIONS = 33
-    """How often a listener comes on a day."""
+    """The number of sessions that a listener plays on a day."""
     RETURN = 34
-    """Whether yesterday's listener is present again."""
+    """The presence of yesterday's listener."""
     FATE = 35
-    """Whether a listener leaves for good, or an absent one is back."""
+    """A listener's leaving for good, or an absent one's return."""
     DRIFT = 36
-    """Where a taste drifts on a day."""
+    """The drift of a taste on a day."""
     HYPE = 37
-    """Which tracks are hyped from a day on."""
+    """The tracks that are hyped from a day on."""
     FINISH = 38
-    """Whether a track is heard to its end."""
+    """The hearing of a track to its end."""
     SKIP = 39
-    """Where in a track a skip comes."""
+    """The place of a skip in a track."""
     LEAVE = 40
-    """Whether a session ends whatever plays."""
+    """The end of a session, whatever plays."""
 
 
 def draw_listeners(seed: int, sessions: Indices, listeners: int) -> Indices:

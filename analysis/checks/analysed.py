@@ -165,7 +165,7 @@ def _shares_of(result: CheckResult) -> dict[str, float]:
 
 
 def _are_close(shares: Mapping[str, float]) -> bool:
-    """Whether shares outside differ by no more than honest logs do.
+    """Say whether shares outside differ by no more than honest logs do.
 
     Listeners whose attribute comes and goes enter late, so they weigh more where sessions are long.
     With a third of such listeners, and sessions a third longer in T1, 12 honest logs had 15.1 % and

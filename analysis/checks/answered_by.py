@@ -143,7 +143,7 @@ def check_fallback(context: CheckContext, experiment: str) -> CheckResult:
 
 
 def _differs_by_process(context: CheckContext, experiment: str, arm: str) -> bool:
-    """Whether the share of fallbacks differs between processes, significantly and by much."""
+    """Say whether the share of fallbacks differs between processes, surely and by much."""
     groups = [
         Clustered(*sums)
         for sums in context.query(

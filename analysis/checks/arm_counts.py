@@ -21,7 +21,7 @@ Parts = dict[str, Counter[str]]
 LOOKS = 2000
 """Number of looks of the sequential test."""
 CONCENTRATIONS = (10, 1_000, 100_000)
-"""How close to the planned shares the alternatives expect the true shares, in listeners."""
+"""Distance of the alternatives from the planned shares, in listeners: fewer is farther."""
 NO_CONFIG = "The weights are unknown: the config that decided is not archived."
 
 

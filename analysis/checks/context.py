@@ -12,7 +12,7 @@ from events.reader import EventLog
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Where alarms begin.
+    """The values at which alarms begin.
 
     Attributes:
         alarm_p: A p-value below this is an alarm. 0.001 is GrowthBook's limit for sample ratios.
@@ -94,7 +94,7 @@ class CheckContext(Workspace):
         self.abandoned_before: int | None = None
 
     def has_ours(self, experiment: str) -> bool:
-        """Whether the experiment has an event of ours; a log may also have events of botify."""
+        """Say whether the experiment has an event of ours; a log may also have events of botify."""
         return bool(
             self.one(
                 "SELECT count(*) FROM (SELECT 1 FROM events AS e "

@@ -87,7 +87,7 @@ class ValidityReport:
 
     @property
     def valid(self) -> bool:
-        """Whether no check failed; only then may an effect be shown."""
+        """Say whether no check failed; only then may an effect be shown."""
         return not self.failed
 
     @property

@@ -47,7 +47,7 @@ class Question:
 
     @property
     def known(self) -> bool:
-        """Whether there is an estimate to show."""
+        """Say whether there is an estimate to show."""
         return self.contrast.known and not self.doubt
 
 

@@ -12,7 +12,7 @@ UNLIKE = 0.001
 
 
 def doubt_of(listeners: ListenerTable, metric: Metric, column: Column, pair: Pair) -> str:
-    """Why the metric supports no claim about these two arms; empty if it may support one."""
+    """Say why the metric supports no claim about these two arms; empty if it may support one."""
     infinite = np.concatenate([column.infinite.get(arm, _NOBODY) for arm in pair])
     if len(infinite):
         return (
@@ -31,7 +31,7 @@ def doubt_of(listeners: ListenerTable, metric: Metric, column: Column, pair: Pai
 
 
 def missing_values(listeners: ListenerTable, metric: Metric, column: Column) -> str:
-    """How many listeners with an ended session have a value, if not all; else an empty text."""
+    """Count the listeners with an ended session who have a value, if not all do; else empty."""
     ended = listeners.numbers("sessions", "sessions") > 0
     there = {arm: int(ended[rows].sum()) for arm, rows in listeners.arm_of.items()}
     known = {arm: int(ended[rows].sum()) for arm, rows in column.rows.items()}

@@ -250,7 +250,7 @@ class ExperimentAnalysis:
         )
 
     def corrections(self, secondary: int) -> dict[str, str]:
-        """How each table was corrected."""
+        """Name the correction of each table."""
         one = len(self.pairs) == 1
         return {
             "primary": "not" if one else f"Holm over {len(self.pairs)} comparisons",
@@ -266,7 +266,7 @@ class ExperimentAnalysis:
         return f", intervals at {confidence(plan.alpha)}"
 
     def notes(self, shown: Sequence[Effect]) -> list[str]:
-        """What a reader must know."""
+        """List what a reader must know."""
         found = caveats.of_plan(self.base.plan, self.options)
         found += [
             f"No estimate of {', '.join(labels)}: {doubt}." for doubt, labels in self.doubts.items()

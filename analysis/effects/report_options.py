@@ -13,7 +13,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """What the reader wants to know about one experiment.
+    """The reader's questions about one experiment.
 
     Attributes:
         primary: The metric of the verdict.

@@ -70,7 +70,7 @@ class Effect:
 
     @property
     def good(self) -> bool | None:
-        """Whether the claim is good news; None without a claim or a preferred direction."""
+        """Say whether the claim is good news; None without a claim or a preferred direction."""
         if self.claim is None or self.metric.better == "either":
             return None
         return (self.claim == "up") == (self.metric.better == "more")
@@ -149,7 +149,7 @@ class PlannedSize:
 
     @property
     def reached(self) -> bool:
-        """Whether the fixed-horizon test may be used: over the planned listeners, and no more."""
+        """Say whether the fixed-horizon test may be used: over the planned listeners only."""
         return self.listeners is not None and self.seen >= self.listeners
 
     @property
@@ -319,5 +319,5 @@ class Report:
 
     @property
     def valid(self) -> bool:
-        """Whether no experiment failed a check."""
+        """Say whether no experiment failed a check."""
         return all(result.validity.valid for result in self.experiments)

@@ -15,7 +15,7 @@ from core.progress import SILENT, Progress
 
 @dataclass(frozen=True, slots=True)
 class DesignOptions:
-    """What the author of an experiment wants.
+    """The wishes of the author of an experiment.
 
     Attributes:
         mde: Smallest effect to find, as a share of the control mean; None with `listeners`.

@@ -18,7 +18,7 @@ MOST = 1e12
 
 @dataclass(frozen=True, slots=True)
 class PowerDesign:
-    """What an experiment must be able to show.
+    """The effect that an experiment must be able to show, and how surely.
 
     Attributes:
         mean: Mean of the metric in the control arm; for relative effects.

@@ -118,7 +118,7 @@ def forest(result: ExperimentResult, wide: bool) -> Spec:
 
 
 def _share(rows: Rows) -> float:
-    """Where the primary rows end on the axis: the index of a label there is in [0, 1]."""
+    """Find the end of the primary rows on the axis: the index of a label there is in [0, 1]."""
     primary = len({row["row"] for row in rows if row["part"] == 0})
     every = len({row["row"] for row in rows})
     return (primary - 0.5) / max(1, every - 1)

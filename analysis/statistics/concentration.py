@@ -17,5 +17,5 @@ FAIR_SHARES = 5
 
 
 def is_heavy(share: float, listeners: int) -> bool:
-    """Whether a listener's share of an arm of so many listeners is heavy."""
+    """Say whether a listener's share of an arm of so many listeners is heavy."""
     return share > HEAVY_SHARE and share * listeners > FAIR_SHARES

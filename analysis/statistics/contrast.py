@@ -22,7 +22,7 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether 0 is outside of the interval."""
+        """Say whether 0 is outside of the interval."""
         return self.low > 0 or self.high < 0
 
     @property
@@ -45,7 +45,7 @@ class Contrast:
 
     @property
     def known(self) -> bool:
-        """Whether there is an estimate: two listeners in each arm, and not all values equal."""
+        """Say whether there is an estimate: two listeners in each arm, and not all values equal."""
         error = self.standard_error
         return math.isfinite(self.difference) and math.isfinite(error) and error > 0
 

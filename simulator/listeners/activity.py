@@ -1,4 +1,4 @@
-"""How often listeners come on a day: heavy and light listeners, retention, and churn."""
+"""The days on which listeners come: heavy and light listeners, retention, and churn."""
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def draw_sessions(rates: Floats, seed: int, day: int) -> SessionPlan:
 
 
 class ListenerActivity:
-    """Which listeners come, which stay away for now, and which have left for good.
+    """The listeners who come, who stay away for now, and who have left for good.
 
     Attributes:
         present: bool, (users,), whether the listener may come today.

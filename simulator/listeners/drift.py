@@ -1,4 +1,4 @@
-"""What changes from day to day: drifting tastes, hyped tracks, and the way people skip."""
+"""Changes from day to day: drifting tastes, hyped tracks, and the way people skip."""
 
 import numpy as np
 import numpy.typing as npt

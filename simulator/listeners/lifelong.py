@@ -70,12 +70,12 @@ class LifelongListeners(BotifyListeners):
 
     @property
     def present(self) -> Flags:
-        """Whether each listener may come today: bool, (users,)."""
+        """Say whether each listener may come today: bool, (users,)."""
         return self._activity.present
 
     @property
     def churned(self) -> Flags:
-        """Whether each listener has left for good: bool, (users,)."""
+        """Say whether each listener has left for good: bool, (users,)."""
         return self._activity.churned
 
     def plan_day(self, day: int, episodes: int) -> SessionPlan:
