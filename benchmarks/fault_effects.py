@@ -2,7 +2,7 @@
 
 Plants every fault of `segue doctor` into a log of simulated listeners, and prints a row of the
 table in docs/verification.md for each: what finds it, and the lift of the mean session time without
-and with it, as if no check were there. LOG is the log of the README's two commands.
+and with it, as if no check were there. LOG is the log of `segue simulate --episodes 20000`.
 """
 
 import argparse
