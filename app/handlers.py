@@ -16,7 +16,14 @@ from pydantic import TypeAdapter, ValidationError
 from app.admin import Admin, requested_arms
 from app.errors import ApiError, error_response
 from app.idempotency import AnsweredKeys, Key, check_same
-from app.requests import MAX_BODY, BotifyListen, FeedbackRequest, RecommendRequest, field_of
+from app.requests import (
+    MAX_BODY,
+    MAX_KEY,
+    BotifyListen,
+    FeedbackRequest,
+    RecommendRequest,
+    field_of,
+)
 from app.responses import HttpResponse, botify_next_body, feedback_body, recommend_body
 from core.request import ListenReport, Request
 from engine.dispatcher import Arrival, Dispatcher
@@ -30,7 +37,6 @@ _RECOMMEND: Validate[RecommendRequest] = TypeAdapter(RecommendRequest).validator
 _FEEDBACK: Validate[FeedbackRequest] = TypeAdapter(FeedbackRequest).validator.validate_json
 _LISTEN: Validate[BotifyListen] = TypeAdapter(BotifyListen).validator.validate_json
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
-MAX_KEY = 256
 JSON = b"application/json"
 
 

@@ -18,6 +18,8 @@ from core.request import ListenReport, Request
 
 MAX_BODY = 64 * 1024
 MAX_N = 100
+MAX_KEY = 256
+"""Most characters of an `Idempotency-Key`."""
 
 
 def _unpadded(value: str) -> str:

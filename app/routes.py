@@ -108,7 +108,12 @@ def _add_operations(app: FastAPI) -> None:
         """Say whether the server takes turns, and with which config."""
         return _json(_handlers(request).ready())
 
-    @app.get("/metrics", tags=["operations"])
+    @app.get(
+        "/metrics",
+        tags=["operations"],
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     async def metrics(request: Request) -> Response:
         """Give counts and latencies in Prometheus' text format."""
         dispatcher = _handlers(request).dispatcher

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from app.admin import FORCE
-from app.requests import schema_of
+from app.requests import MAX_KEY, schema_of
 
 TrackName = int | str
 
@@ -86,6 +86,8 @@ def request_body(body: type[Any]) -> dict[str, Any]:
                 "Idempotency-Key",
                 "1 to 256 characters. A request that is sent again with its key gets the first "
                 "answer again, and the log has one event.",
+                minLength=1,
+                maxLength=MAX_KEY,
             ),
             _header(
                 FORCE,
@@ -107,11 +109,11 @@ def documented_responses(answer: type[BaseModel]) -> dict[int | str, dict[str, A
     }
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
+def _header(name: str, description: str, **bounds: int) -> dict[str, Any]:
     return {
         "name": name,
         "in": "header",
         "required": False,
         "description": description,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", **bounds},
     }

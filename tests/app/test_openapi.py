@@ -87,6 +87,26 @@ def test_headers_are_described(client: TestClient, route: str) -> None:
     assert headers == {"Idempotency-Key", "Segue-Force"}
 
 
+def test_the_length_of_a_key_is_described(client: TestClient) -> None:
+    described = client.get("/openapi.json").json()["paths"]["/recommend"]["post"]["parameters"]
+    (key,) = [each for each in described if each["name"] == "Idempotency-Key"]
+    bounds = key["schema"]
+    for length, status in [
+        (bounds["minLength"] - 1, 422),
+        (bounds["minLength"], 200),
+        (bounds["maxLength"], 200),
+        (bounds["maxLength"] + 1, 422),
+    ]:
+        headers = {"Idempotency-Key": "k" * length}
+        assert client.post("/recommend", json={"user": 7}, headers=headers).status_code == status
+
+
+def test_the_type_of_the_metrics_is_described(client: TestClient) -> None:
+    described = client.get("/openapi.json").json()["paths"]["/metrics"]["get"]["responses"]["200"]
+    (media,) = described["content"]
+    assert client.get("/metrics").headers["content-type"].partition(";")[0] == media
+
+
 def test_every_route_is_described(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert {route for _, route, _, _ in CASES} < set(document["paths"])
