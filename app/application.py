@@ -25,6 +25,7 @@ from core.errors import InputError
 from engine.config_snapshots import save_snapshot
 from engine.dispatcher import Dispatcher
 from engine.experiment_ledger import ExperimentLedger
+from engine.health import Health
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
@@ -62,13 +63,15 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> Hot
             settings.state.idempotency_ttl_s,
             time.monotonic,
         )
-        handlers = Handlers(dispatcher, answered, Admin(os.environ.get(env, ""), env))
+        health = Health()
+        handlers = Handlers(dispatcher, answered, Admin(os.environ.get(env, ""), env), health)
         app.state.handlers = hot_route.handlers = handlers
         loop = asyncio.get_running_loop()
         server = settings.server
         limits = Limits(server.request_timeout_s, server.keep_alive_s, server.connections)
         reception = Reception(TurnBatches(handlers, loop), limits, loop)
         reloader = app.state.reloader = Reloader(dispatcher, clock)
+        health.warn("reload_failed", lambda: reloader.failure)
         tasks = [asyncio.create_task(_sync_forever(log, settings.events.fsync_s))]
         if settings.watch:
             # The folder and not the file: an editor puts a new file in the old one's place.

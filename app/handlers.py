@@ -27,6 +27,7 @@ from app.requests import (
 from app.responses import HttpResponse, botify_next_body, feedback_body, recommend_body
 from core.request import ListenReport, Request
 from engine.dispatcher import Arrival, Dispatcher
+from engine.health import Health
 
 Headers = Iterable[tuple[bytes, bytes]]
 B = TypeVar("B", RecommendRequest, FeedbackRequest, BotifyListen)
@@ -84,14 +85,18 @@ class Handlers:
         dispatcher: Decides.
         answered: Answers kept for retried requests.
         admin: Checks who may choose arms for testing.
+        health: What is wrong with the server.
 
     Attributes:
         draining: Whether the server is about to stop.
     """
 
-    def __init__(self, dispatcher: Dispatcher, answered: AnsweredKeys, admin: Admin) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, answered: AnsweredKeys, admin: Admin, health: Health
+    ) -> None:
         self.dispatcher = dispatcher
         self.admin = admin
+        self.health = health
         self.draining = False
         self._answered = answered
 
@@ -180,12 +185,22 @@ class Handlers:
         return HttpResponse(200, orjson.dumps(catalog.describe(index)))
 
     def ready(self) -> HttpResponse:
-        """Say whether the server takes turns, and with which config."""
+        """Say whether the server can acknowledge a turn, with which config, and what is wrong."""
         if self.draining:
-            return error_response(ApiError(503, "draining", "the server is about to stop"))
-        return HttpResponse(
-            200, orjson.dumps({"status": "ready", "config": self.dispatcher.runtime.digest})
-        )
+            return not_ready("draining", "the server is about to stop")
+        for problem in self.health.blocking():
+            return not_ready(problem.code, problem.message)
+        said = {
+            "status": "ready",
+            "config": self.dispatcher.runtime.digest,
+            "warnings": self.health.warnings(),
+        }
+        return HttpResponse(200, orjson.dumps(said))
+
+
+def not_ready(code: str, message: str) -> HttpResponse:
+    """Answer that the server can acknowledge no turn."""
+    return error_response(ApiError(503, code, message))
 
 
 class _Batch:

@@ -29,11 +29,15 @@ class Reloader:
     Args:
         dispatcher: A reload replaces its `runtime`.
         now_ms: Unix time in ms.
+
+    Attributes:
+        failure: Why the last reload failed; None if it did not.
     """
 
     def __init__(self, dispatcher: Dispatcher, now_ms: Callable[[], int]) -> None:
         self._dispatcher = dispatcher
         self._now_ms = now_ms
+        self.failure: str | None = None
         self._one_by_one = asyncio.Lock()
 
     async def reload(self, cause: str) -> Runtime:
@@ -50,10 +54,18 @@ class Reloader:
             try:
                 with _yielding():
                     runtime = await asyncio.to_thread(self._build, before)
-            except InputError as error:
-                LOG.error("%s: refused, config %s still serves:\n%s", cause, before.digest, error)
+            except Exception as error:
+                self.failure = (
+                    f"{cause}: the reload failed, and config {before.digest} still serves: "
+                    f"{error or type(error).__name__}"
+                )
+                if isinstance(error, InputError):
+                    LOG.error(
+                        "%s: refused, config %s still serves:\n%s", cause, before.digest, error
+                    )
                 raise
             self._dispatcher.serve(runtime)
+            self.failure = None
         LOG.info("%s: config %s serves in place of %s", cause, runtime.digest, before.digest)
         return before
 

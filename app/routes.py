@@ -11,12 +11,22 @@ from starlette.exceptions import HTTPException
 
 from app.errors import ApiError, error_response
 from app.experiment_status import ServerStatus, server_status
-from app.handlers import BOTIFY_LAST, BOTIFY_NEXT, FEEDBACK, RECOMMEND, Handlers, Route, too_large
+from app.handlers import (
+    BOTIFY_LAST,
+    BOTIFY_NEXT,
+    FEEDBACK,
+    RECOMMEND,
+    Handlers,
+    Route,
+    not_ready,
+    too_large,
+)
 from app.requests import MAX_BODY, BotifyListen, FeedbackRequest, RecommendRequest, field_of
 from app.responses import HttpResponse
 from app.schemas import (
     BotifyNextResponse,
     FeedbackResponse,
+    ReadyResponse,
     RecommendResponse,
     ReloadResponse,
     TrackResponse,
@@ -100,13 +110,19 @@ def _add_botify_routes(app: FastAPI) -> None:
 def _add_operations(app: FastAPI) -> None:
     @app.get("/healthz", tags=["operations"])
     async def healthz() -> dict[str, str]:
-        """Say that the process is alive."""
+        """Say that the process is alive: its loop turns, whatever else may be wrong."""
         return {"status": "alive"}
 
-    @app.get("/readyz", tags=["operations"], responses={200: {"model": dict[str, str]}})
+    @app.get("/readyz", tags=["operations"], responses=documented_responses(ReadyResponse))
     async def readyz(request: Request) -> Response:
-        """Say whether the server takes turns, and with which config."""
-        return _json(_handlers(request).ready())
+        """Say whether the server can acknowledge a turn, and with which config.
+
+        503 only if it cannot. Everything else that is wrong stands in `warnings`.
+        """
+        handlers: Handlers | None = getattr(request.app.state, "handlers", None)
+        if handlers is None:
+            return _json(not_ready("loading", "the server has not loaded its config and data yet"))
+        return _json(handlers.ready())
 
     @app.get(
         "/metrics",

@@ -3,7 +3,7 @@
 `app.responses` writes the answers without these models, for speed; a test compares the two.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -58,6 +58,21 @@ class ReloadResponse(BaseModel):
 
     config: str = Field(description="Fingerprint of the config that decides now.")
     before: str = Field(description="Fingerprint of the config that decided before.")
+
+
+class WarningDetail(BaseModel):
+    """A problem with which the server still acknowledges turns."""
+
+    code: str = Field(description="For programs: it stays when the message is reworded.")
+    message: str = Field(description="For people: what is wrong, and what to do.")
+
+
+class ReadyResponse(BaseModel):
+    """The server can acknowledge a turn."""
+
+    status: Literal["ready"]
+    config: str = Field(description="Fingerprint of the config that decides.")
+    warnings: list[WarningDetail] = Field(description="What else is wrong; empty if nothing is.")
 
 
 class ErrorDetail(BaseModel):

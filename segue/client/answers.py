@@ -50,11 +50,13 @@ class Readiness:
         ready: True if it does.
         config: Fingerprint of the config that decides; empty if it takes no turns.
         reason: Why it takes none; empty if it does.
+        warnings: Problems with which it still takes turns, a sentence each.
     """
 
     ready: bool
     config: str = ""
     reason: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def read_recommendation(body: Any) -> Recommendation:
@@ -88,4 +90,5 @@ def read_experiments(body: Any) -> dict[str, Any]:
 
 def read_readiness(body: Any) -> Readiness:
     """Read the answer of `GET /readyz`."""
-    return Readiness(True, body["config"])
+    warnings = tuple(each["message"] for each in body.get("warnings", ()))
+    return Readiness(True, body["config"], warnings=warnings)

@@ -12,6 +12,7 @@ from app.handlers import FEEDBACK, RECOMMEND, Call, Handlers
 from app.idempotency import AnsweredKeys
 from app.responses import HttpResponse
 from engine.dispatcher import Dispatcher
+from engine.health import Health
 from engine.metrics import ServerMetrics
 from engine.state import MemoryState
 from events.writer import EventWriter
@@ -23,7 +24,7 @@ def handlers(tmp_path: Path) -> Handlers:
     state = MemoryState(1_000, 3_600, time.monotonic)
     log = EventWriter(tmp_path / "log", 10**9, Clock())
     dispatcher = Dispatcher(loaded(tmp_path), state, log, ServerMetrics(), Clock())
-    return Handlers(dispatcher, AnsweredKeys(10**6, 100, 60, time.monotonic), Admin())
+    return Handlers(dispatcher, AnsweredKeys(10**6, 100, 60, time.monotonic), Admin(), Health())
 
 
 def call(body: Any, key: str | None = None, route: Any = RECOMMEND) -> Call:

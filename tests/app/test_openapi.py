@@ -33,6 +33,7 @@ CASES: list[tuple[str, str, str, Any]] = [
     ("post", "/next/{user}", "/next/7", {"track": 1000, "time": 0.5}),
     ("post", "/last/{user}", "/last/7", {"track": 1000, "time": 0.5}),
     ("post", "/admin/reload", "/admin/reload", None),
+    ("get", "/readyz", "/readyz", None),
 ]
 
 
