@@ -4,24 +4,28 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.types import Lifespan
 from watchfiles import awatch
 
 from app.admin import Admin
 from app.handlers import Handlers
 from app.hot_route import HotRoute
 from app.idempotency import AnsweredKeys
+from app.listening import listen_for_operations
+from app.operations import serving
 from app.reception import STATE, Limits, Reception
 from app.reload import Reloader
 from app.routes import add_routes
 from app.turn_batches import TurnBatches
-from core.errors import InputError
+from core.errors import InputError, SegueError
 from engine.config_snapshots import save_snapshot
 from engine.dispatcher import Dispatcher
 from engine.experiment_ledger import ExperimentLedger
@@ -35,12 +39,18 @@ from events.writer import EventWriter
 LOG = logging.getLogger("segue")
 
 
-def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> HotRoute:
+def create_app(
+    runtime: Runtime,
+    now_ms: Callable[[], int] | None = None,
+    operations: socket.socket | None = None,
+) -> HotRoute:
     """Make the ASGI app that serves a loaded config.
 
     Args:
         runtime: Checked config and artifacts.
         now_ms: Unix time in ms; the system's clock unless a test gives its own.
+        operations: Listening socket that serves all routes. With it, or with `admin.address` in
+            the config, the app itself serves no route of operations.
     """
     clock = now_ms or _now_ms
 
@@ -65,13 +75,17 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> Hot
         )
         health = Health()
         handlers = Handlers(dispatcher, answered, Admin(os.environ.get(env, ""), env), health)
-        app.state.handlers = hot_route.handlers = handlers
+        for each in apps:
+            each.state.handlers = handlers
+        hot_route.handlers = operations_route.handlers = handlers
         loop = asyncio.get_running_loop()
         server = settings.server
         limits = Limits(server.request_timeout_s, server.keep_alive_s, server.connections)
         reception = Reception(TurnBatches(handlers, loop), limits, loop)
-        reloader = app.state.reloader = Reloader(dispatcher, clock)
+        reloader = Reloader(dispatcher, clock)
         health.warn("reload_failed", lambda: reloader.failure)
+        for each in apps:
+            each.state.reloader = reloader
         tasks = [asyncio.create_task(_sync_forever(log, settings.events.fsync_s))]
         if settings.watch:
             # The folder and not the file: an editor puts a new file in the old one's place.
@@ -79,7 +93,10 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> Hot
             tasks.append(asyncio.create_task(reloader.follow(settings.path, changes)))
             tasks[-1].add_done_callback(_log_end_of_watch)
         try:
-            with _reloading_on_hangup(reloader):
+            async with AsyncExitStack() as stack:
+                stack.enter_context(_reloading_on_hangup(reloader))
+                if operations is not None:
+                    await stack.enter_async_context(serving(operations_route, operations))
                 yield {STATE: reception}
         finally:
             for task in tasks:
@@ -87,14 +104,26 @@ def create_app(runtime: Runtime, now_ms: Callable[[], int] | None = None) -> Hot
             await asyncio.gather(*tasks, return_exceptions=True)
             log.close()
 
+    app = _web_app(
+        operations=operations is None and runtime.settings.admin.address is None, lifespan=lifespan
+    )
+    hot_route = HotRoute(app)
+    inside = app if operations is None else _web_app(operations=True)
+    operations_route = HotRoute(inside)
+    apps = (app, inside)
+    return hot_route
+
+
+def _web_app(operations: bool, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Make the app behind the hot routes, with or without the routes of operations."""
     app = FastAPI(
         title="Segue",
         description="Next-track recommendations, and experiments that can be trusted.",
         lifespan=lifespan,
+        openapi_url="/openapi.json" if operations else None,  # and without it no page of docs
     )
-    add_routes(app)
-    hot_route = HotRoute(app)
-    return hot_route
+    add_routes(app, operations)
+    return app
 
 
 def from_environment() -> HotRoute:
@@ -111,7 +140,18 @@ def from_environment() -> HotRoute:
         for fault in error.faults:
             LOG.error("%s", fault)
         raise SystemExit(2) from error
-    return create_app(runtime)
+    return create_app(runtime, operations=_operations_socket(runtime.settings.admin.address))
+
+
+def _operations_socket(address: str | None) -> socket.socket | None:
+    """Take `admin.address`, unless another process of the same ASGI server was first."""
+    if address is None:
+        return None
+    try:
+        return listen_for_operations(address)
+    except SegueError as error:
+        LOG.warning("%s; this process serves without operations", error)
+        return None
 
 
 @contextmanager

@@ -36,12 +36,14 @@ from app.schemas import (
 from engine.metrics import PrometheusCollector
 
 
-def add_routes(app: FastAPI) -> None:
-    """Add all routes and error handlers."""
+def add_routes(app: FastAPI, operations: bool = True) -> None:
+    """Add the routes of clients, the probes, the error handlers and, if wanted, operations."""
     _add_own_routes(app)
     _add_botify_routes(app)
-    _add_operations(app)
-    _add_admin(app)
+    _add_probes(app)
+    if operations:
+        _add_operations(app)
+        _add_admin(app)
     _add_errors(app)
 
 
@@ -68,11 +70,6 @@ def _add_own_routes(app: FastAPI) -> None:
     async def track(request: Request, track: str) -> Response:
         """Give a track's artist and title."""
         return _json(_handlers(request).track(track))
-
-    @app.get("/experiments")
-    async def experiments(request: Request) -> ServerStatus:
-        """List the running experiments, with each arm's counts in this process since its start."""
-        return server_status(_handlers(request).dispatcher)
 
 
 def _add_botify_routes(app: FastAPI) -> None:
@@ -107,7 +104,7 @@ def _add_botify_routes(app: FastAPI) -> None:
         return await _take_turn(request, BOTIFY_LAST, user)
 
 
-def _add_operations(app: FastAPI) -> None:
+def _add_probes(app: FastAPI) -> None:
     @app.get("/healthz", tags=["operations"])
     async def healthz() -> dict[str, str]:
         """Say that the process is alive: its loop turns, whatever else may be wrong."""
@@ -123,6 +120,13 @@ def _add_operations(app: FastAPI) -> None:
         if handlers is None:
             return _json(not_ready("loading", "the server has not loaded its config and data yet"))
         return _json(handlers.ready())
+
+
+def _add_operations(app: FastAPI) -> None:
+    @app.get("/experiments", tags=["operations"])
+    async def experiments(request: Request) -> ServerStatus:
+        """List the running experiments, with each arm's counts in this process since its start."""
+        return server_status(_handlers(request).dispatcher)
 
     @app.get(
         "/metrics",

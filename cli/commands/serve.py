@@ -1,11 +1,9 @@
 """`segue serve` and `segue check`: load a config, then serve it or report that it is sound."""
 
-import errno
 import gc
 import logging
 import os
 import signal
-import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -15,9 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from app.application import create_app
+from app.listening import listen, listen_for_operations, url_of
 from app.server import Server, raise_file_limit
 from cli.terminal import terminal
-from core.errors import SegueError
 from engine.experiment_ledger import ExperimentLedger
 from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
@@ -41,6 +39,13 @@ def serve(
         int | None,
         typer.Option(help="Port to listen on.", min=0, max=65535, show_default="server.port"),
     ] = None,
+    admin_address: Annotated[
+        str | None,
+        typer.Option(
+            help="HOST:PORT for /metrics, /experiments, /docs and /admin alone.",
+            show_default="admin.address",
+        ),
+    ] = None,
 ) -> None:
     """Serve recommendations over HTTP until Ctrl-C."""
     # A hangup that comes before the server is up asks for the config that is being loaded anyway.
@@ -49,16 +54,20 @@ def serve(
     logging.getLogger("segue").setLevel(logging.INFO)
     runtime = _loaded(config)
     settings = runtime.settings.server
-    listening = _listen(
+    listening = listen(
         settings.host if host is None else host, settings.port if port is None else port
     )
+    address = runtime.settings.admin.address if admin_address is None else admin_address
+    operations = None if address is None else listen_for_operations(address)
     console = terminal(stderr=True, soft_wrap=True)
     if (warning := raise_file_limit(settings.connections)) is not None:
         console.print(warning, style="yellow")
     _say(runtime, console)
-    address, taken_port = listening.getsockname()[:2]
-    console.print(f"Listening on http://{address}:{taken_port} (docs at /docs, Ctrl-C stops)")
-    server = Server(create_app(runtime), settings)
+    docs = "docs at /docs, " if operations is None else ""
+    console.print(f"Listening on {url_of(listening)} ({docs}Ctrl-C stops)")
+    if operations is not None:
+        console.print(f"Operations on {url_of(operations)} (docs at /docs, metrics, experiments)")
+    server = Server(create_app(runtime, operations=operations), settings)
     # The catalog and lists live as long as the process: the collector need not walk them again.
     gc.collect()
     gc.freeze()
@@ -110,32 +119,3 @@ def _say(runtime: Runtime, console: Console) -> None:
     admin = "with the token in" if os.environ.get(token) else "off, since no token is in"
     watched = " or when the file changes" if settings.watch else ""
     console.print(f"  reload: on SIGHUP{watched}; over HTTP: {admin} {token}")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Take the port before the server says that it listens."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    except socket.gaierror as error:
-        raise SegueError(
-            f"--host {host}: must be the name or address of this machine: {error.strerror}. "
-            "Use 127.0.0.1, or 0.0.0.0 to listen to other machines"
-        ) from error
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        # The backlog that uvicorn uses: a client that comes before it is ready waits for it.
-        listening.listen(2048)
-    except OSError as error:
-        listening.close()
-        if error.errno == errno.EADDRINUSE:
-            raise SegueError(
-                f"{host}:{port} is taken by another process. Choose a port with --port "
-                "(make run PORT=8001), or stop that process"
-            ) from error
-        raise SegueError(
-            f"{host}:{port} cannot be listened on: {error.strerror}. Choose a host of this machine "
-            "with --host, and a port that you may use with --port"
-        ) from error
-    return listening

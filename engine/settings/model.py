@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from core.allocation import SERVING, SLOTS, Arm, Experiment
 from strategies.base import Params
@@ -15,6 +15,21 @@ Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.+-]+$")]
 
 # A bare number, which YAML reads as one, is in the metric's unit.
 Margin = Annotated[str, BeforeValidator(str), Field(pattern=r"^\d+(\.\d+)?\s*(ms|%|pp)?$")]
+
+
+def checked_address(address: str) -> str:
+    """Return an address that is HOST:PORT.
+
+    Raises:
+        ValueError: It is not.
+    """
+    host, colon, port = address.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    in_brackets = host == f"[{bare}]"
+    number = int(port) if port.isascii() and port.isdecimal() and len(port) <= 5 else -1
+    if not (colon and bare and in_brackets == (":" in bare) and 0 <= number <= 65535):
+        raise ValueError("must be HOST:PORT, for instance 127.0.0.1:8001 or [::1]:8001")
+    return address
 
 
 class Section(BaseModel):
@@ -166,13 +181,18 @@ class ServerSettings(Section):
 
 
 class AdminSettings(Section):
-    """The right to reload the config and to force arms.
+    """The right to reload the config and to force arms, and the address of operations.
 
     Attributes:
         token_env: Environment variable with the token; if it is unset, nobody has the right.
+        address: HOST:PORT of `/admin/*`, `/metrics`, `/experiments`, `/docs` and `/board`, which
+            the main address then has no longer; None for the main address.
+        board: Whether `/board` is served.
     """
 
     token_env: str = Field("SEGUE_ADMIN_TOKEN", pattern=r"^\w+$")
+    address: Annotated[str, AfterValidator(checked_address)] | None = None
+    board: bool = True
 
 
 class ReportSettings(Section):

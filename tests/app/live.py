@@ -60,17 +60,21 @@ def read_all(connection: socket.socket) -> bytes:
 
 @contextmanager
 def live(
-    folder: Path, before: Callable[[int], object] | None = None, **sections: Any
+    folder: Path,
+    before: Callable[[int], object] | None = None,
+    operations: socket.socket | None = None,
+    **sections: Any,
 ) -> Iterator[Live]:
     """Run a server over the small world, with these sections of config.
 
     `before` gets the port before the server starts; its connections wait for the server.
+    `operations` is the listening socket of operations.
     """
     listening = socket.create_server(("127.0.0.1", 0))
     if before is not None:
         before(listening.getsockname()[1])
     runtime = loaded(folder, **sections)
-    server = LiveServer(create_app(runtime, Clock()), runtime.settings.server)
+    server = LiveServer(create_app(runtime, Clock(), operations), runtime.settings.server)
     server.is_up = threading.Event()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
