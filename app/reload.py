@@ -10,7 +10,9 @@ import logging
 import sys
 from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from core.errors import Faults, InputError
 from engine.config_snapshots import save_snapshot
@@ -21,6 +23,39 @@ from engine.settings.loading import load_settings
 from engine.settings.model import Settings
 
 LOG = logging.getLogger("segue")
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The outcome of a reload.
+
+    Attributes:
+        before: Digest of the config that served before.
+        served: Digest of the config that serves now.
+    """
+
+    before: str
+    served: str
+
+
+class Reloads(Protocol):
+    """A server's reloads: in its own process, or by its parent.
+
+    Attributes:
+        failure: Why the last reload failed; None if it did not.
+    """
+
+    failure: str | None
+
+    async def reload(self, cause: str) -> Reloaded:
+        """Load the config file again and serve it.
+
+        Args:
+            cause: The cause of the reload, for the server's log.
+
+        Raises:
+            InputError: All faults of the config; the config before still serves.
+        """
 
 
 class Reloader:
@@ -40,8 +75,8 @@ class Reloader:
         self.failure: str | None = None
         self._one_by_one = asyncio.Lock()
 
-    async def reload(self, cause: str) -> Runtime:
-        """Load the config file again and serve it; give the runtime that served before.
+    async def reload(self, cause: str) -> Reloaded:
+        """Load the config file again and serve it.
 
         Args:
             cause: The cause of the reload, for the server's log.
@@ -53,7 +88,7 @@ class Reloader:
             before = self._dispatcher.runtime
             try:
                 with _yielding():
-                    runtime = await asyncio.to_thread(self._build, before)
+                    runtime = await asyncio.to_thread(load_next, before, self._now_ms)
             except Exception as error:
                 self.failure = (
                     f"{cause}: the reload failed, and config {before.digest} still serves: "
@@ -67,7 +102,7 @@ class Reloader:
             self._dispatcher.serve(runtime)
             self.failure = None
         LOG.info("%s: config %s serves in place of %s", cause, runtime.digest, before.digest)
-        return before
+        return Reloaded(before.digest, runtime.digest)
 
     async def attempt(self, cause: str) -> None:
         """Reload when nobody waits for an answer: the server's log has the outcome."""
@@ -96,34 +131,39 @@ class Reloader:
                 seen = content
                 await self.attempt(f"{path} has changed")
 
-    def _build(self, before: Runtime) -> Runtime:
-        """Build the runtime of the config file; save its snapshot and record its experiments."""
-        settings = load_settings(before.settings.path)
-        faults = Faults()
-        _check_kept(before.settings, settings, faults)
-        started = ExperimentLedger(settings.started_folder)
-        try:
-            runtime = load_runtime(settings, before.catalog)
-            started.check(runtime)
-        except InputError as error:
-            faults.extend(error)
-        faults.raise_if_any()
-        try:
-            save_snapshot(runtime, settings.resolve(settings.events.dir))
-        except OSError as error:
-            raise InputError.one(
-                str(error.filename),
-                f"cannot be written: {error.strerror}. Replay needs a copy of each served config "
-                "beside the log. Make the folder writable",
-            ) from error
-        started.record(runtime, self._now_ms())
-        for warning in started.changed_plans(runtime):
-            LOG.warning("%s", warning)
-        if gc.get_freeze_count():
-            # As at start-up: the collector need not walk objects that live as long as the process.
-            gc.collect(1)
-            gc.freeze()
-        return runtime
+
+def load_next(before: Runtime, now_ms: Callable[[], int]) -> Runtime:
+    """Build the runtime of the config file; save its snapshot and record its experiments.
+
+    Raises:
+        InputError: All faults of the config.
+    """
+    settings = load_settings(before.settings.path)
+    faults = Faults()
+    _check_kept(before.settings, settings, faults)
+    started = ExperimentLedger(settings.started_folder)
+    try:
+        runtime = load_runtime(settings, before.catalog)
+        started.check(runtime)
+    except InputError as error:
+        faults.extend(error)
+    faults.raise_if_any()
+    try:
+        save_snapshot(runtime, settings.resolve(settings.events.dir))
+    except OSError as error:
+        raise InputError.one(
+            str(error.filename),
+            f"cannot be written: {error.strerror}. Replay needs a copy of each served config "
+            "beside the log. Make the folder writable",
+        ) from error
+    started.record(runtime, now_ms())
+    for warning in started.changed_plans(runtime):
+        LOG.warning("%s", warning)
+    if gc.get_freeze_count():
+        # As at start-up: the collector need not walk objects that live as long as the process.
+        gc.collect(1)
+        gc.freeze()
+    return runtime
 
 
 @contextmanager

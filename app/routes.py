@@ -21,6 +21,7 @@ from app.handlers import (
     not_ready,
     too_large,
 )
+from app.reload import Reloads
 from app.requests import MAX_BODY, BotifyListen, FeedbackRequest, RecommendRequest, field_of
 from app.responses import HttpResponse
 from app.schemas import (
@@ -152,11 +153,12 @@ def _add_admin(app: FastAPI) -> None:
         handlers = _handlers(request)
         try:
             handlers.admin.check(request.scope["headers"])
-            before = await request.app.state.reloader.reload("POST /admin/reload")
+            reloads: Reloads = request.app.state.reloader
+            reloaded = await reloads.reload("POST /admin/reload")
         except Exception as error:
             return _json(handlers.refuse(error))
-        served = handlers.dispatcher.runtime.digest
-        return _json(HttpResponse(200, orjson.dumps({"config": served, "before": before.digest})))
+        body = {"config": reloaded.served, "before": reloaded.before}
+        return _json(HttpResponse(200, orjson.dumps(body)))
 
 
 def _add_errors(app: FastAPI) -> None:

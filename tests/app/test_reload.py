@@ -253,12 +253,12 @@ def test_reloads_follow_one_another(dispatcher: Dispatcher, tmp_path: Path) -> N
     reloader = Reloader(dispatcher, Clock())
 
     async def both() -> None:
-        first = dispatcher.runtime
+        first = dispatcher.runtime.digest
         write_config(tmp_path, with_label)
-        before, then = await asyncio.gather(reloader.reload("one"), reloader.reload("two"))
-        assert before is first
-        assert then.digest == dispatcher.runtime.digest
-        assert then is not first
+        one, two = await asyncio.gather(reloader.reload("one"), reloader.reload("two"))
+        assert one.before == first
+        assert one.served == two.before == two.served == dispatcher.runtime.digest
+        assert one.served != first
 
     asyncio.run(both())
 
