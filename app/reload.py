@@ -143,7 +143,7 @@ def load_next(before: Runtime, now_ms: Callable[[], int]) -> Runtime:
     _check_kept(before.settings, settings, faults)
     started = ExperimentLedger(settings.started_folder)
     try:
-        runtime = load_runtime(settings, before.catalog)
+        runtime = load_runtime(settings, before.artifacts)
         started.check(runtime)
     except InputError as error:
         faults.extend(error)

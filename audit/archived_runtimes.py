@@ -26,8 +26,11 @@ def runtimes_by_digest(
         runtime.digest: runtime
         for runtime in (load_runtime(load_settings(path)) for path in configs or ())
     }
+    # The lists that two configs share are in memory once.
+    in_memory = next((runtime.artifacts for runtime in given.values()), None)
 
     def runtime_of(digest: str) -> Runtime:
+        nonlocal in_memory
         if digest in given:
             return given[digest]
         if digest not in snapshots:
@@ -37,6 +40,8 @@ def runtimes_by_digest(
                 f"decided events of this log, and has no snapshot here. Known: {known}. The server "
                 "writes snapshots into the folder `configs` beside its log; name it with --configs",
             )
-        return load_snapshot(snapshots[digest], given.values())
+        runtime = load_snapshot(snapshots[digest], given.values(), in_memory)
+        in_memory = runtime.artifacts
+        return runtime
 
     return runtime_of

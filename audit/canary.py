@@ -26,6 +26,7 @@ from engine.dispatcher import Dispatcher
 from engine.runtime import Runtime, load_runtime
 from engine.settings.model import CatalogSettings, Settings, StrategySettings
 from strategies import registry
+from strategies.base import Artifacts
 
 DEFAULT = "canary of the default"
 TIMEOUT_S = 20
@@ -76,7 +77,7 @@ def run_canaries(
         SegueError: The server does not start, or refuses a request.
     """
     tracks, canaries = with_canaries(settings, catalog, folder)
-    runtime = load_runtime(canaries, catalog)
+    runtime = load_runtime(canaries, Artifacts(catalog))
     arm_of_track = {str(track): place for place, track in tracks.items()}
     attributes = _matching_attributes(settings.experiments)
     answers: dict[str, dict[str, Any]] = {}

@@ -88,7 +88,7 @@ def examine(
         yield _time(step)
     progress.start("a trial run")
     experiment, settings = isolated_experiment(runtime.settings)
-    isolated = load_runtime(settings, runtime.catalog)
+    isolated = load_runtime(settings, runtime.artifacts)
     with SyntheticTraffic(isolated, folder / "trial", plain=True) as traffic:
         traffic.play(listener_ids(isolated, TRIAL_LISTENERS), TRIAL_SESSIONS)
     logs = list(options.logs) or [folder / "trial"]

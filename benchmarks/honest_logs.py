@@ -101,7 +101,7 @@ def _with_experiment(base: Runtime, form: str, stream: Stream) -> Runtime:
     elif stream.below(2):
         experiment = replace(experiment, slots=(0, SLOTS // 2))
     settings = replace(base.settings, experiments=(experiment,))
-    return load_runtime(settings, base.catalog)
+    return load_runtime(settings, base.artifacts)
 
 
 def _play(

@@ -12,6 +12,7 @@ import orjson
 from core.candidates import Candidates
 from core.errors import Faults, InputError
 from core.jsonl import BOM, read_records
+from core.sealed import read_whole
 
 TrackId = int | str
 
@@ -118,9 +119,7 @@ def load_top(path: Path, catalog: Catalog) -> npt.NDArray[np.int32]:
         InputError: Not an array of known, distinct ids; or empty.
     """
     try:
-        ids = orjson.loads(path.read_bytes().removeprefix(BOM))
-    except OSError as error:
-        raise InputError.one(str(path), f"cannot be read: {error.strerror}") from error
+        ids = orjson.loads(read_whole(path).removeprefix(BOM))
     except orjson.JSONDecodeError as error:
         raise InputError.one(f"{path}:{error.lineno}", f"must be JSON: {error.msg}") from error
     if not isinstance(ids, list) or not ids:

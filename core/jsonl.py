@@ -6,24 +6,26 @@ from typing import Any
 
 import orjson
 
-from core.errors import Faults, InputError
+from core.errors import Faults
+from core.sealed import read_whole
 
 BOM = b"\xef\xbb\xbf"
 """The byte order mark that some editors write before UTF-8; it has no meaning, so it is skipped."""
 
 
 def read_records(path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, object) for each line that is a JSON object.
+    """Yield (line number from 1, object) for each line of a file that is a JSON object.
 
     A faulty line is added to `faults` and skipped; a blank line is skipped.
 
     Raises:
         InputError: The file cannot be read.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError.one(str(path), f"cannot be read: {error.strerror}") from error
+    yield from records_in(read_whole(path), path, faults)
+
+
+def records_in(content: bytes, path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the records of a file whose content was read before, as `read_records` does."""
     for number, line in enumerate(content.removeprefix(BOM).splitlines(), start=1):
         if not line.strip():
             continue

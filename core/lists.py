@@ -1,15 +1,16 @@
 """Lists: for each track, or for each listener, an ordered list of tracks to recommend.
 
-On disk a list file is an uncompressed .npz that is memory-mapped, not read: arrays `tracks`
-(all lists in a row), `offsets` (the start of each list), `keys`, and a JSON `manifest`.
-The JSON lines of botify load as well, only slower.
+On disk a list file is an uncompressed .npz: arrays `tracks` (all lists in a row), `offsets` (the
+start of each list), `keys`, and a JSON `manifest`. A sealed copy of it is mapped, and never the
+file itself. The JSON lines of botify load as well, only slower.
 """
 
 import hashlib
 import json
 import zipfile
+import zlib
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,9 +21,13 @@ import numpy.typing as npt
 from core.candidates import Candidates
 from core.catalog import UNKNOWN, Catalog, is_id, known_tracks
 from core.errors import Faults, InputError
-from core.jsonl import read_records
+from core.jsonl import records_in
+from core.sealed import checksum_of, read_whole, sealed_copy
 
 FORMAT = 1
+BLOCK = 1 << 22
+"""Tracks that are compared at once when a file is checked; it bounds the memory for that."""
+
 Key = Literal["track", "user"]
 Row = Sequence[int] | npt.NDArray[np.integer]
 
@@ -131,13 +136,22 @@ def save_lists(
         part.unlink(missing_ok=True)  # still there only after an error or an interrupt
 
 
-def load_lists(path: Path, catalog: Catalog) -> Lists:
-    """Map a list file, or read lists in JSON lines, for this catalog.
+def load_lists(path: Path, catalog: Catalog, known: Iterable[Lists] = ()) -> Lists:
+    """Take a sealed copy of a list file, or read lists in JSON lines, for this catalog.
+
+    Args:
+        path: The file.
+        catalog: The catalog of its track ids.
+        known: Lists of the same catalog; the one with the same content is returned, not loaded
+            again, so that a reload needs no memory for lists that did not change.
 
     Raises:
         InputError: The file is missing, damaged, empty, of a different catalog, or has unknown
-            tracks.
+            tracks, or a track twice in one list.
     """
+    by_checksum = {each.checksum: each for each in known}
+    if by_checksum and (found := by_checksum.get(checksum_of(path))) is not None:
+        return found
     if path.suffix == ".npz":
         return _map_lists(path, catalog)
     return read_lists(path, catalog)
@@ -162,7 +176,8 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
     rows: dict[Any, npt.NDArray[np.int32]] = {}
     kinds: set[Key] = set()
     dropped = {"tracks": 0, "lists": 0}
-    for number, record in read_records(path, faults):
+    content = read_whole(path)
+    for number, record in records_in(content, path, faults):
         where = f"{path}:{number}"
         key: Key = "user" if "user" in record else "track"
         owner = record.get("user", record.get("track", record.get("item_id")))
@@ -203,7 +218,7 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
     lengths = [len(row) for row in rows.values()]
     offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     tracks = np.concatenate(list(rows.values()))
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256(content).hexdigest()
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "key": kind,
@@ -216,15 +231,16 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
 
 
 def _map_lists(path: Path, catalog: Catalog) -> Lists:
-    """Map a list file into memory, and check it whole, so that requests need not check it.
+    """Map a sealed copy of a list file, and check it whole, so that requests need not check it.
 
     numpy reads a negative index from the end of an array, so a damaged list would not fail at a
     request: the server would play a wrong track. The file must be refused here.
     """
     where = str(path)
+    copy = sealed_copy(path)
+    content = copy.content
     try:
-        content = np.memmap(path, dtype=np.uint8, mode="r")
-        with zipfile.ZipFile(path) as archive:
+        with copy.file, zipfile.ZipFile(copy.file) as archive:
             arrays = {
                 info.filename.removesuffix(".npy"): _member(archive, info, content)
                 for info in archive.infolist()
@@ -235,8 +251,6 @@ def _map_lists(path: Path, catalog: Catalog) -> Lists:
             raise ValueError(f"keyed by {key!r}")
         raw = arrays["keys"]
         keys = raw.tolist() if key == "track" else json.loads(raw.tobytes())
-    except OSError as error:
-        raise InputError.one(where, f"cannot be read: {error.strerror or error}") from error
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
         raise InputError.one(
             where,
@@ -273,14 +287,36 @@ def _map_lists(path: Path, catalog: Catalog) -> Lists:
             "must have one list for each key, of known tracks, none empty; this does not hold. "
             "Make it again with `segue lists` or `segue train`",
         )
+    if (row := _find_repeat(offsets, tracks)) is not None:
+        owner = catalog.ids[keys[row]] if key == "track" else keys[row]
+        raise InputError.one(
+            where,
+            f"must have each track once in a list; the list of {key} {owner!r} has one twice. "
+            "Make it again with `segue lists` or `segue train`",
+        )
     digest = hashlib.sha256(content.data).hexdigest()
     return Lists(key, keys, offsets, tracks, catalog, manifest, digest)
+
+
+def _find_repeat(offsets: npt.NDArray[np.integer], tracks: npt.NDArray[np.integer]) -> int | None:
+    """Find a list that has a track twice; return its row, or None if there is none."""
+    lengths = np.diff(offsets)
+    for length in np.unique(lengths[lengths > 1]).tolist():
+        rows = np.flatnonzero(lengths == length)
+        # Lists of one length are a table, and sorting its rows puts equal tracks side by side.
+        at_once = max(1, BLOCK // length)
+        for block in (rows[start : start + at_once] for start in range(0, len(rows), at_once)):
+            table = np.sort(tracks[offsets[block][:, None] + np.arange(length)], axis=1)
+            repeated = (table[:, 1:] == table[:, :-1]).any(axis=1)
+            if repeated.any():
+                return int(block[repeated.argmax()])
+    return None
 
 
 def _member(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, content: npt.NDArray[np.uint8]
 ) -> npt.NDArray[Any]:
-    """A view of one array of a stored .npz in the mapped file, without a copy."""
+    """A view of one array of a stored .npz in the mapped copy; its CRC-32 is compared first."""
     if info.compress_type != zipfile.ZIP_STORED:
         raise ValueError(f"{info.filename} is compressed, so it cannot be mapped")
     with archive.open(info) as member:
@@ -293,6 +329,8 @@ def _member(
     local = content[info.header_offset : info.header_offset + 30]
     name_length, extra_length = local[26:30].view("<u2").tolist()
     start = info.header_offset + 30 + name_length + extra_length + header
+    if zlib.crc32(content[start - header : start - header + info.file_size].data) != info.CRC:
+        raise ValueError(f"Bad CRC-32 for file {info.filename!r}")  # as zipfile says it
     size = int(np.prod(shape)) * dtype.itemsize
     # frombuffer and not memmap slicing: a memmap pays a microsecond for every slice.
     return np.frombuffer(content, dtype=np.uint8)[start : start + size].view(dtype).reshape(shape)

@@ -26,6 +26,7 @@ from events.config_snapshots import (
     with_digest,
 )
 from strategies import registry
+from strategies.base import Artifacts
 
 
 def save_snapshot(runtime: Runtime, folder: Path) -> Path:
@@ -48,12 +49,15 @@ def save_snapshot(runtime: Runtime, folder: Path) -> Path:
     return path
 
 
-def load_snapshot(path: Path, elsewhere: Iterable[Runtime] = ()) -> Runtime:
+def load_snapshot(
+    path: Path, elsewhere: Iterable[Runtime] = (), known: Artifacts | None = None
+) -> Runtime:
     """Build the config of a snapshot again, under the digest of the snapshot.
 
     Args:
         path: The snapshot.
         elsewhere: Configs whose data is read instead, if its checksums are those of the snapshot.
+        known: Data in memory; a part of it is used if the file has the same content.
 
     Raises:
         InputError: The snapshot cannot be read or was changed, or data is missing or has changed;
@@ -67,7 +71,7 @@ def load_snapshot(path: Path, elsewhere: Iterable[Runtime] = ()) -> Runtime:
         registry.load(tuple(snapshot["modules"]["named"]), Path(snapshot["modules"]["beside"]))
     except SegueError as error:
         raise InputError.one(f"{path}: modules", str(error)) from error
-    runtime = load_runtime(build_settings(_config_of(snapshot), path))
+    runtime = load_runtime(build_settings(_config_of(snapshot), path), known)
     _check_data(path, snapshot, runtime)
     return replace(runtime, digest=snapshot["digest"], described=content_of(snapshot))
 

@@ -3,7 +3,7 @@
 A reload builds a second runtime and then swaps the two. One runtime decides a request as a whole.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,12 +70,12 @@ class Runtime:
         object.__setattr__(self, "session_gap_ms", state.session_gap_s * 1000)
 
 
-def load_runtime(settings: Settings, known: Catalog | None = None) -> Runtime:
+def load_runtime(settings: Settings, known: Artifacts | None = None) -> Runtime:
     """Load the data, build the strategies, check that every arm can answer.
 
     Args:
         settings: What to load.
-        known: A catalog in memory; it is used if the file has the same content.
+        known: Data in memory; a part of it is used if the file has the same content.
 
     Raises:
         InputError: The data or a strategy is faulty; the error names every fault.
@@ -102,7 +102,7 @@ def load_runtime(settings: Settings, known: Catalog | None = None) -> Runtime:
     )
 
 
-def _load_artifacts(settings: Settings, known: Catalog | None, faults: Faults) -> Artifacts:
+def _load_artifacts(settings: Settings, known: Artifacts | None, faults: Faults) -> Artifacts:
     section = settings.catalog
     try:
         catalog = load_catalog(settings.resolve(section.tracks))
@@ -110,8 +110,10 @@ def _load_artifacts(settings: Settings, known: Catalog | None, faults: Faults) -
         faults.extend(error)
         faults.raise_if_any()
         raise
-    if known is not None and known.checksum == catalog.checksum:
-        catalog = known
+    in_memory: Iterable[Lists] = ()
+    if known is not None and known.catalog.checksum == catalog.checksum:
+        catalog = known.catalog
+        in_memory = known.lists.values()
     top = np.empty(0, dtype=np.int32)
     if section.top is not None:
         try:
@@ -121,7 +123,7 @@ def _load_artifacts(settings: Settings, known: Catalog | None, faults: Faults) -
     lists: dict[str, Lists] = {}
     for name, path in section.lists.items():
         try:
-            lists[name] = load_lists(settings.resolve(path), catalog)
+            lists[name] = load_lists(settings.resolve(path), catalog, in_memory)
         except InputError as error:
             faults.extend(error)
     return Artifacts(catalog, top, lists)

@@ -248,6 +248,18 @@ def test_a_reload_frees_the_old_runtime(dispatcher: Dispatcher, tmp_path: Path) 
     assert dispatcher.runtime.catalog is catalog
 
 
+def test_a_reload_keeps_in_memory_what_did_not_change(
+    dispatcher: Dispatcher, tmp_path: Path
+) -> None:
+    before = dict(dispatcher.runtime.artifacts.lists)
+    lines = (tmp_path / "personal.jsonl").read_text().splitlines()
+    (tmp_path / "personal.jsonl").write_text("\n".join(lines[1:]))
+    asyncio.run(Reloader(dispatcher, Clock()).reload("a test"))
+    now = dispatcher.runtime.artifacts.lists
+    assert now["contextual"] is before["contextual"]
+    assert len(now["personal"]) == len(before["personal"]) - 1
+
+
 def test_reloads_follow_one_another(dispatcher: Dispatcher, tmp_path: Path) -> None:
     """Each reload reads the file again, and names the config that served before it."""
     reloader = Reloader(dispatcher, Clock())

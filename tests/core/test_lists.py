@@ -236,6 +236,70 @@ def test_an_inconsistent_list_file_is_refused(tmp_path, changed, fault):
     assert found.startswith(fault)
 
 
+@pytest.mark.parametrize(
+    ("key", "keys", "owner"),
+    [("track", [0, 3], "30"), ("user", ["a", "b"], "'b'")],
+    ids=["of-a-track", "of-a-listener"],
+)
+def test_a_track_twice_in_one_list_is_a_fault(tmp_path, monkeypatch, key, keys, owner):
+    monkeypatch.setattr("core.lists.BLOCK", 1)  # every list is a block of its own
+    written_keys = (
+        np.array(keys, dtype=np.int32)
+        if key == "track"
+        else np.frombuffer(json.dumps(keys).encode(), dtype=np.uint8)
+    )
+    parts = {"manifest": {"key": key}, "keys": written_keys, "offsets": np.array([0, 2, 5])}
+    path = npz(tmp_path / "l.npz", **parts, tracks=np.array([3, 4, 3, 4, 5]))
+    assert len(load_lists(path, CATALOG)) == 2, "two lists may have the same track"
+    npz(path, **parts, tracks=np.array([3, 4, 5, 4, 5]))
+    assert faults(path) == [
+        f": must have each track once in a list; the list of {key} {owner} has one twice. Make it "
+        "again with `segue lists` or `segue train`"
+    ]
+
+
+@given(st.lists(st.lists(st.integers(0, TRACKS - 1), min_size=1), min_size=1))
+def test_every_repeated_track_is_found(tmp_path_factory, listed):
+    path = npz(
+        tmp_path_factory.mktemp("lists") / "l.npz",
+        manifest={"key": "user"},
+        keys=np.frombuffer(json.dumps(list(map(str, range(len(listed))))).encode(), np.uint8),
+        offsets=np.concatenate([[0], np.cumsum(list(map(len, listed)))]),
+        tracks=np.concatenate(listed),
+    )
+    if all(len(set(row)) == len(row) for row in listed):
+        assert list(as_dict(load_lists(path, CATALOG)).values()) == listed
+    else:
+        assert "has one twice" in faults(path)[0]
+
+
+def test_one_changed_byte_is_found_by_its_checksum(tmp_path):
+    """The changed list is as sound as the one that was written."""
+    users = [str(user) for user in range(9_000)]  # more than zipfile reads with the header
+    path = npz(
+        tmp_path / "l.npz",
+        manifest={"key": "user"},
+        keys=np.frombuffer(json.dumps(users).encode(), dtype=np.uint8),
+        offsets=np.arange(9_001),
+        tracks=np.full(9_000, 3, dtype=np.uint16),
+    )
+    assert load_lists(path, CATALOG).of_user("8999").listed() == [3]
+    content = bytearray(path.read_bytes())
+    content[content.rindex(b"\x03\x00")] = 4
+    path.write_bytes(content)
+    assert faults(path)[0].startswith(FOREIGN + "Bad CRC-32 for file 'tracks.npy')")
+
+
+def test_lists_in_memory_are_used_if_the_file_has_the_same_content(tmp_path):
+    path = npz(tmp_path / "l.npz")
+    lines = written(tmp_path, {"user": 1, "tracks": [0]})
+    known = [load_lists(path, CATALOG), load_lists(lines, CATALOG)]
+    assert load_lists(path, CATALOG, known) is known[0]
+    assert load_lists(lines, CATALOG, known) is known[1]
+    npz(path, tracks=np.array([3, 4, 6], dtype=np.uint16))
+    assert as_dict(load_lists(path, CATALOG, known)) == {0: [3, 4], 1: [6]}
+
+
 def cut(content):
     return content[: len(content) // 2]
 
@@ -261,7 +325,7 @@ def test_a_damaged_list_file_is_refused(tmp_path, damage):
     assert found.startswith(FOREIGN)
 
 
-def test_lists_are_views_of_the_file_and_not_copies(tmp_path):
+def test_lists_are_views_of_the_sealed_copy_and_not_copies_of_their_own(tmp_path):
     path = tmp_path / "l.npz"
     save_lists(path, "track", {0: [1, 2], 1: [3]}, CATALOG, {})
     row = load_lists(path, CATALOG).of_track(0).tracks
