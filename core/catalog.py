@@ -91,7 +91,7 @@ def load_catalog(path: Path) -> Catalog:
         where = f"{path}:{number}"
         track, artist, title = record.get("track"), record.get("artist"), record.get("title", "")
         if not is_id(track):
-            faults.add(where, f"track must be an int or a non-empty string, got {track!r}")
+            faults.add(where, f"track {id_fault(track)}")
         elif str(track) in seen:
             faults.add(where, f"track {track!r} is already in line {seen[str(track)]}")
         elif not isinstance(artist, str) or not artist:
@@ -155,7 +155,15 @@ def is_id(value: object) -> TypeGuard[TrackId]:
     """Test whether `value` can be an id: an int, or an unpadded string of 1 to 256 characters.
 
     Floats, booleans and padded strings cannot: under such an id a listener would get a wrong arm.
+    Nor can ints of more than 64 bits: the API refuses them, so nobody could report such a track.
     """
     if isinstance(value, str):
         return 0 < len(value) <= 256 and value == value.strip()
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+
+
+def id_fault(value: object) -> str:
+    """Say what an id must be, after its name; `value` is none."""
+    is_long = isinstance(value, int) and not isinstance(value, bool)
+    hint = ". An int has at most 64 bits; write a longer one in quotation marks" if is_long else ""
+    return f"must be an int or a non-empty string, got {value!r:.80}{hint}"

@@ -19,7 +19,7 @@ import numpy.lib.format as npy
 import numpy.typing as npt
 
 from core.candidates import Candidates
-from core.catalog import UNKNOWN, Catalog, is_id, known_tracks
+from core.catalog import UNKNOWN, Catalog, id_fault, is_id, known_tracks
 from core.errors import Faults, InputError
 from core.jsonl import records_in
 from core.sealed import checksum_of, read_whole, sealed_copy
@@ -183,7 +183,7 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
         owner = record.get("user", record.get("track", record.get("item_id")))
         ids = record.get("tracks", record.get("recommendations"))
         if not is_id(owner):
-            faults.add(where, 'must have a "user", "track" or "item_id" that is an int or a string')
+            faults.add(where, f'"user", "track" or "item_id" {id_fault(owner)}')
             continue
         if not isinstance(ids, list) or not ids:
             faults.add(where, 'must have "tracks" or "recommendations", an array of track ids')

@@ -11,6 +11,7 @@ from core.errors import Faults, InputError, SegueError
 from engine.settings.checks import check_experiments, check_names, in_order
 from engine.settings.model import ConfigFile, Settings, StrategySettings
 from engine.settings.validation_faults import add_validation_faults
+from engine.settings.written_scalars import misread_scalars
 from strategies import registry
 from strategies.base import named_in
 
@@ -21,20 +22,24 @@ def load_settings(path: Path) -> Settings:
     Raises:
         InputError: The config is faulty; the error names every fault.
     """
-    return build_settings(_parse(path), path)
+    content, faults = _parse(path)
+    return build_settings(content, path, faults)
 
 
-def build_settings(content: dict[str, Any], path: Path) -> Settings:
+def build_settings(
+    content: dict[str, Any], path: Path, found_before: Faults | None = None
+) -> Settings:
     """Check a config's content.
 
     Args:
         content: The parsed file.
         path: Stands in errors; relative paths start at its folder.
+        found_before: Faults of the file itself, to be raised with those of the content.
 
     Raises:
         InputError: The content is faulty; the error names every fault.
     """
-    faults = Faults()
+    faults = Faults() if found_before is None else found_before
     try:
         file = ConfigFile.model_validate(content)
     except ValidationError as error:
@@ -82,14 +87,20 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def _parse(path: Path) -> tuple[dict[str, Any], Faults]:
+    """Return the content of a YAML file, and its scalars that YAML read as something else."""
+    faults = Faults()
     try:
-        content = yaml.load(path.read_bytes(), Loader=_UniqueKeys)  # noqa: S506 (a SafeLoader)
+        loader = _UniqueKeys(path.read_bytes())
+        node = loader.get_single_node()
+        if node is not None:
+            faults = misread_scalars(node, ConfigFile, path)
+        content = None if node is None else loader.construct_document(node)
     except OSError as error:
         raise InputError.one(
             str(path), f"cannot be read: {error.strerror}. Name a config with --config FILE"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error)
@@ -97,7 +108,7 @@ def _parse(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         kind = "nothing" if content is None else type(content).__name__
         raise InputError.one(str(path), f"must be a mapping of sections, has {kind}")
-    return content
+    return content, faults
 
 
 def _strategies(

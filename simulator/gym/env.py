@@ -4,6 +4,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.error import InvalidAction
 from gymnasium.spaces import Box, Dict, Discrete, Space
 
 from simulator.listeners.botify import BotifyListeners
@@ -29,6 +30,14 @@ def make_spaces(world: World) -> "tuple[Space[Observation], Space[np.int64]]":
         }
     )
     return observations, Discrete(len(world.catalog))
+
+
+def invalid_action(action: object, space: "Space[Any]") -> InvalidAction:
+    """Make the error of an action outside its space."""
+    return InvalidAction(
+        f"action: must be the index of a track, as {space} has them, got {action!r:.80}. "
+        "`catalog.index_of(track)` of the world gives the index of a track"
+    )
 
 
 class ListenerEnv(gymnasium.Env[Observation, np.int64]):
@@ -70,7 +79,13 @@ class ListenerEnv(gymnasium.Env[Observation, np.int64]):
         return self._observe(), {}
 
     def step(self, action: np.int64) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Play a track by its index; after the end of a session, call `reset` first."""
+        """Play a track by its index; after the end of a session, call `reset` first.
+
+        Raises:
+            InvalidAction: The action is no index of a track: numpy would count -1 from the end.
+        """
+        if not self.action_space.contains(action):
+            raise invalid_action(action, self.action_space)
         step = self.batch.listen(_SLOT, np.array([action]))
         ended, truncated = bool(step.ended[0]), bool(step.truncated[0])
         if ended or truncated:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from simulator.gym.env import make_spaces
+from simulator.gym.env import invalid_action, make_spaces
 from simulator.listeners.botify import BotifyListeners
 from simulator.listeners.model import Flags, Floats, SessionPlan
 from simulator.play.session_batch import MAX_STEPS, SessionBatch
@@ -63,7 +63,14 @@ class ListenersEnv(VectorEnv[Observations, npt.NDArray[Any], npt.NDArray[Any]]):
     def step(
         self, actions: npt.NDArray[Any]
     ) -> tuple[Observations, Floats, Flags, Flags, dict[str, Any]]:
-        """Play a track to each listener."""
+        """Play a track to each listener.
+
+        Raises:
+            InvalidAction: The actions are no indices of tracks, one for each listener.
+        """
+        actions = np.asarray(actions)
+        if not np.issubdtype(actions.dtype, np.integer) or not self.action_space.contains(actions):
+            raise invalid_action(actions, self.action_space)
         step = self.batch.listen(self._all_slots, actions)
         over = step.ended | step.truncated
         info: dict[str, Any] = {}

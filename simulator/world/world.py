@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from core.catalog import Catalog, TrackId, is_id, known_tracks, load_catalog
+from core.catalog import Catalog, TrackId, id_fault, is_id, known_tracks, load_catalog
 from core.errors import Faults, InputError
 from core.jsonl import read_records
 
@@ -142,7 +142,7 @@ def _listeners(path: Path, catalog: Catalog, faults: Faults) -> list[_Listener]:
         where = f"{path}:{number}"
         user = record.get("user")
         if not is_id(user):
-            faults.add(where, f"user must be an int or a non-empty string, got {user!r}")
+            faults.add(where, f"user {id_fault(user)}")
         elif str(user) in seen:
             faults.add(where, f"user {user!r} is already in line {seen[str(user)]}")
         else:

@@ -28,13 +28,17 @@ def faults(call, *args):
     return [str(fault) for fault in raised.value.faults]
 
 
-@pytest.mark.parametrize("id_", [7, -7, 0, 2**63, "7", "a b", "x" * 256], ids=repr)
+@pytest.mark.parametrize(
+    "id_", [7, -7, 0, 2**63 - 1, -(2**63), "7", str(2**63), "a b", "x" * 256], ids=repr
+)
 def test_ints_and_short_strings_are_ids(id_):
     assert is_id(id_)
 
 
 @pytest.mark.parametrize(
-    "id_", [True, 7.0, None, "", "x" * 257, " 7", "7 ", "7\n", [7], {"id": 7}], ids=repr
+    "id_",
+    [2**63, -(2**63) - 1, True, 7.0, None, "", "x" * 257, " 7", "7 ", "7\n", [7], {"id": 7}],
+    ids=repr,
 )
 def test_nothing_else_is_an_id(id_):
     assert not is_id(id_)
@@ -102,6 +106,7 @@ def test_line_ends_blank_lines_and_a_byte_order_mark_are_skipped(tmp_path, endin
         ({"track": True, "artist": "A"}, "track must be an int or a non-empty string, got True"),
         ({"track": [1], "artist": "A"}, "track must be an int or a non-empty string, got [1]"),
         ({"track": " 7", "artist": "A"}, "track must be an int or a non-empty string, got ' 7'"),
+        ({"track": 2**63, "artist": "A"}, "track must be an int or a non-empty string, got 9"),
         ({"track": 7, "artist": "A"}, "track 7 is already in line 1"),
         ({"track": "7", "artist": "A"}, "track '7' is already in line 1"),
         ({"track": 8}, "artist must be a non-empty string, got None"),

@@ -138,10 +138,18 @@ def test_botify_lines_are_read_without_changes(tmp_path, lines, found):
 @pytest.mark.parametrize(
     ("line", "fault"),
     [
-        ({"tracks": [0]}, 'must have a "user", "track" or "item_id" that is an int or a string'),
-        ({"user": None, "tracks": [0]}, 'must have a "user", "track" or "item_id" that is'),
-        ({"user": 1.5, "tracks": [0]}, 'must have a "user", "track" or "item_id" that is'),
-        ({"user": "", "tracks": [0]}, 'must have a "user", "track" or "item_id" that is'),
+        (
+            {"tracks": [0]},
+            '"user", "track" or "item_id" must be an int or a non-empty string, got None',
+        ),
+        (
+            {"track": 2**63, "tracks": [0]},
+            '"user", "track" or "item_id" must be an int or a non-empty string, got 9223372036854775808'  # noqa: E501
+            ". An int has at most 64 bits; write a longer one in quotation marks",
+        ),
+        ({"user": None, "tracks": [0]}, '"user", "track" or "item_id" must be an int'),
+        ({"user": 1.5, "tracks": [0]}, '"user", "track" or "item_id" must be an int'),
+        ({"user": "", "tracks": [0]}, '"user", "track" or "item_id" must be an int'),
         ({"user": 2}, 'must have "tracks" or "recommendations", an array of track ids'),
         ({"user": 2, "tracks": []}, 'must have "tracks" or "recommendations", an array of'),
         ({"user": 2, "tracks": "0"}, 'must have "tracks" or "recommendations", an array of'),

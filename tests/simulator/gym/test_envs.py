@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from gymnasium.error import InvalidAction
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
@@ -71,6 +72,26 @@ def test_a_vector_environment_equals_single_environments() -> None:
                 expected = alone[0]
             assert all(expected[key] == shown[key][slot] for key in expected)
     assert ended > 10
+
+
+@pytest.mark.parametrize("action", [-1, 60, 3.0, "3", None, np.array([3])], ids=repr)
+def test_an_action_outside_the_space_is_refused_and_plays_nothing(action: object) -> None:
+    env = ListenerEnv(botify(some_world(), 0))
+    env.reset(seed=1)
+    with pytest.raises(InvalidAction, match=r"must be the index of a track, as Discrete\(60\)"):
+        env.step(action)  # type: ignore[arg-type]
+    assert env.batch.steps[0] == 0
+
+
+@pytest.mark.parametrize(
+    "actions", [[5, -1], [5, 60], [5.0, 6.0], [5], [[5, 6]], [True, False]], ids=repr
+)
+def test_actions_outside_the_space_are_refused_and_play_nothing(actions: list[object]) -> None:
+    envs = ListenersEnv(botify(some_world(), 0), 2)
+    envs.reset(seed=1)
+    with pytest.raises(InvalidAction, match="must be the index of a track"):
+        envs.step(np.array(actions))
+    assert not envs.batch.steps.any()
 
 
 def test_returned_arrays_are_not_reused() -> None:
