@@ -1,6 +1,6 @@
 """The status of every running experiment: its definition, and each arm's counts since the start."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -10,6 +10,9 @@ from engine.dispatcher import Dispatcher
 from engine.experiment_ledger import ExperimentLedger, StartedExperiment
 from engine.metrics import Labels, LatencyHistogram, ServerMetrics
 from engine.runtime import Runtime
+
+ByArm = defaultdict[tuple[str, str, str], list[tuple[Labels, LatencyHistogram]]]
+"""Experiment, its assignment fingerprint, arm -> groups of answers, without forced ones."""
 
 
 class ArmStatus(BaseModel):
@@ -105,7 +108,11 @@ def server_status(dispatcher: Dispatcher) -> ServerStatus:
     starts at 0.
     """
     runtime, metrics = dispatcher.runtime, dispatcher.metrics
-    groups = list(metrics.by_labels())
+    by_arm: ByArm = defaultdict(list)
+    for each, answers in metrics.answers.items():
+        if not each.forced:
+            by_arm[each.experiment, each.fingerprint, each.arm].append((each, answers))
+    each_once = [(each, answers) for each, answers in metrics.answers.items() if each.first]
     started = ExperimentLedger(runtime.settings.started_folder).started(
         runtime.allocation.experiments
     )
@@ -114,14 +121,15 @@ def server_status(dispatcher: Dispatcher) -> ServerStatus:
         since_ms=dispatcher.since_ms,
         default=runtime.default,
         holdout=Holdout(**runtime.settings.holdout.model_dump()),
-        requests=sum(answers.count for _, answers in groups),
-        forced_requests=sum(answers.count for labels, answers in groups if labels.forced),
+        requests=sum(answers.count for _, answers in each_once),
+        forced_requests=sum(answers.count for each, answers in each_once if each.forced),
         experiments=[
             _experiment(
                 each,
                 runtime.fingerprints[each.name],
                 runtime.settings.holdout.share,
                 metrics,
+                by_arm,
                 **_plan_and_start(each.name, runtime, started.get(each.name)),
             )
             for each in runtime.allocation.experiments
@@ -149,20 +157,18 @@ def _count_failures(metrics: ServerMetrics, fingerprint: str, arm: str) -> int:
 
 
 def _experiment(
-    experiment: Experiment, fingerprint: str, holdout: float, metrics: ServerMetrics, **history: Any
+    experiment: Experiment,
+    fingerprint: str,
+    holdout: float,
+    metrics: ServerMetrics,
+    by_arm: ByArm,
+    **history: Any,
 ) -> ExperimentStatus:
     total = sum(arm.weight for arm in experiment.arms)
     entered = {arm.name: metrics.listeners[fingerprint, arm.name] for arm in experiment.arms}
     listeners = sum(entered.values())
     arms = []
     for arm in experiment.arms:
-        answered = [
-            (labels, answers)
-            for labels, answers in metrics.by_labels()
-            if not labels.forced
-            and (experiment.name, arm.name) in labels.arms
-            and metrics.fingerprints[labels.config].get(experiment.name) == fingerprint
-        ]
         arms.append(
             ArmStatus(
                 name=arm.name,
@@ -172,7 +178,7 @@ def _experiment(
                 listeners=entered[arm.name],
                 seen_share=entered[arm.name] / listeners if listeners else None,
                 failures=_count_failures(metrics, fingerprint, arm.name),
-                **_sum_up(answered),
+                **_sum_up(by_arm[experiment.name, fingerprint, arm.name]),
             )
         )
     start, end = experiment.slots

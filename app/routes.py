@@ -5,8 +5,6 @@ from collections.abc import Mapping
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
 from app.errors import ApiError, error_response
@@ -34,7 +32,7 @@ from app.schemas import (
     documented_responses,
     request_body,
 )
-from engine.metrics import PrometheusCollector
+from engine.prometheus import CONTENT_TYPE, prometheus_text
 
 
 def add_routes(app: FastAPI, operations: bool = True) -> None:
@@ -138,9 +136,8 @@ def _add_operations(app: FastAPI) -> None:
     async def metrics(request: Request) -> Response:
         """Give counts and latencies in Prometheus' text format."""
         dispatcher = _handlers(request).dispatcher
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(PrometheusCollector(dispatcher.metrics, lambda: len(dispatcher.state)))
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        text = prometheus_text(dispatcher.metrics, len(dispatcher.state))
+        return Response(text, media_type=CONTENT_TYPE)
 
 
 def _add_admin(app: FastAPI) -> None:

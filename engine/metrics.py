@@ -2,12 +2,8 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from itertools import accumulate
-from typing import NamedTuple, Self
-
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.metrics_core import Metric
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Self
 
 from core.decision import Decision, FailedTurn
 from engine.runtime import Runtime
@@ -21,9 +17,6 @@ STEPS_S = (
     1.0,
 )
 """Upper bounds of the latency buckets, s: ten in a decade. One more bucket has no bound."""
-
-BOUNDS_S = (0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1)
-"""The bounds among them that Prometheus gets."""
 
 
 class LatencyHistogram:
@@ -79,21 +72,33 @@ class LatencyHistogram:
 class Labels(NamedTuple):
     """The labels that one group of answers has in common.
 
+    An answer is in one group for each of the listener's experiments, not in one for the combination
+    of them: five layers of four arms have 20 arms and 1,024 combinations.
+
     Attributes:
-        config: Digest of the config that decided.
-        forced: Whether an arm was forced for testing.
-        arms: The listener's experiments and arms.
+        experiment: One of the listener's experiments; empty if the listener is in none.
+        fingerprint: The experiment's assignment fingerprint.
+        arm: The listener's arm in it.
+        first: Whether the experiment is the listener's first; summed over these groups alone, each
+            answer counts once.
         strategy: Strategy that the arm, or `default`, names.
         answered_by: Strategy that proposed the track.
         depth: Number of strategies of the chain that abstained before it.
+        forced: Whether an arm was forced for testing.
     """
 
-    config: str
-    forced: bool
-    arms: tuple[tuple[str, str], ...]
+    experiment: str
+    fingerprint: str
+    arm: str
+    first: bool
     strategy: str
     answered_by: str
     depth: int
+    forced: bool
+
+
+_COMBINATIONS = 4096
+"""Most combinations of arms whose groups are remembered; beyond it they are looked up again."""
 
 
 class ServerMetrics:
@@ -102,55 +107,57 @@ class ServerMetrics:
     Attributes:
         answers: By labels.
         listeners: Listeners who entered, by the experiment's assignment fingerprint and arm.
-        fingerprints: Config's digest -> experiment -> assignment fingerprint.
+        fingerprints: Experiment -> assignment fingerprint, of the config that decides now.
         refusals: Requests that were answered with an error, by its code.
         failures: By experiment, its assignment fingerprint, arm, strategy that failed, error class.
     """
 
     def __init__(self) -> None:
-        self.answers: dict[
-            tuple[str, bool, tuple[tuple[str, str], ...], str, str, int], LatencyHistogram
-        ]
-        self.answers = {}
+        self.answers: dict[Labels, LatencyHistogram] = {}
         self.listeners: Counter[tuple[str, str]] = Counter()
-        self.fingerprints: dict[str, Mapping[str, str]] = {}
+        self.fingerprints: Mapping[str, str] = {}
         self.refusals: dict[str, int] = {}
         self.failures: Counter[tuple[str, str, str, str, str]] = Counter()
+        self._groups: dict[tuple[Any, ...], tuple[LatencyHistogram, ...]] = {}
 
     def start_config(self, runtime: Runtime) -> None:
-        """Count under a config from now on.
-
-        Counts of earlier configs with the same experiments move to this config, so that a thousand
-        reloads do not leave a thousand groups of answers.
-        """
-        self.fingerprints[runtime.digest] = runtime.fingerprints
-        for labels, answers in list(self.by_labels()):
-            before = self.fingerprints[labels.config]
-            if labels.config != runtime.digest and all(
-                before.get(name) == runtime.fingerprints.get(name) for name, _ in labels.arms
-            ):
-                moved = (runtime.digest, *labels[1:])
-                self.answers.setdefault(moved, LatencyHistogram()).__iadd__(answers)
-                del self.answers[labels]
-        counted = {labels.config for labels, _ in self.by_labels()} | {runtime.digest}
-        self.fingerprints = {digest: self.fingerprints[digest] for digest in counted}
+        """Count under a config from now on; an experiment that it does not change counts on."""
+        self.fingerprints = runtime.fingerprints
+        self._groups = {}
 
     def count_decision(self, decision: Decision) -> None:
         """Count a decision."""
         assignment = decision.assignment
-        # `by_labels` reads this tuple back as `Labels`; a plain tuple costs a third.
-        labels = (
-            decision.config,
-            assignment.forced,
+        combination = (
             assignment.pairs,
             decision.strategy,
             decision.answered_by,
             decision.depth,
+            assignment.forced,
         )
-        answers = self.answers.get(labels)
-        if answers is None:
-            answers = self.answers[labels] = LatencyHistogram()
-        answers.add(decision.latency_s)
+        groups = self._groups.get(combination)
+        if groups is None:
+            groups = self._find_groups(*combination)
+        latency_s = decision.latency_s
+        step = bisect_left(STEPS_S, latency_s)
+        for answers in groups:  # as `add` does, without a call for each group
+            answers.count += 1
+            answers.seconds += latency_s
+            answers.buckets[step] += 1
+
+    def _find_groups(
+        self, pairs: tuple[tuple[str, str], ...], *rest: Any
+    ) -> tuple[LatencyHistogram, ...]:
+        """Find the groups of a combination of arms, and remember them."""
+        found = []
+        for place, (experiment, arm) in enumerate(pairs or (("", ""),)):
+            fingerprint = self.fingerprints.get(experiment, "")
+            labels = Labels(experiment, fingerprint, arm, place == 0, *rest)
+            found.append(self.answers.setdefault(labels, LatencyHistogram()))
+        if len(self._groups) >= _COMBINATIONS:
+            self._groups.clear()
+        groups = self._groups[pairs, *rest] = tuple(found)
+        return groups
 
     def count_failures(self, turn: Decision | FailedTurn) -> None:
         """Count the strategies that failed in a turn, under each of the listener's arms.
@@ -161,7 +168,7 @@ class ServerMetrics:
             return
         arms = turn.assignment.arms or {"": ""}
         for experiment, arm in arms.items():
-            fingerprint = self.fingerprints[turn.config].get(experiment, "")
+            fingerprint = self.fingerprints.get(experiment, "")
             for each in turn.failed:
                 self.failures[experiment, fingerprint, arm, each["strategy"], each["error"]] += 1
 
@@ -172,59 +179,3 @@ class ServerMetrics:
     def count_refusal(self, code: str) -> None:
         """Count a request that was answered with an error."""
         self.refusals[code] = self.refusals.get(code, 0) + 1
-
-    def by_labels(self) -> Iterator[tuple[Labels, LatencyHistogram]]:
-        """Return every group of answers with its labels."""
-        return ((Labels(*labels), answers) for labels, answers in self.answers.items())
-
-
-class PrometheusCollector:
-    """The metrics in the form of Prometheus, made at each scrape, so that no request pays."""
-
-    def __init__(self, metrics: ServerMetrics, listeners: Callable[[], int]) -> None:
-        self._metrics = metrics
-        self._listeners = listeners
-
-    def collect(self) -> Iterator[Metric]:
-        """Return the metrics; answers that differ only in the config are added up."""
-        labels = ["experiments", "strategy", "answered_by", "depth", "forced"]
-        count = CounterMetricFamily("segue_answers", "Answers since start.", labels=labels)
-        latency = HistogramMetricFamily(
-            "segue_answer_seconds", "From a request's arrival to its event on file.", labels=labels
-        )
-        summed: dict[tuple[str, ...], LatencyHistogram] = {}
-        for group, answers in self._metrics.by_labels():
-            arms = ",".join(f"{experiment}={arm}" for experiment, arm in group.arms)
-            forced = str(group.forced).lower()
-            values = (arms, group.strategy, group.answered_by, str(group.depth), forced)
-            summed.setdefault(values, LatencyHistogram()).__iadd__(answers)
-        for key, answers in summed.items():
-            count.add_metric(key, answers.count)
-            latency.add_metric(key, _buckets(answers), answers.seconds)
-        yield count
-        yield latency
-        refusals = CounterMetricFamily("segue_rejections", "Requests refused.", labels=["code"])
-        for code, times in self._metrics.refusals.items():
-            refusals.add_metric([code], times)
-        yield refusals
-        yield self._failures()
-        yield GaugeMetricFamily("segue_listeners", "Listeners in memory.", value=self._listeners())
-
-    def _failures(self) -> Metric:
-        summed: Counter[tuple[str, str, str, str]] = Counter()
-        for (experiment, _, arm, strategy, error), times in self._metrics.failures.items():
-            summed[experiment, arm, strategy, error] += times
-        failures = CounterMetricFamily(
-            "segue_strategy_failures",
-            "Strategies that raised, in each arm of the listener.",
-            labels=["experiment", "arm", "strategy", "error"],
-        )
-        for labels, times in summed.items():
-            failures.add_metric(labels, times)
-        return failures
-
-
-def _buckets(answers: LatencyHistogram) -> list[tuple[str, float]]:
-    """Return Prometheus' buckets: how many answers took at most each bound."""
-    at_most = dict(zip(STEPS_S, accumulate(answers.buckets), strict=False))
-    return [*((str(bound), at_most[bound]) for bound in BOUNDS_S), ("+Inf", answers.count)]

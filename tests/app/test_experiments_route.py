@@ -14,7 +14,8 @@ from starlette.testclient import TestClient
 
 from core.request import Request
 from engine.dispatcher import Dispatcher
-from engine.metrics import BOUNDS_S, STEPS_S, LatencyHistogram, ServerMetrics
+from engine.metrics import STEPS_S, LatencyHistogram, ServerMetrics
+from engine.prometheus import BOUNDS_S
 from engine.state import MemoryState
 from events.writer import EventWriter
 from tests.service import CONFIG, START_MS, Clock, events_in, loaded, running, write_config
@@ -162,8 +163,7 @@ def test_many_reloads_leave_one_group_of_answers_per_set_of_labels(tmp_path: Pat
             dispatcher.recommend(Request(user=user), 0.0)
     log.close()
     assert len(metrics.answers) == 2
-    assert list(metrics.fingerprints) == ["config 199"]
-    assert sum(answers.count for _, answers in metrics.by_labels()) == 1000
+    assert sum(answers.count for answers in metrics.answers.values()) == 1000
 
 
 def test_the_answer_fits_its_description_in_openapi(client: TestClient) -> None:
@@ -206,3 +206,48 @@ def test_a_quantile_is_within_a_quarter_of_a_latency_of_its_rank(
     found = answers.quantile_s(share)
     assert found is not None
     assert at_rank / 1.3 <= found <= at_rank * 1.3
+
+
+LAYERS: list[dict[str, Any]] = [
+    {**FIRST, "arms": {arm: {"strategy": "random", "weight": 25} for arm in "ABCD"}},
+    *(
+        {"name": f"label{number}", "layer": f"layer{number}", "salt": f"{number}",
+         "arms": {arm: {"weight": 25} for arm in "ABCD"}}
+        for number in range(4)
+    ),
+]  # fmt: skip
+
+
+def test_metrics_grow_with_the_arms_and_not_with_their_combinations(tmp_path: Path) -> None:
+    """Five layers of four arms have 20 arms, and 1,024 combinations of them."""
+    with running(tmp_path, experiments=LAYERS) as client:
+        sizes = []
+        for users in (range(60), range(60, 600)):
+            for user in users:
+                client.post("/recommend", json={"user": user})
+            sizes.append(client.get("/metrics").text.count("\n"))
+        arms = [arm for each in client.get("/experiments").json()["experiments"]
+                for arm in each["arms"]]  # fmt: skip
+        answers = client.get("/metrics").text
+    assert sizes[0] == sizes[1] < 500
+    assert len(arms) == 20
+    assert sum(arm["requests"] for arm in arms) == 5 * 600
+    assert counted(answers, "segue_arm_answers_total") == 5 * 600
+    assert counted(answers, "segue_answers_total") == 600
+    assert counted(answers, "segue_arm_answer_seconds_count") == 5 * 600
+    assert 'segue_arm_answers_total{answered_by="random",arm="A",depth="0",' in answers
+
+
+def counted(text: str, name: str) -> float:
+    """Add up the samples of this name."""
+    lines = [line for line in text.splitlines() if line.startswith(name + "{")]
+    return sum(float(line.split()[-1]) for line in lines)
+
+
+def test_a_listener_in_no_experiment_counts_once_and_in_no_arm(tmp_path: Path) -> None:
+    with running(tmp_path, experiments=[]) as client:
+        play(client, range(3))
+        answers = client.get("/metrics").text
+        assert client.get("/experiments").json()["requests"] == 9
+    assert counted(answers, "segue_answers_total") == 9
+    assert counted(answers, "segue_arm_answers_total") == 0

@@ -162,11 +162,11 @@ def test_the_metrics_count_the_answers(tmp_path: Path) -> None:
         dispatcher.recommend(Request(user=user), 0.0)
     counted: Counter[str] = Counter()
     for kind, answers in dispatcher.metrics.answers.items():
-        _, forced, arms, strategy, answered_by, _ = kind
-        assert not forced
-        assert arms == (("fallback", "C" if strategy == "contextual" else "T1"),)
-        assert answered_by == "random"  # nobody has a previous track
-        counted[strategy] += answers.count
+        assert not kind.forced
+        assert kind.experiment == "fallback"
+        assert kind.arm == ("C" if kind.strategy == "contextual" else "T1")
+        assert kind.answered_by == "random"  # nobody has a previous track
+        counted[kind.strategy] += answers.count
     assert set(counted) == {"contextual", "improved"}
     assert sum(counted.values()) == 50
 
