@@ -8,6 +8,7 @@ from typing import Any
 
 from core.allocation import SERVING, SLOTS, Experiment
 from core.candidates import Candidates
+from core.draw import FinalDraw, as_drawn
 from core.listener import Listener
 from core.rng import Stream
 from engine.runtime import Propose, Runtime
@@ -79,8 +80,8 @@ def sample_arms(
         fingerprints: dict[str, list[Any]] = {}
         for arm in experiment.arms:
             strategy = str(arm.strategy)
-            propose = runtime.chains[strategy].members[0][1]
-            own = [propose(listener) for listener in listeners]
+            members = [member for _, member in runtime.chains[strategy].asked(arm.draw)]
+            own = [members[0](listener) for listener in listeners]
             sizes = [len(candidates) for candidates in own if candidates is not None]
             samples.append(
                 ArmSample(
@@ -93,23 +94,22 @@ def sample_arms(
                     f"{experiment.name} {arm.name}: '{strategy}' proposed nothing to any of "
                     f"{len(listeners)} listeners, so the experiment would measure only its fallback"
                 )
-            members = [member for _, member in runtime.chains[strategy].members]
             fingerprints[arm.name] = [
-                _fingerprint(_first_candidates(members, each)) for each in listeners
+                _fingerprint(_first_candidates(members, each), arm.draw) for each in listeners
             ]
         faults += _identical_arms(experiment, fingerprints)
     return samples, faults
 
 
 def _identical_arms(experiment: Experiment, fingerprints: dict[str, list[Any]]) -> list[str]:
-    strategies = {arm.name: arm.strategy for arm in experiment.arms}
+    treatments = {arm.name: (arm.strategy, arm.draw) for arm in experiment.arms}
     return [
-        f"{experiment.name}: arms {first} ('{strategies[first]}') and {second} "
-        f"('{strategies[second]}') propose the same to every one of "
+        f"{experiment.name}: arms {first} ('{treatments[first][0]}') and {second} "
+        f"('{treatments[second][0]}') propose the same to every one of "
         f"{len(fingerprints[first])} listeners"
         for first, second in combinations(fingerprints, 2)
-        # The same strategy twice is an intended A/A test.
-        if strategies[first] != strategies[second] and fingerprints[first] == fingerprints[second]
+        # The same treatment twice is an intended A/A test.
+        if treatments[first] != treatments[second] and fingerprints[first] == fingerprints[second]
     ]
 
 
@@ -121,9 +121,11 @@ def _first_candidates(members: Iterable[Propose], listener: Listener) -> Candida
     return None
 
 
-def _fingerprint(candidates: Candidates | None) -> Any:
+def _fingerprint(candidates: Candidates | None, draw: FinalDraw | None) -> Any:
     if candidates is None:
         return None
+    if draw is not None:
+        candidates = as_drawn(draw, candidates)
     tracks = candidates.tracks
     if isinstance(tracks, range):
         return ("all", len(candidates))

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.replay import Event, assignment_of, differences, failed_members, request_of
+from core.allocation import Assignment
 from core.candidates import Candidates
 from core.catalog import UNKNOWN
+from core.decision import Decision
+from core.draw import as_drawn
 from core.listener import History, Listener, unpack
 from engine.runtime import Runtime
 from engine.turn import seed_of, take_turn
@@ -63,7 +66,7 @@ def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
         runtime, history, request, assignment, decision_id, at_ms, key, failed_members(event)
     )
     chain = [name for name, _ in runtime.chains[made.strategy].members]
-    candidates = _propose_again(runtime, history, user, made.strategy, made.depth, request.exclude)
+    candidates = _propose_again(runtime, history, user, made, assignment, request.exclude)
     listens = [unpack(word) for word in history.listens]
     return Explanation(
         heard=[
@@ -95,18 +98,19 @@ def _propose_again(
     runtime: Runtime,
     history: History,
     user: str,
-    strategy: str,
-    depth: int,
+    made: Decision,
+    assignment: Assignment,
     exclude: Sequence[Any],
 ) -> Candidates:
     """Propose the candidates of the draw again."""
-    _, propose = runtime.chains[strategy].members[depth]
+    mode = runtime.default_draw if assignment.strategy is None else assignment.draw
+    _, propose = runtime.chains[made.strategy].asked(mode)[made.depth]
     listener = Listener(user, history.listens, history.session_start, history.turn)
     candidates = propose(listener)
     if candidates is not None and exclude:
         candidates = candidates.without({runtime.catalog.index_of(track) for track in exclude})
     assert candidates is not None, "this member of the chain has just answered"
-    return candidates
+    return candidates if mode is None else as_drawn(mode, candidates)
 
 
 def _most_likely(candidates: Candidates, runtime: Runtime) -> list[tuple[Any, str, float]]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from audit.replay import Event
 from core.candidates import Candidates
+from core.draw import FinalDraw, as_drawn
 from core.errors import InputError, unknown_name
 from core.listener import History, Listener
 from engine.runtime import Runtime
@@ -15,12 +16,13 @@ class TargetPolicy:
     Args:
         runtime: The config that has it.
         strategy: Its name.
+        draw: Draw at the end of its chain, as an arm may have one.
 
     Raises:
         InputError: The config has no such strategy.
     """
 
-    def __init__(self, runtime: Runtime, strategy: str) -> None:
+    def __init__(self, runtime: Runtime, strategy: str, draw: FinalDraw | None = None) -> None:
         if strategy not in runtime.chains:
             raise InputError.one(
                 f"{runtime.settings.path}: strategies",
@@ -28,7 +30,8 @@ class TargetPolicy:
             )
         self.name = strategy
         self.catalog = runtime.catalog
-        self._chain = runtime.chains[strategy]
+        self._draw = draw
+        self._members = runtime.chains[strategy].asked(draw)
 
     def candidates(self, history: History, event: Event) -> Candidates | None:
         """Propose for a logged decision; None if the whole chain abstains.
@@ -45,12 +48,12 @@ class TargetPolicy:
             listens = moved.listens
         listener = Listener(str(event["user"]), listens, history.session_start, history.turn)
         excluded: Any = event.get("exclude")
-        for _, propose in self._chain.members:
+        for _, propose in self._members:
             candidates = propose(listener)
             if candidates is not None and excluded:
                 candidates = candidates.without({self.catalog.index_of(t) for t in excluded})
             if candidates is not None:
-                return candidates
+                return candidates if self._draw is None else as_drawn(self._draw, candidates)
         return None
 
     def propensity_of(self, candidates: Candidates | None, track: int | str) -> float:

@@ -14,6 +14,8 @@ from typing import Any, Literal, NamedTuple
 
 import mmh3
 
+from core.draw import FinalDraw
+
 SLOTS = 10_000
 SERVING = "serving"
 """The layer whose arms name strategies."""
@@ -40,11 +42,13 @@ class Arm:
         name: Unique in its experiment.
         weight: Share of the experiment's listeners, in units of the weights' sum.
         strategy: Name of the strategy that answers; None in a layer of labels.
+        draw: How the track is drawn at the end of the chain; None for the strategies' own draw.
     """
 
     name: str
     weight: float
     strategy: str | None = None
+    draw: FinalDraw | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,12 @@ class Experiment:
         return {
             "name": self.name,
             "arms": [
-                {"name": arm.name, "weight": arm.weight, "strategy": arm.strategy}
+                {
+                    "name": arm.name,
+                    "weight": arm.weight,
+                    "strategy": arm.strategy,
+                    "draw": arm.draw,
+                }
                 for arm in self.arms
             ],
             "salt": self.salt,
@@ -114,7 +123,7 @@ class Experiment:
         return digest_of(self.without_defaults())
 
 
-ARM_DEFAULTS: Mapping[str, Any] = {"strategy": None}
+ARM_DEFAULTS: Mapping[str, Any] = {"strategy": None, "draw": None}
 EXPERIMENT_DEFAULTS: Mapping[str, Any] = {
     key: value
     for key, value in Experiment("", ()).to_dict().items()
@@ -140,6 +149,7 @@ class Assignment:
         strategy: Strategy of the serving arm; None if the default answers.
         forced: Whether any arm was forced on the listener for testing.
         asked: Experiment -> arm that a tester asked for in the request; a replay needs it.
+        draw: The serving arm's draw at the end of the chain, if it has one.
         pairs: `arms` as a tuple, the key under which answers are counted.
     """
 
@@ -147,6 +157,7 @@ class Assignment:
     strategy: str | None = None
     forced: bool = False
     asked: Mapping[str, str] | None = None
+    draw: FinalDraw | None = None
     pairs: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -206,15 +217,7 @@ class Allocation:
         if self._only is not None:
             alone = self._only.arm(listener, attributes)
             return UNASSIGNED if alone is None else alone.assignment
-        arms: dict[str, str] = {}
-        strategy: str | None = None
-        for layer in self._layers:
-            found = layer.arm(listener, attributes)
-            if found is not None:
-                arms[found.experiment] = found.name
-                if found.strategy is not None:
-                    strategy = found.strategy
-        return Assignment(arms, strategy)
+        return _joined([layer.arm(listener, attributes) for layer in self._layers])
 
     def held_out(self, listener: str) -> bool:
         """Return whether no experiment may have this listener."""
@@ -247,18 +250,13 @@ class Allocation:
         wanted: Mapping[str, str],
         asked: Mapping[str, str] | None,
     ) -> Assignment:
-        arms: dict[str, str] = {}
-        strategy: str | None = None
         out = self.held_out(listener)
-        for layer in self._layers:
-            found = layer.forced_arm(wanted)
-            if found is None and not out:
-                found = layer.arm(listener, attributes)
-            if found is not None:
-                arms[found.experiment] = found.name
-                if found.strategy is not None:
-                    strategy = found.strategy
-        return Assignment(arms, strategy, forced=True, asked=asked)
+        found = [
+            layer.forced_arm(wanted) or (None if out else layer.arm(listener, attributes))
+            for layer in self._layers
+        ]
+        made = _joined(found)
+        return Assignment(made.arms, made.strategy, True, asked, made.draw)
 
 
 class _GivenArm(NamedTuple):
@@ -267,7 +265,18 @@ class _GivenArm(NamedTuple):
     experiment: str
     name: str
     strategy: str | None
+    draw: FinalDraw | None
     assignment: Assignment
+
+
+def _joined(found: Iterable[_GivenArm | None]) -> Assignment:
+    """Join the arms of the layers; only an arm of the serving layer names a strategy."""
+    given = [arm for arm in found if arm is not None]
+    arms = {arm.experiment: arm.name for arm in given}
+    for arm in given:
+        if arm.strategy is not None:
+            return Assignment(arms, arm.strategy, draw=arm.draw)
+    return Assignment(arms)
 
 
 class _Layer:
@@ -324,7 +333,13 @@ class _Compiled:
         self.experiment = experiment
         self.start, self.end = experiment.slots
         self._arms = [
-            _GivenArm(name, arm.name, arm.strategy, Assignment({name: arm.name}, arm.strategy))
+            _GivenArm(
+                name,
+                arm.name,
+                arm.strategy,
+                arm.draw,
+                Assignment({name: arm.name}, arm.strategy, draw=arm.draw),
+            )
             for arm in experiment.arms
         ]
         self.by_name = {arm.name: arm for arm in self._arms}

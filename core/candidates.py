@@ -187,7 +187,27 @@ class Candidates:
         """The same candidates without a source."""
         return self if self.source is None else self._with_source(None)
 
+    def unweighted(self) -> "Candidates":
+        """The same tracks in the same order, all equally likely."""
+        if self.weights is None:
+            return self
+        return Candidates(self.tracks, None, self.source)
+
     def _with_source(self, source: str | None) -> "Candidates":
         twin = Candidates(self.tracks, self.weights, source, self._gaps)
         twin._cumulative = self._cumulative
         return twin
+
+
+_RANKED: dict[int, tuple[Weights, list[float]]] = {}
+
+
+def by_rank(tracks: Tracks, source: str | None = None) -> Candidates:
+    """Weigh tracks by 1 / rank, in their order, the first with rank 1."""
+    size = len(tracks)
+    if size not in _RANKED:
+        weights: Weights = 1.0 / np.arange(1, size + 1)
+        weights.setflags(write=False)
+        _RANKED[size] = weights, np.cumsum(weights).tolist()
+    weights, running = _RANKED[size]
+    return Candidates(tracks, weights, source, running=running)

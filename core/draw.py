@@ -5,10 +5,43 @@ All randomness of an answer is here, so a decision can be replayed from its id.
 
 import bisect
 from collections.abc import Sequence
+from typing import Literal, assert_never
 
-from core.candidates import Candidates, Weights
+from core.candidates import Candidates, Weights, by_rank
 from core.mixture import Mixture
 from core.rng import Stream
+
+FinalDraw = Literal["score", "uniform", "first", "rank"]
+"""The draw at the end of a chain: by the candidates' own scores, all alike, the first ones only, or
+by 1 / rank."""
+
+
+def draw_as(
+    mode: FinalDraw, candidates: Candidates, stream: Stream, n: int = 1
+) -> tuple[Candidates, list[int], float]:
+    """Draw up to `n` distinct tracks in a stated way, whatever chances the candidates have.
+
+    Returns:
+        The candidates with the chances of the draw, and what `draw` returns. With `first`, the
+        tracks are the first `n` in their order.
+    """
+    drawn_from = as_drawn(mode, candidates)
+    if mode == "first":
+        return drawn_from, candidates.first(n), 1.0
+    return drawn_from, *draw(drawn_from, stream, n)
+
+
+def as_drawn(mode: FinalDraw, candidates: Candidates) -> Candidates:
+    """Give the candidates with the chances that this draw gives them."""
+    if mode == "score":
+        return candidates
+    if mode == "first":
+        return Candidates(candidates.first(1), None, candidates.source)
+    if mode == "rank":
+        return by_rank(candidates.listed(), candidates.source)
+    if mode == "uniform":
+        return candidates.unweighted()
+    assert_never(mode)
 
 
 def draw(candidates: Candidates, stream: Stream, n: int = 1) -> tuple[list[int], float]:

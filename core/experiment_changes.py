@@ -94,7 +94,7 @@ def assignment_fingerprint(experiment: Experiment) -> str:
 
 def _treatments(experiment: Experiment) -> str:
     return ", ".join(
-        arm.name if arm.strategy is None else f"{arm.name} {arm.strategy}"
+        " ".join(filter(None, (arm.name, arm.strategy, arm.draw and f"(draw: {arm.draw})")))
         for arm in experiment.arms
     )
 

@@ -141,11 +141,12 @@ def _config_of(snapshot: dict[str, Any]) -> dict[str, Any]:
         "catalog": written["paths"],
         "strategies": written["strategies"],
         "default": written["default"],
+        "default_draw": written.get("default_draw"),
         "experiments": [
             {
                 **experiment,
                 "arms": {
-                    arm["name"]: {"strategy": arm["strategy"], "weight": arm["weight"]}
+                    arm["name"]: {key: value for key, value in arm.items() if key != "name"}
                     for arm in experiment["arms"]
                 },
             }

@@ -12,14 +12,16 @@ import numpy as np
 from core.allocation import Allocation, digest_of
 from core.candidates import Candidates
 from core.catalog import Catalog, load_catalog, load_top
-from core.errors import Faults, InputError, SegueError
+from core.draw import FinalDraw
+from core.errors import Faults, InputError
 from core.experiment_changes import assignment_fingerprint
 from core.listener import Listener
 from core.lists import Lists, load_lists
 from engine.settings.defaults import DECIDING, describe_strategy, non_defaults
 from engine.settings.model import Settings
+from engine.strategy_building import Built, build_strategies
 from events.config_snapshots import FORMAT
-from strategies.base import Artifacts, Named, Strategy, named_in
+from strategies.base import Artifacts
 
 Propose = Callable[[Listener], Candidates | None]
 
@@ -30,11 +32,18 @@ class Chain:
 
     Attributes:
         members: (name, propose), in the order in which they may propose.
+        ranked: The same strategies without their own draw, for an arm that has one; empty if
+            none has a draw.
         declared: Every name that may stand in `answered_by`: the members and those they use.
     """
 
     members: tuple[tuple[str, Propose], ...]
     declared: frozenset[str]
+    ranked: tuple[tuple[str, Propose], ...] = ()
+
+    def asked(self, draw: FinalDraw | None) -> tuple[tuple[str, Propose], ...]:
+        """Return the members to ask under this draw at the chain's end."""
+        return self.members if draw is None else self.ranked or self.members
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ class Runtime:
     Attributes:
         chains: By name of the first strategy.
         default: Name of the chain for listeners in no experiment.
+        default_draw: Draw at the end of that chain; None for the strategies' own.
         fingerprints: Experiment -> its assignment fingerprint.
         digest: Fingerprint of all that decides, data included; on every event.
         described: The content that the digest covers, as plain JSON values.
@@ -61,6 +71,7 @@ class Runtime:
     fingerprints: dict[str, str]
     digest: str
     described: dict[str, Any]
+    default_draw: FinalDraw | None = None
     history: int = field(init=False)
     session_gap_ms: float = field(init=False)
 
@@ -83,7 +94,7 @@ def load_runtime(settings: Settings, known: Artifacts | None = None) -> Runtime:
     faults = Faults()
     artifacts = _load_artifacts(settings, known, faults)
     faults.raise_if_any()
-    built = _build(settings, artifacts, faults)
+    built = build_strategies(settings, artifacts, faults)
     faults.raise_if_any()
     chains = {name: _make_chain(name, settings, built) for name in settings.strategies}
     _check_ends(settings, chains, built, faults)
@@ -99,6 +110,7 @@ def load_runtime(settings: Settings, known: Artifacts | None = None) -> Runtime:
         fingerprints={each.name: assignment_fingerprint(each) for each in settings.experiments},
         digest=digest_of(described),
         described=described,
+        default_draw=settings.default_draw,
     )
 
 
@@ -129,52 +141,25 @@ def _load_artifacts(settings: Settings, known: Artifacts | None, faults: Faults)
     return Artifacts(catalog, top, lists)
 
 
-def _build(settings: Settings, artifacts: Artifacts, faults: Faults) -> dict[str, Strategy]:
-    """Build every strategy once, after the strategies that it uses."""
-    built: dict[str, Strategy] = {}
-    for name, wanted in settings.strategies.items():
-        where = f"{settings.path}: strategies.{name}"
-        keyed = True
-        for kind, key in (("track lists", "track"), ("user lists", "user")):
-            for param, lists in named_in(wanted.params, kind):
-                if artifacts.lists[lists].key != key:
-                    keyed = False
-                    faults.add(
-                        f"{where}.{param}",
-                        f"must name lists keyed by {key}; '{lists}' is keyed by "
-                        f"{artifacts.lists[lists].key}",
-                    )
-        if not keyed or any(used not in built for used in wanted.uses):
-            continue  # its fault is noted already
-        view = Artifacts(
-            artifacts.catalog,
-            artifacts.top,
-            artifacts.lists,
-            {used: Named(used, built[used]) for used in wanted.uses},
-        )
-        try:
-            built[name] = wanted.type.make(wanted.params, view)
-        except SegueError as error:
-            faults.add(where, str(error))
-    return built
-
-
-def _make_chain(name: str, settings: Settings, built: dict[str, Strategy]) -> Chain:
+def _make_chain(name: str, settings: Settings, built: dict[str, Built]) -> Chain:
     names = [name]
     while (fallback := settings.strategies[names[-1]].fallback) is not None:
         names.append(fallback)
-    members = tuple((member, built[member].propose) for member in names)
-    return Chain(members, frozenset(_used_by(names, settings)))
+    return Chain(
+        tuple((member, built[member].strategy.propose) for member in names),
+        frozenset(_used_by(names, settings)),
+        tuple((member, built[member].ranked.propose) for member in names),
+    )
 
 
 def _check_ends(
-    settings: Settings, chains: dict[str, Chain], built: dict[str, Strategy], faults: Faults
+    settings: Settings, chains: dict[str, Chain], built: dict[str, Built], faults: Faults
 ) -> None:
     """Check that every chain which answers requests ends in a strategy that never abstains."""
     arms = [arm.strategy for experiment in settings.experiments for arm in experiment.arms]
     for name in dict.fromkeys([settings.default, *filter(None, arms)]):
         last = chains[name].members[-1][0]
-        if not getattr(built[last], "always_answers", False):
+        if not getattr(built[last].strategy, "always_answers", False):
             faults.add(
                 f"{settings.path}: strategies.{last}",
                 f"must never abstain, since it ends the chain of '{name}'. Add `fallback:` with "
@@ -197,6 +182,7 @@ def _describe(settings: Settings, artifacts: Artifacts, chains: dict[str, Chain]
     return {
         "format": FORMAT,
         "default": settings.default,
+        **({} if settings.default_draw is None else {"default_draw": settings.default_draw}),
         "strategies": {name: describe_strategy(each) for name, each in settings.strategies.items()},
         "chains": {name: [member for member, _ in chain.members] for name, chain in chains.items()},
         "declared": {name: sorted(chain.declared) for name, chain in chains.items()},

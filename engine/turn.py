@@ -11,7 +11,7 @@ from core.allocation import Assignment
 from core.candidates import Candidates
 from core.catalog import UNKNOWN, TrackId
 from core.decision import Decision, Feedback
-from core.draw import draw
+from core.draw import draw, draw_as
 from core.errors import (
     InvalidCandidates,
     NoCandidatesLeft,
@@ -225,7 +225,9 @@ def _decide(
     abstained; the decision names it.
     """
     user = str(request.user)
-    strategy = assignment.strategy or runtime.default
+    strategy, mode = assignment.strategy, assignment.draw
+    if strategy is None:
+        strategy, mode = runtime.default, runtime.default_draw
     chain = runtime.chains[strategy]
     notes: list[str] | None = [] if request.explain else None
     why: list[str] | None = [] if request.explain else None
@@ -234,7 +236,7 @@ def _decide(
     stream_name = seed_of(decision_id, user, key)
     ids = runtime.catalog.ids
     failed: list[dict[str, str]] = []
-    for depth, (name, propose) in enumerate(chain.members):  # noqa: B007 (used after the loop)
+    for depth, (name, propose) in enumerate(chain.asked(mode)):  # noqa: B007 (used after the loop)
         if name in skip:
             continue
         try:
@@ -248,7 +250,11 @@ def _decide(
             answered_by = candidates.source or name
             if answered_by not in chain.declared:
                 raise UndeclaredAnswer(_undeclared(name, answered_by, strategy, chain))
-            drawn, propensity = draw(candidates, Stream(stream_name), request.n)
+            stream = Stream(stream_name)
+            if mode is None:
+                drawn, propensity = draw(candidates, stream, request.n)
+            else:
+                candidates, drawn, propensity = draw_as(mode, candidates, stream, request.n)
             _check_drawn(drawn, propensity)
             tracks = [ids[track] for track in drawn]
         except Exception as error:
@@ -267,7 +273,8 @@ def _decide(
             "tracks"
         )
     if why is not None:
-        why.append(f"drawn from {len(candidates)} candidates, propensity {propensity:.4g}")
+        how = "" if mode is None else f", draw: {mode}"
+        why.append(f"drawn from {len(candidates)} candidates{how}, propensity {propensity:.4g}")
     # Positional: 22 keyword arguments would cost three times as much, 1 us of the request.
     return Decision(
         decision_id,

@@ -5,7 +5,7 @@ behind it (`core`, `strategies`, `engine` ...) may change in any version. `segue
 contract tests for a strategy, `segue.client` a client of the HTTP API; both are imported by name.
 """
 
-from core.candidates import Candidates
+from core.candidates import Candidates, by_rank
 from core.catalog import UNKNOWN, Catalog
 from core.errors import SegueError
 from core.listener import Listen, Listener
@@ -24,7 +24,6 @@ from strategies.base import (
     Unheard,
     UnheardParams,
     UserLists,
-    by_rank,
     from_list,
     unheard_of,
 )

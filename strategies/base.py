@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr
 from pydantic.fields import FieldInfo
 
-from core.candidates import Candidates, Tracks, Weights
+from core.candidates import Candidates, by_rank
 from core.catalog import Catalog
 from core.listener import Listener
 from core.lists import Lists
@@ -89,12 +89,22 @@ class Named:
         name: Its name in config.
         always_answers: Whether it never abstains.
         propose_unmarked: Asks the strategy and marks nothing, for callers who only use the tracks.
+        draw: Its own draw, for a strategy that wraps it; None if its type has none.
+        rank: Asks it for all that it has, in order and scored, before its own draw.
     """
 
-    __slots__ = ("_strategy", "always_answers", "name", "propose_unmarked")
+    __slots__ = ("_strategy", "always_answers", "draw", "name", "propose_unmarked", "rank")
 
-    def __init__(self, name: str, strategy: Strategy) -> None:
+    def __init__(
+        self,
+        name: str,
+        strategy: Strategy,
+        ranked: Strategy | None = None,
+        draw: str | None = None,
+    ) -> None:
         self.name = name
+        self.draw = draw
+        self.rank = (ranked or strategy).propose
         self.always_answers: bool = getattr(strategy, "always_answers", False)
         self._strategy = strategy
         self.propose_unmarked = strategy.propose
@@ -161,20 +171,6 @@ def _first(candidates: Candidates, listener: Listener, unheard: Unheard) -> Cand
             return Candidates([track], None, candidates.source)
     listener.note(_ALL_HEARD)
     return None
-
-
-_RANKED: dict[int, tuple[Weights, list[float]]] = {}
-
-
-def by_rank(tracks: Tracks, source: str | None = None) -> Candidates:
-    """Weigh tracks by 1 / rank, in their order, the first with rank 1."""
-    size = len(tracks)
-    if size not in _RANKED:
-        weights: Weights = 1.0 / np.arange(1, size + 1)
-        weights.setflags(write=False)
-        _RANKED[size] = weights, np.cumsum(weights).tolist()
-    weights, running = _RANKED[size]
-    return Candidates(tracks, weights, source, running=running)
 
 
 def named_in(params: BaseModel, kind: str) -> list[tuple[str, str]]:

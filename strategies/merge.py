@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import ConfigDict, Field, field_validator
 
-from core.candidates import Candidates, Weights
+from core.candidates import Candidates, Weights, by_rank
 from core.listener import Listener
 from core.mixture import Mixture
-from strategies.base import Artifacts, StrategyName, UnheardParams, by_rank, unheard_of
+from strategies.base import Artifacts, StrategyName, UnheardParams, unheard_of
 from strategies.registry import strategy
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cli.progress import bars
 from cli.terminal import terminal
+from core.draw import FinalDraw
 
 if TYPE_CHECKING:
     from analysis.off_policy.estimators import Evaluation
@@ -29,6 +30,10 @@ def evaluate(
     config: Annotated[Path, typer.Option(help="The config that has the strategy.")] = Path(
         "config.yaml"
     ),
+    draw: Annotated[
+        FinalDraw | None,
+        typer.Option(help="Draw at the end of the strategies' chains, as an arm's `draw`."),
+    ] = None,
     first: Annotated[
         bool,
         typer.Option(
@@ -63,7 +68,7 @@ def evaluate(
     from events.config_snapshots import snapshots_beside
 
     runtime = load_runtime(load_settings(config))
-    targets = [TargetPolicy(runtime, name) for name in strategy]
+    targets = [TargetPolicy(runtime, name, draw) for name in strategy]
     snapshots = snapshots_beside(logs, configs or ())
     with bars() as progress:
         found = evaluate_policies(logs, targets, snapshots, first, arm, progress)

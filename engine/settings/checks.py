@@ -83,6 +83,11 @@ def _check_arms(experiment: ExperimentSettings, where: str, faults: Faults) -> N
             "Give the experiment a new name",
         )
     for name, arm in experiment.arms.items():
+        if experiment.layer != SERVING and arm.draw is not None:
+            faults.add(
+                f"{where}.arms.{name}.draw",
+                f"may only stand in layer '{SERVING}', whose arms answer requests. Remove it",
+            )
         if experiment.layer == SERVING and arm.strategy is None:
             faults.add(
                 f"{where}.arms.{name}",

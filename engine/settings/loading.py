@@ -71,6 +71,7 @@ def build_settings(
         admin=file.admin,
         watch=file.watch,
         report=file.report,
+        default_draw=file.default_draw,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from core.allocation import SERVING, SLOTS, Arm, Experiment
+from core.draw import FinalDraw
 from strategies.base import Params
 from strategies.registry import Registered
 
@@ -60,10 +61,13 @@ class ArmSettings(Section):
     Attributes:
         strategy: Name of the strategy that answers; absent in a layer of labels.
         weight: Share of the experiment's listeners; the weights add up to 100 or to 1.
+        draw: Draw at the end of the chain: by `score`, `uniform`, the `first` only, or by `rank`.
+            Without it, each strategy's own `draw` counts.
     """
 
     strategy: str | None = None
     weight: float = Field(ge=0)
+    draw: FinalDraw | None = None
 
 
 class ExperimentSettings(Section):
@@ -89,7 +93,9 @@ class ExperimentSettings(Section):
         """Return the definition for the allocation."""
         return Experiment(
             name=self.name,
-            arms=tuple(Arm(name, arm.weight, arm.strategy) for name, arm in self.arms.items()),
+            arms=tuple(
+                Arm(name, arm.weight, arm.strategy, arm.draw) for name, arm in self.arms.items()
+            ),
             salt=self.name if self.salt is None else self.salt,
             version=self.version,
             layer=self.layer,
@@ -221,6 +227,7 @@ class ConfigFile(Section):
     catalog: CatalogSettings
     strategies: dict[Name, dict[str, Any]] = Field(min_length=1)
     default: str
+    default_draw: FinalDraw | None = None
     experiments: list[ExperimentSettings] = []
     holdout: HoldoutSettings = HoldoutSettings()
     modules: list[str] = []
@@ -259,6 +266,7 @@ class Settings:
         strategies: By name, each after those that it uses.
         experiments: Definitions, in the order of the file.
         planned: Experiment -> its plan.
+        default_draw: Draw at the end of the chain of `default`; None for the strategies' own.
         server: How the server listens.
         watch: Whether the server reloads the file when it changes.
         modules: Modules to import, for the strategy types that they register.
@@ -281,6 +289,7 @@ class Settings:
     report: ReportSettings
     modules: tuple[str, ...] = ()
     started: Path | None = None
+    default_draw: FinalDraw | None = None
 
     @property
     def started_folder(self) -> Path:

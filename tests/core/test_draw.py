@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.candidates import Candidates
-from core.draw import draw
+from core.draw import as_drawn, draw, draw_as
 from core.mixture import Mixture
 from core.rng import Stream
 
@@ -161,3 +161,27 @@ def test_a_draw_at_either_end_of_the_unit_interval_is_a_track(mark):
     # Ten shares of a tenth add up to 1 - 2**-53, which the mark may reach.
     mixture = Mixture([(Candidates([track]), 1) for track in range(10)])
     assert draw(mixture, End(""))[0] == [0 if mark == 0 else 9]
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("score", {3: Fraction(1, 4), 5: Fraction(3, 4)}),
+        ("uniform", {3: Fraction(1, 2), 5: Fraction(1, 2)}),
+        ("first", {3: Fraction(1)}),
+        ("rank", {3: Fraction(2, 3), 5: Fraction(1, 3)}),
+    ],
+)
+def test_a_stated_draw_replaces_the_chances_of_the_candidates(mode, expected):
+    given = as_drawn(mode, Candidates([3, 5], np.array([1.0, 3.0])))
+
+    chances = zip(given.listed(), given.chances().tolist(), strict=True)
+    assert {track: Fraction(each).limit_denominator(9) for track, each in chances} == expected
+
+
+def test_first_gives_the_first_tracks_in_order():
+    candidates = Candidates([7, 2, 9], np.array([1.0, 5.0, 2.0]))
+
+    _, drawn, propensity = draw_as("first", candidates, Stream("any"), 2)
+
+    assert (drawn, propensity) == ([7, 2], 1.0)

@@ -1,0 +1,105 @@
+"""Building the strategies of a config: each once as the config has it, and once without its draw.
+
+An arm with a `draw` of its own draws at the end of the chain. It must then see all that a strategy
+proposes, in order, and not what the strategy's own draw leaves of it. The same holds for a strategy
+that wraps a second one.
+"""
+
+from typing import Literal, NamedTuple, get_args
+
+from core.errors import Faults, SegueError
+from engine.settings.model import Settings, StrategySettings
+from strategies.base import Artifacts, Named, Params, Strategy, named_in
+
+
+class Built(NamedTuple):
+    """A strategy of the config.
+
+    Attributes:
+        strategy: The strategy as the config has it.
+        ranked: The same without its own draw, and so are the strategies that it uses; the same
+            object where this changes nothing.
+        draw: Its own draw, None if its type has none.
+    """
+
+    strategy: Strategy
+    ranked: Strategy
+    draw: str | None
+
+
+def build_strategies(settings: Settings, artifacts: Artifacts, faults: Faults) -> dict[str, Built]:
+    """Build every strategy after the strategies that it uses.
+
+    Args:
+        settings: The config; its strategies are in this order.
+        artifacts: The data; the strategies that a strategy uses are added for it.
+        faults: Gets a fault for each strategy that cannot be built.
+    """
+    built: dict[str, Built] = {}
+    for name, wanted in settings.strategies.items():
+        where = f"{settings.path}: strategies.{name}"
+        if not _lists_fit(wanted, artifacts, where, faults):
+            continue
+        if any(used not in built for used in wanted.uses):
+            continue  # its fault is noted already
+        try:
+            built[name] = _build(wanted, artifacts, {used: built[used] for used in wanted.uses})
+        except SegueError as error:
+            faults.add(where, str(error))
+    return built
+
+
+def _lists_fit(wanted: StrategySettings, artifacts: Artifacts, where: str, faults: Faults) -> bool:
+    """Check that the lists which the params name are keyed as the type needs them."""
+    fit = True
+    for kind, key in (("track lists", "track"), ("user lists", "user")):
+        for param, lists in named_in(wanted.params, kind):
+            if artifacts.lists[lists].key != key:
+                fit = False
+                faults.add(
+                    f"{where}.{param}",
+                    f"must name lists keyed by {key}; '{lists}' is keyed by "
+                    f"{artifacts.lists[lists].key}",
+                )
+    return fit
+
+
+def _build(wanted: StrategySettings, artifacts: Artifacts, uses: dict[str, Built]) -> Built:
+    ranked_uses = {
+        name: Named(name, each.ranked, each.ranked, each.draw) for name, each in uses.items()
+    }
+    as_it_is = {
+        name: Named(name, each.strategy, each.ranked, each.draw) for name, each in uses.items()
+    }
+
+    def make(params: Params, strategies: dict[str, Named]) -> Strategy:
+        return wanted.type.make(
+            params, Artifacts(artifacts.catalog, artifacts.top, artifacts.lists, strategies)
+        )
+
+    strategy = make(wanted.params, as_it_is)
+    params = undrawn(wanted.params)
+    if params == wanted.params and all(each.ranked is each.strategy for each in uses.values()):
+        return Built(strategy, strategy, own_draw(wanted.params))
+    return Built(strategy, make(params, ranked_uses), own_draw(wanted.params))
+
+
+def own_draw(params: Params) -> str | None:
+    """Return the draw that the params state, None if the type has none."""
+    draw: str | None = getattr(params, "draw", None)
+    return draw
+
+
+def undrawn(params: Params) -> Params:
+    """Give the params under which a strategy proposes all that it has, in order.
+
+    That is the draw by `score` where the type has one, else `uniform`, which keeps a list's order.
+    """
+    info = type(params).model_fields.get("draw")
+    if info is None:
+        return params
+    allowed = get_args(info.annotation)
+    draw: Literal["score", "uniform"] = "score" if "score" in allowed else "uniform"
+    if draw not in allowed:
+        return params  # the type means something of its own by `draw`
+    return params.model_copy(update={"draw": draw})
