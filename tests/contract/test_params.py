@@ -164,8 +164,15 @@ def test_a_fault_inside_a_list_names_its_place():
         )
 
 
-@pytest.mark.parametrize("fallback", [["random"], 3, {"type": "random"}, True], ids=repr)
+@pytest.mark.parametrize("fallback", [["random"], {"type": "random"}], ids=repr)
 @over_every_type
 def test_a_fallback_that_is_no_name_is_a_fault(name, fallback, tmp_path):
     found = faults(tmp_path, {**every_type()[name], "fallback": fallback})
     assert found == [f"strategies.tried.fallback: must be the name of a strategy, got {fallback!r}"]
+
+
+@pytest.mark.parametrize(("fallback", "written"), [(3, "3"), (True, "true")], ids=repr)
+@over_every_type
+def test_a_fallback_that_yaml_reads_as_no_string_is_a_fault(name, fallback, written, tmp_path):
+    found = faults(tmp_path, {**every_type()[name], "fallback": fallback})
+    assert f"strategies.tried.fallback: must be a string, but YAML reads {written}" in found[0]
