@@ -16,7 +16,7 @@ from rich.console import Console
 
 import cli.commands
 from cli.own_packages import fault_of_packages
-from cli.terminal import terminal
+from cli.terminal import accept_every_character, terminal
 
 EXTRAS = {
     "duckdb": "analysis",
@@ -74,6 +74,7 @@ def _root(
 
 def main() -> None:
     """Run the command line; faulty input ends with exit code 2 and no traceback."""
+    accept_every_character()
     errors = terminal(stderr=True, soft_wrap=True)
     if wrong := fault_of_packages():
         errors.print(f"segue: {wrong}")

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from cli.progress import bars
+from cli.terminal import terminal
 from cli.time_window import Since, Until, window
 from core.errors import InputError
 from training.listen_sources import InverseIn
@@ -193,8 +194,8 @@ def _compare(
 
 def _out() -> Console:
     """Standard output; a file or a pipe is as wide as the table."""
-    out = Console(highlight=False, markup=False)
-    return out if out.is_terminal else Console(highlight=False, markup=False, width=200)
+    out = terminal()
+    return out if out.is_terminal else terminal(width=200)
 
 
 def _print_table(comparison: "Comparison") -> None:
