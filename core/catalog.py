@@ -11,10 +11,14 @@ import orjson
 
 from core.candidates import Candidates
 from core.errors import Faults, InputError
-from core.jsonl import BOM, read_records
+from core.jsonl import read_records
+from core.lines import text_in
 from core.sealed import read_whole
 
 TrackId = int | str
+
+FAULTS_SHOWN = 10
+"""Number of faulty lines of a file that are named; the rest is counted. A real file had 28,669."""
 
 UNKNOWN = -1
 """Catalog index of a track that the catalog does not have."""
@@ -82,7 +86,7 @@ def load_catalog(path: Path) -> Catalog:
     Raises:
         InputError: Lines are faulty (each is named by its number), or there is no track at all.
     """
-    faults = Faults()
+    faults = Faults(FAULTS_SHOWN)
     ids: list[TrackId] = []
     artists: list[str] = []
     titles: list[str] = []
@@ -119,7 +123,7 @@ def load_top(path: Path, catalog: Catalog) -> npt.NDArray[np.int32]:
         InputError: Not an array of known, distinct ids; or empty.
     """
     try:
-        ids = orjson.loads(read_whole(path).removeprefix(BOM))
+        ids = orjson.loads(text_in(str(path), read_whole(path)))
     except orjson.JSONDecodeError as error:
         raise InputError.one(f"{path}:{error.lineno}", f"must be JSON: {error.msg}") from error
     if not isinstance(ids, list) or not ids:

@@ -92,23 +92,37 @@ class EventLogError(SegueError):
 
 
 class Faults:
-    """A collection of faults, so that one run reports all of them."""
+    """A collection of faults, so that one run reports all of them.
 
-    def __init__(self) -> None:
+    Attributes:
+        found: The faults; the first `most` of them, and how many there are is in `count`.
+        count: Number of faults.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
         self.found: list[Fault] = []
+        self.count = 0
+        self._most = most
 
     def add(self, where: str, what: str) -> None:
         """Record one fault and continue."""
-        self.found.append(Fault(where, what))
+        self.count += 1
+        if self._most is None or self.count <= self._most:
+            self.found.append(Fault(where, what))
 
     def extend(self, error: InputError) -> None:
         """Add the faults of an error that a called function raised."""
-        self.found.extend(error.faults)
+        for fault in error.faults:
+            self.add(fault.where, fault.what)
 
     def raise_if_any(self) -> None:
-        """Raise `InputError` with all faults so far, if there are any."""
-        if self.found:
-            raise InputError(self.found)
+        """Raise `InputError` with the faults so far, if there are any."""
+        if not self.found:
+            return
+        more = self.count - len(self.found)
+        last = self.found[-1].where.rpartition(":")[0] or self.found[-1].where
+        rest = [Fault(last, f"{more:,} more faults like these, {self.count:,} in all")]
+        raise InputError([*self.found, *(rest if more else [])])
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:

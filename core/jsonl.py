@@ -7,16 +7,14 @@ from typing import Any
 import orjson
 
 from core.errors import Faults
+from core.lines import text_in
 from core.sealed import read_whole
-
-BOM = b"\xef\xbb\xbf"
-"""The byte order mark that some editors write before UTF-8; it has no meaning, so it is skipped."""
 
 
 def read_records(path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line number from 1, object) for each line of a file that is a JSON object.
 
-    A faulty line is added to `faults` and skipped; a blank line is skipped.
+    The file may be packed. A faulty line is added to `faults` and skipped; a blank line is skipped.
 
     Raises:
         InputError: The file cannot be read.
@@ -26,7 +24,7 @@ def read_records(path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, An
 
 def records_in(content: bytes, path: Path, faults: Faults) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the records of a file whose content was read before, as `read_records` does."""
-    for number, line in enumerate(content.removeprefix(BOM).splitlines(), start=1):
+    for number, line in enumerate(text_in(str(path), content).splitlines(), start=1):
         if not line.strip():
             continue
         try:

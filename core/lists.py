@@ -8,27 +8,22 @@ file itself. The JSON lines of botify load as well, only slower.
 import hashlib
 import json
 import zipfile
-import zlib
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.lib.format as npy
 import numpy.typing as npt
 
 from core.candidates import Candidates
-from core.catalog import UNKNOWN, Catalog, id_fault, is_id, known_tracks
+from core.catalog import FAULTS_SHOWN, UNKNOWN, Catalog, id_fault, is_id, known_tracks
 from core.errors import Faults, InputError
 from core.jsonl import records_in
+from core.list_archive import FORMAT, Key, read_archive
 from core.sealed import checksum_of, read_whole, sealed_copy
 
-FORMAT = 1
-BLOCK = 1 << 22
-"""Tracks that are compared at once when a file is checked; it bounds the memory for that."""
-
-Key = Literal["track", "user"]
 Row = Sequence[int] | npt.NDArray[np.integer]
 
 
@@ -160,6 +155,8 @@ def load_lists(path: Path, catalog: Catalog, known: Iterable[Lists] = ()) -> Lis
 def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> Lists:
     """Read JSON lines of {"user", "tracks"}, {"track", "recommendations"} or {"item_id", ...}.
 
+    An empty list is a track or a listener without a list; the manifest counts them under `empty`.
+
     Args:
         path: The file.
         catalog: The catalog of its track ids.
@@ -172,10 +169,11 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
     # The checks of a line stand in one order on purpose: an owner before its tracks, dropping
     # before the check for known tracks, so that each line yields one fault, its first. A user named
     # 7 and a track 7 are different owners, which is why the two kinds of key cannot mix.
-    faults = Faults()
+    faults = Faults(FAULTS_SHOWN)
     rows: dict[Any, npt.NDArray[np.int32]] = {}
     kinds: set[Key] = set()
     dropped = {"tracks": 0, "lists": 0}
+    empty = 0
     content = read_whole(path)
     for number, record in records_in(content, path, faults):
         where = f"{path}:{number}"
@@ -185,8 +183,11 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
         if not is_id(owner):
             faults.add(where, f'"user", "track" or "item_id" {id_fault(owner)}')
             continue
-        if not isinstance(ids, list) or not ids:
+        if not isinstance(ids, list):
             faults.add(where, 'must have "tracks" or "recommendations", an array of track ids')
+            continue
+        if not ids:  # a track or a listener without a list
+            empty += 1
             continue
         row_key: int | str = str(owner) if key == "user" else catalog.index_of(owner)
         if drop_unknown:
@@ -212,7 +213,8 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
             "must be keyed by track or by user, has lines of both. Split it into two files",
         )
     if not rows and not faults.found:
-        faults.add(str(path), "must have at least one list, has none")
+        found = f"has {empty} empty ones" if empty else "has none"
+        faults.add(str(path), f"must have at least one list, {found}")
     faults.raise_if_any()
     (kind,) = kinds
     lengths = [len(row) for row in rows.values()]
@@ -227,110 +229,15 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
     }
     if drop_unknown:
         manifest["dropped"] = dropped
+    if empty:
+        manifest["empty"] = empty
     return Lists(kind, list(rows), offsets, tracks, catalog, manifest, digest)
 
 
 def _map_lists(path: Path, catalog: Catalog) -> Lists:
-    """Map a sealed copy of a list file, and check it whole, so that requests need not check it.
-
-    numpy reads a negative index from the end of an array, so a damaged list would not fail at a
-    request: the server would play a wrong track. The file must be refused here.
-    """
-    where = str(path)
+    """Map a sealed copy of a list file, and check it whole, so that requests need not check it."""
     copy = sealed_copy(path)
-    content = copy.content
-    try:
-        with copy.file, zipfile.ZipFile(copy.file) as archive:
-            arrays = {
-                info.filename.removesuffix(".npy"): _member(archive, info, content)
-                for info in archive.infolist()
-            }
-        manifest = json.loads(arrays["manifest"].tobytes())
-        key, offsets, tracks = manifest["key"], arrays["offsets"], arrays["tracks"]
-        if key not in ("track", "user"):
-            raise ValueError(f"keyed by {key!r}")
-        raw = arrays["keys"]
-        keys = raw.tolist() if key == "track" else json.loads(raw.tobytes())
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
-        raise InputError.one(
-            where,
-            f"must be a list file that segue wrote, but is damaged or foreign ({error}). "
-            "Make it again with `segue lists` or `segue train`",
-        ) from error
-    if manifest.get("format") != FORMAT:
-        raise InputError.one(
-            where,
-            f"must be of format {FORMAT}, is {manifest.get('format')!r}. "
-            "Make it again with `segue lists` or `segue train`",
-        )
-    if manifest.get("catalog") != catalog.checksum:
-        raise InputError.one(
-            where,
-            "was made for a different catalog (checksum "
-            f"{str(manifest.get('catalog'))[:12]}..., this one has {catalog.checksum[:12]}...). "
-            "Make the lists again with this catalog",
-        )
-    is_consistent = (
-        len(keys) > 0
-        and len(set(keys)) == len(keys)
-        and (key == "user" or 0 <= min(keys) <= max(keys) < len(catalog))
-        and len(offsets) == len(keys) + 1
-        and int(offsets[0]) == 0
-        and int(offsets[-1]) == len(tracks)
-        and bool(np.all(np.diff(offsets) > 0))
-        and int(tracks.max()) < len(catalog)
-        and int(tracks.min()) >= 0
-    )
-    if not is_consistent:
-        raise InputError.one(
-            where,
-            "must have one list for each key, of known tracks, none empty; this does not hold. "
-            "Make it again with `segue lists` or `segue train`",
-        )
-    if (row := _find_repeat(offsets, tracks)) is not None:
-        owner = catalog.ids[keys[row]] if key == "track" else keys[row]
-        raise InputError.one(
-            where,
-            f"must have each track once in a list; the list of {key} {owner!r} has one twice. "
-            "Make it again with `segue lists` or `segue train`",
-        )
-    digest = hashlib.sha256(content.data).hexdigest()
-    return Lists(key, keys, offsets, tracks, catalog, manifest, digest)
-
-
-def _find_repeat(offsets: npt.NDArray[np.integer], tracks: npt.NDArray[np.integer]) -> int | None:
-    """Find a list that has a track twice; return its row, or None if there is none."""
-    lengths = np.diff(offsets)
-    for length in np.unique(lengths[lengths > 1]).tolist():
-        rows = np.flatnonzero(lengths == length)
-        # Lists of one length are a table, and sorting its rows puts equal tracks side by side.
-        at_once = max(1, BLOCK // length)
-        for block in (rows[start : start + at_once] for start in range(0, len(rows), at_once)):
-            table = np.sort(tracks[offsets[block][:, None] + np.arange(length)], axis=1)
-            repeated = (table[:, 1:] == table[:, :-1]).any(axis=1)
-            if repeated.any():
-                return int(block[repeated.argmax()])
-    return None
-
-
-def _member(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, content: npt.NDArray[np.uint8]
-) -> npt.NDArray[Any]:
-    """A view of one array of a stored .npz in the mapped copy; its CRC-32 is compared first."""
-    if info.compress_type != zipfile.ZIP_STORED:
-        raise ValueError(f"{info.filename} is compressed, so it cannot be mapped")
-    with archive.open(info) as member:
-        version = npy.read_magic(member)
-        if version != (1, 0):
-            raise ValueError(f"{info.filename} has npy version {version}")
-        shape, _, dtype = npy.read_array_header_1_0(member)
-        header = member.tell()
-    # A local file header has 30 bytes: at 26 and 28 the lengths of the name and the extra field.
-    local = content[info.header_offset : info.header_offset + 30]
-    name_length, extra_length = local[26:30].view("<u2").tolist()
-    start = info.header_offset + 30 + name_length + extra_length + header
-    if zlib.crc32(content[start - header : start - header + info.file_size].data) != info.CRC:
-        raise ValueError(f"Bad CRC-32 for file {info.filename!r}")  # as zipfile says it
-    size = int(np.prod(shape)) * dtype.itemsize
-    # frombuffer and not memmap slicing: a memmap pays a microsecond for every slice.
-    return np.frombuffer(content, dtype=np.uint8)[start : start + size].view(dtype).reshape(shape)
+    with copy.file:
+        made = read_archive(path, copy.file, copy.content, catalog)
+    digest = hashlib.sha256(copy.content.data).hexdigest()
+    return Lists(made.key, made.keys, made.offsets, made.tracks, catalog, made.manifest, digest)

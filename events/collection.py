@@ -21,8 +21,8 @@ from events.remote_logs import PIECE, RemoteFile, RemoteLog, remote_log
 SAMPLE = 64 << 10
 """Bytes at either end of the copy that are compared with the origin before it is continued."""
 
-_COMPRESSED = re.compile(r"\.(gz|zst|parquet)$")
-_SUFFIX = re.compile(r"(\.(jsonl|ndjson|json|log|parquet))?(\.\d+)?(\.gz|\.zst)?$")
+_COMPRESSED = re.compile(r"\.(gz|zst|bz2|xz|parquet)$")
+_SUFFIX = re.compile(r"(\.(jsonl|ndjson|json|log|parquet))?(\.\d+)?(\.gz|\.zst|\.bz2|\.xz)?$")
 
 
 @dataclass(slots=True)

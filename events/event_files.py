@@ -2,19 +2,21 @@
 
 import hashlib
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from core.errors import Faults, InputError
+from core.lines import BOM, check_encoding
+from core.packings import UNPACKED_HERE, DamagedArchive, packing_of, unpack
 from core.progress import SILENT, Progress
 
 END_SUFFIX = ".end.json"
 """Ending of the file in which the writer says where an event file ended."""
 
-EVENT_FILE = re.compile(r"(?<!\.end)\.((jsonl|ndjson|json|log)(\.\d+)?(\.gz|\.zst)?|parquet)$")
+EVENT_FILE = re.compile(
+    r"(?<!\.end)\.((jsonl|ndjson|json|log)(\.\d+)?(\.gz|\.zst|\.bz2|\.xz)?|parquet)$"
+)
 """Names that are read below a folder; a file that the user names is read under any name.
 A rotating log handler appends `.1`. The writer's `NAME.end.json` says where a file ended."""
 
@@ -27,7 +29,7 @@ MANIFEST = "compacted.json"
 PIECE = 8 << 20
 LONGEST_LINE = 64 << 20
 
-_MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"PAR1": "parquet"}
+_PACKINGS = UNPACKED_HERE | {"parquet"}
 
 
 @dataclass(slots=True)
@@ -37,7 +39,7 @@ class EventFile:
     Attributes:
         file_id: From 1, in the order of the paths.
         path: The file.
-        packing: `plain`, `gzip`, `zstd` or `parquet`, by its first bytes.
+        packing: `plain`, `gzip`, `zstd`, `bzip2`, `xz` or `parquet`, by its first bytes.
         size: Bytes on the disk when the file was found; bytes appended later are not read.
         lines: Lines read, faulty ones included.
         checksum: SHA-256 of the unpacked content, in hex.
@@ -76,7 +78,8 @@ def find_event_files(paths: Sequence[str | Path]) -> list[EventFile]:
             if not below:
                 faults.add(
                     str(path),
-                    "has no event files (*.jsonl, *.json, *.log, also .gz and .zst, *.parquet)",
+                    "has no event files (*.jsonl, *.json, *.log, also .gz, .zst, .bz2 and .xz, "
+                    "*.parquet)",
                 )
         elif path.is_file():
             below = [path]
@@ -89,12 +92,12 @@ def find_event_files(paths: Sequence[str | Path]) -> list[EventFile]:
     for number, path in enumerate(found.values(), start=1):
         try:
             with path.open("rb") as file:
-                head = file.read(4)
+                packing = packing_of(file.read(8))
             size = path.stat().st_size
         except OSError as error:
             faults.add(str(path), f"cannot be read: {error.strerror}")
             continue
-        packing = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "plain")
+        packing = packing if packing in _PACKINGS else "plain"
         sources.append(EventFile(number, path, packing, size))
     faults.raise_if_any()
     return sources
@@ -106,12 +109,19 @@ def read_pieces(source: EventFile, progress: Progress) -> Iterator[bytes]:
     Fills in `checksum` and `unreadable`; the caller counts `lines` as it reads.
 
     Raises:
-        InputError: A line is longer than 64 MB, so the file is no event log.
+        InputError: A line is longer than 64 MB, so the file is no event log; or it is UTF-16.
     """
     digest = hashlib.sha256()
-    rest = b""
+    rest, seen, has_cr_only = b"", False, False
     for content in _unpack(source, progress):
         digest.update(content)
+        if not seen and content:
+            seen = True
+            check_encoding(str(source.path), content)
+            content = content.removeprefix(BOM)
+            has_cr_only = b"\n" not in content and b"\r" in content[:-1]
+        if has_cr_only:
+            content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         end = content.rfind(b"\n") + 1
         if end:
             yield rest + memoryview(content)[:end] if rest else content[:end]
@@ -144,35 +154,10 @@ def checksum_of(path: Path) -> str:
 
 def _unpack(source: EventFile, progress: Progress) -> Iterator[bytes]:
     """Unpack the content up to the size that the file had, and note where an archive ends early."""
-    packed = _read(source, progress)
-    if source.packing == "plain":
-        yield from packed
-        return
-    decoder = None
     try:
-        for content in packed:
-            while content:
-                decoder = decoder or _decoder(source.packing)
-                yield decoder.decompress(content)
-                content = b""
-                if decoder.eof:  # an archive may hold several members, one after another
-                    content = decoder.unused_data
-                    decoder = None
-    except Exception as error:
-        if not isinstance(error, zlib.error) and type(error).__name__ != "ZstdError":
-            raise
-        source.unreadable.append((source.lines + 1, "broken archive"))
-    else:
-        if decoder is not None:
-            source.unreadable.append((source.lines + 1, "torn archive"))
-
-
-def _decoder(packing: str) -> Any:
-    if packing == "gzip":
-        return zlib.decompressobj(wbits=31)
-    import zstandard
-
-    return zstandard.ZstdDecompressor().decompressobj()
+        yield from unpack(_read(source, progress), source.packing)
+    except DamagedArchive as error:
+        source.unreadable.append((source.lines + 1, error.reason))
 
 
 def _read(source: EventFile, progress: Progress) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ import orjson
 
 from events.event_files import END_SUFFIX, MANIFEST
 
-_ENDING = re.compile(r"\.(jsonl|ndjson|json|log)(\.gz|\.zst)?$")
+_ENDING = re.compile(r"\.(jsonl|ndjson|json|log)(\.gz|\.zst|\.bz2|\.xz)?$")
 
 FileEnd = tuple[int, str]
 """(lines of the file, id of its last line)."""

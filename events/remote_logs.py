@@ -105,7 +105,7 @@ def _files(url: str, system: Any, root: str) -> tuple[RemoteFile, ...]:
     if not found:
         raise InputError.one(
             url,
-            "has no event files (*.jsonl, *.json, *.log, also .gz and .zst)"
+            "has no event files (*.jsonl, *.json, *.log, also .gz, .zst, .bz2 and .xz)"
             if there
             else "is not there: name a folder or a URL with event files",
         )

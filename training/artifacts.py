@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from core.lists import Key, save_lists
+from core.list_archive import Key
+from core.lists import save_lists
 from core.progress import SILENT, Progress
 from training.interactions import Interactions
 from training.model import FittedModel, ModelParams

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core.catalog import Catalog
-from core.lists import Key
+from core.list_archive import Key
 from core.progress import SILENT, Progress
 from training.interactions import Interactions
 from training.model import FittedModel

@@ -114,9 +114,11 @@ def _row(lists: Lists, row: int) -> Any:
 
 def _about(command: str, file: Path, lists: Lists) -> dict[str, Any]:
     """Entries of the manifest; without a date, so that the same input gives the same bytes."""
-    dropped = lists.manifest.get("dropped")
+    counted = {
+        name: lists.manifest[name] for name in ("dropped", "empty") if name in lists.manifest
+    }
     return {
         "made_by": f"segue lists {command}",
         "from": {file.name: hashlib.sha256(file.read_bytes()).hexdigest()},
-        **({"dropped": dropped} if dropped else {}),
+        **counted,
     }

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.errors import Fault, InputError, SegueError, unknown_name
-from core.lists import Key
+from core.list_archive import Key
 from core.progress import SILENT, Progress
 from core.registry import Registry
 from training.interactions import Interactions

@@ -137,6 +137,9 @@ def _print_summary(path: Path, lists: Lists, size: int) -> None:
             f"Left out {dropped['tracks']:,} tracks that the catalog does not have, and "
             f"{dropped['lists']:,} lists."
         )
+    empty = lists.manifest.get("empty")
+    if empty:
+        out.print(f"{empty:,} lists of the file are empty: those {lists.key}s have no list.")
     shortest, longest = lengths.min(), lengths.max()
     sizes = f"{shortest}" if shortest == longest else f"{shortest} to {longest}"
     out.print(

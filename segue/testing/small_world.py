@@ -11,8 +11,9 @@ import numpy as np
 
 from core.candidates import Candidates
 from core.catalog import UNKNOWN, Catalog
+from core.list_archive import Key
 from core.listener import Listener
-from core.lists import Key, Lists
+from core.lists import Lists
 from strategies import registry
 from strategies.base import Artifacts, Named, Params, marks_of
 

@@ -12,7 +12,7 @@ import training.models  # noqa: F401  (importing it registers the models)
 from audit.list_value import ListEstimator, make_estimator
 from cli.main import build as command
 from core.catalog import load_catalog
-from core.lists import Key
+from core.list_archive import Key
 from core.progress import SILENT, Progress
 from simulator.recommenders.in_process import load_in_process
 from tests.played import configured, play

@@ -4,6 +4,7 @@ import pytest
 
 from core.errors import Faults, InputError
 from core.jsonl import read_records
+from tests.core.packed import PACK, packed
 
 
 def read(folder, content):
@@ -33,9 +34,23 @@ def test_faulty_lines_are_named_and_skipped(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
-def test_a_wrong_encoding_is_a_fault_of_its_line(tmp_path, encoding):
-    found, faults = read(tmp_path, '{"a": "é"}'.encode(encoding))
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_wide_characters_are_said(tmp_path, encoding):
+    with pytest.raises(InputError, match=rf"is {encoding.upper()}, must be UTF-8"):
+        read(tmp_path, '{"a": "é"}'.encode(encoding))
+
+
+@pytest.mark.parametrize("packing", PACK)
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["lf", "crlf", "cr"])
+def test_records_are_read_packed_and_with_any_line_end(tmp_path, packing, end):
+    content = packed(end.join([b'{"a": 1}', b"x", b'{"a": 2}']), packing)
+    found, faults = read(tmp_path, content)
+    assert found == [(1, {"a": 1}), (3, {"a": 2})]
+    assert faults[0].startswith(":2: must be one JSON object a line")
+
+
+def test_a_wrong_encoding_is_a_fault_of_its_line(tmp_path):
+    found, faults = read(tmp_path, '{"a": "é"}'.encode("latin-1"))
     assert found == []
     assert faults[0].startswith(":1: must be one JSON object a line: ")
 

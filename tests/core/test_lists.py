@@ -3,16 +3,19 @@
 import hashlib
 import io
 import json
+import tempfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.catalog import UNKNOWN, Catalog
 from core.errors import InputError
 from core.lists import load_lists, save_lists
+from tests.core.damage import damages
 
 TRACKS = 9
 CATALOG = Catalog([10 * i for i in range(TRACKS)], ["A"] * TRACKS, [""] * TRACKS)
@@ -151,7 +154,6 @@ def test_botify_lines_are_read_without_changes(tmp_path, lines, found):
         ({"user": 1.5, "tracks": [0]}, '"user", "track" or "item_id" must be an int'),
         ({"user": "", "tracks": [0]}, '"user", "track" or "item_id" must be an int'),
         ({"user": 2}, 'must have "tracks" or "recommendations", an array of track ids'),
-        ({"user": 2, "tracks": []}, 'must have "tracks" or "recommendations", an array of'),
         ({"user": 2, "tracks": "0"}, 'must have "tracks" or "recommendations", an array of'),
         ({"user": 2, "tracks": {"0": 1}}, 'must have "tracks" or "recommendations", an array'),
         ({"user": 2, "tracks": [0, 5]}, "1 of 2 tracks are not in the catalog: 5. Leave them"),
@@ -167,6 +169,22 @@ def test_a_faulty_line_of_lists_is_named(tmp_path, line, fault):
     path = written(tmp_path, {"user": 1, "tracks": [0]}, line)
     (found,) = faults(path)
     assert found.startswith(f":2: {fault}")
+
+
+def test_an_empty_list_is_a_track_without_a_list(tmp_path):
+    lines = [{"track": 0, "recommendations": [10]}, {"track": 10, "recommendations": []}]
+    lists = load_lists(written(tmp_path, *lines, {"track": 20, "recommendations": []}), CATALOG)
+    assert as_dict(lists) == {0: [1]}
+    assert lists.manifest["empty"] == 2
+    assert faults(written(tmp_path, lines[1])) == [
+        ": must have at least one list, has 1 empty ones"
+    ]
+
+
+def test_ten_faults_are_shown_and_the_rest_is_counted(tmp_path):
+    found = faults(written(tmp_path, *[{"track": 5, "tracks": [0]}] * 1234))
+    assert [fault.split(":")[1] for fault in found[:10]] == [str(line) for line in range(1, 11)]
+    assert found[10:] == [": 1,224 more faults like these, 1,234 in all"]
 
 
 def test_a_list_of_an_unknown_track_is_a_fault(tmp_path):
@@ -250,7 +268,7 @@ def test_an_inconsistent_list_file_is_refused(tmp_path, changed, fault):
     ids=["of-a-track", "of-a-listener"],
 )
 def test_a_track_twice_in_one_list_is_a_fault(tmp_path, monkeypatch, key, keys, owner):
-    monkeypatch.setattr("core.lists.BLOCK", 1)  # every list is a block of its own
+    monkeypatch.setattr("core.list_archive.BLOCK", 1)  # every list is a block of its own
     written_keys = (
         np.array(keys, dtype=np.int32)
         if key == "track"
@@ -308,6 +326,20 @@ def test_lists_in_memory_are_used_if_the_file_has_the_same_content(tmp_path):
     assert as_dict(load_lists(path, CATALOG, known)) == {0: [3, 4], 1: [6]}
 
 
+SOUND_LISTS = {"ann": [3, 4], "bob": [5]}
+
+
+def sound():
+    """The bytes of a sound list file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "l.npz"
+        save_lists(path, "user", SOUND_LISTS, CATALOG, {"model": "none"})
+        return path.read_bytes()
+
+
+SOUND = sound()
+
+
 def cut(content):
     return content[: len(content) // 2]
 
@@ -331,6 +363,60 @@ def test_a_damaged_list_file_is_refused(tmp_path, damage):
     path.write_bytes(damage(path.read_bytes()))
     (found,) = faults(path)
     assert found.startswith(FOREIGN)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"keys": np.array([[0, 1]])},
+        {"keys": np.array([0.0, 1.0])},
+        {"keys": np.array(["a", "b"])},
+        {"keys": np.array(7)},
+        {"offsets": np.array([0, 2.5, 3])},
+        {"offsets": np.array([0, 2**63, 3], dtype=np.uint64)},
+        {"offsets": np.array([0, 2, 3], dtype="datetime64[s]")},
+        {"tracks": np.array([True, False, True])},
+        {"tracks": np.array([3, 4, 5], dtype=">i4")},
+        {"tracks": np.zeros(3, dtype=[("a", "i4")])},
+        {"tracks": np.array([], dtype=np.uint16)},
+        {"manifest": {"key": ["track"]}},
+        {"manifest": {"key": "user"}},
+    ],
+    ids=str,
+)
+def test_hostile_arrays_are_one_clear_fault(tmp_path, hostile):
+    (found,) = faults(npz(tmp_path / "l.npz", **hostile))
+    assert found.startswith((FOREIGN, INCONSISTENT))
+
+
+@pytest.mark.parametrize(
+    "keys", ['{"a": 1}', "7", "[1, 2]", "[[], {}]", "[null, null]", '"ab"', "[" * 5000], ids=str
+)
+def test_keys_of_listeners_are_strings(tmp_path, keys):
+    raw = np.frombuffer(keys.encode(), dtype=np.uint8)
+    (found,) = faults(npz(tmp_path / "l.npz", manifest={"key": "user"}, keys=raw))
+    assert found.startswith(FOREIGN)
+
+
+@pytest.mark.parametrize("manifest", [b"[]", b"7", b"null", b"{", b"\xff"], ids=str)
+def test_a_manifest_is_a_json_object(tmp_path, manifest):
+    path = tmp_path / "l.npz"
+    arrays = {"keys": np.array([0]), "offsets": np.array([0, 1]), "tracks": np.array([1])}
+    np.savez(path, manifest=np.frombuffer(manifest, dtype=np.uint8), **arrays)
+    (found,) = faults(path)
+    assert found.startswith(FOREIGN)
+
+
+@settings(max_examples=400)
+@given(damaged=damages(SOUND))
+def test_damage_is_one_fault_or_changes_no_list(tmp_path_factory, damaged):
+    path = tmp_path_factory.mktemp("damaged") / "l.npz"
+    path.write_bytes(damaged)
+    try:
+        found = as_dict(load_lists(path, CATALOG))
+    except InputError as error:
+        found = len(error.faults)
+    assert found in (1, SOUND_LISTS)
 
 
 def test_lists_are_views_of_the_sealed_copy_and_not_copies_of_their_own(tmp_path):
