@@ -37,7 +37,12 @@ class MergeParams(UnheardParams):
     depth: int = Field(100, ge=1)
     draw: Literal["score", "uniform", "first", "rank"] = "score"
 
-    @field_validator("strategies", mode="before")
+    @field_validator(
+        "strategies",
+        mode="before",
+        json_schema_input_type=Annotated[list[str], Field(min_length=2)]
+        | Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=2)],
+    )
     @classmethod
     def _alike(cls, names: Any) -> Any:
         """Give names without weights equal weights."""

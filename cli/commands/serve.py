@@ -1,6 +1,7 @@
 """`segue serve` and `segue check`: load a config, then serve it or report that it is sound."""
 
 import gc
+import json
 import logging
 import os
 import signal
@@ -18,8 +19,10 @@ from app.server import Server, raise_file_limit
 from cli.terminal import terminal
 from engine.experiment_ledger import ExperimentLedger
 from engine.runtime import Runtime, load_runtime
+from engine.settings.json_schema import config_schema
 from engine.settings.loading import load_settings
 from engine.settings.renames import renames_in
+from strategies import registry
 
 ConfigOption = Annotated[Path, typer.Option("--config", help="The config file.")]
 
@@ -75,8 +78,27 @@ def serve(
     console.print("Stopped")
 
 
-def check(config: ConfigOption = Path("config.yaml")) -> None:
-    """Check a config and all the data that it names, without serving it."""
+def check(
+    config: ConfigOption = Path("config.yaml"),
+    schema: Annotated[
+        bool,
+        typer.Option(
+            "--schema",
+            help="Print the JSON Schema of config files, for editors, and check nothing.",
+        ),
+    ] = False,
+) -> None:
+    """Check a config and all the data that it names, without serving it.
+
+    The schema has the strategy types of Segue, of installed plugins, and of the config's `modules`
+    if there is a config.
+    """
+    if schema:
+        registry.load()
+        if config.exists():
+            load_settings(config)
+        typer.echo(json.dumps(config_schema(registry.known()), indent=2))
+        return
     console = terminal(soft_wrap=True)
     runtime = _loaded(config)
     _say(runtime, console)

@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from rich.table import Table
 
 import strategies  # noqa: F401  (importing it registers the built-in types)
 from cli.terminal import terminal
+from engine.settings.json_schema import meaning
 from strategies import registry
 from strategies.base import Params, marks_of
 from strategies.registry import Registered
@@ -99,7 +99,7 @@ def _params(params: type[Params]) -> list[dict[str, Any]]:
                 "required": info.is_required(),
                 "default": None if info.is_required() else info.default,
                 "value": _value(info, schema["properties"][key]),
-                "meaning": _meaning(params, key),
+                "meaning": meaning(params, key),
             }
         )
     return sorted(described, key=lambda param: not param["required"])
@@ -118,19 +118,6 @@ def _value(info: FieldInfo, schema: dict[str, Any]) -> str:
         return " | ".join(map(str, schema.get("enum", [schema.get("const")])))
     ends = [f"{sign} {schema[end]:g}" for end, sign in ENDS if end in schema]
     return " ".join([kind or "see the meaning", *ends])
-
-
-def _meaning(params: type[Params], key: str) -> str:
-    """Find what the docstring of the model, or of a base of it, says of a param."""
-    for model in params.__mro__:
-        found = re.search(
-            rf"^ +{key}: (.*(?:\n {{8,}}\S.*)*)",
-            inspect.cleandoc(model.__doc__ or ""),
-            re.MULTILINE,
-        )
-        if found and issubclass(model, Params):
-            return " ".join(found[1].split())
-    return ""
 
 
 def _examples(found: Registered) -> list[dict[str, Any]]:

@@ -4,18 +4,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from core.allocation import SERVING, SLOTS, Arm, Experiment
 from core.draw import FinalDraw
 from strategies.base import Params
 from strategies.registry import Registered
 
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.+-]+$")]
+NAME_PATTERN = r"^[\w.+-]+$"
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=NAME_PATTERN)]
 
 
 # A bare number, which YAML reads as one, is in the metric's unit.
-Margin = Annotated[str, BeforeValidator(str), Field(pattern=r"^\d+(\.\d+)?\s*(ms|%|pp)?$")]
+MARGIN_PATTERN = r"^\d+(\.\d+)?\s*(ms|%|pp)?$"
+Margin = Annotated[
+    str,
+    BeforeValidator(str),
+    Field(pattern=MARGIN_PATTERN),
+    WithJsonSchema({"type": ["number", "string"], "pattern": MARGIN_PATTERN, "minimum": 0}),
+]
 
 
 def checked_address(address: str) -> str:
@@ -71,9 +78,20 @@ class ArmSettings(Section):
 
 
 class ExperimentSettings(Section):
-    """One experiment; see `core.allocation.Experiment`.
+    """One experiment.
 
     Attributes:
+        name: Unique among experiments; every event and answer names it.
+        arms: Name -> strategy and weight; the first arm is the control.
+        salt: With a new salt, listeners get new arms; `segue design` finds one that splits evenly.
+        version: With a new version, listeners get new arms; raise it when a started experiment
+            changes.
+        layer: Experiments of a layer never share a listener.
+        slots: The layer's slots that this experiment may take: the first, and one past the last.
+        traffic: Share of the listeners in those slots that enter, in [0, 1].
+        hash: `segue`, or `botify` for the assignment of botify, bit for bit.
+        targeting: Attribute -> allowed values; listeners without them are in no arm.
+        forced: Listener id -> arm, for testing.
         planned: The plan that `segue design` wrote, for the report; decisions ignore it.
     """
 
@@ -222,7 +240,24 @@ class ReportSettings(Section):
 
 
 class ConfigFile(Section):
-    """The whole file; its names are not checked yet."""
+    """The whole file; its names are not checked yet.
+
+    Attributes:
+        catalog: The files of the data: the catalog, the popularity list, and the lists.
+        strategies: Name -> `type` and its params, and `fallback`, the strategy that is asked next
+            if this one abstains. `segue strategies` lists the types.
+        default: Name of the strategy for listeners who are in no experiment.
+        experiments: The experiments, each with its arms.
+        holdout: Listeners who are in no experiment.
+        modules: Python modules to import at start, for strategies that live elsewhere.
+        state: The server's memory of listeners.
+        events: The event log.
+        started: Folder of the record of started experiments; by default beside the events.
+        server: The server's address and limits.
+        admin: The right to reload the config and to force arms.
+        watch: Whether the server reloads this file when it changes.
+        report: What `segue report` shows.
+    """
 
     catalog: CatalogSettings
     strategies: dict[Name, dict[str, Any]] = Field(min_length=1)
