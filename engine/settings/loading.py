@@ -3,15 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 import strategies  # noqa: F401  (importing it registers the built-in types)
-from core.errors import Faults, InputError, SegueError
+from core.errors import Faults, SegueError
 from engine.settings.checks import check_experiments, check_names, in_order
 from engine.settings.model import ConfigFile, Settings, StrategySettings
 from engine.settings.validation_faults import add_validation_faults
-from engine.settings.written_scalars import misread_scalars
+from engine.settings.yaml_file import parse_yaml
 from strategies import registry
 from strategies.base import named_in
 
@@ -22,7 +21,7 @@ def load_settings(path: Path) -> Settings:
     Raises:
         InputError: The config is faulty; the error names every fault.
     """
-    content, faults = _parse(path)
+    content, faults = parse_yaml(path)
     return build_settings(content, path, faults)
 
 
@@ -46,7 +45,13 @@ def build_settings(
         add_validation_faults(faults, error, str(path), "", ConfigFile)
         # The strategies are checked all the same, so that one run shows as many faults as it can.
         if isinstance(content.get("strategies"), dict):
-            _strategies(content["strategies"], content.get("modules") or [], path, faults)
+            modules = content.get("modules")
+            named = (
+                [each for each in modules if isinstance(each, str)]
+                if isinstance(modules, list)
+                else []
+            )
+            _strategies(content["strategies"], named, path, faults)
         faults.raise_if_any()
         raise  # not reached: a ValidationError has errors
     checked = _strategies(file.strategies, file.modules, path, faults)
@@ -73,43 +78,6 @@ def build_settings(
         report=file.report,
         default_draw=file.default_draw,
     )
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """A YAML loader that refuses a repeated key; PyYAML would silently take the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key '{key}' stands twice; remove one", node.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-def _parse(path: Path) -> tuple[dict[str, Any], Faults]:
-    """Return the content of a YAML file, and its scalars that YAML read as something else."""
-    faults = Faults()
-    try:
-        loader = _UniqueKeys(path.read_bytes())
-        node = loader.get_single_node()
-        if node is not None:
-            faults = misread_scalars(node, ConfigFile, path)
-        content = None if node is None else loader.construct_document(node)
-    except OSError as error:
-        raise InputError.one(
-            str(path), f"cannot be read: {error.strerror}. Name a config with --config FILE"
-        ) from error
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error)
-        raise InputError.one(f"{path}{line}", f"must be YAML: {problem}") from error
-    if not isinstance(content, dict):
-        kind = "nothing" if content is None else type(content).__name__
-        raise InputError.one(str(path), f"must be a mapping of sections, has {kind}")
-    return content, faults
 
 
 def _strategies(

@@ -97,10 +97,19 @@ def test_a_faulty_config_leaves_the_old_one_in_place_and_lists_every_fault(
     [
         (lambda folder: (folder / "config.yaml").unlink(), "config.yaml: cannot be read"),
         (lambda folder: (folder / "config.yaml").write_text("a: ["), "must be YAML"),
+        (lambda folder: (folder / "config.yaml").write_text("a: " + "[" * 9_999), "50 levels"),
+        (lambda folder: (folder / "config.yaml").write_text("a: " + "9" * 5_000), "over 64 bits"),
         (lambda folder: (folder / "tracks.jsonl").write_text("{}\n"), "tracks.jsonl:1: track must"),
         (lambda folder: (folder / "contextual.jsonl").unlink(), "contextual.jsonl: cannot be read"),
     ],
-    ids=["no-file", "no-yaml", "no-tracks", "a-list-is-gone"],
+    ids=[
+        "no-file",
+        "no-yaml",
+        "deep-yaml",
+        "a-number-of-5000-digits",
+        "no-tracks",
+        "a-list-is-gone",
+    ],
 )
 def test_missing_and_damaged_files_leave_the_old_config_in_place(
     client: TestClient, tmp_path: Path, spoil: Callable[[Path], object], message: str
