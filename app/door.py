@@ -2,18 +2,25 @@
 
 A turn needs no task, no scope and no send(): a request that arrived whole goes into the batch of
 the loop's iteration (`app.turn_batches`). All remaining requests, and unusual ones (Expect, a
-websocket, a request pipelined behind an unfinished one), take the path of plain ASGI. Both paths
-give the same bytes; tests/app/test_door.py compares them. The door adds deadlines, a limit of
-connections and a prompt stop.
+request pipelined behind an unfinished one), take the path of plain ASGI. Both paths give the same
+bytes; tests/app/test_door.py compares them. The door adds deadlines, a limit of connections and a
+prompt stop.
 """
 
 import asyncio
 import re
+from collections.abc import Sized
 from time import perf_counter
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from app.errors import ApiError
 from app.handlers import ROUTES, USER_ROUTES, Call, Route, too_large
@@ -23,6 +30,10 @@ from app.responses import HttpResponse
 
 LINGER_S = 1.0
 """Time that a refused connection stays open, so that its client reads the answer, in seconds."""
+MAX_HEAD = 64 * 1024
+"""Bytes that may arrive before a request's head is whole, beside those of one read."""
+MAX_REQUEST = 1024 * 1024
+"""Bytes of a request, whole: the longest body in chunks of one byte has 0.4 MB."""
 _CROWD = 1_000
 """Refused connections that may stay open; the server cuts any beyond them without an answer."""
 _ROUTES = {path.encode(): route for path, route in ROUTES.items()}
@@ -62,12 +73,29 @@ class _NoEvent:
 _NO_EVENT = _NoEvent()
 
 
+class _Flow(FlowControl):
+    """Flow control that reads no more while requests wait for their turn, or answers for a client.
+
+    uvicorn reads on before each of them, so a client that sends and never reads fills the memory.
+    """
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        """Read again, if nothing waits."""
+        if not self._waiting and not self.write_paused:
+            super().resume_reading()
+
+
 class Door(HttpToolsProtocol):
     """One connection.
 
     Attributes:
         receiving: Whether a request has begun to arrive and is not whole.
         since_s: When that began, or when the connection fell idle, on the loop's clock.
+        arrived: Bytes of that request, beside those of the read in which it began.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -75,8 +103,11 @@ class Door(HttpToolsProtocol):
         self.reception: Reception | None = self.app_state.get(STATE)
         self.receiving = False
         self.since_s = 0.0
+        self.arrived = 0
         self._has_head = False
         self._own = _OwnCycle()
+        self._under_way: RequestResponseCycle | None = None
+        self._paused_s = 0.0
         self._route: Route | None = None
         self._user = ""
         self._body = b""
@@ -89,14 +120,19 @@ class Door(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept a connection, or refuse it when the server has its full number."""
         super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
         self.since_s = self.loop.time()
         if self.reception is not None and (beyond := self.reception.enter(self)) > 0:
             self._refuse_connection(beyond)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Forget the connection, the request under way, and those that wait behind it."""
         if self.reception is not None:
             self.reception.leave(self)
+        if self._under_way is not None:  # uvicorn knows only the newest request
+            self._under_way.disconnected = True
+            self._under_way.message_event.set()
+        self.pipeline.clear()
         super().connection_lost(exc)
 
     def _refuse_connection(self, beyond: int) -> None:
@@ -121,24 +157,35 @@ class Door(HttpToolsProtocol):
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser; ignore an offer to upgrade to HTTP/2, as RFC 9110 allows."""
+        """Feed the parser."""
         if self._refused:
             return
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self._offers_upgrade:
-                self._read_without_upgrade(data[upgrade.args[0] :])
-            elif self._should_upgrade():
-                self.handle_websocket_upgrade()
-            else:
-                self._unsupported_upgrade_warning()
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                self._ignore_offers(data[offer.args[0] :])
         except httptools.HttpParserError:
             self._refuse_request_bytes()
-        if self.receiving and self.since_s == 0.0:
+        if self.receiving:
+            self._bound_request(len(data))
+
+    def _bound_request(self, size: int) -> None:
+        """Begin the deadline of a request that is not whole, or end a request without an end."""
+        if self.since_s == 0.0:
             self.since_s = self.loop.time()
+            self.arrived = 0
+            return
+        self.arrived += size
+        if self.reception is None or self.transport.is_closing():
+            return
+        if not self._has_head and self.arrived > MAX_HEAD:
+            message = f"a request's head must be at most {MAX_HEAD} bytes; send fewer headers"
+            self._end_request(ApiError(431, "head_too_large", message))
+        elif self.arrived > MAX_REQUEST:
+            self._end_request(too_large())
 
     def _refuse_request_bytes(self) -> None:
         """Answer bytes that are not HTTP as uvicorn does, after the turns before them."""
@@ -150,8 +197,25 @@ class Door(HttpToolsProtocol):
         self.logger.warning(message)
         self.send_400_response(message)
 
-    def _read_without_upgrade(self, rest: bytes) -> None:
-        """Read the request again as one without an offer: its head, then the rest of the bytes."""
+    def _ignore_offers(self, rest: bytes) -> None:
+        """Read a request that offers HTTP/2 or a websocket as one that offers nothing.
+
+        RFC 9110, 7.8 allows that. A loop, since one packet may hold hundreds of such requests.
+        """
+        while self._offers_upgrade:
+            again = self._without_offer(rest)
+            self.parser = httptools.HttpRequestParser(self)
+            self._offers_upgrade = False
+            try:
+                self.parser.feed_data(again)
+            except httptools.HttpParserUpgrade as offer:
+                rest = again[offer.args[0] :]
+            else:
+                return
+        self._unsupported_upgrade_warning()  # CONNECT: a tunnel, answered like any method
+
+    def _without_offer(self, rest: bytes) -> bytes:
+        """Write the request's head again without its offer, before the rest of the bytes."""
         version = self.parser.get_http_version().encode()
         head = [self.parser.get_method(), b" ", self.url, b" HTTP/", version, b"\r\n"]
         for name, value in self.headers:
@@ -159,9 +223,7 @@ class Door(HttpToolsProtocol):
                 value = _without_upgrade(value)
             if name not in _UPGRADE_HEADERS and value:
                 head += [name, b": ", value, b"\r\n"]
-        self.parser = httptools.HttpRequestParser(self)
-        self._offers_upgrade = False
-        self.data_received(b"".join([*head, b"\r\n", rest]))
+        return b"".join([*head, b"\r\n", rest])
 
     # Parser callbacks
 
@@ -176,7 +238,9 @@ class Door(HttpToolsProtocol):
             self.since_s = 0.0
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
+        """Keep a header; ignore a trailer, which would pass for one."""
+        if self._has_head:
+            return
         name = name.lower()
         if name == b"connection":
             self._has_connection_header = True
@@ -187,7 +251,7 @@ class Door(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Choose the path: ours for a turn, uvicorn's for all remaining requests."""
         parser = self.parser
-        if parser.should_upgrade() and self._get_upgrade() and not self._should_upgrade():
+        if parser.should_upgrade() and parser.get_method() != b"CONNECT":
             self._offers_upgrade = True
             return
         self._has_head = True
@@ -231,6 +295,10 @@ class Door(HttpToolsProtocol):
         self.headers = headers
         self.scope["headers"] = headers
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._under_way = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body; answer at once when it is too long."""
@@ -317,23 +385,26 @@ class Door(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        if self.flow.read_paused:
-            self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
         elif not self.receiving:
             self.since_s = now_s
+        if self.flow.read_paused:
+            self.flow.resume_reading()
 
     # Deadlines and the end
 
     def check_deadline(self, now_s: float) -> None:
-        """Close the connection if its client has been silent or slow for too long."""
+        """Close the connection if its client was silent, slow or deaf for too long."""
         assert self.reception is not None
         limits = self.reception.limits
         waited_s = now_s - self.since_s
         if self._refused:
             if waited_s > LINGER_S:
+                self.transport.abort()
+        elif self.flow.write_paused:
+            if now_s - self._paused_s > limits.request_timeout_s:
                 self.transport.abort()
         elif self.receiving:
             if waited_s > limits.request_timeout_s:
@@ -345,18 +416,22 @@ class Door(HttpToolsProtocol):
         return self.cycle is None or (self.cycle.response_complete and not self.pipeline)
 
     def _time_out(self) -> None:
-        """Answer 408 if nothing was answered yet, and close."""
+        """End a request that takes too long."""
         assert self.reception is not None
+        seconds = self.reception.limits.request_timeout_s
+        message = f"a request must arrive whole within {seconds:g} s"
+        self._end_request(ApiError(408, "request_timeout", message))
+
+    def _end_request(self, error: ApiError) -> None:
+        """Refuse a request that is not whole, if nothing was answered yet, and close."""
+        assert self.reception is not None
+        self.reception.batches.flush()
         cycle = self.cycle
         if self._has_head:
             unanswered = not cycle.response_complete and not cycle.response_started
         else:
             unanswered = cycle is None or cycle.response_complete
         if unanswered:
-            seconds = self.reception.limits.request_timeout_s
-            error = ApiError(
-                408, "request_timeout", f"a request must arrive whole within {seconds:g} s"
-            )
             response = self.reception.batches.handlers.refuse(error)
             self.transport.write(self._message(response, keep_alive=False))
         self.transport.close()
@@ -371,6 +446,7 @@ class Door(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Read no more requests of a client that does not read its answers."""
         super().pause_writing()
+        self._paused_s = self.loop.time()
         self.flow.pause_reading()
 
     def resume_writing(self) -> None:

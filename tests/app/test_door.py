@@ -177,6 +177,26 @@ def test_an_offer_to_upgrade_is_ignored_and_the_body_is_read(tmp_path: Path) -> 
     assert len(events_in(tmp_path)) == 4
 
 
+def test_an_offer_of_a_websocket_is_ignored_too(tmp_path: Path) -> None:
+    """No route of ours is a websocket; an offer with a turn once ended in a traceback."""
+    offers = [
+        ("Connection: Upgrade", "Upgrade: websocket"),
+        ("Connection: Upgrade", "Upgrade: h2c", "Connection: keep-alive, foo"),
+    ]
+    with live(tmp_path) as server:
+        for offer in offers:
+            answer = server.exchange(post("/next/7", b'{"track": 1000, "time": 1}', *offer) + END)
+            assert answer.count(b"HTTP/1.1 200 OK") == 2
+    assert len(events_in(tmp_path)) == 2
+
+
+def test_a_packet_of_hundreds_of_offers_is_read_to_its_end(tmp_path: Path) -> None:
+    offer = post("/recommend", HEARD, "Connection: Upgrade", "Upgrade: h2c")
+    with live(tmp_path) as server:
+        answer = server.exchange(offer * 1_500 + END)
+    assert answer.count(b"HTTP/1.1 200 OK") == 1_501
+
+
 CLIENT = """
 import java.net.URI;
 import java.net.http.*;

@@ -1,0 +1,67 @@
+"""The lines of an event log, read more strictly than any reader of ours reads them."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(slots=True)
+class LoggedLines:
+    """The lines of a log.
+
+    Attributes:
+        lines: Number of whole lines.
+        decisions: Decision id -> times on file.
+        marks: Mark of a request (see `tests.soak.ledger`) -> times on file.
+        torn: Files whose last line has no end: a kill cut it off before it was acknowledged.
+        faults: A sentence for each line that is not one event.
+    """
+
+    lines: int = 0
+    decisions: Counter[str] = field(default_factory=Counter)
+    marks: Counter[int] = field(default_factory=Counter)
+    torn: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def read_lines(folders: Iterable[Path]) -> LoggedLines:
+    """Read every event file of these folders."""
+    read = LoggedLines()
+    for folder in folders:
+        for path in sorted(folder.glob("events-*.jsonl")):
+            _read_file(path, read)
+    return read
+
+
+def _read_file(path: Path, read: LoggedLines) -> None:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                read.torn += 1
+                continue
+            read.lines += 1
+            try:
+                event = json.loads(
+                    line.decode(), object_pairs_hook=_once, parse_constant=_refuse_constant
+                )
+                read.decisions[event["decision"]] += 1
+            except (ValueError, KeyError, TypeError) as error:
+                read.faults.append(f"{path.name}:{number}: {error!r}: {line[:200]!r}")
+                continue
+            mark = (event.get("attributes") or {}).get("mark")
+            if isinstance(mark, int):
+                read.marks[mark] += 1
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError(f"a key stands twice: {[name for name, _ in pairs]}")
+    return found
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"{text} is not JSON")
