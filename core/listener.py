@@ -223,6 +223,30 @@ class Listener:
         artists = catalog.artist_of
         return Counter(int(artists[(word >> 32) - 1]) for word in words if word >> 32)
 
+    def likings(self, catalog: Catalog, fatigue: float = 1.0) -> list[tuple[int, float]]:
+        """Estimate how much the session's tracks were liked, without the fatigue of their artists.
+
+        A listener who tires of an artist hears each further track of this artist for a smaller
+        share: the liking is min(1, time / fatigue ** earlier plays of the artist in the session).
+
+        Args:
+            catalog: The catalog of the tracks.
+            fatigue: Factor on the share heard at each play of the same artist, in (0, 1].
+
+        Returns:
+            (track, liking in [0, 1]) of each listen of a known track, the oldest first.
+        """
+        artists, found = catalog.artist_of, []
+        remaining: dict[int, float] = {}
+        for word in self.packed[self.session_start :]:
+            track = (word >> 32) - 1
+            if track != UNKNOWN:
+                artist = int(artists[track])
+                factor = remaining.get(artist, 1.0)
+                remaining[artist] = factor * fatigue
+                found.append((track, min(1.0, (word & _TIME_MASK) / _TIME_UNITS / factor)))
+        return found
+
     def skip_streak(self, below: float) -> int:
         """Count the session's newest listens in a row that were heard for less than `below`."""
         streak = 0

@@ -54,6 +54,7 @@ class Lists:
         self.checksum = checksum
         # Arrays and not lists of integers: a look-up then reads one place in memory, not two.
         self._starts = array("q", offsets.astype(np.int64).tobytes())
+        self._bounds = np.frombuffer(self._starts, dtype=np.int64)
         if key == "track":
             rows = np.full(len(catalog) + 1, -1, dtype=np.int64)
             rows[np.asarray(keys, dtype=np.int64)] = np.arange(len(keys))
@@ -73,6 +74,31 @@ class Lists:
         """The list of a listener, or None."""
         row = self._row_of_user.get(user)
         return None if row is None else self._row(row)
+
+    def row_of_track(self, track: int) -> int:
+        """The row of a track's list (an index or `UNKNOWN`), for `heads`; -1 without a list."""
+        return self._row_of_track[track]
+
+    def row_of_user(self, user: str) -> int:
+        """The row of a listener's list, for `heads`; -1 without a list."""
+        return self._row_of_user.get(user, -1)
+
+    def heads(
+        self, rows: Sequence[int], depth: int
+    ) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The first `depth` tracks of several lists, one list after the other.
+
+        Returns:
+            Catalog indices, the position of each track's list in `rows`, and the track's place in
+            its list, from 0.
+        """
+        bounds = self._bounds
+        at = np.array(rows, dtype=np.int64)
+        starts = bounds[at]
+        lengths = np.minimum(bounds[at + 1] - starts, depth)
+        owners = np.repeat(np.arange(len(at)), lengths)
+        places = np.arange(len(owners)) - (np.cumsum(lengths) - lengths)[owners]
+        return self.tracks[starts[owners] + places], owners, places
 
     def _row(self, row: int) -> Candidates:
         return Candidates(self.tracks[self._starts[row] : self._starts[row + 1]])

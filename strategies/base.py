@@ -90,10 +90,9 @@ class Named:
         always_answers: Whether it never abstains.
         propose_unmarked: Asks the strategy and marks nothing, for callers who only use the tracks.
         draw: Its own draw, for a strategy that wraps it; None if its type has none.
-        rank: Asks it for all that it has, in order and scored, before its own draw.
     """
 
-    __slots__ = ("_strategy", "always_answers", "draw", "name", "propose_unmarked", "rank")
+    __slots__ = ("_rank", "_strategy", "always_answers", "draw", "name", "propose_unmarked")
 
     def __init__(
         self,
@@ -104,7 +103,7 @@ class Named:
     ) -> None:
         self.name = name
         self.draw = draw
-        self.rank = (ranked or strategy).propose
+        self._rank = (ranked or strategy).propose
         self.always_answers: bool = getattr(strategy, "always_answers", False)
         self._strategy = strategy
         self.propose_unmarked = strategy.propose
@@ -112,6 +111,11 @@ class Named:
     def propose(self, listener: Listener) -> Candidates | None:
         """Ask the strategy, and mark its candidates with its name."""
         candidates = self._strategy.propose(listener)
+        return None if candidates is None else candidates.with_source(self.name)
+
+    def rank(self, listener: Listener) -> Candidates | None:
+        """Ask it for all that it has, in order and scored, before its own draw."""
+        candidates = self._rank(listener)
         return None if candidates is None else candidates.with_source(self.name)
 
 

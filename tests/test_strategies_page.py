@@ -53,14 +53,14 @@ TYPES = registry.TYPES  # without the page's own strategy, which only copies get
 
 
 @pytest.fixture
-def artist_cap(monkeypatch, tmp_path):
+def artist_rest(monkeypatch, tmp_path):
     """Register the page's strategy while the test runs."""
     monkeypatch.setattr(registry, "TYPES", TYPES.copy())
-    path = tmp_path / "artist_cap.py"
+    path = tmp_path / "artist_rest.py"
     path.write_text(STORY)
-    spec = importlib.util.spec_from_file_location("artist_cap", path)
+    spec = importlib.util.spec_from_file_location("artist_rest", path)
     module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "artist_cap", module)
+    monkeypatch.setitem(sys.modules, "artist_rest", module)
     spec.loader.exec_module(module)
     return path
 
@@ -106,7 +106,7 @@ def test_every_draw_and_unheard_is_explained():
 
 
 @pytest.mark.parametrize("recipe", MORE, ids=lambda recipe: "-".join(recipe))
-def test_every_recipe_is_served_and_answers_by_itself(recipe, artist_cap, tmp_path):
+def test_every_recipe_is_served_and_answers_by_itself(recipe, artist_rest, tmp_path):
     runtime = served(tmp_path, recipe)
     for name in recipe:
         chain = runtime.chains[name]
@@ -120,7 +120,7 @@ def test_every_recipe_is_served_and_answers_by_itself(recipe, artist_cap, tmp_pa
 
 def test_the_recipes_hold_every_type():
     used = {entry["type"] for recipe in [BASE, *MORE] for entry in recipe.values()}
-    assert used == {*registry.known(), "artist_cap"}
+    assert used == {*registry.known(), "artist_rest"}
 
 
 def test_the_example_is_explained_as_the_page_says(tmp_path):
@@ -144,17 +144,25 @@ def test_the_example_is_explained_as_the_page_says(tmp_path):
     assert decision.why == shown.splitlines()
 
 
-def test_the_pages_strategy_keeps_the_contract(artist_cap):
-    every = rules.cases(registry.find("artist_cap"))
+def test_the_pages_strategy_keeps_the_contract(artist_rest):
+    every = rules.cases(registry.find("artist_rest"))
     for rule in rules.RULES:
         rules.check(rule, every)
 
 
 def test_the_pages_test_of_it_passes(tmp_path):
     """They run in a process of their own, as they do for a reader who pastes both files."""
-    (tmp_path / "artist_cap.py").write_text(STORY)
-    (tmp_path / "test_artist_cap.py").write_text(TEST)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_artist_cap.py"]
+    (tmp_path / "artist_rest.py").write_text(STORY)
+    (tmp_path / "test_artist_rest.py").write_text(TEST)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "test_artist_rest.py",
+    ]
     ran = subprocess.run(
         command,
         cwd=tmp_path,
@@ -167,15 +175,15 @@ def test_the_pages_test_of_it_passes(tmp_path):
     assert f"{len(rules.RULES) + 2} passed" in ran.stdout
 
 
-def test_a_file_beside_the_config_is_found_as_the_page_says(artist_cap, tmp_path, monkeypatch):
+def test_a_file_beside_the_config_is_found_as_the_page_says(artist_rest, tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "TYPES", TYPES.copy())
-    monkeypatch.delitem(sys.modules, "artist_cap")
+    monkeypatch.delitem(sys.modules, "artist_rest")
     (modules,) = [recipe["modules"] for recipe in RECIPES if "modules" in recipe]
-    strategies = {**CONFIGURED, "capped": {"type": "artist_cap", "of": "popular"}}
+    strategies = {**CONFIGURED, "rested": {"type": "artist_rest", "of": "popular"}}
     path = write_config(
         tmp_path, strategies=strategies, modules=modules, default="popular", experiments=[]
     )
-    assert "capped" in load_runtime(load_settings(path)).chains
+    assert "rested" in load_runtime(load_settings(path)).chains
 
 
 def test_everything_that_a_strategy_sees_is_in_the_tables():

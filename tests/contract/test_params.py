@@ -133,17 +133,19 @@ def test_a_param_with_an_unknown_name_is_reported_with_the_nearest_known_name(
 def test_lists_of_the_wrong_key_are_a_fault_that_names_both_keys(name, key, said, tmp_path):
     entry = every_type()[name]
     kind, wrong, is_by = ("user", "contextual", "track")
-    if entry[key] == "contextual":
+    if "contextual" in str(entry.get(key)):
         kind, wrong, is_by = ("track", "personal", "user")
+    is_mapping = isinstance(entry.get(key), dict)
+    at = f"{key}.{wrong}" if is_mapping else key
     with pytest.raises(InputError) as raised:
         loaded(
             tmp_path,
-            strategies={**CONFIGURED, "tried": {**entry, key: wrong}},
+            strategies={**CONFIGURED, "tried": {**entry, key: {wrong: 1} if is_mapping else wrong}},
             default="random",
             experiments=[],
         )
     assert [str(fault).partition(": ")[2] for fault in raised.value.faults] == [
-        f"strategies.tried.{key}: must name lists keyed by {kind}; '{wrong}' is keyed by {is_by}"
+        f"strategies.tried.{at}: must name lists keyed by {kind}; '{wrong}' is keyed by {is_by}"
     ]
 
 

@@ -118,3 +118,13 @@ def test_a_hundred_listens_take_less_than_a_kilobyte_and_a_half():
 def test_a_listener_has_its_id_turn_and_session_start(view):
     listener = Listener.of("7", [(1, 0.5)], earlier=[(2, 0.5)], turn=9)
     assert {"id": "7", "turn": 9, "session_start": 1}[view] == getattr(listener, view)
+
+
+def test_likings_take_the_fatigue_of_an_artist_out():
+    listens = [(0, 0.9), (2, 0.5), (1, 0.3), (UNKNOWN, 1.0), (0, 0.3)]  # 0 and 1: one artist
+    listener = Listener.of("1", listens, earlier=[(3, 1.0)])
+
+    found = listener.likings(CATALOG, 0.6)
+
+    assert found == [(0, 0.9), (2, 0.5), (1, pytest.approx(0.5)), (0, pytest.approx(0.3 / 0.36))]
+    assert listener.likings(CATALOG) == [(0, 0.9), (2, 0.5), (1, 0.3), (0, 0.3)]
