@@ -22,8 +22,9 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from app.bodies import too_large
 from app.errors import ApiError
-from app.handlers import ROUTES, USER_ROUTES, Call, Route, too_large
+from app.handlers import ROUTES, USER_ROUTES, Call, Route
 from app.reception import STATE, Reception
 from app.requests import MAX_BODY
 from app.responses import HttpResponse

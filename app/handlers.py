@@ -4,41 +4,22 @@ The door (`app.door`) hands over the calls of one loop iteration together. Any o
 hands over one call at a time, which is a batch of one.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
 
 from app.admin import Admin, requested_arms
+from app.bodies import read_botify_last, read_botify_next, read_feedback, read_recommend
 from app.errors import ApiError, error_response
+from app.headers import Headers, checked
 from app.idempotency import AnsweredKeys, Key, check_same
-from app.requests import (
-    MAX_BODY,
-    MAX_KEY,
-    BotifyListen,
-    FeedbackRequest,
-    RecommendRequest,
-    field_of,
-)
 from app.responses import HttpResponse, botify_next_body, feedback_body, recommend_body
 from core.request import ListenReport, Request
 from engine.dispatcher import Arrival, Dispatcher
 from engine.health import Health
-
-Headers = Iterable[tuple[bytes, bytes]]
-B = TypeVar("B", RecommendRequest, FeedbackRequest, BotifyListen)
-Validate = Callable[[bytes], B]
-
-# The validators inside the adapters: an adapter's own method costs a third of the validation.
-_RECOMMEND: Validate[RecommendRequest] = TypeAdapter(RecommendRequest).validator.validate_json
-_FEEDBACK: Validate[FeedbackRequest] = TypeAdapter(FeedbackRequest).validator.validate_json
-_LISTEN: Validate[BotifyListen] = TypeAdapter(BotifyListen).validator.validate_json
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
-JSON = b"application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +117,7 @@ class Handlers:
         Raises:
             ApiError: The call is faulty.
         """
-        key, force = _checked(call.body, call.headers)
+        key, force = checked(call.body, call.headers)
         forced = None if force is None else self._forced(force, call.headers)
         call.sent = call.route.read(call.user, call.body)
         if key is not None:
@@ -227,104 +208,11 @@ class _Batch:
 _UNANSWERED = HttpResponse(500, b"")
 
 
-def _read_recommend(user: str, body: bytes) -> Request:
-    return _validated(_RECOMMEND, body)
-
-
-def _read_feedback(user: str, body: bytes) -> ListenReport:
-    return _validated(_FEEDBACK, body)
-
-
-def _read_botify_next(user: str, body: bytes) -> Request:
-    listen = _validated(_LISTEN, body)
-    return Request(_id(user), listen.track, listen.time)
-
-
-def _read_botify_last(user: str, body: bytes) -> ListenReport:
-    listen = _validated(_LISTEN, body)
-    return ListenReport(_id(user), listen.track, listen.time, final=True)
-
-
-RECOMMEND = Route("recommend", _read_recommend, recommend_body)
-FEEDBACK = Route("feedback", _read_feedback, feedback_body)
-BOTIFY_NEXT = Route("next", _read_botify_next, botify_next_body)
-BOTIFY_LAST = Route("last", _read_botify_last, feedback_body)
+RECOMMEND = Route("recommend", read_recommend, recommend_body)
+FEEDBACK = Route("feedback", read_feedback, feedback_body)
+BOTIFY_NEXT = Route("next", read_botify_next, botify_next_body)
+BOTIFY_LAST = Route("last", read_botify_last, feedback_body)
 ROUTES = {"/recommend": RECOMMEND, "/feedback": FEEDBACK}
 """Path -> route."""
 USER_ROUTES = {"/next/": BOTIFY_NEXT, "/last/": BOTIFY_LAST}
 """Path before the user -> route; each is six characters long."""
-
-
-def _checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None]:
-    """Refuse a body whose header says no JSON, or that is too long; give key and forced arms."""
-    found = dict(headers)  # a header sent twice counts with its last value
-    content_type = found.get(b"content-type")
-    # The usual spelling first, since parsing every allowed spelling takes longer.
-    if content_type is not None and content_type != JSON:
-        _check_content_type(content_type)
-    key = None
-    if (value := found.get(b"idempotency-key")) is not None:
-        key = value.decode("latin-1")
-        if not 0 < len(key) <= MAX_KEY:
-            raise ApiError(
-                422,
-                "invalid",
-                f"must have 1 to {MAX_KEY} characters, got {len(key)}",
-                "Idempotency-Key",
-            )
-    force = found.get(b"segue-force")
-    if len(body) > MAX_BODY:
-        raise too_large()
-    return key, force
-
-
-def _check_content_type(content_type: bytes) -> None:
-    if content_type.partition(b";")[0].strip().lower() != JSON:
-        raise ApiError(
-            415,
-            "unsupported_media_type",
-            f"Content-Type must be application/json, got {content_type.decode('latin-1')!r:.80}",
-            "Content-Type",
-        )
-
-
-def too_large() -> ApiError:
-    """Refuse a body over the limit."""
-    return ApiError(413, "too_large", f"the body must be at most {MAX_BODY} bytes")
-
-
-def _validated(validate: Validate[B], body: bytes) -> B:
-    try:
-        return validate(body)
-    except ValidationError as error:
-        problems = error.errors(include_url=False)
-        first = problems[0]
-        if first["type"] == "json_invalid":
-            raise ApiError(400, "invalid_json", f"the body must be JSON: {first['msg']}") from error
-        field = field_of(first["loc"])
-        messages = dict.fromkeys(
-            _message(problem) for problem in problems if field_of(problem["loc"]) == field
-        )
-        raise ApiError(422, "invalid", "; or ".join(messages), field) from error
-
-
-def _message(problem: Any) -> str:
-    if problem["type"] == "unexpected_keyword_argument":
-        return "unknown field"
-    message: str = problem["msg"]
-    return message.removeprefix("Value error, ")
-
-
-def _id(path_part: str) -> int | str:
-    """Read a listener id from a path; digits are a number, as in botify."""
-    if _INTEGER.match(path_part):
-        return int(path_part)
-    if 0 < len(path_part) <= 256 and path_part == path_part.strip():
-        return path_part
-    raise ApiError(
-        422,
-        "invalid",
-        "must have 1 to 256 characters, and must not begin or end with white space, got "
-        f"{path_part!r:.80}",
-        "user",
-    )

@@ -6,8 +6,9 @@ times as much (docs/results/performance.md). Under our server, `app.door` answer
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.bodies import too_large
 from app.errors import ApiError
-from app.handlers import ROUTES, USER_ROUTES, Handlers, Route, too_large
+from app.handlers import ROUTES, USER_ROUTES, Handlers, Route
 from app.requests import MAX_BODY
 from app.responses import HttpResponse
 
@@ -40,11 +41,8 @@ class HotRoute:
         if route is None:
             await self._behind(scope, receive, send)
             return
-        message = await receive()
-        body = message.get("body", b"")
         try:
-            if message.get("more_body"):
-                body = await _rest_of(body, receive)
+            body = await _body_of(receive)
         except ApiError as error:
             response = self.handlers.refuse(error)
         else:
@@ -61,26 +59,26 @@ def _find_route(scope: Scope) -> tuple[Route | None, str]:
     route = ROUTES.get(path)
     if route is None and (route := USER_ROUTES.get(path[:6])) is not None:
         user = path[6:]
-        return (route, user) if user and "/" not in user else (None, "")
+        return (route, user) if user else (None, "")
     return route, ""
 
 
-async def _rest_of(body: bytes, receive: Receive) -> bytes:
-    """Read the rest of a body that comes in parts, and give the whole.
+async def _body_of(receive: Receive) -> bytes:
+    """Read a body, which may come in parts.
 
     Raises:
         ApiError: The body is longer than allowed, or the client went away.
     """
-    parts = [body]
-    size = len(body)
+    parts: list[bytes] = []
+    size = 0
     while True:
-        if size > MAX_BODY:
-            raise too_large()
         message = await receive()
         if message["type"] != "http.request":
             raise ApiError(400, "incomplete", "the request's body did not arrive whole")
         parts.append(message.get("body", b""))
         size += len(parts[-1])
+        if size > MAX_BODY:
+            raise too_large()
         if not message.get("more_body"):
             return b"".join(parts)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import (
     AfterValidator,
     ConfigDict,
+    FailFast,
     Field,
     StrictBool,
     StrictFloat,
@@ -18,6 +19,7 @@ from core.request import ListenReport, Request
 
 MAX_BODY = 64 * 1024
 MAX_N = 100
+MAX_ATTRIBUTES = 32
 MAX_KEY = 256
 """Most characters of an `Idempotency-Key`."""
 
@@ -46,7 +48,8 @@ Time = Annotated[float, Field(strict=True, ge=0, le=1, allow_inf_nan=False)]
 _BODY = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 Facts = Annotated[
-    dict[Annotated[str, Field(min_length=1, max_length=64)], Scalar], Field(max_length=32)
+    dict[Annotated[str, Field(min_length=1, max_length=64)], Scalar],
+    Field(max_length=MAX_ATTRIBUTES),
 ]
 
 
@@ -69,7 +72,7 @@ class RecommendRequest(Request):
     track: Id | None = None
     time: Time | None = None
     n: Annotated[int, Field(strict=True, ge=1, le=MAX_N)] = 1
-    exclude: Annotated[tuple[Id, ...], Field(max_length=1000)] = ()
+    exclude: Annotated[tuple[Id, ...], Field(max_length=1000), FailFast()] = ()
     attributes: Facts | None = None
     explain: StrictBool = False
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from app.bodies import too_large
 from app.errors import ApiError, error_response
 from app.experiment_status import ServerStatus, server_status
 from app.handlers import (
@@ -17,7 +18,6 @@ from app.handlers import (
     Handlers,
     Route,
     not_ready,
-    too_large,
 )
 from app.reload import Reloads
 from app.requests import MAX_BODY, BotifyListen, FeedbackRequest, RecommendRequest, field_of
@@ -65,7 +65,7 @@ def _add_own_routes(app: FastAPI) -> None:
         """Report what a listener heard, without a request for the next track."""
         return await _take_turn(request, FEEDBACK)
 
-    @app.get("/tracks/{track}", responses=documented_responses(TrackResponse))
+    @app.get("/tracks/{track:path}", responses=documented_responses(TrackResponse))
     async def track(request: Request, track: str) -> Response:
         """Give a track's artist and title."""
         return _json(_handlers(request).track(track))
@@ -77,13 +77,13 @@ def _add_botify_routes(app: FastAPI) -> None:
         """Say that the server is there."""
         return {"status": "alive", "message": "Segue: next-track recommendations"}
 
-    @app.get("/track/{track}", tags=["botify"], responses=documented_responses(TrackResponse))
+    @app.get("/track/{track:path}", tags=["botify"], responses=documented_responses(TrackResponse))
     async def track(request: Request, track: str) -> Response:
         """Give a track's artist and title."""
         return _json(_handlers(request).track(track))
 
     @app.post(
-        "/next/{user}",
+        "/next/{user:path}",
         tags=["botify"],
         openapi_extra=request_body(BotifyListen),
         responses=documented_responses(BotifyNextResponse),
@@ -93,7 +93,7 @@ def _add_botify_routes(app: FastAPI) -> None:
         return await _take_turn(request, BOTIFY_NEXT, user)
 
     @app.post(
-        "/last/{user}",
+        "/last/{user:path}",
         tags=["botify"],
         openapi_extra=request_body(BotifyListen),
         responses=documented_responses(FeedbackResponse),

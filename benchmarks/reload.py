@@ -87,7 +87,8 @@ async def _post(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str, body: bytes = b""
 ) -> tuple[float, float]:
     """Time a request's start and its answer; a client library would cost more than the request."""
-    head = f"POST {path} HTTP/1.1\r\nHost: it\r\nAuthorization: Bearer {TOKEN}\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+    head += "Content-Type: application/json\r\n"
     start = perf_counter()
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     answer = await reader.readuntil(b"\r\n\r\n")

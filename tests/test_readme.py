@@ -43,7 +43,9 @@ def test_the_first_request_gets_the_answer_that_is_printed(tmp_path: Path) -> No
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(config_over_the_default_data(tmp_path), sort_keys=False))
     with TestClient(create_app(load_runtime(load_settings(path)))) as client:
-        got = client.post("/recommend", content=body.encode()).json()
+        got = client.post(
+            "/recommend", content=body.encode(), headers={"Content-Type": "application/json"}
+        ).json()
         described = client.get(f"/tracks/{json.loads(answer)['track']}")
     expected = json.loads(answer)
 

@@ -28,7 +28,9 @@ def handlers(tmp_path: Path) -> Handlers:
 
 
 def call(body: Any, key: str | None = None, route: Any = RECOMMEND) -> Call:
-    headers = [] if key is None else [(b"idempotency-key", key.encode())]
+    headers = [(b"content-type", b"application/json")]
+    if key is not None:
+        headers.append((b"idempotency-key", key.encode()))
     return Call(route, json.dumps(body).encode(), headers, "", 0.0)
 
 

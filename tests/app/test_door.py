@@ -1,5 +1,6 @@
 """The door gives the same bytes as plain ASGI, for every request and every way to split it."""
 
+import gzip
 import json
 import re
 import subprocess
@@ -30,6 +31,7 @@ def chunked(path: str, *parts: bytes) -> bytes:
 
 EVERYTHING = b",".join(b"%d" % track for track in range(1000, 1240, 10))
 LARGE = b'{"user": 7, "exclude": [' + b",".join([b"123456789"] * 8000) + b"]}"
+WIDE = b'{"user": 7, "attributes": {' + b",".join([b'"": []'] * 8000) + b"}}"
 
 CORPUS: dict[str, list[bytes]] = {
     "recommend": [post("/recommend", HEARD)],
@@ -40,6 +42,11 @@ CORPUS: dict[str, list[bytes]] = {
     "percent-in-the-path": [post("/next/a%20b", LISTEN)],
     "no-user-in-the-path": [post("/next/", LISTEN)],
     "two-parts-in-the-path": [post("/next/7/8", LISTEN)],
+    "slash-in-the-user": [post("/next/AC%2FDC", LISTEN), post("/last/AC%2FDC", LISTEN)],
+    "slash-as-it-is": [post("/next/AC/DC", LISTEN)],
+    "slash-at-the-end": [post("/next/7/", LISTEN)],
+    "no-utf-8-in-the-path": [post("/next/%FF", LISTEN), post("/next/%EF%BF%BD", LISTEN)],
+    "slash-in-the-track": [get("/tracks/a%2Fb"), get("/track/a%2Fb")],
     "padded-user": [post("/next/%207", LISTEN)],
     "query": [post("/recommend?a=b", HEARD)],
     "track": [get("/tracks/1000")],
@@ -68,6 +75,20 @@ CORPUS: dict[str, list[bytes]] = {
     "other-content-type": [
         b"POST /recommend HTTP/1.1\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}"
     ],
+    "no-content-type": [
+        post("/recommend", HEARD).replace(b"Content-Type", b"X-Type"),
+        post("/next/7", LISTEN).replace(b"Content-Type", b"X-Type"),
+    ],
+    "too-large-of-a-different-type": [post("/recommend", LARGE).replace(b"/json", b"/jsonl")],
+    "packed": [post("/recommend", gzip.compress(HEARD), "Content-Encoding: gzip")],
+    "identity": [post("/recommend", HEARD, "Content-Encoding: identity")],
+    "key-twice": [
+        post("/recommend", b'{"user": 7, "user": 8}'),
+        post("/recommend", b'{"user": 7, "\\u0075ser": 8}'),
+        post("/feedback", HEARD[:-1] + b', "time": 1}'),
+        post("/last/7", LISTEN[:-1] + b', "time": 1}'),
+    ],
+    "wide": [post("/recommend", WIDE)],
     "charset": [
         b"POST /recommend HTTP/1.1\r\nContent-Type: application/json; charset=utf-8\r\n"
         b"Content-Length: 11\r\n\r\n" + b'{"user": 7}'

@@ -40,7 +40,8 @@ class Connection:
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """The answer's JSON; anything but a 200 fails the test, unless it is a reload."""
         content = b"" if body is None else json.dumps(body).encode()
-        lines = [f"{method} {path} HTTP/1.1", "Host: test", f"Content-Length: {len(content)}"]
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(content)}"]
+        lines += [] if body is None else ["Content-Type: application/json"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self._writer.write("\r\n".join([*lines, "", ""]).encode() + content)
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode().lower()

@@ -55,6 +55,9 @@ class Log:
         self.turns += turns
 
 
+JSON_TYPE = [(b"content-type", b"application/json")]
+
+
 def dispatcher_of(runtime: Runtime, log: Log | None = None, history: int = 100) -> Dispatcher:
     state = MemoryState(1_000, 3_600, lambda: 0.0)
     settings = runtime.settings
@@ -78,7 +81,8 @@ def test_over_10000_requests_the_arm_logged_is_the_arm_answered(tmp_path: Path) 
             if rng.random() < 0.9:
                 ask |= {"track": rng.choice(ids), "time": rng.choice([0.0, 0.05, 0.2, 0.7, 1.0])}
             asks.append(ask)
-            answers.append(json.loads(handlers.answer(RECOMMEND, json.dumps(ask).encode()).body))
+            answer = handlers.answer(RECOMMEND, json.dumps(ask).encode(), JSON_TYPE)
+            answers.append(json.loads(answer.body))
     events = {event["decision"]: event for event in events_in(tmp_path)}
 
     assert len(events) == 10_000
