@@ -2,7 +2,8 @@
 # no compiler. Build: docker build -t segue .   Run: docker run -p 8000:8000 segue
 FROM python:3.11-slim AS build
 WORKDIR /build
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY pyproject.toml setup.py constraints.txt README.md LICENSE config.yaml ./
+COPY data ./data
 COPY core ./core
 COPY strategies ./strategies
 COPY events ./events

@@ -8,7 +8,7 @@ PORT   ?= 8000
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test lint format bench demo clean
+.PHONY: help run install test lint format bench demo wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -37,8 +37,13 @@ bench: $(VENV)/.dev  ## Measure speed side by side (see docs/performance.md)
 demo: $(VENV)/.demo  ## Serve, log, learn, serve the learnt lists, measure them (EPISODES=, CONFIG=)
 	@exec $(BIN)/segue demo --config $(CONFIG) $(if $(EPISODES),--episodes $(EPISODES))
 
+wheel: $(VENV)/bin/python  ## Build dist/segue-*.whl, which has the embedded world and needs no checkout
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	rm -rf build
+
 clean:  ## Remove the environment, caches and logs
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage* log state
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage* log state build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

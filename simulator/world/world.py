@@ -55,6 +55,14 @@ def load_world(folder: Path) -> World:
         InputError: A file is missing; and see `read_world`.
     """
     faults = Faults()
+    if _has(folder, TRACKS) and not _has(folder, EMBEDDINGS) and not _has(folder, USERS):
+        raise InputError.one(
+            str(folder),
+            "has a catalog, but no simulated listeners and no taste vectors: nobody knows how your "
+            "listeners would like your tracks. Simulate the embedded world (`segue init world`, "
+            "then serve world/config.yaml and give --world world/data), or compare a world with "
+            "your log (`segue world calibrate --help`)",
+        )
     found = [_find_file(folder, names, faults) for names in (TRACKS, EMBEDDINGS, USERS)]
     faults.raise_if_any()
     return read_world(*found)
@@ -92,6 +100,10 @@ class _Listener(NamedTuple):
     interests: npt.NDArray[np.int32]
     bias: float
     sharpness: float
+
+
+def _has(folder: Path, names: Sequence[str]) -> bool:
+    return any((folder / name).exists() for name in names)
 
 
 def _find_file(folder: Path, names: Sequence[str], faults: Faults) -> Path:
