@@ -20,12 +20,14 @@ from app.handlers import Handlers
 from app.hot_route import HotRoute
 from app.idempotency import AnsweredKeys
 from app.listening import listen_for_operations
+from app.log_keeper import LogKeeper
 from app.operations import serving
 from app.reception import STATE, Limits, Reception
 from app.reload import Reloader
 from app.routes import add_routes
 from app.turn_batches import TurnBatches
 from core.errors import InputError, SegueError
+from engine.beside_log import BesideLog
 from engine.config_snapshots import save_snapshot
 from engine.dispatcher import Dispatcher
 from engine.experiment_ledger import ExperimentLedger
@@ -63,7 +65,9 @@ def create_app(
         ledger.record(runtime, clock())
         for warning in ledger.changed_plans(runtime):
             LOG.warning("%s", warning)
-        log = EventWriter(folder, int(settings.events.rotate_mb * 1_000_000), clock)
+        beside = BesideLog(folder, settings.started_folder, lambda: dispatcher.runtime)
+        rotate_bytes = int(settings.events.rotate_mb * 1_000_000)
+        log = EventWriter(folder, rotate_bytes, clock, beside.restore)
         save_snapshot(runtime, folder)
         state = MemoryState(settings.state.max_listeners, settings.state.ttl_s, time.monotonic)
         dispatcher = Dispatcher(runtime, state, log, ServerMetrics(), clock)
@@ -86,12 +90,16 @@ def create_app(
         health.warn("reload_failed", lambda: reloader.failure)
         for each in apps:
             each.state.reloader = reloader
-        tasks = [asyncio.create_task(_sync_forever(log, settings.events.fsync_s))]
+        keeper = LogKeeper(log, beside, settings.events.fsync_s, time.monotonic)
+        keeper.report_to(health)
+        beside.keep()
+        tasks = [asyncio.create_task(keeper.run())]
         if settings.watch:
             # The folder and not the file: an editor puts a new file in the old one's place.
             changes = awatch(settings.path.parent, watch_filter=None, recursive=False, debounce=200)
-            tasks.append(asyncio.create_task(reloader.follow(settings.path, changes)))
-            tasks[-1].add_done_callback(_log_end_of_watch)
+            tasks.append(watching := asyncio.create_task(reloader.follow(settings.path, changes)))
+            watching.add_done_callback(_log_end_of_watch)
+            health.warn("watch_ended", lambda: _end_of_watch(watching))
         try:
             async with AsyncExitStack() as stack:
                 stack.enter_context(_reloading_on_hangup(reloader))
@@ -102,7 +110,7 @@ def create_app(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            log.close()
+            _close(log)
 
     app = _web_app(
         operations=operations is None and runtime.settings.admin.address is None, lifespan=lifespan
@@ -177,19 +185,23 @@ def _reloading_on_hangup(reloader: Reloader) -> Iterator[None]:
             task.cancel()
 
 
+def _end_of_watch(watching: asyncio.Task[None]) -> str | None:
+    """Say that the server no longer watches the config file, unless the server is stopping."""
+    if not watching.done() or watching.cancelled() or (error := watching.exception()) is None:
+        return None
+    return f"the server no longer watches the config file: {error}. Reload by SIGHUP, or restart"
+
+
 def _log_end_of_watch(watching: asyncio.Task[None]) -> None:
-    """Log that the server no longer watches the config file, unless the server is stopping."""
-    if not watching.cancelled() and (error := watching.exception()) is not None:
-        LOG.error("the server no longer watches the config file: %s", error)
+    if (ended := _end_of_watch(watching)) is not None:
+        LOG.error("%s", ended)
 
 
-async def _sync_forever(log: EventWriter, every_s: float) -> None:
-    while True:
-        await asyncio.sleep(every_s)
-        try:
-            await asyncio.to_thread(log.sync)
-        except OSError:
-            LOG.exception("%s: cannot be synced to the disk", log.path)
+def _close(log: EventWriter) -> None:
+    try:
+        log.close()
+    except OSError as error:
+        LOG.error("%s: cannot be synced to the disk: %s", log.path, error.strerror)
 
 
 def _now_ms() -> int:

@@ -54,8 +54,7 @@ def _as_api_error(error: Exception) -> ApiError | None:
         return error
     if isinstance(error, NoCandidatesLeft):
         return ApiError(422, "nothing_left", f"{error}; exclude fewer tracks", "exclude")
-    if isinstance(error, EventLogError):
-        LOG.error("the event log cannot be written", exc_info=error)
+    if isinstance(error, EventLogError):  # `EventWriter` has logged it
         message = "the event log cannot be written, so the server answers no request"
         return ApiError(503, "log_unwritable", message)
     if isinstance(error, StrategiesFailed):  # `FailureLog` has logged the traceback

@@ -92,7 +92,7 @@ class Reloader:
             except Exception as error:
                 self.failure = (
                     f"{cause}: the reload failed, and config {before.digest} still serves: "
-                    f"{error or type(error).__name__}"
+                    f"{str(error) or type(error).__name__}"
                 )
                 if isinstance(error, InputError):
                     LOG.error(

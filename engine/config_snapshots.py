@@ -4,7 +4,6 @@ A snapshot holds all that the digest covers, and where the data was. A decision 
 later from the snapshot and the same data. If the data has changed, the snapshot is refused.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -25,12 +24,15 @@ from events.config_snapshots import (
     with_defaults,
     with_digest,
 )
+from events.durable_files import make_folder, sync_folder, write_file
 from strategies import registry
 from strategies.base import Artifacts
 
 
 def save_snapshot(runtime: Runtime, folder: Path) -> Path:
     """Write the snapshot of a config into the log's folder, unless it is there; return its path.
+
+    When this returns, a power cut does not lose the snapshot.
 
     Raises:
         InputError: A snapshot of this digest exists, and an absent key means something different
@@ -41,11 +43,10 @@ def save_snapshot(runtime: Runtime, folder: Path) -> Path:
     before = _existing(path)
     if before is not None:
         _check_meaning(before, snapshot, path)
+        sync_folder(path.parent)  # the process that wrote it may not have come to that yet
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(orjson.dumps(snapshot, option=orjson.OPT_INDENT_2))
-    part.replace(path)
+    make_folder(path.parent)
+    write_file(path, orjson.dumps(snapshot, option=orjson.OPT_INDENT_2))
     return path
 
 

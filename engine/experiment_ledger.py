@@ -7,7 +7,6 @@ take listeners of a started experiment out of their arms.
 """
 
 import fcntl
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from core.allocation import SLOTS, Experiment
 from core.errors import Faults, InputError
 from core.experiment_changes import BreakingChange, breaking_changes, widest_definition
 from engine.runtime import Runtime
+from events.durable_files import make_folder, write_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +162,13 @@ class ExperimentLedger:
                 key: before[key] for key in ("started_ms", "config", "planned") if key in before
             }
         if record != before:
-            path = self._path(experiment)
-            beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-            with beside.open("wb") as file:
-                file.write(orjson.dumps(record, option=orjson.OPT_INDENT_2))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
+            content = orjson.dumps(record, option=orjson.OPT_INDENT_2)
+            write_file(self._path(experiment), content)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Let one process in at a time, so that two cannot start one experiment in two ways."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with (self.folder / ".lock").open("wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

@@ -3,8 +3,10 @@
 import logging
 from collections.abc import Callable
 
+from core.limited_log import EVERY_S as EVERY_S
+from core.limited_log import LimitedLog
+
 LOG = logging.getLogger("segue")
-EVERY_S = 60.0
 
 
 class FailureLog:
@@ -15,18 +17,15 @@ class FailureLog:
     """
 
     def __init__(self, now_s: Callable[[], float]) -> None:
-        self._now_s = now_s
-        self._logged_s: dict[str, float] = {}
-        self._unlogged: dict[str, int] = {}
+        self._log = LimitedLog(LOG, now_s, "more failures since the last traceback")
 
-    def record(self, strategy: str, error: Exception) -> None:
-        """Log a failure with its traceback, or count it if the last one was logged just before."""
-        now_s = self._now_s()
-        before_s = self._logged_s.get(strategy)
-        if before_s is not None and now_s - before_s < EVERY_S:
-            self._unlogged[strategy] = self._unlogged.get(strategy, 0) + 1
-            return
-        count = self._unlogged.pop(strategy, 0)
-        since = f"; {count:,} more failures since the last traceback" if count else ""
-        LOG.error("strategy '%s' failed%s", strategy, since, exc_info=error)
-        self._logged_s[strategy] = now_s
+    def record(self, strategy: str, error: Exception, decision: str = "") -> None:
+        """Log a failure with its traceback, or count it if the last one was logged just before.
+
+        Args:
+            strategy: Name of the strategy.
+            error: What it raised.
+            decision: Id of the decision that it failed in.
+        """
+        extra = {"decision": decision}
+        self._log.error(strategy, "strategy '%s' failed", strategy, exc_info=error, extra=extra)

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ from core.allocation import UNASSIGNED
 from core.decision import Feedback
 from core.errors import EventLogError
 from events import writer
+from events.durable_files import write_file
 from events.event_files import find_event_files
+from events.kept_folder import KeptFolder
 from events.schema import line
 from events.writer import EventWriter
 
@@ -165,18 +169,20 @@ def test_a_writer_without_a_file_never_writes_to_a_reused_descriptor(
 
 def test_appending_waits_for_no_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only `sync`, which runs in a second thread, writes to the disk itself."""
-    synced: list[int] = []
-    monkeypatch.setattr(writer.os, "fsync", synced.append)
     log = opened(tmp_path, rotate_bytes=400)
+    synced: list[os.stat_result] = []
+    monkeypatch.setattr(writer.os, "fsync", lambda file: synced.append(os.fstat(file)))
     for number in range(1, 9):
         log.append(turn(number))
     files = len(list(tmp_path.glob("*.jsonl")))
     assert files > 2
     assert synced == []
     log.sync()
-    assert len(set(synced)) == files
+    assert len({each.st_ino for each in synced if stat.S_ISREG(each.st_mode)}) == files
+    assert tmp_path.stat().st_ino in {each.st_ino for each in synced}  # the new files' names
+    count = len(synced)
     log.sync()
-    assert len(synced) == files
+    assert len(synced) == count
     log.close()
 
 
@@ -264,3 +270,87 @@ def test_the_end_of_a_file_is_no_event_file(tmp_path: Path) -> None:
     log.append(turn(1))
     log.close()
     assert [file.path for file in find_event_files([tmp_path])] == [log.path]
+
+
+@pytest.mark.parametrize("reported", [True, False], ids=["inotify", "fstat"])
+def test_a_line_never_goes_to_a_removed_file_alone(tmp_path: Path, reported: bool) -> None:
+    kept: list[int] = []
+    log = EventWriter(tmp_path / "log", 10**6, lambda: 1_700_000_000_000, lambda: kept.append(1))
+    if not reported:
+        log._watch.close()
+    log.append(turn(1))
+    log.path.chmod(0o600)  # a report, but no removal
+    log.append(turn(2))
+    assert (lines(tmp_path / "log"), kept) == ([1, 2], [])
+    log.path.unlink()
+    log.append(turn(3))
+    log.append(turn(4))
+    assert (lines(tmp_path / "log"), kept) == ([3, 4], [1])
+    log.path.with_name("other").write_bytes(b"")
+    log.path.with_name("other").replace(log.path)
+    log.append(turn(5))
+    log.close()
+    assert lines(tmp_path / "log") == [5]
+
+
+def test_no_line_goes_to_a_file_whose_companions_cannot_be_kept(tmp_path: Path) -> None:
+    refused = [True]
+
+    def keep() -> None:
+        if refused[0]:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    log = EventWriter(tmp_path / "log", 10**6, lambda: 1_700_000_000_000, keep)
+    log.path.unlink()
+    for number in (1, 2):
+        with pytest.raises(EventLogError):
+            log.append(turn(number))
+    assert log.fault is not None
+    assert lines(tmp_path / "log") == []
+    refused[0] = False
+    with pytest.raises(EventLogError):
+        log.append(turn(3))  # and begins a file for the next
+    log.append(turn(4))
+    log.close()
+    assert (lines(tmp_path / "log"), log.fault) == ([4], None)
+
+
+def test_the_next_file_is_prepared_with_its_name_on_the_disk(tmp_path: Path) -> None:
+    """So the first line of the next file needs no sync of the folder before its answer."""
+    log = opened(tmp_path, rotate_bytes=4 * len(line(turn(1))))
+    log.append(turn(1))
+    log.sync()
+    assert len(list(tmp_path.glob("*.jsonl"))) == 1
+    log.append(turn(2))
+    log.sync()
+    assert len(list(tmp_path.glob("*.jsonl"))) == 2
+    for number in range(3, 11):
+        log.append(turn(number))
+        log.sync()
+    log.close()
+    assert lines(tmp_path) == list(range(1, 11))
+    assert all(path.stat().st_size for path in tmp_path.iterdir())  # an unused one is removed
+
+
+def test_a_record_that_somebody_removes_is_written_again_with_its_content(tmp_path: Path) -> None:
+    folder = KeptFolder(tmp_path / "started")
+    assert folder.keep() == []
+    folder.folder.mkdir()
+    (folder.folder / "a@1.json").write_bytes(b"1")
+    (folder.folder / ".lock").write_bytes(b"")
+    assert folder.keep() == []
+    (folder.folder / "a@1.json").write_bytes(b"22")
+    folder.keep()
+    shutil.rmtree(folder.folder)
+    assert folder.keep() == ["a@1.json"]
+    assert [each.read_bytes() for each in folder.folder.iterdir()] == [b"22"]
+
+
+def test_a_whole_file_replaces_the_old_one_or_stays_away(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    write_file(path, b"old")
+    write_file(path, b"new", replace=False)
+    assert path.read_bytes() == b"old"
+    write_file(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [each.name for each in tmp_path.iterdir()] == ["record.json"]
