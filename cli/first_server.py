@@ -8,10 +8,11 @@ from cli.first_config import DATA, LISTS, FirstConfig, write_first_config
 from cli.first_experiment import FirstExperiment, plan_first_experiment
 from cli.first_lists import FirstLists, learn_first_lists
 from cli.import_choice import ImportChoice
+from core.catalog import load_catalog
 
 if TYPE_CHECKING:
     from core.progress import Progress
-    from training.importers.collector import Collector
+    from training.importers.import_summary import ImportSummary
     from training.interactions import Interactions
 
 
@@ -43,14 +44,14 @@ class FirstServer:
     Attributes:
         options: How it was made.
         listens: The training table.
-        collector: The counts of lines.
+        summary: The counts of lines.
         learnt: The lists and their comparison.
         experiment: The experiment in the config; None if there is no list to compare.
     """
 
     options: FirstServerOptions
     listens: "Interactions"
-    collector: "Collector"
+    summary: "ImportSummary"
     learnt: FirstLists
     experiment: FirstExperiment | None
 
@@ -67,9 +68,18 @@ class FirstServer:
             lines.append(f"Columns: {read}. Change them with --column")
         if choice.unread:
             lines.append(f"Not read: {', '.join(choice.unread)}")
-        for label, counts in (("Bad", self.collector.bad), ("Note", self.collector.notes)):
+        summary = self.summary
+        lines.append(
+            f"Of {summary.lines:,} lines, {summary.used:,} are used, and the rest is below"
+        )
+        counted = (("Bad", summary.bad), ("Left out", summary.left_out), ("Note", summary.notes))
+        for label, counts in counted:
             lines += [f"{label}: {count:,} lines: {what}" for what, count in sorted(counts.items())]
-        return lines + [f"  {fault}" for fault in self.collector.examples]
+        if summary.copies:
+            lines.append(f"Left out: {summary.copies:,} lines: in copies of files")
+        if period := summary.as_json()["period"]:
+            lines.append(f"Period: {period[0]} to {period[1]}")
+        return lines + [f"  {fault}" for fault in summary.examples]
 
 
 def make_first_server(
@@ -82,12 +92,14 @@ def make_first_server(
     """
     from training.importers import import_data
     from training.importers.collector import ImportOptions
+    from training.interactions import load_table
 
     choice = options.choice
-    listens, collector = import_data(
+    data = folder / DATA
+    summary = import_data(
         choice.kind,
         options.source,
-        folder / DATA,
+        data,
         ImportOptions(
             columns=choice.columns,
             percent=options.percent,
@@ -96,6 +108,7 @@ def make_first_server(
             progress=progress,
         ),
     )
+    listens = load_table(data / "interactions.parquet", load_catalog(data / "tracks.jsonl"))
     learnt = learn_first_lists(listens, folder / LISTS, options.seed, progress)
     names = [each.name for each in learnt.lists]
     experiment = None
@@ -105,7 +118,7 @@ def make_first_server(
     is_compared = learnt.comparison is not None
     config = FirstConfig(options.source.name, learnt.lists, is_compared, experiment)
     _check(write_first_config(folder, config))
-    return FirstServer(options, listens, collector, learnt, experiment)
+    return FirstServer(options, listens, summary, learnt, experiment)
 
 
 def _check(config: Path) -> None:

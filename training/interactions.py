@@ -193,31 +193,65 @@ def assemble(
     )
 
 
+class TableWriter:
+    """A training table that is written part by part, as Parquet; use it with `with`.
+
+    The catalog's checksum is in its metadata. An error leaves an unfinished file.
+    """
+
+    def __init__(
+        self, path: Path, catalog: Catalog, sources: Mapping[str, str], about: Mapping[str, Any]
+    ) -> None:
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        manifest = {
+            "format": FORMAT, "catalog": catalog.checksum, "sources": dict(sources), **about,
+        }  # fmt: skip
+        self._schema = pa.schema(
+            [
+                ("session", pa.int64()),
+                ("position", pa.int32()),
+                ("user", pa.dictionary(pa.int32(), pa.string())),
+                ("track", pa.int32()),
+                ("time", pa.float32()),
+                ("at", pa.timestamp("ms", "UTC")),
+                ("plays", pa.int32()),
+            ],
+            metadata={"segue": json.dumps(manifest)},
+        )
+        # Dictionaries of numbers cost time, and zstd finds the repetitions without them.
+        self._writer = parquet.ParquetWriter(
+            path, self._schema, compression="zstd", use_dictionary=["user"]
+        )
+
+    def write(self, columns: Mapping[str, Any]) -> None:
+        """Write rows: the columns of the table as arrays, `users` the ids that `user` means."""
+        import pyarrow as pa
+
+        users = pa.array(list(columns["users"]), pa.string())
+        user = pa.array(np.asarray(columns["user"], dtype=np.int32))
+        arrays = [
+            pa.DictionaryArray.from_arrays(user, users)
+            if field.name == "user"
+            else pa.array(np.ascontiguousarray(columns[field.name])).cast(field.type)
+            for field in self._schema
+        ]
+        self._writer.write_table(pa.table(arrays, schema=self._schema))
+
+    def __enter__(self) -> "TableWriter":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+
 def save_table(path: Path, table: Interactions, about: Mapping[str, Any]) -> None:
     """Write the training table as Parquet, with the catalog's checksum in its metadata."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    manifest = {
-        "format": FORMAT,
-        "catalog": table.catalog.checksum,
-        "sources": dict(table.sources),
-        **about,
-    }
-    columns = {
-        "session": pa.array(table.session),
-        "position": pa.array(table.position),
-        "user": pa.DictionaryArray.from_arrays(
-            pa.array(table.user), pa.array(list(table.users), pa.string())
-        ),
-        "track": pa.array(table.track),
-        "time": pa.array(table.time),
-        "at": pa.array(table.at_ms, pa.timestamp("ms", "UTC")),
-        "plays": pa.array(table.plays),
-    }
-    content = pa.table(columns).replace_schema_metadata({"segue": json.dumps(manifest)})
     part = path.with_name(path.name + ".part")
-    parquet.write_table(content, part, compression="zstd")
+    with TableWriter(part, table.catalog, table.sources, about) as writer:
+        columns = ("session", "position", "user", "users", "track", "time", "plays")
+        writer.write({name: getattr(table, name) for name in columns} | {"at": table.at_ms})
     part.replace(path)
 
 

@@ -1,14 +1,22 @@
 """`segue data import`: public data sets in their own formats, ready to train on and to serve."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import orjson
 import typer
 from rich.table import Table
 
 from cli.progress import bars
 from cli.terminal import terminal
 from core.errors import InputError
+
+if TYPE_CHECKING:
+    from training.importers.import_summary import ImportSummary
+
+_FILES_SHOWN = 20
+"""Files whose counts are printed."""
 
 
 def register(app: typer.Typer) -> None:
@@ -22,8 +30,9 @@ def import_(
     kind: Annotated[
         str,
         typer.Argument(
-            help="Format: `lastfm1k`, `lastfm360k`, `listenbrainz`, `mpd`, `taste_profile`, "
-            "`yambda`, or `table` (CSV, TSV, JSON lines or Parquet with named columns)."
+            help="Format: `lastfm1k`, `lastfm360k`, `listenbrainz`, `mpd`, `spotify_history`, "
+            "`taste_profile`, `yambda`, or `table` (CSV, TSV, JSON lines or Parquet with named "
+            "columns)."
         ),
     ],
     path: Annotated[Path, typer.Argument(help="The file, or a folder of its files.")],
@@ -47,6 +56,7 @@ def import_(
     percent: Annotated[
         bool, typer.Option("--percent", help="`table` only: its time is in percent.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
     artists: Annotated[
         Path | None,
         typer.Option(
@@ -56,8 +66,9 @@ def import_(
 ) -> None:
     """Make a catalog, a popularity list and a training table from a public data set.
 
-    Writes `tracks.jsonl`, `top_tracks.json` and `interactions.parquet`. Counts bad lines by
-    reason, and names the first of them.
+    Writes `tracks.jsonl`, `top_tracks.json` and `interactions.parquet`, or nothing if a file is
+    damaged. Every line that was read is used, bad, left out or in a copy of a file, and is counted
+    there; the first bad lines are named. Packed files (gzip, zstd, bzip2, xz) are read as they are.
     """
     from training.importers import import_data
     from training.importers.collector import ImportOptions
@@ -67,30 +78,64 @@ def import_(
         options = ImportOptions(
             columns, percent, artists, gap * 60, min_plays, most_tracks, progress
         )
-        table, collector = import_data(kind, path, to, options)
-    out = terminal()
-    shown = Table(title=f"{path.name} as {kind}", title_justify="left")
-    shown.add_column("what")
-    shown.add_column("count", justify="right")
-    rows = {
-        "listens": len(table),
-        "sessions": table.sessions,
-        "listeners": len(table.users),
-        "tracks": len(table.catalog),
-        **{f"bad: {reason}": count for reason, count in sorted(collector.bad.items())},
-        **{f"note: {reason}": count for reason, count in sorted(collector.notes.items())},
-    }
-    for what, count in rows.items():
-        shown.add_row(what, f"{count:,}")
-    out.print(shown)
-    for fault in collector.examples:
-        out.print(f"  {fault}", soft_wrap=True)
+        summary = import_data(kind, path, to, options)
+    if as_json:
+        typer.echo(orjson.dumps(summary.as_json(), option=orjson.OPT_INDENT_2).decode())
+        return
+    out = terminal(soft_wrap=True)
+    out.print(_table(path.name, summary))
+    for fault in summary.examples:
+        out.print(f"  {fault}")
+    for line in _remarks(summary):
+        out.print(line)
     out.print(
         f"Wrote {to}/tracks.jsonl, top_tracks.json and interactions.parquet. Train on it with:\n"
         f"  segue train neighbours {to}/interactions.parquet --catalog {to}/tracks.jsonl "
-        f"--to {to}/lists",
-        soft_wrap=True,
+        f"--to {to}/lists"
     )
+
+
+def _table(name: str, summary: "ImportSummary") -> Table:
+    """A table of where every line went, and of what came out of the used ones."""
+    shown = Table(title=f"{name} as {summary.kind}", title_justify="left")
+    shown.add_column("what")
+    shown.add_column("count", justify="right")
+    rows = {
+        "lines read": summary.lines,
+        "= listens used": summary.used,
+        **{f"+ bad: {reason}": count for reason, count in sorted(summary.bad.items())},
+        **{f"+ left out: {reason}": count for reason, count in sorted(summary.left_out.items())},
+        "+ in copies of files": summary.copies,
+        "sessions": summary.sessions,
+        "listeners": summary.listeners,
+        "tracks": summary.tracks,
+        **{f"note: {reason}": count for reason, count in sorted(summary.notes.items())},
+    }
+    for what, count in rows.items():
+        if count or not what.startswith("+"):
+            shown.add_row(what, f"{count:,}")
+    return shown
+
+
+def _remarks(summary: "ImportSummary") -> Iterator[str]:
+    """Lines about the period and the files."""
+    from training.importers.import_summary import iso
+
+    if summary.period_ms is None:
+        yield "The listens have no times, so a listener's sessions have no order in time."
+    elif summary.origin:
+        days = (summary.period_ms[1] - summary.period_ms[0]) / 86_400_000
+        yield f"Period: {days:.1f} days ({summary.origin})."
+    else:
+        yield f"Period: {iso(summary.period_ms[0])} to {iso(summary.period_ms[1])}."
+    if len(summary.files) > 1:
+        for file in summary.files[:_FILES_SHOWN]:
+            listens = f"a copy of {file.copy_of}" if file.copy_of else f"{file.listens:,} listens"
+            yield f"  {file.name}: {file.lines:,} lines, {listens}"
+        if len(summary.files) > _FILES_SHOWN:
+            yield f"  and {len(summary.files) - _FILES_SHOWN:,} more files; --json has them all"
+    if summary.ignored:
+        yield f"Not read, because their names do not fit: {', '.join(summary.ignored)}."
 
 
 def _parse_columns(pairs: list[str] | None) -> dict[str, str]:

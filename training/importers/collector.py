@@ -1,24 +1,35 @@
-"""The collector: gathers the listens of an importer, and counts the lines that it cannot use."""
+"""The collector: gathers the listens of an importer, and counts every line that it reads."""
 
+import copy
 import hashlib
-from array import array
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
 
 import numpy as np
-import orjson
+import numpy.typing as npt
 
-from core.catalog import Catalog, TrackId, is_id
+from core.catalog import TrackId
 from core.errors import Fault, InputError
 from core.progress import SILENT, Progress
-from training.interactions import Interactions, assemble, checksum, save_table
+from training.importers.bad_line import BadLine, shorten
+from training.importers.ids import IdFault, parse_id
+from training.importers.import_summary import FileSummary
+from training.importers.listen_store import LISTEN, NO_TIME, Listens, ListenStore
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 PATIENCE = 1000
 """Bad lines without a single good one after which the file counts as a wrong file."""
 
 _EXAMPLES = 5
+_PENDING = 7 * 65536
+"""Numbers that are kept before they go to the store: seven a listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,7 @@ class ImportOptions:
         min_plays: Tracks played less often are left out, a count.
         most_tracks: Number of tracks to keep, the most played ones; None for all.
         progress: Shows the bytes read.
+        now_ms: The time of the import, Unix time in ms; no listen can be a day later.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -42,80 +54,150 @@ class ImportOptions:
     min_plays: int = 1
     most_tracks: int | None = None
     progress: Progress = SILENT
+    now_ms: float = field(default_factory=lambda: time() * 1000)
 
 
-class BadLine(Exception):
-    """A line that cannot be used.
+@dataclass(slots=True)
+class Counts:
+    """The counts of an import so far; a copy of them undoes the reading of a file.
 
     Attributes:
-        column: Place of the fault in the line, from 1.
-        reason: The fault, in the same words for the same fault, so that it can be counted.
-        got: The value that was found; `...` where the reason already says it.
+        rows: Listens in the store.
+        lines: Lines read.
+        bad: Reason -> lines that could not be used.
+        left_out: Reason -> lines that are left out on purpose.
+        notes: Correction -> number of listens that were corrected.
+        examples: The first few bad lines.
+        stamped: Listens with a time.
+        in_session: Listens with a session.
+        placed: Listens with a place in their session.
+        rising: Steps forwards minus steps backwards in time, from a listen of a listener to the
+            next line of the same listener.
+        last: Listener and time of the last listen.
     """
 
-    def __init__(self, column: int, reason: str, got: object = ...) -> None:
-        super().__init__(reason)
-        self.column = column
-        self.reason = reason
-        self.got = got
+    rows: int = 0
+    lines: int = 0
+    bad: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    examples: list[Fault] = field(default_factory=list)
+    stamped: int = 0
+    in_session: int = 0
+    placed: int = 0
+    rising: int = 0
+    last: tuple[int, int] = (-1, 0)
 
 
 class Collector:
-    """A collection of listens as columns of numbers, about 30 bytes each for a text of any length.
+    """A collection of listens on the disk, with a code for each listener, track and session.
 
     Attributes:
         kind: Name of the format, for messages.
-        good: Lines used.
-        bad: Reason -> lines that could not be used.
-        notes: Correction, or reason to leave lines out -> number of lines.
-        examples: The first few bad lines, each with file, line and column.
-        sources: File -> SHA-256.
+        counts: The counts so far.
+        copies: Lines of files whose content was read before.
+        files: The files read so far.
+        ignored: Files of the folder whose names do not fit.
+        origin: Meaning of the times, if they do not count from 1970.
+        users: Listener ids by code.
+        ids: Track ids by code.
+        names: Artist and title by code of the track.
+        store: The listens.
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, folder: Path) -> None:
         self.kind = kind
-        self.good = 0
-        self.bad: Counter[str] = Counter()
-        self.notes: Counter[str] = Counter()
-        self.examples: list[Fault] = []
-        self.sources: dict[str, str] = {}
+        self.counts = Counts()
+        self.copies = 0
+        self.files: list[FileSummary] = []
+        self.ignored: list[str] = []
+        self.origin = ""
+        self.ids: list[TrackId] = []
+        self.names: list[tuple[str, str]] = []
+        self.store = ListenStore(folder)
         self._users: dict[str, int] = {}
-        self._ids: list[TrackId] = []
-        self._names: list[tuple[str, str]] = []
         self._by_id: dict[str, int] = {}
         self._by_name: dict[tuple[str, str], int] = {}
-        self._user, self._track = array("i"), array("i")
-        self._time, self._at = array("f"), array("q")
-        self._session, self._position, self._plays = array("q"), array("i"), array("i")
         self._sessions: dict[str, int] = {}
+        self._pending: list[float] = []
+        self._by_checksum: dict[str, str] = {}
 
-    def source(self, path: Path) -> None:
-        """Record a file that is read."""
-        self.sources[path.name] = checksum(path)
+    @property
+    def users(self) -> list[str]:
+        """Listener ids by code."""
+        return list(self._users)
 
-    def reject(self, path: Path, number: int, fault: BadLine) -> None:
+    @property
+    def good(self) -> int:
+        """Listens gathered so far."""
+        return self.counts.rows + len(self._pending) // 7
+
+    @contextmanager
+    def file(self, name: str) -> Iterator["_Hash"]:
+        """Count the lines of one file during the block, which feeds its content to the hash.
+
+        The same content a second time is a copy of a file: its lines count as copies, and nothing
+        of them stays. It has no listener and no track that the first one does not have.
+        """
+        self.flush()
+        before, digest = copy.deepcopy(self.counts), hashlib.sha256()
+        yield digest
+        self.flush()
+        checksum = digest.hexdigest()
+        lines, listens = self.counts.lines - before.lines, self.counts.rows - before.rows
+        original = self._by_checksum.setdefault(checksum, name) if lines else name
+        if original != name:
+            self.store.truncate(before.rows)
+            self.counts = before
+            self.counts.lines += lines
+            self.copies += lines
+            listens = 0
+        copied = original if original != name else None
+        self.files.append(FileSummary(name, lines, listens, checksum, copied))
+
+    def count(self, lines: int) -> None:
+        """Count lines as read; each must end as a listen, as bad, or as left out."""
+        self.counts.lines += lines
+
+    def leave_out(self, reason: str, lines: int = 1) -> None:
+        """Count lines as left out on purpose."""
+        self.counts.left_out[reason] += lines
+
+    def note(self, correction: str, listens: int = 1) -> None:
+        """Count listens as corrected."""
+        self.counts.notes[correction] += listens
+
+    def reject(self, path: Path | str, number: int, fault: BadLine) -> None:
         """Count a bad line.
 
         Raises:
             InputError: None of the first lines can be used, so this is a wrong file.
         """
-        self.bad[fault.reason] += 1
-        if len(self.examples) < _EXAMPLES:
-            got = "" if fault.got is ... else f", got {_short(fault.got)}"
-            where = f"{path}:{number}:{fault.column}"
-            self.examples.append(Fault(where, f"{fault.reason}{got}"))
-        if not self.good and self.bad.total() >= PATIENCE:
-            raise self._wrong_file()
+        bad, examples = self.counts.bad, self.counts.examples
+        bad[fault.reason] += 1
+        if len(examples) < _EXAMPLES:
+            got = "" if fault.got is ... else f", got {shorten(fault.got)}"
+            examples.append(Fault(f"{path}:{number}:{fault.column}", f"{fault.reason}{got}"))
+        if not self.good and bad.total() >= PATIENCE:
+            raise self.wrong_file()
 
-    def track(self, id_: TrackId, artist: str = "", title: str = "") -> int:
-        """Code of the track with this id; artist and title come from its first line."""
-        code = self._by_id.get(str(id_))
+    def listener(self, id_: object, column: int = 1) -> int:
+        """Code of the listener with this id; `column` is its place in the line."""
+        code = self._users.get(id_) if isinstance(id_, str) else None
         if code is None:
-            if not is_id(id_):
-                raise BadLine(1, "track id must have 1 to 256 characters", id_)
-            code = self._by_id[str(id_)] = len(self._ids)
-            self._ids.append(id_)
-            self._names.append((artist.strip() or f"(unknown artist of {id_})", title.strip()))
+            user = str(self._id(id_, "user", column))
+            code = self._users.setdefault(user, len(self._users))
+        return code
+
+    def track(self, id_: object, artist: str = "", title: str = "", column: int = 1) -> int:
+        """Code of the track with this id; artist and title come from its first line."""
+        code = self._by_id.get(id_) if isinstance(id_, str) else None
+        if code is None:
+            track = self._id(id_, "track", column)
+            code = self._by_id.setdefault(str(track), len(self.ids))
+            if code == len(self.ids):
+                self.ids.append(track)
+                self.names.append((artist.strip() or f"(unknown artist of {track})", title.strip()))
         return code
 
     def named_track(self, id_: str, artist: str, title: str) -> int:
@@ -137,134 +219,95 @@ class Collector:
             self._by_id[id_] = code
         return code
 
+    def session(self, listener: int, name: object) -> int:
+        """Code of a session of a listener."""
+        return self._sessions.setdefault(f"{listener}\0{name}", len(self._sessions))
+
     def add(
         self,
-        user: str,
+        listener: int,
         track: int,
-        at_ms: int,
+        at_ms: int | None,
         time: float = 1.0,
         *,
-        session: str | None = None,
+        session: int = -1,
         position: int = -1,
         plays: int = 1,
     ) -> None:
         """Add one listen; the importer has checked its values."""
-        self._user.append(self._users.setdefault(user, len(self._users)))
-        self._track.append(track)
-        self._at.append(at_ms)
-        self._time.append(time)
-        self._plays.append(plays)
-        self._session.append(
-            -1 if session is None else self._sessions.setdefault(session, len(self._sessions))
-        )
-        self._position.append(position)
-        self.good += 1
+        at = NO_TIME if at_ms is None else at_ms
+        self._pending.extend((listener, track, at, time, session, position, plays))
+        if len(self._pending) >= _PENDING:
+            self.flush()
 
-    def finish(self, options: ImportOptions, *, stamped: bool = True) -> Interactions:
-        """Make the training table with its catalog, most played track first.
+    def add_many(
+        self,
+        listeners: npt.NDArray[np.integer],
+        tracks: npt.NDArray[np.integer],
+        at_ms: npt.NDArray[np.integer],
+        time: npt.NDArray[np.floating],
+    ) -> None:
+        """Add listens from columns."""
+        self.flush()
+        listens = np.empty(len(tracks), dtype=LISTEN)
+        listens["user"], listens["track"] = listeners, tracks
+        listens["at"], listens["time"] = at_ms, time
+        listens["session"], listens["position"], listens["plays"] = -1, -1, 1
+        self._append(listens)
 
-        Args:
-            options: Which tracks to keep, and how to cut sessions.
-            stamped: Whether each listen has a time of its own. Two rows with the same listener,
-                track and time are then one listen that was recorded twice.
+    def scale_times(self, lengths: Mapping[int, float], least: float) -> None:
+        """Divide the time of each listen by the length of its track, `least` or more; at most 1."""
+        self.flush()
+        length = np.full(max(1, len(self.ids)), least)
+        for track, found in lengths.items():
+            length[track] = max(found, least)
+        for start, listens in self.store.blocks():
+            listens["time"] = np.minimum(listens["time"] / length[listens["track"]], 1)
+            self.store.write(start, listens)
 
-        Raises:
-            InputError: More lines are bad than good, or no track is left.
-        """
-        if self.bad.total() > self.good:
-            raise self._wrong_file()
-        track = np.array(self._track, dtype=np.int32)
-        plays = np.array(self._plays, dtype=np.int32)
-        user, at = np.array(self._user, dtype=np.int32), np.array(self._at, dtype=np.int64)
-        keep = np.ones(len(track), dtype=bool)
-        place = np.arange(len(track))
-        if stamped:
-            place = place * _direction(user, at)
-            keep = _first_of_equals(user, track, at)
-            self.notes["same listener, track and time again"] += int(np.sum(~keep))
-        counts = np.bincount(track[keep], weights=plays[keep], minlength=len(self._ids))
-        enough = np.flatnonzero(counts >= max(1, options.min_plays))
-        ranked = sorted(enough.tolist(), key=lambda code: (-counts[code], str(self._ids[code])))
-        ranked = ranked[: options.most_tracks]
-        if not ranked:
-            raise InputError.one(
-                ", ".join(self.sources) or self.kind,
-                f"no track has {options.min_plays} plays; {self.good} listens were read. "
-                "Lower --min-plays",
-            )
-        index = np.full(len(self._ids), -1, dtype=np.int32)
-        index[ranked] = np.arange(len(ranked))
-        rare = keep & (index[track] < 0)
-        self.notes["track played too seldom"] += int(np.sum(rare))
-        self.notes = +self.notes
-        keep &= ~rare
-        catalog = Catalog(
-            [self._ids[code] for code in ranked],
-            [self._names[code][0] for code in ranked],
-            [self._names[code][1] for code in ranked],
-        )
-        session = np.array(self._session, dtype=np.int64)
-        position = np.array(self._position, dtype=np.int32)
-        given = bool(np.all(session >= 0))
-        if not given:
-            self.notes["session not given, cut by silence"] += int(np.sum(session >= 0))
-            self.notes = +self.notes
-        return assemble(
-            user[keep],
-            index[track[keep]],
-            np.array(self._time, dtype=np.float32)[keep],
-            at[keep],
-            list(self._users),
-            catalog,
-            self.sources,
-            session=session[keep] if given else None,
-            position=position[keep] if given and position.min() >= 0 else None,
-            place=place[keep],
-            plays=plays[keep],
-            gap_s=options.gap_s,
-        )
+    def flush(self) -> None:
+        """Move the listens that were added one by one to the store."""
+        if not self._pending:
+            return
+        table = np.array(self._pending, dtype=np.float64).reshape(-1, 7)
+        self._pending.clear()
+        listens = np.empty(len(table), dtype=LISTEN)
+        for place, name in enumerate(LISTEN.names or ()):
+            listens[name] = table[:, place]
+        self._append(listens)
 
-    def _wrong_file(self) -> InputError:
-        first = self.examples[0] if self.examples else None
-        reason = "" if first is None else f"{first.what} (the first of {self.bad.total()} bad lines"
-        where = ", ".join(self.sources) if first is None else first.where
+    def wrong_file(self) -> InputError:
+        """The error about files that are not of this format."""
+        counts = self.counts
+        bad = counts.bad.total()
+        if not counts.examples:
+            names = ", ".join(file.name for file in self.files[:3]) or self.kind
+            return InputError.one(names, "has no listen, is empty")
+        first = counts.examples[0]
+        reasons = [f"{lines} x {reason}" for reason, lines in counts.bad.most_common(4)]
+        more = f": {'; '.join(reasons)}" if len(reasons) > 1 else ""
         return InputError.one(
-            where, f"{reason}, {self.good} good). Is this a file of the kind '{self.kind}'?"
+            first.where,
+            f"{first.what} (the first of {bad} bad lines, {self.good} good{more}). "
+            f"Is this a file of the kind '{self.kind}'?",
         )
 
+    def _append(self, listens: Listens) -> None:
+        self.store.append(listens)
+        counts = self.counts
+        counts.rows += len(listens)
+        counts.stamped += int(np.count_nonzero(listens["at"] != NO_TIME))
+        counts.in_session += int(np.count_nonzero(listens["session"] >= 0))
+        counts.placed += int(np.count_nonzero(listens["position"] >= 0))
+        user = np.append(counts.last[0], listens["user"])
+        at = np.append(counts.last[1], listens["at"])
+        same = user[1:] == user[:-1]
+        rises = np.count_nonzero(same & (at[1:] > at[:-1]))
+        counts.rising += int(rises - np.count_nonzero(same & (at[1:] < at[:-1])))
+        counts.last = (int(user[-1]), int(at[-1]))
 
-def write_import(folder: Path, table: Interactions, collector: Collector) -> None:
-    """Write tracks.jsonl, top_tracks.json and interactions.parquet."""
-    folder.mkdir(parents=True, exist_ok=True)
-    catalog = table.catalog
-    with (folder / "tracks.jsonl").open("wb") as file:
-        for index in range(len(catalog)):
-            file.write(orjson.dumps(catalog.describe(index), option=orjson.OPT_APPEND_NEWLINE))
-    (folder / "top_tracks.json").write_bytes(orjson.dumps(catalog.ids))
-    about = {"import": collector.kind, "bad": dict(collector.bad), "notes": dict(collector.notes)}
-    save_table(folder / "interactions.parquet", table, about)
-
-
-def _direction(user: np.ndarray, at: np.ndarray) -> int:
-    """1 if the rows are oldest first, -1 if newest first; this orders rows of equal times."""
-    same = user[1:] == user[:-1]
-    steps = np.sign(np.diff(at))[same]
-    return -1 if steps.sum() < 0 else 1
-
-
-def _first_of_equals(user: np.ndarray, track: np.ndarray, at: np.ndarray) -> np.ndarray:
-    order = np.lexsort((np.arange(len(user)), at, track, user))
-    again = np.zeros(len(user), dtype=bool)
-    again[1:] = (
-        (user[order][1:] == user[order][:-1])
-        & (track[order][1:] == track[order][:-1])
-        & (at[order][1:] == at[order][:-1])
-    )
-    first = np.ones(len(user), dtype=bool)
-    first[order[again]] = False
-    return first
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    def _id(self, value: object, meaning: str, column: int) -> TrackId:
+        try:
+            return parse_id(value, meaning)
+        except IdFault as fault:
+            raise BadLine(column, str(fault), value) from None

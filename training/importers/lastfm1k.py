@@ -6,16 +6,17 @@ says that the track was played, but not for how long: its time counts as 1.
 
 from pathlib import Path
 
-from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.text_files import each_line, files, moment_ms
-from training.interactions import Interactions
+from training.importers.bad_line import BadLine
+from training.importers.collector import Collector, ImportOptions
+from training.importers.input_files import each_line, find_files
+from training.importers.stamps import moment_ms
 
 ABOUT = "Last.fm 1K, userid-timestamp-artid-artname-traid-traname.tsv"
 
 _MBID = 36
 
 
-def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
+def read(path: Path, into: Collector, options: ImportOptions) -> bool:
     """Stream the file, or all .tsv files of the folder that look like it."""
 
     def use(line: str) -> None:
@@ -23,9 +24,7 @@ def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
         if len(fields) < 6:
             raise BadLine(len(line) + 1, "must have 6 fields by tabs", f"{len(fields)} fields")
         user, stamp, _, artist, mbid, title = fields
-        if not user:
-            raise BadLine(1, "user id must not be empty")
-        at_ms = moment_ms(stamp, len(user) + 2)
+        at_ms = moment_ms(stamp, len(user) + 2, options.now_ms)
         if not artist.strip():
             raise BadLine(_column(fields, 3), "artist must not be empty")
         if mbid and len(mbid) != _MBID:
@@ -34,11 +33,12 @@ def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
             )
         if not mbid and not title.strip():
             raise BadLine(_column(fields, 5), "must have a track MBID or a title, has neither")
-        into.add(user, into.named_track(mbid, artist.strip(), title.strip()), at_ms)
+        track = into.named_track(mbid, artist.strip(), title.strip())
+        into.add(into.listener(user), track, at_ms)
 
-    for file in files(path, ("traname.tsv", "traname.tsv.gz", "traname.tsv.bz2")):
+    for file in find_files(path, into, ("traname.tsv",)):
         each_line(file, into, options.progress, use)
-    return into.finish(options)
+    return True
 
 
 def _column(fields: list[str], number: int) -> int:

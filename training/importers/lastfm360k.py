@@ -6,14 +6,14 @@ artists are one session, in the order of the file, which is the order of the cou
 
 from pathlib import Path
 
-from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.text_files import each_line, files
-from training.interactions import Interactions
+from training.importers.bad_line import BadLine
+from training.importers.collector import Collector, ImportOptions
+from training.importers.input_files import each_line, find_files
 
 ABOUT = "Last.fm 360K, usersha1-artmbid-artname-plays.tsv (artists as tracks)"
 
 
-def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
+def read(path: Path, into: Collector, options: ImportOptions) -> bool:
     """Stream the file."""
 
     def use(line: str) -> None:
@@ -22,16 +22,15 @@ def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
         artist, tab, plays = rest.rpartition("\t")
         if not tab:
             raise BadLine(len(line) + 1, "must have 4 fields by tabs")
-        if not user:
-            raise BadLine(1, "user id must not be empty")
         if not artist.strip():
             raise BadLine(len(user) + len(mbid) + 3, "artist must not be empty")
         count = plays.strip()
         if not (count.isascii() and count.isdigit()) or len(count) > 9 or int(count) < 1:
             raise BadLine(len(line) - len(plays) + 1, "plays must be a count of at least 1", plays)
         track = into.named_track(mbid, artist.strip(), artist.strip())
-        into.add(user, track, 0, session=user, plays=int(count))
+        listener = into.listener(user)
+        into.add(listener, track, 0, session=into.session(listener, ""), plays=int(count))
 
-    for file in files(path, ("plays.tsv", "plays.tsv.gz", "plays.tsv.bz2")):
+    for file in find_files(path, into, ("plays.tsv",)):
         each_line(file, into, options.progress, use)
-    return into.finish(options, stamped=False)
+    return False

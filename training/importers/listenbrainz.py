@@ -4,30 +4,33 @@ If a player reported both duration and duration played, their ratio is the time;
 time counts as 1.
 """
 
-import io
 import tarfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
 from core.errors import InputError
-from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.text_files import (
+from core.packings import read_file
+from training.importers.bad_line import BadLine
+from training.importers.collector import Collector, ImportOptions
+from training.importers.input_files import (
+    InputFile,
     each_line,
     each_of,
-    files,
+    find_files,
+    hashed,
     json_object,
-    moment_ms,
-    open_file,
 )
-from training.interactions import Interactions
+from training.importers.stamps import moment_ms
 
 ABOUT = "ListenBrainz dump, *.listens (JSON lines), plain, compressed, or in a tar"
 
 _LISTENS = (".listens", ".jsonl", ".json")
-_TARS = (".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
+_CHUNK = 1 << 18
 
 
-def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
+def read(path: Path, into: Collector, options: ImportOptions) -> bool:
     """Stream a file, a folder of files, or a tar of files."""
 
     def use(line: str) -> None:
@@ -36,45 +39,80 @@ def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
         if not isinstance(meta, dict):
             raise BadLine(1, "must have an object track_metadata", meta)
         user = record.get("user_name", record.get("user_id"))
-        if not isinstance(user, str | int) or user == "":
+        if user is None or user == "":
             raise BadLine(_column(line, "user_"), "must have a user_name or user_id", user)
         if "listened_at" not in record and "timestamp" not in record:
             raise BadLine(1, "must have listened_at")
         stamp = record.get("listened_at", record.get("timestamp"))
-        at_ms = moment_ms(stamp, _column(line, "listened_at"))
+        at_ms = moment_ms(stamp, _column(line, "listened_at"), options.now_ms)
         artist, title = meta.get("artist_name"), meta.get("track_name")
         if not isinstance(artist, str) or not artist.strip():
             raise BadLine(_column(line, "artist_name"), "must have an artist_name", artist)
         if not isinstance(title, str) or not title.strip():
             raise BadLine(_column(line, "track_name"), "must have a track_name", title)
         track = into.named_track(_mbid(record, meta), artist.strip(), title.strip())
+        listener = into.listener(user, _column(line, "user_"))
         info = meta.get("additional_info")
-        into.add(
-            str(user), track, at_ms, _share_heard(info if isinstance(info, dict) else {}, into)
-        )
+        share = _share_heard(info if isinstance(info, dict) else {}, into)
+        into.add(listener, track, at_ms, share)
 
-    packed = tuple(suffix + pack for suffix in _LISTENS for pack in (".gz", ".bz2", ".xz", ".zst"))
-    for file in files(path, (*_LISTENS, *packed, *_TARS)):
-        if file.name.endswith(_TARS):
+    for file in find_files(path, into, (*_LISTENS, ".tar")):
+        if file.unpacked_name.endswith(".tar"):
             _each_in_tar(file, into, options, use)
         else:
             each_line(file, into, options.progress, use)
-    return into.finish(options)
+    return True
 
 
-def _each_in_tar(path: Path, into: Collector, options: ImportOptions, use: Any) -> None:
-    into.source(path)
-    options.progress.start(path.name)
+def _each_in_tar(file: InputFile, into: Collector, options: ImportOptions, use: Any) -> None:
+    """Read the *.listens files of a tar; each counts as a file of its own."""
+    options.progress.start(file.name)
+    stream = _Stream(read_file(file.path))
     try:
-        with open_file(path) as file, tarfile.open(fileobj=file, mode="r|") as archive:
+        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as archive:
             for member in archive:
                 content = archive.extractfile(member) if member.isfile() else None
-                if content is not None and member.name.endswith(_LISTENS):
-                    inside = Path(f"{path}!{member.name}")
-                    lines = cast(IO[bytes], io.BufferedReader(cast(io.RawIOBase, content)))
-                    each_of(inside, lines, into, options.progress, use)
-    except (tarfile.TarError, EOFError) as error:
-        raise InputError.one(str(path), f"must be a tar of *.listens files: {error}") from error
+                if content is None or not member.name.endswith(_LISTENS):
+                    continue
+                with into.file(f"{file.name}!{member.name}") as digest:
+                    pieces = iter(partial(content.read, _CHUNK), b"")
+                    where = f"{file.path}!{member.name}"
+                    each_of(where, hashed(pieces, digest, options.progress), into, use)
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise InputError.one(
+            str(file.path), f"must be a tar of *.listens files, whole: {error}"
+        ) from error
+    # tarfile takes a damaged header for the end of the tar, and needs no end.
+    if not stream.is_zeros_from(archive.offset):
+        raise InputError.one(
+            str(file.path),
+            "is damaged or cut off (torn tar), so nothing of it is used. Get the file again",
+        )
+
+
+class _Stream:
+    """A stream of pieces as the file that tarfile reads; it remembers the last block."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = self._last = b""
+        self._end = 0
+
+    def read(self, size: int) -> bytes:
+        """Read exactly so many bytes, or up to the end."""
+        while len(self._rest) < size and (piece := next(self._pieces, b"")):
+            self._rest += piece
+        given, self._rest = self._rest[:size], self._rest[size:]
+        if given:
+            self._last = given
+            self._end += len(given)
+        return given
+
+    def is_zeros_from(self, offset: int) -> bool:
+        """Test for the end of a tar at this offset: at least 1,024 zeros, and nothing else."""
+        start = self._end - len(self._last)
+        tail = self._last[max(0, offset - start) :] + self._rest + b"".join(self._pieces)
+        return len(tail) >= 1024 and not tail.strip(b"\0")
 
 
 def _mbid(record: dict[str, Any], meta: dict[str, Any]) -> str:
@@ -95,7 +133,7 @@ def _share_heard(info: dict[str, Any], into: Collector) -> float:
         return 1.0
     share = float(played) / float(whole)
     if not 0 <= share <= 1:
-        into.notes["time outside 0..1 cut to it"] += 1
+        into.note("time outside 0..1 cut to it")
     return min(max(share, 0.0), 1.0)
 
 

@@ -9,49 +9,49 @@ from typing import Any
 import orjson
 
 from core.errors import InputError
-from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.text_files import files, open_file
-from training.interactions import Interactions
+from core.lines import text_pieces
+from training.importers.bad_line import BadLine
+from training.importers.collector import Collector, ImportOptions
+from training.importers.input_files import find_files, reading
 
 ABOUT = "Spotify Million Playlist Dataset, mpd.slice.*.json or the folder of them"
 
 
-def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
+def read(path: Path, into: Collector, options: ImportOptions) -> bool:
     """Read slice after slice; each is small enough to be held whole."""
-    slices = files(path, (".json", ".json.gz"))
-    options.progress.start("slices", len(slices))
-    for file in slices:
-        into.source(file)
-        with open_file(file) as content:
-            _read_slice(file, content.read(), into)
-        options.progress.advance()
-    return into.finish(options, stamped=False)
+    for file in find_files(path, into, (".json",)):
+        with reading(file, into, options.progress) as pieces:
+            _read_slice(str(file.path), b"".join(text_pieces(str(file.path), pieces)), into)
+    return False
 
 
-def _read_slice(path: Path, content: bytes, into: Collector) -> None:
+def _read_slice(where: str, content: bytes, into: Collector) -> None:
     try:
         record = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise InputError.one(
-            f"{path}:{error.lineno}:{error.colno}", f"must be JSON: {error.msg}"
+            f"{where}:{error.lineno}:{error.colno}", f"must be JSON: {error.msg}"
         ) from error
     playlists = record.get("playlists") if isinstance(record, dict) else None
     if not isinstance(playlists, list):
         raise InputError.one(
-            f"{path}:1:1", 'must be an object with an array "playlists", as mpd.slice.*.json has'
+            f"{where}:1:1", 'must be an object with an array "playlists", as mpd.slice.*.json has'
         )
     for playlist in playlists:
         pid = playlist.get("pid") if isinstance(playlist, dict) else None
         tracks = playlist.get("tracks") if isinstance(playlist, dict) else None
-        if not isinstance(pid, int) or not isinstance(tracks, list):
-            into.reject(path, 1, BadLine(1, "a playlist must have a pid and tracks", pid))
+        if isinstance(pid, bool) or not isinstance(pid, int) or not isinstance(tracks, list):
+            into.count(max(1, len(tracks) if isinstance(tracks, list) else 1))
+            for _ in range(max(1, len(tracks) if isinstance(tracks, list) else 1)):
+                into.reject(where, 1, BadLine(1, "a playlist must have a pid and tracks", pid))
             continue
+        into.count(len(tracks))
         for place, entry in enumerate(tracks):
             try:
                 _add(into, playlist, pid, place, entry)
             except BadLine as trouble:
                 line, column = _where(content, f'"pid":{pid}', f'"pid": {pid}', entry)
-                into.reject(path, line, BadLine(column, trouble.reason, trouble.got))
+                into.reject(where, line, BadLine(column, trouble.reason, trouble.got))
 
 
 def _add(into: Collector, playlist: dict[str, Any], pid: int, place: int, entry: Any) -> None:
@@ -62,13 +62,12 @@ def _add(into: Collector, playlist: dict[str, Any], pid: int, place: int, entry:
         raise BadLine(1, "track_uri must be a non-empty string", uri)
     if not isinstance(artist, str) or not artist.strip() or not isinstance(title, str):
         raise BadLine(1, "a track must have artist_name and track_name", artist)
-    modified = playlist.get("modified_at")
-    at_ms = modified * 1000 if isinstance(modified, int) else 0
-    pos = entry.get("pos")
-    name = f"playlist {pid}"
+    modified, pos = playlist.get("modified_at"), entry.get("pos")
+    at_ms = modified * 1000 if isinstance(modified, int) and 0 <= modified < 2**32 else 0
     track = into.track(uri, artist, title)
-    position = pos if isinstance(pos, int) and pos >= 0 else place
-    into.add(name, track, at_ms, session=name, position=position)
+    position = pos if isinstance(pos, int) and 0 <= pos < 2**31 else place
+    listener = into.listener(f"playlist {pid}")
+    into.add(listener, track, at_ms, session=into.session(listener, ""), position=position)
 
 
 def _where(content: bytes, tight: str, loose: str, entry: Any) -> tuple[int, int]:

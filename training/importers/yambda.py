@@ -2,108 +2,234 @@
 
 The data set has no titles. Artists come from `artist_item_mapping.parquet`: beside the file, in a
 folder above it, or named by --artists. Stamps are seconds from an origin that was not published.
+Whole columns are read at once, for the data set has up to five billion rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from core.errors import InputError
-from training.importers.collector import BadLine, Collector, ImportOptions
-from training.importers.text_files import files
-from training.interactions import Interactions
+from training.importers.bad_line import BadLine
+from training.importers.collector import Collector, ImportOptions
+from training.importers.input_files import InputFile, find_files
+from training.importers.parquet_files import NESTED_ROWS, ROWS, ParquetInput, feed, open_parquet
 
 ABOUT = "Yambda, listens.parquet or multi_event.parquet (artist_item_mapping.parquet beside)"
 
 _ARTISTS = "artist_item_mapping.parquet"
-_WANTED = ("uid", "timestamp", "item_id", "played_ratio_pct", "event_type")
-_BATCH = 1 << 16
+_NEEDED = ("uid", "timestamp", "item_id")
+_WANTED = (*_NEEDED, "played_ratio_pct", "event_type")
+_LATEST_S = 1 << 32
 
 
-def read(path: Path, into: Collector, options: ImportOptions) -> Interactions:
-    """Stream the file in batches of rows."""
+def read(path: Path, into: Collector, options: ImportOptions) -> bool:
+    """Stream the file, or the first listens.parquet or multi_event.parquet of the folder."""
+    into.origin = "seconds from an origin that Yambda did not publish"
+    file = InputFile(path, path.name)
     if path.is_dir():
-        path = next((p for p in files(path, ("listens.parquet", "multi_event.parquet"))), path)
-    mapping = options.artists or _find_artists(path)
-    artists: dict[int, str] = {}
-    if mapping is not None:
-        for batch in _batches(mapping, ("artist_id", "item_id"), ("artist_id", "item_id"), options):
-            for artist, item in zip(batch["artist_id"], batch["item_id"], strict=True):
-                artists.setdefault(item, f"artist {artist}")
-    into.source(path)
-    number = 0
-    for batch in _batches(path, _WANTED, ("uid", "timestamp", "item_id"), options):
-        none = [None] * len(batch["uid"])
-        kinds, ratios = batch.get("event_type", none), batch.get("played_ratio_pct", none)
-        has_ratio = "event_type" in batch or "played_ratio_pct" in batch
-        for row in zip(batch["uid"], batch["timestamp"], batch["item_id"], kinds, ratios,
-                       strict=True):  # fmt: skip
-            number += 1
-            try:
-                _add(into, artists, has_ratio, *row)
-            except BadLine as trouble:
-                into.reject(path, number, trouble)
-    return into.finish(options)
+        file, *more = find_files(path, into, ("listens.parquet", "multi_event.parquet"))
+        into.ignored = [*(each.name for each in more), *into.ignored]
+    mapping = options.artists or _find_artists(file.path)
+    artists = {} if mapping is None else _read_artists(mapping, options)
+    with into.file(file.name) as digest, open_parquet(file.path) as content:
+        feed(file.path, digest)
+        content.require(_NEEDED)
+        _read_listens(str(file.path), content, artists, into, options)
+    return True
 
 
-def _add(
-    into: Collector, artists: dict[int, str], has_ratio: bool, user: Any, stamp: Any, item: Any,
-    kind: Any, ratio: Any,
+def _read_listens(
+    where: str, content: ParquetInput, artists: dict[int, str], into: Collector,
+    options: ImportOptions,
 ) -> None:  # fmt: skip
-    if kind is not None and kind != "listen":
-        into.notes["event that is no listen"] += 1
-        return
-    if user is None or item is None or stamp is None:
-        raise BadLine(1, "uid, timestamp and item_id must not be null")
-    if has_ratio and ratio is None:
-        raise BadLine(_WANTED.index("played_ratio_pct") + 1, "played_ratio_pct must not be null")
-    percent = 100 if ratio is None else ratio
-    if percent > 100:
-        into.notes["time outside 0..1 cut to it"] += 1
-    track = into.track(item, artists.get(item, ""))
-    into.add(str(user), track, int(stamp) * 1000, min(max(percent, 0), 100) / 100)
+    columns = [name for name in _WANTED if name in content.names]
+    types = {name: content.schema.field(name).type for name in columns}
+    is_nested = any(map(_is_list, types.values()))
+    track_codes: dict[Any, int] = {}
+    user_codes: dict[Any, int] = {}
+
+    def track(id_: Any) -> int:
+        return into.track(id_, artists.get(id_, ""), column=3)
+
+    first = 1
+    for batch in content.batches(columns, NESTED_ROWS if is_nested else ROWS, options.progress):
+        rows = {name: batch.column(name) for name in columns}
+        if is_nested:
+            rows = _unnest(where, rows)
+        users, user_faults = _codes(where, "uid", rows, into.listener, user_codes)
+        tracks, track_faults = _codes(where, "item_id", rows, track, track_codes)
+        _Batch(where, first, rows, into).add(users, tracks, user_faults, track_faults)
+        first += len(rows["uid"])
 
 
-def _batches(
-    path: Path, wanted: tuple[str, ...], needed: tuple[str, ...], options: ImportOptions
-) -> Iterator[dict[str, list[Any]]]:
+class _Batch:
+    """Rows of one batch: checked by columns, and only faulty ones one by one."""
+
+    def __init__(self, where: str, first: int, rows: dict[str, Any], into: Collector) -> None:
+        self._where, self._first, self._into = where, first, into
+        self._rows = rows
+        self._size = len(rows["uid"])
+
+    def add(
+        self,
+        users: npt.NDArray[np.int32],
+        tracks: npt.NDArray[np.int32],
+        user_faults: dict[int, BadLine],
+        track_faults: dict[int, BadLine],
+    ) -> None:
+        """Count the rows, and add the good ones."""
+        into, rows = self._into, self._rows
+        into.count(self._size)
+        wanted = np.ones(self._size, dtype=bool)
+        if "event_type" in rows:
+            wanted = self._equal(rows["event_type"], "listen")
+            into.leave_out("event that is no listen", int(np.count_nonzero(~wanted)))
+        stamp, has_stamp = self._numbers("timestamp")
+        good = wanted & (users >= 0) & (tracks >= 0) & has_stamp
+        good &= (stamp >= 0) & (stamp < _LATEST_S)
+        percent = np.full(self._size, 100.0)
+        if "played_ratio_pct" in rows:
+            percent, has_percent = self._numbers("played_ratio_pct")
+            good &= has_percent
+        for place in np.flatnonzero(wanted & ~good).tolist():
+            of_ids = user_faults.get(int(users[place])) or track_faults.get(int(tracks[place]))
+            fault = of_ids or self._fault(place, stamp)
+            into.reject(self._where, self._first + place, fault)
+        into.note("time outside 0..1 cut to it", int(np.count_nonzero(good & (percent > 100))))
+        share = np.clip(percent[good], 0, 100) / 100
+        at_ms = (stamp[good] * 1000).astype(np.int64)
+        into.add_many(users[good], tracks[good], at_ms, share)
+
+    def _fault(self, place: int, stamp: npt.NDArray[np.float64]) -> BadLine:
+        """The fault of a row whose ids are none."""
+        if any(self._rows[name][place].as_py() is None for name in _NEEDED):
+            return BadLine(1, "uid, timestamp and item_id must not be null")
+        if not 0 <= stamp[place] < _LATEST_S:
+            got = self._rows["timestamp"][place].as_py()
+            return BadLine(2, "timestamp must be seconds, 0 to 2^32", got)
+        column = _WANTED.index("played_ratio_pct") + 1
+        return BadLine(column, "played_ratio_pct must not be null")
+
+    def _numbers(self, name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Values of a column, and where there is one."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = self._rows[name]
+        kind = column.type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)):
+            raise InputError.one(
+                f"{self._where}:1:1", f"{name} must be a column of numbers, is of {kind}"
+            )
+        values = pc.fill_null(column.cast(pa.float64(), safe=False), float("nan"))
+        numbers = values.to_numpy(zero_copy_only=False)
+        return numbers, np.isfinite(numbers)
+
+    def _equal(self, column: Any, value: str) -> npt.NDArray[np.bool_]:
+        """Rows that have the value, or none: a file without kinds of events has only listens."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if pa.types.is_null(column.type):
+            return np.ones(self._size, dtype=bool)
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        equal = pc.equal(column.cast(pa.string()), value)
+        found: npt.NDArray[np.bool_] = pc.fill_null(equal, True).to_numpy(zero_copy_only=False)
+        return found
+
+
+def _codes(
+    where: str,
+    name: str,
+    rows: dict[str, Any],
+    code_of: Callable[[Any], int],
+    known: dict[Any, int],
+) -> tuple[npt.NDArray[np.int32], dict[int, BadLine]]:
+    """Codes of ids, each distinct one looked up once; negative for an id with a fault, -1 for null.
+
+    Args:
+        where: The file.
+        name: Name of the column of ids.
+        rows: The columns.
+        code_of: The code of an id that is seen for the first time.
+        known: Id -> code; filled.
+    """
     import pyarrow as pa
-    from pyarrow import parquet
 
+    faults: dict[int, BadLine] = {}
+    column = rows[name]
     try:
-        file = parquet.ParquetFile(path)
-    except FileNotFoundError as error:
-        raise InputError.one(str(path), "does not exist") from error
-    except (OSError, pa.ArrowException) as error:
-        raise InputError.one(f"{path}:1:1", f"must be a Parquet file: {error}") from error
-    names = file.schema_arrow.names
-    missing = [name for name in needed if name not in names]
-    if missing:
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+    except pa.ArrowException:
         raise InputError.one(
-            f"{path}:1:1",
-            f"must have the columns {', '.join(needed)}; {', '.join(missing)} missing, "
-            f"has {', '.join(names)}",
-        )
-    columns = [name for name in wanted if name in names]
-    options.progress.start(path.name, file.metadata.num_rows)
-    for batch in file.iter_batches(_BATCH, columns=columns):
-        nested = [name for name in columns if pa.types.is_list(batch.schema.field(name).type)]
-        content = batch.to_pydict()
-        if nested:
-            content = _unnest(content, nested)
-        yield content
-        options.progress.advance(batch.num_rows)
+            f"{where}:1:1", f"{name} must be a column of ids, is of {column.type}"
+        ) from None
+    codes = []
+    for id_ in column.dictionary.to_pylist():
+        code = known.get(id_)
+        if code is None:
+            try:
+                known[id_] = code = code_of(id_)
+            except BadLine as fault:
+                code = -2 - len(faults)
+                faults[code] = fault
+        codes.append(code)
+    table = np.array([*codes, -1], dtype=np.int32)
+    places = column.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
+    return table[places], faults
 
 
-def _unnest(content: dict[str, list[Any]], nested: list[str]) -> dict[str, list[Any]]:
+def _is_list(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _unnest(where: str, rows: dict[str, Any]) -> dict[str, Any]:
     """Expand one row per listener to one row per listen."""
-    lengths = [len(cell or ()) for cell in content[nested[0]]]
-    return {
-        name: [value for cell in cells for value in cell or ()]
-        if name in nested
-        else [value for value, length in zip(cells, lengths, strict=True) for _ in range(length)]
-        for name, cells in content.items()
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    nested = [name for name, column in rows.items() if _is_list(column.type)]
+    lengths = {
+        name: pc.fill_null(pc.list_value_length(rows[name]), 0).to_numpy(zero_copy_only=False)
+        for name in nested
     }
+    length = next(iter(lengths.values()))
+    unequal = np.any([each != length for each in lengths.values()], axis=0)
+    if unequal.any():
+        row = int(unequal.argmax())
+        raise InputError.one(
+            f"{where}:1:1",
+            f"must have lists of one length in a row; {', '.join(nested)} differ in the row of "
+            f"listener {rows['uid'][row].as_py()!r:.60}",
+        )
+    repeats = pa.array(np.repeat(np.arange(len(length)), length))
+    return {
+        name: pc.list_flatten(column) if name in nested else column.take(repeats)
+        for name, column in rows.items()
+    }
+
+
+def _read_artists(mapping: Path, options: ImportOptions) -> dict[int, str]:
+    """Name of the artist by item; the first one of an item."""
+    artists: dict[int, str] = {}
+    with open_parquet(mapping) as content:
+        content.require(("artist_id", "item_id"))
+        for batch in content.batches(("artist_id", "item_id"), ROWS, options.progress):
+            pairs = zip(*(batch.column(name).to_pylist() for name in ("item_id", "artist_id")),
+                        strict=True)  # fmt: skip
+            for item, artist in pairs:
+                artists.setdefault(item, f"artist {artist}")
+    return artists
 
 
 def _find_artists(path: Path) -> Path | None:
