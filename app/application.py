@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -16,7 +16,10 @@ from starlette.types import Lifespan
 from watchfiles import awatch
 
 from app.admin import Admin
+from app.client_keys import client_keys
+from app.cors import Cors
 from app.handlers import Handlers
+from app.hosts import HostCheck, hosts_at
 from app.hot_route import HotRoute
 from app.idempotency import AnsweredKeys
 from app.listening import listen_for_operations
@@ -45,6 +48,7 @@ def create_app(
     runtime: Runtime,
     now_ms: Callable[[], int] | None = None,
     operations: socket.socket | None = None,
+    hosts: Sequence[str] | None = None,
 ) -> HotRoute:
     """Make the ASGI app that serves a loaded config.
 
@@ -53,8 +57,16 @@ def create_app(
         now_ms: Unix time in ms; the system's clock unless a test gives its own.
         operations: Listening socket that serves all routes. With it, or with `admin.address` in
             the config, the app itself serves no route of operations.
+        hosts: Names that a Host header may have; None for any. Another ASGI server does not tell
+            whether other machines can reach it, so it has None.
+
+    Raises:
+        InputError: An environment variable that `server.keys_env` names has no key.
     """
     clock = now_ms or _now_ms
+    host_check = None if hosts is None else HostCheck(hosts)
+    clients = client_keys(runtime.settings, os.environ)
+    cors = Cors(runtime.settings.server.cors) if runtime.settings.server.cors else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Reception]]:
@@ -78,14 +90,15 @@ def create_app(
             time.monotonic,
         )
         health = Health()
-        handlers = Handlers(dispatcher, answered, Admin(os.environ.get(env, ""), env), health)
+        admin = Admin(os.environ.get(env, ""), env)
+        handlers = Handlers(dispatcher, answered, admin, health, clients, cors)
         for each in apps:
             each.state.handlers = handlers
         hot_route.handlers = operations_route.handlers = handlers
         loop = asyncio.get_running_loop()
         server = settings.server
         limits = Limits(server.request_timeout_s, server.keep_alive_s, server.connections)
-        reception = Reception(TurnBatches(handlers, loop), limits, loop)
+        reception = Reception(TurnBatches(handlers, loop), limits, loop, host_check)
         reloader = Reloader(dispatcher, clock)
         health.warn("reload_failed", lambda: reloader.failure)
         for each in apps:
@@ -115,9 +128,14 @@ def create_app(
     app = _web_app(
         operations=operations is None and runtime.settings.admin.address is None, lifespan=lifespan
     )
-    hot_route = HotRoute(app)
-    inside = app if operations is None else _web_app(operations=True)
-    operations_route = HotRoute(inside)
+    hot_route = HotRoute(app, host_check, cors)
+    inside = app
+    inside_hosts = None
+    if operations is not None:
+        inside = _web_app(operations=True)
+        inside_hosts = hosts_at(operations, runtime.settings.server.hosts)
+    inside_check = None if inside_hosts is None else HostCheck(inside_hosts)
+    operations_route = HotRoute(inside, inside_check, cors)
     apps = (app, inside)
     return hot_route
 
@@ -144,11 +162,11 @@ def from_environment() -> HotRoute:
     try:
         runtime = load_runtime(load_settings(path))
         ExperimentLedger(runtime.settings.started_folder).check(runtime)
+        return create_app(runtime, operations=_operations_socket(runtime.settings.admin.address))
     except InputError as error:
         for fault in error.faults:
             LOG.error("%s", fault)
         raise SystemExit(2) from error
-    return create_app(runtime, operations=_operations_socket(runtime.settings.admin.address))
 
 
 def _operations_socket(address: str | None) -> socket.socket | None:

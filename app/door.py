@@ -27,7 +27,7 @@ from app.errors import ApiError
 from app.handlers import ROUTES, USER_ROUTES, Call, Route
 from app.reception import STATE, Reception
 from app.requests import MAX_BODY
-from app.responses import HttpResponse
+from app.responses import NO_SNIFF, HttpResponse
 
 LINGER_S = 1.0
 """Time that a refused connection stays open, so that its client reads the answer, in seconds."""
@@ -42,6 +42,7 @@ _USER_ROUTES = {path.encode(): route for path, route in USER_ROUTES.items()}
 _LENGTHS = [b"%d\r\n\r\n" % size for size in range(2048)]
 """Content-Length's value and the head's end, by size: a turn's answer has some 200 bytes."""
 _is_plain = re.compile(rb"[A-Za-z0-9_.~-]+\Z").match
+_NO_SNIFF = b"%b: %b\r\n" % NO_SNIFF
 _UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
 
 
@@ -322,6 +323,10 @@ class Door(HttpToolsProtocol):
             super().on_message_complete()
         elif not self._own.response_complete:
             assert self.reception is not None
+            hosts = self.reception.hosts
+            if hosts is not None and (fault := hosts.fault(self.headers)) is not None:
+                self._refuse_turn(fault)
+                return
             call = Call(route, self._body, self.headers, self._user, perf_counter())
             self.reception.batches.add(call, self)
 
@@ -364,9 +369,10 @@ class Door(HttpToolsProtocol):
         more = b""
         if response.headers:
             more = b"".join(b"%b: %b\r\n" % pair for pair in response.headers)
-        return b"%b%bcontent-type: application/json\r\ncontent-length: %d\r\n%b%b\r\n%b" % (
+        return b"%b%bcontent-type: application/json\r\n%bcontent-length: %d\r\n%b%b\r\n%b" % (
             STATUS_LINE[response.status],
             self.reception.heads(self.server_state.default_headers)[1],
+            _NO_SNIFF,
             len(body),
             more,
             b"" if keep_alive else b"connection: close\r\n",

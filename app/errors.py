@@ -27,6 +27,10 @@ class ApiError(Exception):
         self.field = field
 
 
+_SCHEMES = {"Authorization": b"Bearer", "Segue-Key": b"Segue-Key"}
+"""Header that a 401 asks for -> the scheme that it names."""
+
+
 def error_response(error: Exception, metrics: ServerMetrics | None = None) -> HttpResponse:
     """Answer a request with an error, and count it.
 
@@ -42,7 +46,8 @@ def error_response(error: Exception, metrics: ServerMetrics | None = None) -> Ht
         return HttpResponse(500, INTERNAL)
     if metrics is not None:
         metrics.count_refusal(known.code)
-    headers = ((b"www-authenticate", b"Bearer"),) if known.status == 401 else ()
+    scheme = _SCHEMES.get(known.field or "") if known.status == 401 else None
+    headers = () if scheme is None else ((b"www-authenticate", scheme),)
     return HttpResponse(known.status, error_body(known.code, known.message, known.field), headers)
 
 

@@ -13,6 +13,8 @@ import orjson
 
 from app.admin import Admin, requested_arms
 from app.bodies import read_botify_last, read_botify_next, read_feedback, read_recommend
+from app.client_keys import ClientKeys
+from app.cors import Cors
 from app.errors import ApiError, error_response
 from app.headers import Headers, checked
 from app.idempotency import AnsweredKeys, Key, check_same
@@ -67,19 +69,29 @@ class Handlers:
         answered: Answers kept for retried requests.
         admin: Checks who may choose arms for testing.
         health: What is wrong with the server.
+        clients: Checks the keys of clients; None if clients need none.
+        cors: Answers browsers that run pages of other origins; None if they may not call.
 
     Attributes:
         draining: Whether the server is about to stop.
     """
 
     def __init__(
-        self, dispatcher: Dispatcher, answered: AnsweredKeys, admin: Admin, health: Health
+        self,
+        dispatcher: Dispatcher,
+        answered: AnsweredKeys,
+        admin: Admin,
+        health: Health,
+        clients: ClientKeys | None = None,
+        cors: Cors | None = None,
     ) -> None:
         self.dispatcher = dispatcher
         self.admin = admin
         self.health = health
+        self._cors = cors
         self.draining = False
         self._answered = answered
+        self._clients = clients
 
     def answer(
         self, route: Route, body: bytes, headers: Headers = (), user: str = ""
@@ -109,7 +121,10 @@ class Handlers:
                 batch.responses[place] = response
         if batch.keys:
             self._settle_keys(batch)
-        return batch.responses
+        if self._cors is None:
+            return batch.responses
+        answered = zip(batch.responses, calls, strict=True)
+        return [self._cors.allow(response, call.headers) for response, call in answered]
 
     def _admit(self, place: int, call: Call, batch: "_Batch") -> None:
         """Check a call and put it into the batch, or answer it by its key.
@@ -117,6 +132,8 @@ class Handlers:
         Raises:
             ApiError: The call is faulty.
         """
+        if self._clients is not None:
+            self.check_client(call.headers)
         key, force = checked(call.body, call.headers)
         forced = None if force is None else self._forced(force, call.headers)
         call.sent = call.route.read(call.user, call.body)
@@ -155,8 +172,21 @@ class Handlers:
         """Answer a call with an error, and count the refusal."""
         return error_response(error, self.dispatcher.metrics)
 
-    def track(self, track: str) -> HttpResponse:
+    def check_client(self, headers: Headers) -> None:
+        """Refuse a request without the key of a client, if clients need one; count the client.
+
+        Raises:
+            ApiError: The request has no key or an unknown one.
+        """
+        if self._clients is not None:
+            self.dispatcher.metrics.clients[self._clients.check(headers)] += 1
+
+    def track(self, track: str, headers: Headers = ()) -> HttpResponse:
         """Describe a track of the catalog."""
+        try:
+            self.check_client(headers)
+        except ApiError as error:
+            return self.refuse(error)
         catalog = self.dispatcher.runtime.catalog
         index = catalog.index_of(track)
         if index < 0:

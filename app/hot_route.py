@@ -7,10 +7,12 @@ times as much (docs/results/performance.md). Under our server, `app.door` answer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.bodies import too_large
-from app.errors import ApiError
+from app.cors import Cors
+from app.errors import ApiError, error_response
 from app.handlers import ROUTES, USER_ROUTES, Handlers, Route
+from app.hosts import HostCheck
 from app.requests import MAX_BODY
-from app.responses import HttpResponse
+from app.responses import NO_SNIFF, HttpResponse
 
 _JSON = (b"content-type", b"application/json")
 
@@ -20,13 +22,19 @@ class HotRoute:
 
     Args:
         behind: The app for all remaining requests; its lifespan sets `handlers`.
+        hosts: Checks the Host header; None if any may stand there.
+        cors: Answers browsers that run pages of other origins; None if they may not call.
 
     Attributes:
         handlers: Answers the hot routes; the lifespan sets it at start-up.
     """
 
-    def __init__(self, behind: ASGIApp) -> None:
+    def __init__(
+        self, behind: ASGIApp, hosts: HostCheck | None = None, cors: Cors | None = None
+    ) -> None:
         self._behind = behind
+        self._hosts = hosts
+        self._cors = cors
         self.handlers: Handlers
 
     def drain(self) -> None:
@@ -39,16 +47,45 @@ class HotRoute:
         """Answer one request."""
         route, user = _find_route(scope)
         if route is None:
-            await self._behind(scope, receive, send)
+            await self._answer_behind(scope, receive, send)
             return
         try:
             body = await _body_of(receive)
+            self._check_host(scope)
         except ApiError as error:
             response = self.handlers.refuse(error)
         else:
             response = self.handlers.answer(route, body, scope["headers"], user)
-        await send(_head(response))
-        await send({"type": "http.response.body", "body": response.body})
+        await _respond(response, send)
+
+    async def _answer_behind(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the app behind answer, with the headers that every answer needs."""
+        if scope["type"] != "http":
+            await self._behind(scope, receive, send)
+            return
+        more = [NO_SNIFF]
+        try:
+            self._check_host(scope)
+        except ApiError as error:
+            await _respond(error_response(error), send)
+            return
+        if (cors := self._cors) is not None:
+            if scope["method"] == "OPTIONS" and (asked := cors.preflight(scope["headers"])):
+                await _respond(asked, send)
+                return
+            more += cors.headers_for(scope["headers"])
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *more]
+            await send(message)
+
+        await self._behind(scope, receive, send_with_headers)
+
+    def _check_host(self, scope: Scope) -> None:
+        fault = None if self._hosts is None else self._hosts.fault(scope["headers"])
+        if fault is not None:
+            raise fault
 
 
 def _find_route(scope: Scope) -> tuple[Route | None, str]:
@@ -83,7 +120,9 @@ async def _body_of(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _head(response: HttpResponse) -> Message:
-    """Make the message with a response's status and headers."""
-    headers = [_JSON, (b"content-length", b"%d" % len(response.body)), *response.headers]
-    return {"type": "http.response.start", "status": response.status, "headers": headers}
+async def _respond(response: HttpResponse, send: Send) -> None:
+    """Send an answer."""
+    length = (b"content-length", b"%d" % len(response.body))
+    headers = [_JSON, NO_SNIFF, length, *response.headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from app.hosts import HostCheck
+from app.responses import NO_SNIFF
 from app.turn_batches import TurnBatches
 
 STATE = "segue.door"
@@ -43,12 +45,18 @@ class Reception:
         batches: Answers the calls of hot routes.
         limits: The limits of each connection, and of their number.
         loop: The server's loop.
+        hosts: Checks the Host header; None if any may stand there.
     """
 
     def __init__(
-        self, batches: TurnBatches, limits: Limits, loop: asyncio.AbstractEventLoop
+        self,
+        batches: TurnBatches,
+        limits: Limits,
+        loop: asyncio.AbstractEventLoop,
+        hosts: HostCheck | None = None,
     ) -> None:
         self.batches = batches
+        self.hosts = hosts
         self.limits = limits
         self._loop = loop
         self._connections: set[Connection] = set()
@@ -83,9 +91,10 @@ class Reception:
         heads = self._heads
         if heads[0] is not headers:
             every = b"".join(b"%b: %b\r\n" % pair for pair in headers)
-            ok = b"%b%bcontent-type: application/json\r\ncontent-length: " % (
+            ok = b"%b%bcontent-type: application/json\r\n%b: %b\r\ncontent-length: " % (
                 STATUS_LINE[200],
                 every,
+                *NO_SNIFF,
             )
             heads = self._heads = headers, every, ok
         return heads

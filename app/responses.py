@@ -7,6 +7,9 @@ import orjson
 
 from core.decision import Decision, Feedback
 
+NO_SNIFF = (b"x-content-type-options", b"nosniff")
+"""Header of every answer: a browser must not guess a type that we do not say."""
+
 
 @dataclass(slots=True)
 class HttpResponse:

@@ -29,6 +29,7 @@ from app.schemas import (
     RecommendResponse,
     ReloadResponse,
     TrackResponse,
+    client_key,
     documented_responses,
     request_body,
 )
@@ -65,10 +66,14 @@ def _add_own_routes(app: FastAPI) -> None:
         """Report what a listener heard, without a request for the next track."""
         return await _take_turn(request, FEEDBACK)
 
-    @app.get("/tracks/{track:path}", responses=documented_responses(TrackResponse))
+    @app.get(
+        "/tracks/{track:path}",
+        openapi_extra={"parameters": [client_key()]},
+        responses=documented_responses(TrackResponse),
+    )
     async def track(request: Request, track: str) -> Response:
         """Give a track's artist and title."""
-        return _json(_handlers(request).track(track))
+        return _json(_handlers(request).track(track, request.scope["headers"]))
 
 
 def _add_botify_routes(app: FastAPI) -> None:
@@ -77,10 +82,15 @@ def _add_botify_routes(app: FastAPI) -> None:
         """Say that the server is there."""
         return {"status": "alive", "message": "Segue: next-track recommendations"}
 
-    @app.get("/track/{track:path}", tags=["botify"], responses=documented_responses(TrackResponse))
+    @app.get(
+        "/track/{track:path}",
+        tags=["botify"],
+        openapi_extra={"parameters": [client_key()]},
+        responses=documented_responses(TrackResponse),
+    )
     async def track(request: Request, track: str) -> Response:
         """Give a track's artist and title."""
-        return _json(_handlers(request).track(track))
+        return _json(_handlers(request).track(track, request.scope["headers"]))
 
     @app.post(
         "/next/{user:path}",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from app.admin import FORCE
+from app.client_keys import HEADER
 from app.requests import MAX_KEY, schema_of
 
 TrackName = int | str
@@ -109,6 +110,7 @@ def request_body(body: type[Any]) -> dict[str, Any]:
                 "`experiment=arm`, separated by commas: the arms for this request, for testing. "
                 "Needs `Authorization: Bearer` and the server's token.",
             ),
+            client_key(),
         ],
     }
 
@@ -122,6 +124,11 @@ def documented_responses(answer: type[BaseModel]) -> dict[int | str, dict[str, A
         "4XX": {"model": ErrorResponse, "description": at_fault},
         "5XX": {"model": ErrorResponse, "description": unable},
     }
+
+
+def client_key() -> dict[str, Any]:
+    """Describe the header with a client's key."""
+    return _header(HEADER, "The client's key, if the server's config names clients with keys.")
 
 
 def _header(name: str, description: str, **bounds: int) -> dict[str, Any]:

@@ -151,7 +151,8 @@ def running_server(
     runtime: Runtime, inject: Callable[[Dispatcher], object] | None = None
 ) -> Iterator[int]:
     """Run a server on a free port of this machine during the block; gives the port."""
-    app = create_app(runtime)
+    open_to_us = runtime.settings.server.model_copy(update={"keys_env": {}})
+    app = create_app(replace(runtime, settings=replace(runtime.settings, server=open_to_us)))
     assert isinstance(app, HotRoute)
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, log_level="error", access_log=False, lifespan="on"

@@ -109,6 +109,7 @@ class ServerMetrics:
         listeners: Listeners who entered, by the experiment's assignment fingerprint and arm.
         fingerprints: Experiment -> assignment fingerprint, of the config that decides now.
         refusals: Requests that were answered with an error, by its code.
+        clients: Requests by the name of the client whose key they carry.
         failures: By experiment, its assignment fingerprint, arm, strategy that failed, error class.
     """
 
@@ -116,6 +117,7 @@ class ServerMetrics:
         self.answers: dict[Labels, LatencyHistogram] = {}
         self.listeners: Counter[tuple[str, str]] = Counter()
         self.fingerprints: Mapping[str, str] = {}
+        self.clients: Counter[str] = Counter()
         self.refusals: dict[str, int] = {}
         self.failures: Counter[tuple[str, str, str, str, str]] = Counter()
         self._groups: dict[tuple[Any, ...], tuple[LatencyHistogram, ...]] = {}

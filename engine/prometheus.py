@@ -45,6 +45,8 @@ class _Collector:
         for code, times in self._metrics.refusals.items():
             refusals.add_metric([code], times)
         yield refusals
+        if self._metrics.clients:
+            yield self._clients()
         yield self._failures()
         yield GaugeMetricFamily("segue_listeners", "Listeners in memory.", value=self._listeners)
 
@@ -85,6 +87,16 @@ class _Collector:
             ["experiment", "arm"],
             _sum((_arm(each), answers) for each, answers in arms if not each.forced),
         )
+
+    def _clients(self) -> Metric:
+        clients = CounterMetricFamily(
+            "segue_client_requests",
+            "Requests by the client whose key they carry.",
+            labels=["client"],
+        )
+        for name, times in self._metrics.clients.items():
+            clients.add_metric([name], times)
+        return clients
 
     def _failures(self) -> Metric:
         summed: Counter[tuple[str, str, str, str]] = Counter()

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from app.application import create_app
+from app.client_keys import client_keys
+from app.hosts import hosts_at
 from app.listening import listen, listen_for_operations, url_of
 from app.server import Server, raise_file_limit
 from cli.terminal import terminal
@@ -70,7 +72,9 @@ def serve(
     console.print(f"Listening on {url_of(listening)} ({docs}Ctrl-C stops)")
     if operations is not None:
         console.print(f"Operations on {url_of(operations)} (docs at /docs, metrics, experiments)")
-    server = Server(create_app(runtime, operations=operations), settings)
+    names = settings.hosts if host is None else (*settings.hosts, host)
+    hosts = hosts_at(listening, names)
+    server = Server(create_app(runtime, operations=operations, hosts=hosts), settings)
     # The catalog and lists live as long as the process: the collector need not walk them again.
     gc.collect()
     gc.freeze()
@@ -112,6 +116,7 @@ def _loaded(config: Path) -> Runtime:
     """Load the config, and check it against the experiments that were started before."""
     runtime = load_runtime(load_settings(config))
     ExperimentLedger(runtime.settings.started_folder).check(runtime)
+    client_keys(runtime.settings, os.environ)
     return runtime
 
 
@@ -141,3 +146,5 @@ def _say(runtime: Runtime, console: Console) -> None:
     admin = "with the token in" if os.environ.get(token) else "off, since no token is in"
     watched = " or when the file changes" if settings.watch else ""
     console.print(f"  reload: on SIGHUP{watched}; over HTTP: {admin} {token}")
+    if clients := ", ".join(settings.server.keys_env):
+        console.print(f"  clients with a key: {clients}")

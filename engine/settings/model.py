@@ -25,6 +25,10 @@ Margin = Annotated[
 ]
 
 
+HostName = Annotated[str, Field(pattern=r"^([^\s:/\[\]]+|\[[0-9A-Fa-f:.]+\])$")]
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^\s/]+)$")]
+
+
 def checked_address(address: str) -> str:
     """Return an address that is HOST:PORT.
 
@@ -193,6 +197,10 @@ class ServerSettings(Section):
         keep_alive_s: Time that a connection may be silent, in seconds.
         shutdown_s: Time that clients may delay the end of the server, in seconds.
         connections: Connections at once, a count.
+        hosts: Names that a Host header may have while the server listens on a loopback address.
+        cors: Origins whose pages may call the server from a browser; `*` for every one.
+        keys_env: Client's name -> environment variable with its key. With any, each turn and each
+            question about a track must carry one in the header `Segue-Key`.
     """
 
     host: str = "127.0.0.1"
@@ -202,6 +210,9 @@ class ServerSettings(Section):
     keep_alive_s: float = Field(5.0, gt=0)
     shutdown_s: float = Field(5.0, gt=0)
     connections: int = Field(10_000, ge=1)
+    hosts: tuple[HostName, ...] = ("localhost", "127.0.0.1", "[::1]")
+    cors: tuple[Origin, ...] = ()
+    keys_env: dict[Name, Annotated[str, Field(pattern=r"^\w+$")]] = {}
 
 
 class AdminSettings(Section):

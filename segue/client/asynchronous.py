@@ -8,7 +8,15 @@ import httpx
 
 from core.catalog import TrackId
 from segue.client.answers import Readiness, Recommendation, Track
-from segue.client.exchange import Exchanges, Outcome, Pause, Scalar, Send, Steps
+from segue.client.exchange import (
+    Exchanges,
+    Outcome,
+    Pause,
+    Scalar,
+    Send,
+    Steps,
+    own_headers,
+)
 from segue.client.retries import DEFAULT, Retries
 
 T = TypeVar("T")
@@ -22,6 +30,7 @@ class AsyncClient:
         timeout_s: How long one attempt waits for the connection, and then for the answer.
         retries: When a failed request is sent again.
         headers: More headers for every request.
+        key: The client's key, if the server's `server.keys_env` names clients.
         transport: An httpx transport instead of the network's, as `httpx.ASGITransport(app)`.
         pause: Waits for so many seconds.
     """
@@ -33,12 +42,13 @@ class AsyncClient:
         timeout_s: float = 5.0,
         retries: Retries = DEFAULT,
         headers: Mapping[str, str] | None = None,
+        key: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._api = Exchanges(url, retries)
         self._http = httpx.AsyncClient(
-            base_url=url, timeout=timeout_s, headers=dict(headers or {}), transport=transport
+            base_url=url, timeout=timeout_s, headers=own_headers(headers, key), transport=transport
         )
         self._pause = pause
 

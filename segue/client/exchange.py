@@ -70,6 +70,11 @@ def _new_key() -> str:
     return uuid.uuid4().hex
 
 
+def own_headers(headers: Mapping[str, str] | None, key: str | None) -> dict[str, str]:
+    """Return the headers that every request of a client carries."""
+    return {**(headers or {}), **({} if key is None else {"Segue-Key": key})}
+
+
 @dataclass(frozen=True, slots=True)
 class Exchanges:
     """Every exchange that the API offers.

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,13 @@ class Live:
     Attributes:
         server: The server.
         port: Its port on 127.0.0.1.
+        folder: Folder of its config.
     """
 
-    def __init__(self, server: LiveServer, port: int) -> None:
+    def __init__(self, server: LiveServer, port: int, folder: Path) -> None:
         self.server = server
         self.port = port
+        self.folder = folder
 
     def connect(self) -> socket.socket:
         """Open a connection whose client waits for answers as long as any test may."""
@@ -63,24 +65,25 @@ def live(
     folder: Path,
     before: Callable[[int], object] | None = None,
     operations: socket.socket | None = None,
+    hosts: Sequence[str] | None = None,
     **sections: Any,
 ) -> Iterator[Live]:
     """Run a server over the small world, with these sections of config.
 
     `before` gets the port before the server starts; its connections wait for the server.
-    `operations` is the listening socket of operations.
+    `operations` is the listening socket of operations, `hosts` the names to check.
     """
     listening = socket.create_server(("127.0.0.1", 0))
     if before is not None:
         before(listening.getsockname()[1])
     runtime = loaded(folder, **sections)
-    server = LiveServer(create_app(runtime, Clock(), operations), runtime.settings.server)
+    server = LiveServer(create_app(runtime, Clock(), operations, hosts), runtime.settings.server)
     server.is_up = threading.Event()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
         assert server.is_up.wait(PATIENCE_S), "the server did not start"
-        yield Live(server, listening.getsockname()[1])
+        yield Live(server, listening.getsockname()[1], folder)
     finally:
         server.should_exit = True
         thread.join(PATIENCE_S)

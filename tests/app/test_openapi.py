@@ -85,7 +85,7 @@ def test_errors_fit_their_description(
 def test_headers_are_described(client: TestClient, route: str) -> None:
     described = client.get("/openapi.json").json()["paths"][route]["post"]["parameters"]
     headers = {parameter["name"] for parameter in described if parameter["in"] == "header"}
-    assert headers == {"Idempotency-Key", "Segue-Force"}
+    assert headers == {"Idempotency-Key", "Segue-Force", "Segue-Key"}
 
 
 def test_the_length_of_a_key_is_described(client: TestClient) -> None:
