@@ -8,7 +8,7 @@ PORT   ?= 8000
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test lint format bench demo wheel clean
+.PHONY: help run install test lint format bench soak demo wheel clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: lint  ## Everything that CI runs: lint, then the tests with coverage
 
 bench: $(VENV)/.dev  ## Measure speed side by side (see docs/performance.md)
 	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.dev  ## Ten minutes of faults under load, then proof that nothing is lost (MINUTES=, SEED=)
+	@exec $(BIN)/python -W ignore::DeprecationWarning -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 demo: $(VENV)/.demo  ## Serve, log, learn, serve the learnt lists, measure them (EPISODES=, CONFIG=)
 	@exec $(BIN)/segue demo --config $(CONFIG) $(if $(EPISODES),--episodes $(EPISODES))

@@ -45,14 +45,16 @@ class HostileClients:
     Args:
         port: The server's port on 127.0.0.1.
         seed: The seed of the grammar.
-        is_up: Whether the server is meant to answer; while it is not, a cut is no problem.
+        calm: Gives a number while the server is meant to answer, and None while it is not; a cut or
+            a 503 is a problem only if the number did not change meanwhile.
     """
 
-    def __init__(self, port: int, seed: int, is_up: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, port: int, seed: int, calm: Callable[[], int | None] = lambda: 0) -> None:
         self.outcome = Hostility()
         self._port = port
         self._seed = seed
-        self._is_up = is_up
+        self._calm = calm
+        self._since: dict[int, int | None] = {}
         self._next = 0
 
     async def send(self, requests: int, clients: int = 32) -> Hostility:
@@ -70,9 +72,7 @@ class HostileClients:
 
     async def talk(self, talk: Conversation) -> None:
         """Hold one conversation, and judge it."""
-        self.outcome.requests += talk.size
-        self.outcome.kinds[talk.kind] += 1
-        self.outcome.kinds.update(f"  {each.kind}" for each in talk.requests)
+        self._since[talk.number] = self._calm()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 await self._converse(talk)
@@ -80,11 +80,22 @@ class HostileClients:
             self._report(talk, f"the server hangs: nothing for {PATIENCE_S:g} s")
         except CUT as error:
             self.outcome.cut += 1
-            if talk.kind == "pipelined" and self._is_up():
+            if talk.kind == "pipelined" and self._was_calm(talk):
                 self._report(talk, f"the server cut the connection: {error!r}")
+            if isinstance(error, ConnectionRefusedError):
+                await asyncio.sleep(0.05)  # nobody listens at present
+        finally:
+            del self._since[talk.number]
+
+    def _was_calm(self, talk: Conversation) -> bool:
+        since = self._since[talk.number]
+        return since is not None and since == self._calm()
 
     async def _converse(self, talk: Conversation) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self.outcome.requests += talk.size
+        self.outcome.kinds[talk.kind] += 1
+        self.outcome.kinds.update(f"  {each.kind}" for each in talk.requests)
         sending = asyncio.create_task(_send(writer, talk.pieces))
         try:
             if talk.ending is Ending.RESET:
@@ -113,7 +124,8 @@ class HostileClients:
         self._count(talk, answer, request)
         # Bytes that are no HTTP end the connection at once, whatever is unanswered before them.
         is_end = answer.is_last and answer.status == 400 and bool(talk.rest)
-        if not is_end and not request.expected.allows(answer.status):
+        expected = is_end or answer.status >= 500 or request.expected.allows(answer.status)
+        if not expected:
             self._report(talk, f"{_shown(request)}: {request.expected.value} expected: {answer}")
         return answer.is_last
 
@@ -152,10 +164,12 @@ class HostileClients:
     def _count(self, talk: Conversation, answer: Answer, request: HostileRequest | None) -> None:
         """Count an answer; report one that no request may get."""
         self.outcome.statuses[answer.status] += 1
-        if answer.status >= 500 or (problem := _problem_of_body(answer, request)):
-            reason = "a 5xx" if answer.status >= 500 else problem
+        problem = _problem_of_body(answer, request)
+        if answer.status >= 500 and (answer.status != 503 or self._was_calm(talk)):
+            problem = "a 5xx"
+        if problem:
             shown = _shown(request) if request else repr(talk.rest[:200])
-            self._report(talk, f"{shown}: {reason}: {answer}")
+            self._report(talk, f"{shown}: {problem}: {answer}")
         elif answer.status == 200 and answer.body.startswith(b'{"user"'):
             decision = json.loads(answer.body).get("decision")
             if decision is not None:

@@ -26,6 +26,10 @@ class LoggedLines:
     torn: int = 0
     faults: list[str] = field(default_factory=list)
 
+    def decided_twice(self) -> list[str]:
+        """List the decision ids that are on file more than once."""
+        return [decision for decision, times in self.decisions.items() if times > 1]
+
 
 def read_lines(folders: Iterable[Path]) -> LoggedLines:
     """Read every event file of these folders."""
