@@ -15,7 +15,7 @@ from tests.soak.hostile_requests import Conversation, Ending, HostileRequest, co
 PATIENCE_S = 30.0
 """An answer that takes longer is a hang; the longest deadline of the server is 2 s here."""
 MOST_PROBLEMS = 50
-CUT = (asyncio.IncompleteReadError, ConnectionError)
+CUT = (asyncio.IncompleteReadError, OSError)
 
 
 @dataclass(slots=True)
