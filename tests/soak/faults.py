@@ -2,10 +2,11 @@
 
 import asyncio
 import random
+import shutil
 import signal
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -31,7 +32,6 @@ class Site:
         struck: Fault -> times.
         problems: A sentence for each promise that a fault broke.
         disturbed: Whether a fault is at work during which an answer may be 503 or missing.
-        excused: Whether a fault is at work that may lose an acknowledged line.
         disturbances: Number of such faults so far.
     """
 
@@ -42,7 +42,6 @@ class Site:
     struck: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     disturbed: bool = False
-    excused: bool = False
     disturbances: int = 0
 
     def calm(self) -> int | None:
@@ -58,6 +57,15 @@ class Site:
             yield
         finally:
             self.disturbed = False
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Freeze the server, so that it writes nothing during the block."""
+        self.server.freeze()
+        try:
+            yield
+        finally:
+            self.server.send(signal.SIGCONT)
 
     async def ask(self, method: str, path: str) -> Answer:
         """Ask for something that needs no listener."""
@@ -120,9 +128,8 @@ async def stop(site: Site) -> None:
 
 async def freeze(site: Site) -> None:
     """Freeze the process, as a machine does that runs out of memory."""
-    site.server.send(signal.SIGSTOP)
-    await asyncio.sleep(site.draw.uniform(0.1, 1))
-    site.server.send(signal.SIGCONT)
+    with site.frozen():
+        await asyncio.sleep(site.draw.uniform(0.1, 1))
     await site.answers_again()
 
 
@@ -173,13 +180,44 @@ async def list_replaced(site: Site) -> None:
 
 
 async def file_too_large(site: Site) -> None:
-    """Let the event file grow no further than in the middle of one of the next lines."""
-    size = site.ground.newest_event_file().stat().st_size
+    """Let the event file grow no further than in the middle of one of the next lines.
+
+    The server refuses the batch that does not fit, and begins a new file.
+    """
+    size = site.ground.present_event_file().stat().st_size
     async with site.disturbing():
         site.server.limit_files(size + site.draw.randrange(1_000))
-        await _refused_by_log(site)
+        await site.more("refusals", lambda: site.ledger.refusals, 1)
         site.server.limit_files(None)
         await site.until("ready", lambda: _is_ready(site))
+    await site.answers_again()
+
+
+async def log_file_removed(site: Site) -> None:
+    """Remove the event file; its lines are copied before, so that none is missed at the end."""
+    with site.frozen():
+        file = site.ground.present_event_file()
+        site.ground.copy_log([file])
+        file.unlink()
+    await site.answers_again()
+
+
+async def log_folder_removed(site: Site) -> None:
+    """Remove the log folder whole, with the copies of configs."""
+    with site.frozen():
+        site.ground.copy_log(site.ground.log.glob("events-*"))
+        shutil.rmtree(site.ground.log)
+    await site.answers_again()
+
+
+async def log_folder_moved(site: Site) -> None:
+    """Move the log folder away; the server must begin a new one within a second or two."""
+    site.ground.move_log()
+
+    async def is_there() -> bool:
+        return site.ground.log.exists()
+
+    await site.until("a new log folder", is_there)
     await site.answers_again()
 
 
@@ -220,6 +258,9 @@ FAULTS = {
     "list written over": list_written_over,
     "list replaced": list_replaced,
     "file too large": file_too_large,
+    "log file removed": log_file_removed,
+    "log folder removed": log_folder_removed,
+    "log folder moved": log_folder_moved,
     "slow clients": slow_clients,
 }
 """Faults that a process survives."""
@@ -239,6 +280,8 @@ async def _reload(site: Site) -> None:
 async def _refused_by_log(site: Site) -> None:
     """Wait until clients are refused; the server must say that it is not ready."""
     await site.more("refusals", lambda: site.ledger.refusals, 5)
+    ready = await site.ask("GET", "/readyz")
+    site.expect(ready.status == 503, f"is not ready with no room for its log: {ready.body!r}")
     alive = await site.ask("GET", "/healthz")
     site.expect(alive.status == 200, f"is alive while its log cannot be written: {alive.body!r}")
 

@@ -4,7 +4,7 @@ import copy
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,9 +52,26 @@ class Ground:
         """List all folders with lines of this soak."""
         return [folder for folder in (self.log, *self.moved) if folder.exists()]
 
-    def newest_event_file(self) -> Path:
-        """Name the event file that the server writes now."""
-        return max(self.log.glob("events-*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
+    def present_event_file(self) -> Path:
+        """Name the event file that the server writes now; an empty one waits for its turn."""
+        files = [path for path in self.log.glob("events-*.jsonl") if path.stat().st_size]
+        return max(files, key=lambda path: path.stat().st_mtime_ns)
+
+    def move_log(self) -> None:
+        """Move the log folder away."""
+        self.log.rename(self._next_moved())
+
+    def copy_log(self, files: Iterable[Path]) -> None:
+        """Copy some event files, and the configs beside them, to where no fault comes."""
+        moved = self._next_moved()
+        moved.mkdir()
+        for file in files:
+            shutil.copy(file, moved)
+        shutil.copytree(self.log / "configs", moved / "configs")
+
+    def _next_moved(self) -> Path:
+        self.moved.append(self.log.with_name(f"log-{len(self.moved) + 1}"))
+        return self.moved[-1]
 
     def put_config(self, version: int, spoilt: bool = False) -> None:
         """Put a version of the config in its place in one step, as an editor does."""

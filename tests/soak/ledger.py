@@ -15,8 +15,6 @@ class Ledger:
         decided: Mark -> the decision ids of its answers: one for each process that answered.
         acknowledged: Marks that were answered with 200.
         refused: Marks of which every attempt was answered with 503.
-        excused: Marks acknowledged while a fault was at work of which a loss is promised to be
-            possible, such as a removed log file.
         refusals: Number of 503 answers.
         unanswered: Number of attempts without an answer.
         repeated: Number of retries that got the first answer again.
@@ -27,13 +25,12 @@ class Ledger:
     decided: dict[int, set[str]] = field(default_factory=dict)
     acknowledged: set[int] = field(default_factory=set)
     refused: set[int] = field(default_factory=set)
-    excused: set[int] = field(default_factory=set)
     refusals: int = 0
     unanswered: int = 0
     repeated: int = 0
     problems: list[str] = field(default_factory=list)
 
-    def acknowledge(self, mark: int, decision: str | None, excused: bool) -> None:
+    def acknowledge(self, mark: int, decision: str | None) -> None:
         """Note an answer of 200."""
         if decision is not None:
             decided = self.decided.setdefault(mark, set())
@@ -42,13 +39,11 @@ class Ledger:
                 self.problems.append(f"one process gave request {mark} two answers: {decided}")
         self.acknowledged.add(mark)
         self.refused.discard(mark)
-        if excused:
-            self.excused.add(mark)
 
     def losses(self, read: LoggedLines) -> list[str]:
         """Compare with the lines on file; give a sentence for each that is lost, or is too many."""
         wrong = []
-        for mark in self.acknowledged - self.excused:
+        for mark in self.acknowledged:
             times = read.marks[mark]
             if not 1 <= times <= self.sent[mark]:
                 wrong.append(f"request {mark} was acknowledged and is on file {times} times")

@@ -24,7 +24,6 @@ class LoadClient:
         port: The server's port on 127.0.0.1.
         ledger: Takes what it sent and heard.
         pace_s: Mean pause between two requests.
-        is_excused: Whether a fault is at work that may lose an acknowledged line.
     """
 
     def __init__(
@@ -34,14 +33,12 @@ class LoadClient:
         port: int,
         ledger: Ledger,
         pace_s: float,
-        is_excused: Callable[[], bool],
     ) -> None:
         self._number = number
         self._draw = random.Random(f"{seed}-client-{number}")
         self._port = port
         self._ledger = ledger
         self._pace_s = pace_s
-        self._is_excused = is_excused
         self._next_mark = number
         self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._last: dict[int, int] = {}
@@ -117,7 +114,7 @@ class LoadClient:
     def _note(self, mark: int, route: str, answer: Answer) -> None:
         if answer.status == 200:
             decision = answer.json()["decision"] if route == "recommend" else None
-            self._ledger.acknowledge(mark, decision, self._is_excused())
+            self._ledger.acknowledge(mark, decision)
         elif answer.status == 503:
             self._ledger.refusals += 1
             if mark not in self._ledger.acknowledged and self._ledger.sent[mark] == 1:

@@ -25,6 +25,22 @@ class LoggedLines:
     marks: Counter[int] = field(default_factory=Counter)
     torn: int = 0
     faults: list[str] = field(default_factory=list)
+    _seen: dict[str, tuple[Path, int]] = field(default_factory=dict)
+
+    def count(self, folder: Path, line: bytes, event: dict[str, Any]) -> None:
+        """Count an event, unless it is a copy.
+
+        A batch that was in the file when the file was removed is written again, with the same
+        content, into the new file: the folder with the copies then has it too.
+        """
+        decision = event["decision"]
+        seen = self._seen.setdefault(decision, (folder, hash(line)))
+        if seen[0] != folder and seen[1] == hash(line):
+            return
+        self.decisions[decision] += 1
+        mark = (event.get("attributes") or {}).get("mark")
+        if isinstance(mark, int):
+            self.marks[mark] += 1
 
     def decided_twice(self) -> list[str]:
         """List the decision ids that are on file more than once."""
@@ -51,13 +67,9 @@ def _read_file(path: Path, read: LoggedLines) -> None:
                 event = json.loads(
                     line.decode(), object_pairs_hook=_once, parse_constant=_refuse_constant
                 )
-                read.decisions[event["decision"]] += 1
+                read.count(path.parent, line, event)
             except (ValueError, KeyError, TypeError) as error:
                 read.faults.append(f"{path.name}:{number}: {error!r}: {line[:200]!r}")
-                continue
-            mark = (event.get("attributes") or {}).get("mark")
-            if isinstance(mark, int):
-                read.marks[mark] += 1
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -85,6 +85,13 @@ class ServerProcess:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def freeze(self) -> None:
+        """Freeze it, and wait until it is frozen; SIGCONT lets it go on."""
+        self.send(signal.SIGSTOP)
+        state = Path(f"/proc/{self.pid}/stat")
+        while state.read_text().rpartition(")")[2].split()[0] != "T":
+            os.sched_yield()
+
     def limit_files(self, size: int | None) -> None:
         """Let no file of the process grow beyond this size, as a full disk would; None: lift it."""
         soft = resource.RLIM_INFINITY if size is None else size

@@ -32,9 +32,10 @@ HOSTILE_CLIENTS = 3
 LISTENERS = 250
 """Listeners of each client; all of them are more than `state.max_listeners`."""
 SAMPLE_S = 0.5
-TOLERATED = ("--tolerate", "config", "--tolerate", "fallback")
-"""Two checks rightly fail: a list was replaced while the experiments ran, and the process after a
-kill knows no listener, so it falls back more often than the rest."""
+TOLERATED = tuple(f"--tolerate={each}" for each in ("config", "fallback", "state"))
+"""Three checks rightly fail: a list was replaced while the experiments ran; the process after a
+kill knows no listener, so it falls back more often than the rest; and the server's memory is kept
+smaller than the number of listeners."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ class SoakOutcome:
 
     def memory_growth_mb(self) -> float:
         """Memory at the end less the memory after warm-up, each the median of a fifth."""
-        fifth = max(1, len(self.memory_mb) // 5)
+        fifth = len(self.memory_mb) // 5
+        if not fifth:
+            return 0.0
         return median(self.memory_mb[-fifth:]) - median(self.memory_mb[fifth : 2 * fifth])
 
 
@@ -126,27 +129,26 @@ class _Soak:
         site, options = self._site, self._options
         work = [
             LoadClient(
-                number, options.seed, self._server.port, site.ledger, options.pace_s,
-                lambda: site.excused,
+                number, options.seed, self._server.port, site.ledger, options.pace_s
             ).play(self._over, LISTENERS, CLIENTS)
             for number in range(CLIENTS)
         ]  # fmt: skip
         work += [self._hostile.keep_talking(self._over) for _ in range(HOSTILE_CLIENTS)]
-        await asyncio.gather(self._strike(begun), self._sample(begun), *work)
+        await asyncio.gather(self._strike(), self._sample(begun), *work)
         return SoakOutcome(
             site.ledger, self._hostile.outcome, site.struck, LoggedLines(), self._memory_mb,
             self._server.starts, monotonic() - begun,
             problems=site.problems + site.ledger.problems + self._hostile.outcome.problems,
         )  # fmt: skip
 
-    async def _strike(self, begun: float) -> None:
+    async def _strike(self) -> None:
         """Strike with every fault, in a drawn order, round after round."""
         survived = {**FAULTS, **(WITH_DISK if self._has_disk else {})}
-        half = begun + self._options.seconds / 2
+        half_s = self._options.seconds / 2
         try:
-            await self._rounds({**survived, **RESTARTS}, half)
+            await self._rounds({**survived, **RESTARTS}, monotonic() + half_s)
             self._memory_mb.clear()
-            await self._rounds(survived, begun + self._options.seconds)
+            await self._rounds(survived, monotonic() + half_s)
         except Exception as error:
             self._site.problems.append(f"{type(error).__name__}: {error}")
         finally:
@@ -184,7 +186,7 @@ def tracebacks(said: list[str]) -> list[str]:
     return [
         f"the server's log: {before}: {line}"
         for before, line in pairwise(said)
-        if line.startswith("Traceback") and "the event log cannot be written" not in before
+        if line.startswith("Traceback")
     ]
 
 

@@ -42,7 +42,6 @@ def figures_of(outcome: SoakOutcome) -> list[tuple[str, str]]:
         ("refused with 503, none on file", f"{ledger.refusals:,}"),
         ("without an answer (killed, stopped)", f"{ledger.unanswered:,}"),
         ("retries that got the first answer again", f"{ledger.repeated:,}"),
-        ("acknowledged in the second in which a log was removed", f"{len(ledger.excused):,}"),
         ("lines cut off by a kill, never acknowledged", f"{read.torn:,}"),
         ("hostile requests", f"{hostility.requests:,}"),
         ("segue verify", "valid" if outcome.verified[0] == 0 else "NOT VALID"),
