@@ -3,7 +3,7 @@
 import logging
 
 from app.responses import HttpResponse, error_body
-from core.errors import EventLogError, InputError, NoCandidatesLeft, StrategiesFailed
+from core.errors import EventLogError, InputError, InvalidFilter, NoCandidatesLeft, StrategiesFailed
 from engine.metrics import ServerMetrics
 
 LOG = logging.getLogger("segue")
@@ -59,6 +59,8 @@ def _as_api_error(error: Exception) -> ApiError | None:
         return error
     if isinstance(error, NoCandidatesLeft):
         return ApiError(422, "nothing_left", f"{error}; exclude fewer tracks", "exclude")
+    if isinstance(error, InvalidFilter):
+        return ApiError(422, "invalid", str(error), "filter")
     if isinstance(error, EventLogError):  # `EventWriter` has logged it
         message = "the event log cannot be written, so the server answers no request"
         return ApiError(503, "log_unwritable", message)

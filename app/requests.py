@@ -14,6 +14,7 @@ from pydantic import (
     TypeAdapter,
 )
 from pydantic.dataclasses import dataclass
+from typing_extensions import TypedDict
 
 from core.request import ListenReport, Request
 
@@ -53,6 +54,26 @@ Facts = Annotated[
 ]
 
 
+_Values = Annotated[tuple[Scalar, ...], Field(min_length=1, max_length=32)]
+
+
+Bounds = TypedDict(  # not the class form: `not` is a word of Python
+    "Bounds",
+    {
+        "min": StrictInt | StrictFloat,
+        "max": StrictInt | StrictFloat,
+        "not": Scalar | _Values,
+    },
+    total=False,
+)
+Bounds.__pydantic_config__ = _BODY  # type: ignore[attr-defined]
+
+Conditions = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=64)], Scalar | _Values | Bounds],
+    Field(max_length=16),
+]
+
+
 @dataclass(slots=True, config=_BODY)
 class RecommendRequest(Request):
     """Body of `POST /recommend`.
@@ -66,6 +87,8 @@ class RecommendRequest(Request):
         exclude: Tracks that the server must not recommend.
         attributes: Facts about the request, for targeting and segments.
         explain: Whether the answer gives its reasons.
+        filter: Condition by field of the catalog: a value, a list of values, or an object with
+            `min`, `max` or `not`. Strategies of type `filter` with `request: true` read it.
     """
 
     user: Id
@@ -75,6 +98,7 @@ class RecommendRequest(Request):
     exclude: Annotated[tuple[Id, ...], Field(max_length=1000), FailFast()] = ()
     attributes: Facts | None = None
     explain: StrictBool = False
+    filter: Conditions | None = None
 
     def __post_init__(self) -> None:
         if (self.track is None) != (self.time is None):

@@ -11,6 +11,7 @@ from core.catalog import UNKNOWN
 from core.decision import Decision
 from core.draw import as_drawn
 from core.listener import History, Listener, unpack
+from core.request import Request
 from engine.runtime import Runtime
 from engine.turn import seed_of, take_turn
 
@@ -66,7 +67,7 @@ def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
         runtime, history, request, assignment, decision_id, at_ms, key, failed_members(event)
     )
     chain = [name for name, _ in runtime.chains[made.strategy].members]
-    candidates = _propose_again(runtime, history, user, made, assignment, request.exclude)
+    candidates = _propose_again(runtime, history, made, assignment, request)
     listens = [unpack(word) for word in history.listens]
     return Explanation(
         heard=[
@@ -97,18 +98,24 @@ def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
 def _propose_again(
     runtime: Runtime,
     history: History,
-    user: str,
     made: Decision,
     assignment: Assignment,
-    exclude: Sequence[Any],
+    request: Request,
 ) -> Candidates:
     """Propose the candidates of the draw again."""
     mode = runtime.default_draw if assignment.strategy is None else assignment.draw
     _, propose = runtime.chains[made.strategy].asked(mode)[made.depth]
-    listener = Listener(user, history.listens, history.session_start, history.turn)
+    listener = Listener(
+        str(request.user),
+        history.listens,
+        history.session_start,
+        history.turn,
+        conditions=request.filter or {},
+    )
     candidates = propose(listener)
-    if candidates is not None and exclude:
-        candidates = candidates.without({runtime.catalog.index_of(track) for track in exclude})
+    if candidates is not None and request.exclude:
+        excluded = {runtime.catalog.index_of(track) for track in request.exclude}
+        candidates = candidates.without(excluded)
     assert candidates is not None, "this member of the chain has just answered"
     return candidates if mode is None else as_drawn(mode, candidates)
 

@@ -288,6 +288,7 @@ def request_of(event: Event, explain: bool = False) -> Request:
         get("n", 1),
         get("exclude", ()),
         explain,
+        get("filter"),
     )
 
 

@@ -46,7 +46,13 @@ class TargetPolicy:
             moved.listens = listens[:]
             moved.move_to(self.catalog)
             listens = moved.listens
-        listener = Listener(str(event["user"]), listens, history.session_start, history.turn)
+        listener = Listener(
+            str(event["user"]),
+            listens,
+            history.session_start,
+            history.turn,
+            conditions=event.get("filter") or {},
+        )
         excluded: Any = event.get("exclude")
         for _, propose in self._members:
             candidates = propose(listener)

@@ -144,6 +144,8 @@ class Candidates:
         if complement is not None:
             return self.without(complement)
         if isinstance(self.tracks, range):
+            if not self._gaps:
+                return Candidates(other._track_list(), None, self.source) if len(other) else None
             mine = [track for track in other.listed() if track in self]
             return Candidates(mine, None, self.source) if mine else None
         mine, wanted = self._track_list(), other.as_set()

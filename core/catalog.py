@@ -1,7 +1,7 @@
 """The catalog: the tracks, their artists, and the order of their popularity."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeGuard
 
@@ -14,6 +14,7 @@ from core.errors import Faults, InputError
 from core.jsonl import read_records
 from core.lines import text_in
 from core.sealed import read_whole
+from core.track_fields import FieldColumns, TrackField
 
 TrackId = int | str
 
@@ -36,13 +37,19 @@ class Catalog:
         artist_of: int32, (tracks,), the artist index of each track.
         titles: Title by track index; "" where the file has none.
         everything: The whole catalog as candidates.
+        fields: More facts about the tracks by name, from further columns of the file.
         checksum: SHA-256 of ids, artists and titles in order, in hex.
     """
 
     def __init__(
-        self, ids: Sequence[TrackId], artists: Sequence[str], titles: Sequence[str]
+        self,
+        ids: Sequence[TrackId],
+        artists: Sequence[str],
+        titles: Sequence[str],
+        fields: Mapping[str, TrackField] | None = None,
     ) -> None:
         self.ids = list(ids)
+        self.fields = dict(fields or {})
         self.titles = list(titles)
         codes: dict[str, int] = {}
         self.artist_of: npt.NDArray[np.int32] = np.array(
@@ -62,6 +69,12 @@ class Catalog:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def has_content_of(self, other: "Catalog") -> bool:
+        """Test whether tracks and fields are the same."""
+        return self.checksum == other.checksum and {
+            name: each.checksum for name, each in self.fields.items()
+        } == {name: each.checksum for name, each in other.fields.items()}
 
     def index_of(self, track: TrackId) -> int:
         """Index of a track id, or `UNKNOWN`."""
@@ -91,6 +104,7 @@ def load_catalog(path: Path) -> Catalog:
     artists: list[str] = []
     titles: list[str] = []
     seen: dict[str, int] = {}
+    columns = FieldColumns(("track", "artist", "title"))
     for number, record in read_records(path, faults):
         where = f"{path}:{number}"
         track, artist, title = record.get("track"), record.get("artist"), record.get("title", "")
@@ -107,10 +121,11 @@ def load_catalog(path: Path) -> Catalog:
             ids.append(track)
             artists.append(artist)
             titles.append(title)
+            columns.add(record)
     if not ids and not faults.found:
         faults.add(str(path), "must have at least one track, has none")
     faults.raise_if_any()
-    return Catalog(ids, artists, titles)
+    return Catalog(ids, artists, titles, columns.fields())
 
 
 def load_top(path: Path, catalog: Catalog) -> npt.NDArray[np.int32]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from core.allocation import Assignment
 from core.catalog import TrackId
+from core.track_fields import Where
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class Decision(Turn):
         exclude: Track ids that the request excluded.
         failed: Members of the chain that raised, as {"strategy", "error"}: name and error class.
         took_us: Time to propose and draw, without the turns of the same batch, in us.
+        filter: Conditions on the fields of tracks that the request has.
         why: Reasons, in the order noted; None unless the request has `explain`.
     """
 
@@ -74,6 +76,7 @@ class Decision(Turn):
     why: Sequence[str] | None = None
     failed: Sequence[Mapping[str, str]] = ()
     took_us: float = 0.0
+    filter: Where | None = None
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 SegueError                 catch this to catch all of ours
 ├── InputError             faulty config, data or log: every fault, each with its place
+├── InvalidFilter          a request's filter that no strategy reads, or with an unknown field
 ├── NoCandidatesLeft       no strategy of the chain could answer a decision
 ├── UndeclaredAnswer       a strategy answered that is not in the arm's chain
 ├── StrategiesFailed     a strategy raised, and no strategy after it answered
@@ -51,6 +52,10 @@ class InputError(SegueError):
 
 class NoCandidatesLeft(SegueError):
     """Every strategy of the chain abstained, or the request excluded all its tracks."""
+
+
+class InvalidFilter(SegueError):
+    """No strategy reads the request's filter, or the catalog does not have its field."""
 
 
 class UndeclaredAnswer(SegueError):

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from core.catalog import UNKNOWN, Catalog
+from core.track_fields import Where
 
 _TIME_UNITS = 1_000_000_000
 _TIME_MASK = (1 << 32) - 1
 _new = tuple.__new__
+_NONE: Where = {}
 
 
 class Listen(NamedTuple):
@@ -103,6 +105,7 @@ class Listener:
         turn: Number of this turn, from 1.
         packed: All known listens, packed, newest last.
         session_start: Position in `packed` at which the present session begins.
+        filter: The request's conditions on the fields of tracks; empty if it has none.
     """
 
     # Kept views are plain slots: functools.cached_property takes a lock on Python 3.11.
@@ -111,6 +114,7 @@ class Listener:
         "_heard_in_session",
         "_listens",
         "_notes",
+        "filter",
         "id",
         "packed",
         "session_start",
@@ -124,8 +128,10 @@ class Listener:
         session_start: int = 0,
         turn: int = 1,
         notes: list[str] | None = None,
+        conditions: Where = _NONE,
     ) -> None:
         self.id = listener_id
+        self.filter = conditions
         self.packed = packed
         self.session_start = session_start
         self.turn = turn

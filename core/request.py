@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.catalog import TrackId
+from core.track_fields import Where
 
 
 @dataclass(slots=True)
@@ -38,11 +39,13 @@ class Request(TurnInput):
         n: Number of tracks wanted, at least 1.
         exclude: Track ids that must not be recommended.
         explain: Whether the decision gives its reasons.
+        filter: Conditions on the fields of tracks, for strategies with `request: true`.
     """
 
     n: int = 1
     exclude: Sequence[TrackId] = ()
     explain: bool = False
+    filter: Where | None = None
 
 
 @dataclass(slots=True)

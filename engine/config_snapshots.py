@@ -166,6 +166,10 @@ def _check_data(path: Path, snapshot: dict[str, Any], runtime: Runtime) -> None:
         (f"lists.{name}", checksum, now["lists"].get(name))
         for name, checksum in before["lists"].items()
     ]
+    pieces += [
+        (f"tracks (field '{name}')", checksum, now.get("fields", {}).get(name))
+        for name, checksum in before.get("fields", {}).items()
+    ]
     faults = [
         Fault(
             f"{path}: paths.{name}",

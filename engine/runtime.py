@@ -21,7 +21,7 @@ from engine.settings.defaults import DECIDING, describe_strategy, non_defaults
 from engine.settings.model import Settings
 from engine.strategy_building import Built, build_strategies
 from events.config_snapshots import FORMAT
-from strategies.base import Artifacts
+from strategies.base import Artifacts, named_in
 
 Propose = Callable[[Listener], Candidates | None]
 
@@ -60,6 +60,7 @@ class Runtime:
         history: Number of listens kept of a listener. It is copied from the settings, where a
             read costs ten times as much.
         session_gap_ms: Silence after which a new session begins, ms. Copied for the same reason.
+        takes_filters: Whether a strategy reads the `filter` of a request.
     """
 
     settings: Settings
@@ -74,11 +75,13 @@ class Runtime:
     default_draw: FinalDraw | None = None
     history: int = field(init=False)
     session_gap_ms: float = field(init=False)
+    takes_filters: bool = field(init=False)
 
     def __post_init__(self) -> None:
         state = self.settings.state
         object.__setattr__(self, "history", state.history)
         object.__setattr__(self, "session_gap_ms", state.session_gap_s * 1000)
+        object.__setattr__(self, "takes_filters", takes_filters(self.settings))
 
 
 def load_runtime(settings: Settings, known: Artifacts | None = None) -> Runtime:
@@ -123,7 +126,7 @@ def _load_artifacts(settings: Settings, known: Artifacts | None, faults: Faults)
         faults.raise_if_any()
         raise
     in_memory: Iterable[Lists] = ()
-    if known is not None and known.catalog.checksum == catalog.checksum:
+    if known is not None and known.catalog.has_content_of(catalog):
         catalog = known.catalog
         in_memory = known.lists.values()
     top = np.empty(0, dtype=np.int32)
@@ -174,6 +177,22 @@ def _used_by(names: list[str], settings: Settings) -> set[str]:
     return found
 
 
+def _described_fields(settings: Settings, catalog: Catalog) -> dict[str, Any]:
+    """Describe the fields that decide, by their checksums: a request may name any field."""
+    params = [each.params for each in settings.strategies.values()]
+    used = {name for each in params for _, name in named_in(each, "field")}
+    if takes_filters(settings):
+        used = set(catalog.fields)
+    return (
+        {"fields": {name: catalog.fields[name].checksum for name in sorted(used)}} if used else {}
+    )
+
+
+def takes_filters(settings: Settings) -> bool:
+    """Test whether a strategy of the config reads the `filter` of a request."""
+    return any(getattr(each.params, "request", False) for each in settings.strategies.values())
+
+
 def _describe(settings: Settings, artifacts: Artifacts, chains: dict[str, Chain]) -> dict[str, Any]:
     """Describe all that decides as plain JSON values, data by its checksums.
 
@@ -192,6 +211,7 @@ def _describe(settings: Settings, artifacts: Artifacts, chains: dict[str, Chain]
             "tracks": artifacts.catalog.checksum,
             "top": digest_of(artifacts.top.tolist()),
             "lists": {name: lists.checksum for name, lists in artifacts.lists.items()},
+            **_described_fields(settings, artifacts.catalog),
         },
         **non_defaults(settings.state, DECIDING),
     }

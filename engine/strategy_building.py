@@ -7,7 +7,7 @@ that wraps a second one.
 
 from typing import Literal, NamedTuple, get_args
 
-from core.errors import Faults, SegueError
+from core.errors import Faults, SegueError, unknown_name
 from engine.settings.model import Settings, StrategySettings
 from strategies.base import Artifacts, Named, Params, Strategy, named_in
 
@@ -38,7 +38,8 @@ def build_strategies(settings: Settings, artifacts: Artifacts, faults: Faults) -
     built: dict[str, Built] = {}
     for name, wanted in settings.strategies.items():
         where = f"{settings.path}: strategies.{name}"
-        if not _lists_fit(wanted, artifacts, where, faults):
+        fits = _lists_fit(wanted, artifacts, where, faults)
+        if not (_fields_exist(wanted, artifacts, where, faults) and fits):
             continue
         if any(used not in built for used in wanted.uses):
             continue  # its fault is noted already
@@ -62,6 +63,17 @@ def _lists_fit(wanted: StrategySettings, artifacts: Artifacts, where: str, fault
                     f"{artifacts.lists[lists].key}",
                 )
     return fit
+
+
+def _fields_exist(
+    wanted: StrategySettings, artifacts: Artifacts, where: str, faults: Faults
+) -> bool:
+    """Check that the catalog has the fields that the params name."""
+    known = artifacts.catalog.fields
+    missing = [each for each in named_in(wanted.params, "field") if each[1] not in known]
+    for param, name in missing:
+        faults.add(f"{where}.{param}", unknown_name("field of the catalog", name, known))
+    return not missing
 
 
 def _build(wanted: StrategySettings, artifacts: Artifacts, uses: dict[str, Built]) -> Built:

@@ -14,13 +14,16 @@ from core.decision import Decision, Feedback
 from core.draw import draw, draw_as
 from core.errors import (
     InvalidCandidates,
+    InvalidFilter,
     NoCandidatesLeft,
     StrategiesFailed,
     UndeclaredAnswer,
+    unknown_name,
 )
 from core.listener import History, Listener, pack
 from core.request import ListenReport, Request, TurnInput
 from core.rng import Stream
+from core.track_fields import Where, fault_of
 from engine.runtime import Chain, Runtime
 
 OnFailure = Callable[[str, Exception], None]
@@ -85,6 +88,7 @@ def take_turn(
         The turn, and the state by which `rollback_turn` takes it back.
 
     Raises:
+        InvalidFilter: No strategy reads the request's filter, or the catalog lacks its field.
         NoCandidatesLeft: The request's exclusions leave no track to play.
         StrategiesFailed: A strategy raised, and no strategy after it answered.
     """
@@ -94,6 +98,8 @@ def take_turn(
             decision = _decide(
                 runtime, history, sent, assignment, decision_id, at_ms, key, skip, on_failure
             )
+            if sent.filter:
+                decision.filter = sent.filter
             return decision, before
     except BaseException:
         rollback_turn(history, before)
@@ -232,6 +238,9 @@ def _decide(
     notes: list[str] | None = [] if request.explain else None
     why: list[str] | None = [] if request.explain else None
     listener = Listener(user, history.listens, history.session_start, history.turn, notes)
+    if request.filter:
+        check_filter(runtime, request.filter)
+        listener.filter = request.filter
     excluded = frozenset(map(runtime.catalog.index_of, request.exclude)) if request.exclude else ()
     stream_name = seed_of(decision_id, user, key)
     ids = runtime.catalog.ids
@@ -301,6 +310,26 @@ def _decide(
         why,
         failed,
     )
+
+
+def check_filter(runtime: Runtime, conditions: Where) -> None:
+    """Refuse a filter that no strategy of the config would read, or that names no field.
+
+    Raises:
+        InvalidFilter: The filter, or the config, does not fit.
+    """
+    if not runtime.takes_filters:
+        raise InvalidFilter(
+            "the config has no strategy that reads it. Leave it out, or add a strategy "
+            "`{type: filter, request: true}`"
+        )
+    fields = runtime.catalog.fields
+    for name, condition in conditions.items():
+        if name not in fields:
+            raise InvalidFilter(unknown_name("field of the catalog", name, fields))
+        fault = fault_of(condition)
+        if fault is not None:
+            raise InvalidFilter(f"{name}: {fault}")
 
 
 def _check_drawn(drawn: list[int], propensity: float) -> None:

@@ -51,6 +51,8 @@ def event(turn: LoggedTurn) -> dict[str, Any]:
             fields["recommendations"] = turn.tracks
         if turn.exclude:
             fields["exclude"] = turn.exclude
+        if turn.filter:
+            fields["filter"] = turn.filter
         if turn.failed:
             fields["failed"] = turn.failed
     elif isinstance(turn, FailedTurn):

@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, StrictInt, StrictStr
 from pydantic.fields import FieldInfo
 
 from core.candidates import Candidates, by_rank
 from core.catalog import Catalog
 from core.listener import Listener
 from core.lists import Lists
+from core.track_fields import fault_of
 
 Draw = Literal["uniform", "first", "rank"]
 Unheard = Literal["none", "session", "history"]
@@ -43,15 +44,28 @@ class Names:
 
     Attributes:
         kind: What the param names: lists keyed by track or by user, a strategy, or a track of
-            the catalog by its id.
+            the catalog by its id, or a field of the catalog.
     """
 
-    kind: Literal["track lists", "user lists", "strategy", "track"]
+    kind: Literal["track lists", "user lists", "strategy", "track", "field"]
 
 
 TrackLists = Annotated[str, Names("track lists")]
 UserLists = Annotated[str, Names("user lists")]
 StrategyName = Annotated[str, Names("strategy")]
+FieldName = Annotated[str, Names("field")]
+
+
+def _sound(condition: Any) -> Any:
+    fault = fault_of(condition)
+    if fault is not None:
+        raise ValueError(fault)
+    return condition
+
+
+TrackConditions = dict[FieldName, Annotated[Any, AfterValidator(_sound)]]
+"""Conditions on the fields of tracks, as `core.track_fields` has them."""
+
 CatalogTrack = Annotated[StrictInt | StrictStr, Names("track")]
 
 

@@ -66,7 +66,10 @@ def write_world(folder: Path) -> None:
     """Write the small world as the files that a config names."""
     catalog = small_world.small_catalog()
     ids = catalog.ids
-    _lines(folder / "tracks.jsonl", (catalog.describe(index) for index in range(len(catalog))))
+    _lines(
+        folder / "tracks.jsonl",
+        (catalog.describe(n) | small_world.fields_of(n) for n in range(len(catalog))),
+    )
     (folder / "top_tracks.json").write_text(json.dumps([ids[index] for index in small_world.TOP]))
     _lines(
         folder / "contextual.jsonl",

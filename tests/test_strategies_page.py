@@ -82,7 +82,9 @@ def test_the_table_has_every_type_with_every_param_and_its_default():
     expected = {}
     for name, found in registry.known().items():
         expected[name] = [
-            f"`{key}`" if info.is_required() else f"`{key}: {yaml_of(info.default)}`"
+            f"`{key}`"
+            if info.is_required()
+            else f"`{key}: {yaml_of(info.get_default(call_default_factory=True))}`"
             for key, info in found.params.model_fields.items()
         ]
     assert {name: set(text.split(", ")) for name, text in shown.items()} == {

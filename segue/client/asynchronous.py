@@ -72,11 +72,12 @@ class AsyncClient:
         exclude: Sequence[TrackId] = (),
         attributes: Mapping[str, Scalar] | None = None,
         explain: bool = False,
+        filter: Mapping[str, Any] | None = None,  # noqa: A002 (the field's name)
         key: str | None = None,
     ) -> Recommendation:
         """Ask what plays next; arguments as in `Client.recommend`."""
         return await self._run(
-            self._api.recommend(user, track, time, n, exclude, attributes, explain, key)
+            self._api.recommend(user, track, time, n, exclude, attributes, explain, filter, key)
         )
 
     async def feedback(

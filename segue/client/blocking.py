@@ -75,6 +75,7 @@ class Client:
         exclude: Sequence[TrackId] = (),
         attributes: Mapping[str, Scalar] | None = None,
         explain: bool = False,
+        filter: Mapping[str, Any] | None = None,  # noqa: A002 (the field's name)
         key: str | None = None,
     ) -> Recommendation:
         """Ask what plays next.
@@ -87,10 +88,11 @@ class Client:
             exclude: Tracks that must not come.
             attributes: Facts about the request, for targeting and segments.
             explain: Whether the answer says why.
+            filter: Condition by field of the catalog; see docs/strategies.md.
             key: Idempotency key; made by the client if None.
         """
         return self._run(
-            self._api.recommend(user, track, time, n, exclude, attributes, explain, key)
+            self._api.recommend(user, track, time, n, exclude, attributes, explain, filter, key)
         )
 
     def feedback(

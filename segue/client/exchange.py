@@ -100,6 +100,7 @@ class Exchanges:
         exclude: Sequence[TrackId],
         attributes: Mapping[str, Scalar] | None,
         explain: bool,
+        conditions: Mapping[str, Any] | None,
         key: str | None,
     ) -> Steps[Recommendation]:
         """`POST /recommend`."""
@@ -114,6 +115,8 @@ class Exchanges:
             body["attributes"] = dict(attributes)
         if explain:
             body["explain"] = True
+        if conditions:
+            body["filter"] = dict(conditions)
         return self._exchange(self._turn("/recommend", body, key), read_recommendation)
 
     def feedback(

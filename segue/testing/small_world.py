@@ -14,6 +14,7 @@ from core.catalog import UNKNOWN, Catalog
 from core.list_archive import Key
 from core.listener import Listener
 from core.lists import Lists
+from core.track_fields import FieldColumns
 from strategies import registry
 from strategies.base import Artifacts, Named, Params, marks_of
 
@@ -36,11 +37,23 @@ def small_catalog(more: int = 0) -> Catalog:
         more: How many tracks to add, each by an artist of its own.
     """
     added = [f"Another {number}" for number in range(more)]
+    columns = FieldColumns(())
+    for index in range(TRACKS + more):
+        columns.add(fields_of(index) if index < TRACKS else {})
     return Catalog(
         ids=[1000 + 10 * index for index in range(TRACKS + more)],
         artists=[*(f"Artist {letter}" for letter in ARTISTS), *added],
         titles=[f"Title {index}" for index in range(TRACKS + more)],
+        fields=columns.fields(),
     )
+
+
+def fields_of(track: int) -> dict[str, Any]:
+    """Give genre, year and tags of a track; track 23 has none of them."""
+    if track == TRACKS - 1:
+        return {}
+    tags = [["new"], ["live", "new"], []][track % 3]
+    return {"genre": "rock" if track % 2 else "pop", "year": 1990 + track, "tags": tags}
 
 
 def lists_of(key: Key, rows: Mapping[Any, Sequence[int]], catalog: Catalog) -> Lists:
