@@ -2,7 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 import orjson
@@ -38,7 +38,7 @@ class FilterParams(WrapperParams):
         }
     )
 
-    where: TrackConditions = Field(default_factory=dict)
+    where: Annotated[TrackConditions, Field(min_length=1)] | None = None
     request: bool = False
 
     @model_validator(mode="after")

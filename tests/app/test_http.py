@@ -512,7 +512,7 @@ def test_openapi_documents_every_route(client: TestClient) -> None:
     )
     body = described["paths"]["/recommend"]["post"]["requestBody"]["content"]["application/json"]
     assert set(body["schema"]["properties"]) == {
-        "user", "track", "time", "n", "exclude", "attributes", "explain",
+        "user", "track", "time", "n", "exclude", "attributes", "explain", "filter",
     }  # fmt: skip
     assert client.get("/docs").status_code == 200
 

@@ -76,13 +76,19 @@ def test_over_10000_requests_the_arm_logged_is_the_arm_answered(tmp_path: Path) 
         handlers = client.app.handlers  # type: ignore[attr-defined]
         runtime = handlers.dispatcher.runtime
         ids = runtime.catalog.ids
-        for _ in range(10_000):
-            ask: dict[str, Any] = {"user": rng.randrange(500)}
-            if rng.random() < 0.9:
-                ask |= {"track": rng.choice(ids), "time": rng.choice([0.0, 0.05, 0.2, 0.7, 1.0])}
-            asks.append(ask)
-            answer = handlers.answer(RECOMMEND, json.dumps(ask).encode(), JSON_TYPE)
-            answers.append(json.loads(answer.body))
+
+        def play() -> None:
+            for _ in range(10_000):
+                ask: dict[str, Any] = {"user": rng.randrange(500)}
+                if rng.random() < 0.9:
+                    time = rng.choice([0.0, 0.05, 0.2, 0.7, 1.0])
+                    ask |= {"track": rng.choice(ids), "time": time}
+                asks.append(ask)
+                answer = handlers.answer(RECOMMEND, json.dumps(ask).encode(), JSON_TYPE)
+                answers.append(json.loads(answer.body))
+
+        assert client.portal is not None
+        client.portal.call(play)  # on the server's thread, as only one thread may append
     events = {event["decision"]: event for event in events_in(tmp_path)}
 
     assert len(events) == 10_000
