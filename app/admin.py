@@ -1,11 +1,12 @@
 """Admin rights: the token that allows reloads and forced arms, and the arms that a tester names."""
 
 import hmac
+import os
 from collections.abc import Iterable, Mapping
 
 from app.errors import ApiError
 from core.allocation import Allocation
-from core.errors import unknown_name
+from core.errors import InputError, unknown_name
 
 FORCE = "Segue-Force"
 """Header by which a tester chooses arms: `experiment=arm`, separated by commas."""
@@ -49,6 +50,31 @@ class Admin:
                 "or a wrong one",
                 "Authorization",
             )
+
+
+def read_token(env: str) -> str:
+    """Read the admin token; "" if the variable is not set or is empty, so that admin is off.
+
+    White space around it is no part of it: a file with a secret often ends in a new line.
+
+    Raises:
+        InputError: No header can carry the token.
+    """
+    given = os.environ.get(env, "")
+    token = given.strip()
+    where = f"environment variable {env}"
+    if given and not token:
+        raise InputError.one(
+            where, "must be a token, has only white space. Set a token, or unset the variable"
+        )
+    wrong = next((place for place, each in enumerate(token) if not each.isprintable()), None)
+    if wrong is not None:
+        raise InputError.one(
+            where,
+            "must be one line of printable characters, has a different one at "
+            f"place {wrong + 1} of {len(token)}. Make a token with `openssl rand -hex 32`",
+        )
+    return token
 
 
 def requested_arms(value: bytes, allocation: Allocation) -> Mapping[str, str]:

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.types import Lifespan
 from watchfiles import awatch
 
-from app.admin import Admin
+from app.admin import Admin, read_token
 from app.client_keys import client_keys
 from app.cors import Cors
 from app.handlers import Handlers
@@ -28,6 +28,7 @@ from app.operations import serving
 from app.reception import STATE, Limits, Reception
 from app.reload import Reloader
 from app.routes import add_routes
+from app.start import load_to_serve
 from app.turn_batches import TurnBatches
 from core.errors import InputError, SegueError
 from engine.beside_log import BesideLog
@@ -36,8 +37,7 @@ from engine.dispatcher import Dispatcher
 from engine.experiment_ledger import ExperimentLedger
 from engine.health import Health
 from engine.metrics import ServerMetrics
-from engine.runtime import Runtime, load_runtime
-from engine.settings.loading import load_settings
+from engine.runtime import Runtime
 from engine.state import MemoryState
 from events.writer import EventWriter
 
@@ -90,7 +90,7 @@ def create_app(
             time.monotonic,
         )
         health = Health()
-        admin = Admin(os.environ.get(env, ""), env)
+        admin = Admin(read_token(env), env)
         handlers = Handlers(dispatcher, answered, admin, health, clients, cors)
         for each in apps:
             each.state.handlers = handlers
@@ -160,8 +160,7 @@ def from_environment() -> HotRoute:
     """
     path = Path(os.environ.get("SEGUE_CONFIG", "config.yaml"))
     try:
-        runtime = load_runtime(load_settings(path))
-        ExperimentLedger(runtime.settings.started_folder).check(runtime)
+        runtime = load_to_serve(path)
         return create_app(runtime, operations=_operations_socket(runtime.settings.admin.address))
     except InputError as error:
         for fault in error.faults:

@@ -7,13 +7,12 @@ stays if the next one is faulty, or changes something that must not change while
 import asyncio
 import gc
 import logging
-import sys
-from collections.abc import AsyncIterable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from app.deadline import DeadlinePassed, ProcessEnd, within
 from core.errors import Faults, InputError
 from engine.config_snapshots import save_snapshot
 from engine.dispatcher import Dispatcher
@@ -87,8 +86,7 @@ class Reloader:
         async with self._one_by_one:
             before = self._dispatcher.runtime
             try:
-                with _yielding():
-                    runtime = await asyncio.to_thread(load_next, before, self._now_ms)
+                runtime = await self._load(before)
             except Exception as error:
                 self.failure = (
                     f"{cause}: the reload failed, and config {before.digest} still serves: "
@@ -103,6 +101,26 @@ class Reloader:
             self.failure = None
         LOG.info("%s: config %s serves in place of %s", cause, runtime.digest, before.digest)
         return Reloaded(before.digest, runtime.digest)
+
+    async def _load(self, before: Runtime) -> Runtime:
+        """Load in a thread; a load that hangs must not hold up the next one, nor the end."""
+        settings = before.settings
+        try:
+            return await within(
+                settings.server.reload_timeout_s,
+                lambda ticket: load_next(before, self._now_ms, ticket.check),
+            )
+        except DeadlinePassed as error:
+            raise InputError.one(
+                str(settings.path),
+                f"must load within {settings.server.reload_timeout_s:g} s "
+                f"(server.reload_timeout_s), but hangs at {error.at}. It is given up; correct what "
+                "hangs, and reload again",
+            ) from error
+        except ProcessEnd as error:
+            raise InputError.one(
+                str(settings.path), f"must load, but {error}. Correct what it loads"
+            ) from error
 
     async def attempt(self, cause: str) -> None:
         """Reload when nobody waits for an answer: the server's log has the outcome."""
@@ -132,8 +150,15 @@ class Reloader:
                 await self.attempt(f"{path} has changed")
 
 
-def load_next(before: Runtime, now_ms: Callable[[], int]) -> Runtime:
+def load_next(
+    before: Runtime, now_ms: Callable[[], int], go_on: Callable[[], None] = lambda: None
+) -> Runtime:
     """Build the runtime of the config file; save its snapshot and record its experiments.
+
+    Args:
+        before: The runtime that serves.
+        now_ms: Unix time in ms.
+        go_on: Called before the first file is written; raises if nobody waits for the runtime.
 
     Raises:
         InputError: All faults of the config.
@@ -148,6 +173,7 @@ def load_next(before: Runtime, now_ms: Callable[[], int]) -> Runtime:
     except InputError as error:
         faults.extend(error)
     faults.raise_if_any()
+    go_on()
     try:
         save_snapshot(runtime, settings.resolve(settings.events.dir))
     except OSError as error:
@@ -164,20 +190,6 @@ def load_next(before: Runtime, now_ms: Callable[[], int]) -> Runtime:
         gc.collect(1)
         gc.freeze()
     return runtime
-
-
-@contextmanager
-def _yielding() -> Iterator[None]:
-    """Let requests run ten times as often while a second thread computes.
-
-    A computing thread gives way after 5 ms, and a request must wait for that more than once.
-    """
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(usual / 10)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)
 
 
 def _check_kept(before: Settings, after: Settings, faults: Faults) -> None:

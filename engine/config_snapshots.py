@@ -50,6 +50,18 @@ def save_snapshot(runtime: Runtime, folder: Path) -> Path:
     return path
 
 
+def check_snapshot(runtime: Runtime, folder: Path) -> None:
+    """Refuse a config whose snapshot could not be saved, as `save_snapshot` does; write nothing.
+
+    Raises:
+        InputError: As `save_snapshot`.
+    """
+    path = folder / FOLDER / f"{runtime.digest}.json"
+    before = _existing(path)
+    if before is not None:
+        _check_meaning(before, _snapshot_of(runtime), path)
+
+
 def load_snapshot(
     path: Path, elsewhere: Iterable[Runtime] = (), known: Artifacts | None = None
 ) -> Runtime:

@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from time import monotonic, sleep
+from typing import Any, BinaryIO
 
 import orjson
 from pydantic_core import to_json
@@ -22,6 +23,11 @@ from core.errors import Faults, InputError
 from core.experiment_changes import BreakingChange, breaking_changes, widest_definition
 from engine.runtime import Runtime
 from events.durable_files import make_folder, write_file
+
+PATIENCE_S = 5.0
+"""A server holds the lock for some milliseconds, until its records are on disk."""
+
+LOOK_AGAIN_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +49,12 @@ class ExperimentLedger:
 
     Args:
         folder: Made when the first experiment is recorded.
+        patience_s: Longest wait for other processes that record experiments, in seconds.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, patience_s: float = PATIENCE_S) -> None:
         self.folder = folder
+        self._patience_s = patience_s
 
     def check(self, runtime: Runtime) -> None:
         """Refuse a config that takes listeners of a started experiment out of their arms.
@@ -68,6 +76,17 @@ class ExperimentLedger:
                 for found in _find_breaking_changes(record, experiment, runtime):
                     faults.add(f"{where}.{found.key}", _refusal(found, record, experiment))
         faults.raise_if_any()
+
+    def check_for_start(self, runtime: Runtime) -> None:
+        """Check a config as `check` does, and that it could be recorded now; write nothing.
+
+        Raises:
+            InputError: As `check`, or another process holds the lock.
+        """
+        if runtime.settings.experiments and self._lock.exists():
+            with self._locked():
+                pass
+        self.check(runtime)
 
     def record(self, runtime: Runtime, at_ms: int) -> None:
         """Check a config, and record every experiment with traffic as started.
@@ -123,6 +142,10 @@ class ExperimentLedger:
                 )
         return warnings
 
+    @property
+    def _lock(self) -> Path:
+        return self.folder / ".lock"
+
     def _path(self, experiment: Experiment) -> Path:
         return self.folder / f"{experiment.name}@{experiment.version}.json"
 
@@ -169,9 +192,26 @@ class ExperimentLedger:
     def _locked(self) -> Iterator[None]:
         """Let one process in at a time, so that two cannot start one experiment in two ways."""
         make_folder(self.folder)
-        with (self.folder / ".lock").open("wb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with self._lock.open("wb") as file:
+            began_s = monotonic()
+            while not _try_lock(file):
+                if monotonic() - began_s >= self._patience_s:
+                    raise InputError.one(
+                        str(self._lock),
+                        "must be free for a moment, but another process has held it for "
+                        f"{self._patience_s:g} s. Find it with `fuser {self._lock}` and end it, or "
+                        "name a different folder with `started:` in the config",
+                    )
+                sleep(LOOK_AGAIN_S)
             yield
+
+
+def _try_lock(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def describe_treatments(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:

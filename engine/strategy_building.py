@@ -5,6 +5,7 @@ proposes, in order, and not what the strategy's own draw leaves of it. The same 
 that wraps a second one.
 """
 
+import traceback
 from typing import Literal, NamedTuple, get_args
 
 from core.errors import Faults, SegueError, unknown_name
@@ -47,7 +48,17 @@ def build_strategies(settings: Settings, artifacts: Artifacts, faults: Faults) -
             built[name] = _build(wanted, artifacts, {used: built[used] for used in wanted.uses})
         except SegueError as error:
             faults.add(where, str(error))
+        except (Exception, SystemExit) as error:  # of a plugin; SystemExit would end the server
+            faults.add(where, _raised(wanted.type.name, error))
     return built
+
+
+def _raised(type_name: str, error: BaseException) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"must be made from its params, but '{type_name}' raised {type(error).__name__}: {error} "
+        f"({last.filename}:{last.lineno}). Correct the strategy, or its params"
+    )
 
 
 def _lists_fit(wanted: StrategySettings, artifacts: Artifacts, where: str, faults: Faults) -> bool:
@@ -85,9 +96,12 @@ def _build(wanted: StrategySettings, artifacts: Artifacts, uses: dict[str, Built
     }
 
     def make(params: Params, strategies: dict[str, Named]) -> Strategy:
-        return wanted.type.make(
+        made = wanted.type.make(
             params, Artifacts(artifacts.catalog, artifacts.top, artifacts.lists, strategies)
         )
+        if not callable(getattr(made, "propose", None)):
+            raise SegueError(f"'{wanted.type.name}' must have a method `propose`, has none. Add it")
+        return made
 
     strategy = make(wanted.params, as_it_is)
     params = undrawn(wanted.params)

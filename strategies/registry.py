@@ -111,11 +111,25 @@ def load(modules: tuple[str, ...] = (), beside: Path | None = None) -> None:
 
 
 def _import(module: str, hint: str = "") -> None:
+    if module in _UNDER_WAY:
+        # Python would wait for the first import, and so for ever.
+        raise SegueError(
+            f"module '{module}'{hint} is still being imported by a load that hangs. Restart the "
+            "server, or give the corrected module a new name"
+        )
+    _UNDER_WAY.add(module)
     try:
         importlib.import_module(module)
     except SegueError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        # SystemExit is no Exception: from a module it would end the server.
         raise SegueError(
             f"module '{module}'{hint} cannot be imported: {type(error).__name__}: {error}"
         ) from error
+    finally:
+        _UNDER_WAY.discard(module)
+
+
+_UNDER_WAY: set[str] = set()
+"""Modules whose import has begun and not ended."""

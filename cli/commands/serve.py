@@ -3,7 +3,6 @@
 import gc
 import json
 import logging
-import os
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,14 +12,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from app.admin import read_token
 from app.application import create_app
-from app.client_keys import client_keys
 from app.hosts import hosts_at
 from app.listening import listen, listen_for_operations, url_of
 from app.server import Server, raise_file_limit
+from app.start import load_to_serve
 from cli.terminal import terminal
 from engine.experiment_ledger import ExperimentLedger
-from engine.runtime import Runtime, load_runtime
+from engine.runtime import Runtime
 from engine.settings.json_schema import config_schema
 from engine.settings.loading import load_settings
 from engine.settings.renames import renames_in
@@ -57,7 +57,7 @@ def serve(
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("segue").setLevel(logging.INFO)
-    runtime = _loaded(config)
+    runtime = load_to_serve(config)
     settings = runtime.settings.server
     listening = listen(
         settings.host if host is None else host, settings.port if port is None else port
@@ -104,20 +104,12 @@ def check(
         typer.echo(json.dumps(config_schema(registry.known()), indent=2))
         return
     console = terminal(soft_wrap=True)
-    runtime = _loaded(config)
+    runtime = load_to_serve(config)
     _say(runtime, console)
     for warning in ExperimentLedger(runtime.settings.started_folder).changed_plans(runtime):
         console.print(Text.assemble(("changed", "yellow"), f": {warning}"))
     for rename in renames_in(runtime.settings):
         console.print(Text.assemble(("renamed", "yellow"), f": {rename}"))
-
-
-def _loaded(config: Path) -> Runtime:
-    """Load the config, and check it against the experiments that were started before."""
-    runtime = load_runtime(load_settings(config))
-    ExperimentLedger(runtime.settings.started_folder).check(runtime)
-    client_keys(runtime.settings, os.environ)
-    return runtime
 
 
 def _say(runtime: Runtime, console: Console) -> None:
@@ -143,7 +135,7 @@ def _say(runtime: Runtime, console: Console) -> None:
     console.print(f"  everyone else: {runtime.default}")
     console.print(f"  events: {settings.resolve(settings.events.dir)}")
     token = settings.admin.token_env
-    admin = "with the token in" if os.environ.get(token) else "off, since no token is in"
+    admin = "with the token in" if read_token(token) else "off, since no token is in"
     watched = " or when the file changes" if settings.watch else ""
     console.print(f"  reload: on SIGHUP{watched}; over HTTP: {admin} {token}")
     if clients := ", ".join(settings.server.keys_env):

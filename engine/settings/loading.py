@@ -109,6 +109,13 @@ def _strategies(
         except ValidationError as error:
             add_validation_faults(faults, error, str(path), f"strategies.{name}", found.params)
             continue
+        except (Exception, SystemExit) as error:  # of a plugin's own validator
+            faults.add(
+                where,
+                f"its params must be checked, but the check of '{found.name}' raised "
+                f"{type(error).__name__}: {error}. Correct the strategy, or its params",
+            )
+            continue
         uses = tuple(used for _, used in named_in(model, "strategy"))
         checked[name] = StrategySettings(found, model, fallback, uses)
     return checked

@@ -201,6 +201,7 @@ class ServerSettings(Section):
         cors: Origins whose pages may call the server from a browser; `*` for every one.
         keys_env: Client's name -> environment variable with its key. With any, each turn and each
             question about a track must carry one in the header `Segue-Key`.
+        reload_timeout_s: Time that a reload may take, in seconds.
     """
 
     host: str = "127.0.0.1"
@@ -213,6 +214,7 @@ class ServerSettings(Section):
     hosts: tuple[HostName, ...] = ("localhost", "127.0.0.1", "[::1]")
     cors: tuple[Origin, ...] = ()
     keys_env: dict[Name, Annotated[str, Field(pattern=r"^\w+$")]] = {}
+    reload_timeout_s: float = Field(120.0, gt=0)
 
 
 class AdminSettings(Section):
