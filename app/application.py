@@ -18,6 +18,7 @@ from watchfiles import awatch
 from app.admin import Admin, read_token
 from app.client_keys import client_keys
 from app.cors import Cors
+from app.counts import OwnCounts, WorkerCounts, WorkerSide
 from app.handlers import Handlers
 from app.hosts import HostCheck, hosts_at
 from app.hot_route import HotRoute
@@ -26,7 +27,7 @@ from app.listening import listen_for_operations
 from app.log_keeper import LogKeeper
 from app.operations import serving
 from app.reception import STATE, Limits, Reception
-from app.reload import Reloader
+from app.reload import Reloader, Reloads
 from app.routes import add_routes
 from app.start import load_to_serve
 from app.turn_batches import TurnBatches
@@ -38,6 +39,7 @@ from engine.experiment_ledger import ExperimentLedger
 from engine.health import Health
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
+from engine.settings.model import Settings
 from engine.state import MemoryState
 from events.writer import EventWriter
 
@@ -49,6 +51,7 @@ def create_app(
     now_ms: Callable[[], int] | None = None,
     operations: socket.socket | None = None,
     hosts: Sequence[str] | None = None,
+    worker: WorkerSide | None = None,
 ) -> HotRoute:
     """Make the ASGI app that serves a loaded config.
 
@@ -59,6 +62,7 @@ def create_app(
             the config, the app itself serves no route of operations.
         hosts: Names that a Host header may have; None for any. Another ASGI server does not tell
             whether other machines can reach it, so it has None.
+        worker: What a worker shares with its parent and siblings; None for a server of one process.
 
     Raises:
         InputError: An environment variable that `server.keys_env` names has no key.
@@ -99,23 +103,25 @@ def create_app(
         server = settings.server
         limits = Limits(server.request_timeout_s, server.keep_alive_s, server.connections)
         reception = Reception(TurnBatches(handlers, loop), limits, loop, host_check)
-        reloader = Reloader(dispatcher, clock)
+        own = Reloader(dispatcher, clock)
+        reloader: Reloads = own if worker is None else worker.parent
         health.warn("reload_failed", lambda: reloader.failure)
+        counter: OwnCounts | WorkerCounts = OwnCounts(dispatcher)
+        if worker is not None:
+            counter = WorkerCounts(worker.counts, worker.parent.number, dispatcher)
         for each in apps:
-            each.state.reloader = reloader
+            each.state.reloader, each.state.counter = reloader, counter
         keeper = LogKeeper(log, beside, settings.events.fsync_s, time.monotonic)
         keeper.report_to(health)
         beside.keep()
         tasks = [asyncio.create_task(keeper.run())]
-        if settings.watch:
-            # The folder and not the file: an editor puts a new file in the old one's place.
-            changes = awatch(settings.path.parent, watch_filter=None, recursive=False, debounce=200)
-            tasks.append(watching := asyncio.create_task(reloader.follow(settings.path, changes)))
-            watching.add_done_callback(_log_end_of_watch)
-            health.warn("watch_ended", lambda: _end_of_watch(watching))
         try:
             async with AsyncExitStack() as stack:
-                stack.enter_context(_reloading_on_hangup(reloader))
+                await stack.enter_async_context(counter.kept())
+                if worker is None:
+                    await stack.enter_async_context(_reloading(own, settings, health))
+                else:
+                    await stack.enter_async_context(worker.parent.serving(runtime.digest))
                 if operations is not None:
                     await stack.enter_async_context(serving(operations_route, operations))
                 yield {STATE: reception}
@@ -177,6 +183,25 @@ def _operations_socket(address: str | None) -> socket.socket | None:
     except SegueError as error:
         LOG.warning("%s; this process serves without operations", error)
         return None
+
+
+@asynccontextmanager
+async def _reloading(reloader: Reloader, settings: Settings, health: Health) -> AsyncIterator[None]:
+    """Reload in this process: on SIGHUP, and if wanted whenever the config file changes."""
+    tasks = []
+    if settings.watch:
+        # The folder and not the file: an editor puts a new file in the old one's place.
+        changes = awatch(settings.path.parent, watch_filter=None, recursive=False, debounce=200)
+        tasks.append(watching := asyncio.create_task(reloader.follow(settings.path, changes)))
+        watching.add_done_callback(_log_end_of_watch)
+        health.warn("watch_ended", lambda: _end_of_watch(watching))
+    try:
+        with _reloading_on_hangup(reloader):
+            yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager

@@ -65,6 +65,21 @@ class _OwnCycle:
         self.message_event = _NO_EVENT
 
 
+class _LastCycle(_OwnCycle):
+    """The cycle of a connection that closes with its next answer."""
+
+    __slots__ = ()
+
+    @property
+    def keep_alive(self) -> bool:
+        """Always False, whatever the client wants."""
+        return False
+
+    @keep_alive.setter
+    def keep_alive(self, wanted: bool) -> None:
+        pass
+
+
 class _NoEvent:
     """An event that nobody waits for."""
 
@@ -442,6 +457,14 @@ class Door(HttpToolsProtocol):
             response = self.reception.batches.handlers.refuse(error)
             self.transport.write(self._message(response, keep_alive=False))
         self.transport.close()
+
+    def leave(self) -> None:
+        """Close with the next answer, so that the client does not send into a closed connection."""
+        last = _LastCycle()
+        last.response_complete = self._own.response_complete
+        self._own = last
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def shutdown(self) -> None:
         """Stop: close an idle or half-sent connection; let the server answer a decided turn."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from app.counts import Counts
 from core.allocation import SLOTS, Experiment
-from engine.dispatcher import Dispatcher
 from engine.experiment_ledger import ExperimentLedger, StartedExperiment
 from engine.metrics import Labels, LatencyHistogram, ServerMetrics
 from engine.runtime import Runtime
@@ -16,7 +16,7 @@ ByArm = defaultdict[tuple[str, str, str], list[tuple[Labels, LatencyHistogram]]]
 
 
 class ArmStatus(BaseModel):
-    """An arm, and its counts in this process since the start, without forced requests."""
+    """An arm, and its counts since the start, without forced requests."""
 
     name: str
     strategy: str | None = Field(description="The arm's strategy; null in a layer of labels.")
@@ -88,10 +88,11 @@ class Holdout(BaseModel):
 
 
 class ServerStatus(BaseModel):
-    """The config that decides, and the counts of this process since the start."""
+    """The config that decides, and the counts since the start, over all workers of the server."""
 
     config: str = Field(description="Fingerprint of config and data; every event has it.")
-    since_ms: int = Field(description="Unix time in ms at which the process started.")
+    since_ms: int = Field(description="Unix time in ms at which the server started.")
+    workers: int = Field(description="Number of processes whose counts are added up here.")
     default: str = Field(description="Strategy for listeners who are in no experiment.")
     holdout: Holdout
     requests: int = Field(description="Number of answers under all configs since the start.")
@@ -101,13 +102,13 @@ class ServerStatus(BaseModel):
     experiments: list[ExperimentStatus]
 
 
-def server_status(dispatcher: Dispatcher) -> ServerStatus:
+def server_status(runtime: Runtime, counts: Counts) -> ServerStatus:
     """Give the config that decides now, with the counts of its experiments.
 
     An experiment's counts continue through reloads while its arms stay the same; a new version
     starts at 0.
     """
-    runtime, metrics = dispatcher.runtime, dispatcher.metrics
+    metrics = counts.metrics
     by_arm: ByArm = defaultdict(list)
     for each, answers in metrics.answers.items():
         if not each.forced:
@@ -118,7 +119,8 @@ def server_status(dispatcher: Dispatcher) -> ServerStatus:
     )
     return ServerStatus(
         config=runtime.digest,
-        since_ms=dispatcher.since_ms,
+        since_ms=counts.since_ms,
+        workers=counts.workers,
         default=runtime.default,
         holdout=Holdout(**runtime.settings.holdout.model_dump()),
         requests=sum(answers.count for _, answers in each_once),

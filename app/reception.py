@@ -22,6 +22,9 @@ class Connection(Protocol):
     def check_deadline(self, now_s: float) -> None:
         """Close if the client was silent or slow for too long; `now_s` is on the loop's clock."""
 
+    def leave(self) -> None:
+        """Close with the next answer."""
+
 
 @dataclass(slots=True)
 class Limits:
@@ -60,12 +63,15 @@ class Reception:
         self.limits = limits
         self._loop = loop
         self._connections: set[Connection] = set()
+        self._is_leaving = False
         self._sweep_handle: asyncio.TimerHandle | None = None
         self._heads: tuple[object, bytes, bytes] = (None, b"", b"")
 
     def enter(self, connection: Connection) -> int:
         """Watch a connection; return how many there are beyond the limit."""
         self._connections.add(connection)
+        if self._is_leaving:
+            connection.leave()
         if self._sweep_handle is None:
             self._sweep_handle = self._loop.call_later(SWEEP_S, self._sweep)
         return len(self._connections) - self.limits.connections
@@ -73,6 +79,12 @@ class Reception:
     def leave(self, connection: Connection) -> None:
         """Forget a connection that is closed."""
         self._connections.discard(connection)
+
+    def close_with_next_answers(self) -> None:
+        """Close each connection with its next answer, and one that is being made with its first."""
+        self._is_leaving = True
+        for connection in list(self._connections):
+            connection.leave()
 
     def _sweep(self) -> None:
         """Close the connections whose time is over; one timer for all of them."""

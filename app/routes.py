@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from app.bodies import too_large
+from app.counts import Counter, Counts
 from app.errors import ApiError, error_response
 from app.experiment_status import ServerStatus, server_status
 from app.handlers import (
@@ -134,8 +135,8 @@ def _add_probes(app: FastAPI) -> None:
 def _add_operations(app: FastAPI) -> None:
     @app.get("/experiments", tags=["operations"])
     async def experiments(request: Request) -> ServerStatus:
-        """List the running experiments, with each arm's counts in this process since its start."""
-        return server_status(_handlers(request).dispatcher)
+        """List the running experiments, with each arm's counts since the start of the server."""
+        return server_status(_handlers(request).dispatcher.runtime, _counts(request))
 
     @app.get(
         "/metrics",
@@ -145,8 +146,8 @@ def _add_operations(app: FastAPI) -> None:
     )
     async def metrics(request: Request) -> Response:
         """Give counts and latencies in Prometheus' text format."""
-        dispatcher = _handlers(request).dispatcher
-        text = prometheus_text(dispatcher.metrics, len(dispatcher.state))
+        counts = _counts(request)
+        text = prometheus_text(counts.metrics, counts.listeners)
         return Response(text, media_type=CONTENT_TYPE)
 
 
@@ -188,6 +189,11 @@ def _add_errors(app: FastAPI) -> None:
 def _handlers(request: Request) -> Handlers:
     handlers: Handlers = request.app.state.handlers
     return handlers
+
+
+def _counts(request: Request) -> Counts:
+    counter: Counter = request.app.state.counter
+    return counter.total()
 
 
 async def _take_turn(request: Request, route: Route, user: str = "") -> Response:

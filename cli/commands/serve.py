@@ -4,6 +4,7 @@ import gc
 import json
 import logging
 import signal
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,8 @@ from app.hosts import hosts_at
 from app.listening import listen, listen_for_operations, url_of
 from app.server import Server, raise_file_limit
 from app.start import load_to_serve
+from app.worker_sockets import WorkerSockets
+from app.workers import check_workers, serve_with_workers
 from cli.terminal import terminal
 from engine.experiment_ledger import ExperimentLedger
 from engine.runtime import Runtime
@@ -51,34 +54,48 @@ def serve(
             show_default="admin.address",
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes that serve.", min=1, show_default="server.workers"),
+    ] = None,
 ) -> None:
     """Serve recommendations over HTTP until Ctrl-C."""
     # A hangup that comes before the server is up asks for the config that is being loaded anyway.
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("segue").setLevel(logging.INFO)
     runtime = load_to_serve(config)
     settings = runtime.settings.server
-    listening = listen(
-        settings.host if host is None else host, settings.port if port is None else port
-    )
+    count = settings.workers if workers is None else workers
+    check_workers(count, runtime.settings.state.backend)
+    where = (settings.host if host is None else host, settings.port if port is None else port)
     address = runtime.settings.admin.address if admin_address is None else admin_address
-    operations = None if address is None else listen_for_operations(address)
-    console = terminal(stderr=True, soft_wrap=True)
-    if (warning := raise_file_limit(settings.connections)) is not None:
-        console.print(warning, style="yellow")
-    _say(runtime, console)
-    docs = "docs at /docs, " if operations is None else ""
-    console.print(f"Listening on {url_of(listening)} ({docs}Ctrl-C stops)")
-    if operations is not None:
-        console.print(f"Operations on {url_of(operations)} (docs at /docs, metrics, experiments)")
     names = settings.hosts if host is None else (*settings.hosts, host)
-    hosts = hosts_at(listening, names)
-    server = Server(create_app(runtime, operations=operations, hosts=hosts), settings)
-    # The catalog and lists live as long as the process: the collector need not walk them again.
-    gc.collect()
-    gc.freeze()
-    server.run(sockets=[listening])
+    console = terminal(stderr=True, soft_wrap=True)
+    if count > 1:
+        sockets = WorkerSockets(*where, count)
+        operations = None if address is None else listen_for_operations(address)
+        _announce(runtime, console)
+        serve_with_workers(
+            runtime,
+            count,
+            sockets,
+            operations,
+            hosts_at(sockets.any, names),
+            when_up=lambda: _say_listening(console, sockets.any, operations, count),
+        )
+    else:
+        listening = listen(*where)
+        operations = None if address is None else listen_for_operations(address)
+        _announce(runtime, console)
+        _say_listening(console, listening, operations)
+        hosts = hosts_at(listening, names)
+        server = Server(create_app(runtime, operations=operations, hosts=hosts), settings)
+        # The catalog and lists live as long as the process: the collector need not walk them again.
+        gc.collect()
+        gc.freeze()
+        server.run(sockets=[listening])
     console.print("Stopped")
 
 
@@ -110,6 +127,22 @@ def check(
         console.print(Text.assemble(("changed", "yellow"), f": {warning}"))
     for rename in renames_in(runtime.settings):
         console.print(Text.assemble(("renamed", "yellow"), f": {rename}"))
+
+
+def _announce(runtime: Runtime, console: Console) -> None:
+    if (warning := raise_file_limit(runtime.settings.server.connections)) is not None:
+        console.print(warning, style="yellow")
+    _say(runtime, console)
+
+
+def _say_listening(
+    console: Console, listening: socket.socket, operations: socket.socket | None, count: int = 1
+) -> None:
+    docs = "docs at /docs, " if operations is None else ""
+    many = f"{count} workers, " if count > 1 else ""
+    console.print(f"Listening on {url_of(listening)} ({many}{docs}Ctrl-C stops)")
+    if operations is not None:
+        console.print(f"Operations on {url_of(operations)} (docs at /docs, metrics, experiments)")
 
 
 def _say(runtime: Runtime, console: Console) -> None:

@@ -196,12 +196,13 @@ class ServerSettings(Section):
         request_timeout_s: Time for a request to arrive whole, in seconds.
         keep_alive_s: Time that a connection may be silent, in seconds.
         shutdown_s: Time that clients may delay the end of the server, in seconds.
-        connections: Connections at once, a count.
+        connections: Connections at once, a count; each worker has its own.
         hosts: Names that a Host header may have while the server listens on a loopback address.
         cors: Origins whose pages may call the server from a browser; `*` for every one.
         keys_env: Client's name -> environment variable with its key. With any, each turn and each
             question about a track must carry one in the header `Segue-Key`.
         reload_timeout_s: Time that a reload may take, in seconds.
+        workers: Processes that serve, a count; more than one needs shared state.
     """
 
     host: str = "127.0.0.1"
@@ -215,6 +216,7 @@ class ServerSettings(Section):
     cors: tuple[Origin, ...] = ()
     keys_env: dict[Name, Annotated[str, Field(pattern=r"^\w+$")]] = {}
     reload_timeout_s: float = Field(120.0, gt=0)
+    workers: int = Field(1, ge=1, le=256)
 
 
 class AdminSettings(Section):
