@@ -207,7 +207,8 @@ async def _reloading(reloader: Reloader, settings: Settings, health: Health) -> 
 @contextmanager
 def _reloading_on_hangup(reloader: Reloader) -> Iterator[None]:
     """Reload on SIGHUP, in a process's main thread: only that thread can handle signals."""
-    if threading.current_thread() is not threading.main_thread():
+    hangups = hasattr(signal, "SIGHUP")  # Windows has none: reload over HTTP, or by `watch`
+    if not hangups or threading.current_thread() is not threading.main_thread():
         yield
         return
     loop = asyncio.get_running_loop()

@@ -6,7 +6,7 @@ again.
 
 import asyncio
 import logging
-import os
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -128,5 +128,4 @@ async def _repeat(step: Callable[[], Awaitable[None]], every_s: float, said: Lim
 
 
 def _has_little_room(folder: Path) -> bool:
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize < LITTLE_ROOM
+    return shutil.disk_usage(folder).free < LITTLE_ROOM

@@ -6,14 +6,13 @@ report has the plan from before the first listener came. The ledger refuses a co
 take listeners of a started experiment out of their arms.
 """
 
-import fcntl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 from pydantic_core import to_json
@@ -21,6 +20,7 @@ from pydantic_core import to_json
 from core.allocation import SLOTS, Experiment
 from core.errors import Faults, InputError
 from core.experiment_changes import BreakingChange, breaking_changes, widest_definition
+from core.file_lock import try_lock
 from engine.runtime import Runtime
 from events.durable_files import make_folder, write_file
 
@@ -194,7 +194,7 @@ class ExperimentLedger:
         make_folder(self.folder)
         with self._lock.open("wb") as file:
             began_s = monotonic()
-            while not _try_lock(file):
+            while not try_lock(file):
                 if monotonic() - began_s >= self._patience_s:
                     raise InputError.one(
                         str(self._lock),
@@ -204,14 +204,6 @@ class ExperimentLedger:
                     )
                 sleep(LOOK_AGAIN_S)
             yield
-
-
-def _try_lock(file: BinaryIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def describe_treatments(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:

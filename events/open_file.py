@@ -8,6 +8,9 @@ import orjson
 
 from events.event_files import END_SUFFIX
 
+# Windows has only O_BINARY, without which it ends lines with CRLF; Linux only O_CLOEXEC.
+_OPENING = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
 
 class OpenFile:
     """One event file, open for appending.
@@ -36,7 +39,7 @@ class OpenFile:
     )
 
     def __init__(self, path: Path, number: int) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | _OPENING
         self.descriptor = os.open(path, flags, 0o644)
         found = os.fstat(self.descriptor)
         self.path = path
@@ -106,7 +109,7 @@ class OpenFile:
         the lines would not be on the disk. The text is still in memory, where this reads it. A
         second descriptor does it, because a write to the first one always appends.
         """
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(self.path, os.O_RDWR | _OPENING)
         try:
             found = os.fstat(descriptor)
             if (found.st_dev, found.st_ino) != self._identity:

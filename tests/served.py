@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,9 +11,16 @@ LISTENING = "Listening on "
 
 
 @contextmanager
-def serving(config: Path, python: Path | str = sys.executable) -> Iterator[str]:
-    """Serve a config on a free port, and give the address."""
-    command = [str(python), "-m", "cli", "serve", "--config", str(config), "--port", "0"]
+def serving(
+    config: Path, segue: Sequence[str | Path] = (sys.executable, "-m", "cli")
+) -> Iterator[str]:
+    """Serve a config on a free port, and give the address.
+
+    Args:
+        config: The config file.
+        segue: The command `segue`.
+    """
+    command = [*map(str, segue), "serve", "--config", str(config), "--port", "0"]
     process = subprocess.Popen(command, cwd=config.parent, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     shown = []

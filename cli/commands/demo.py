@@ -5,6 +5,7 @@ logs, list files and one config.
 """
 
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,11 @@ def demo(
     from cli.demo_server import run_server
     from engine.settings.loading import load_settings
 
+    if not hasattr(signal, "SIGHUP"):
+        raise SegueError(
+            "demo: lets a server reload by SIGHUP, which Windows does not have. Run it in WSL, or "
+            "take its steps yourself: docs/training.md"
+        )
     began = monotonic()
     settings = load_settings(config)
     tracks = settings.resolve(settings.catalog.tracks)

@@ -170,6 +170,7 @@ def _say(runtime: Runtime, console: Console) -> None:
     token = settings.admin.token_env
     admin = "with the token in" if read_token(token) else "off, since no token is in"
     watched = " or when the file changes" if settings.watch else ""
-    console.print(f"  reload: on SIGHUP{watched}; over HTTP: {admin} {token}")
+    hangup = "on SIGHUP" if hasattr(signal, "SIGHUP") else "never on a signal (Windows has none)"
+    console.print(f"  reload: {hangup}{watched}; over HTTP: {admin} {token}")
     if clients := ", ".join(settings.server.keys_env):
         console.print(f"  clients with a key: {clients}")
