@@ -22,6 +22,7 @@ NAMED = {
     "user lists": "name of lists by user",
     "strategy": "name of a strategy",
     "track": "id of a track",
+    "field": "name of a field of the catalog",
 }
 ENDS = (("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<"))
 
