@@ -17,12 +17,15 @@ def try_lock(file: BinaryIO) -> bool:
 
     A process that ends, however it ends, lets go of its locks.
     """
-    try:
-        if sys.platform == "win32":
+    if sys.platform == "win32":
+        try:
             file.seek(0)
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        elif fcntl is not None:
+        except OSError:
+            return False
+    elif fcntl is not None:
+        try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+        except BlockingIOError:
+            return False
     return True
