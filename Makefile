@@ -8,7 +8,7 @@ PORT   ?= 8000
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test lint format bench soak demo wheel clean
+.PHONY: help run install test lint format bench soak demo wheel audit clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -45,12 +45,20 @@ wheel: $(VENV)/bin/python  ## Build dist/segue-*.whl, which has the embedded wor
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	rm -rf build
 
+audit: $(VENV)/audit/bin/pip-audit  ## Ask the database of advisories about every pinned package
+	@$(BIN)/python deploy/audit_pins.py $<
+
 clean:  ## Remove the environment, caches and logs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage* log state build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
+
+# An environment of its own: its packages are not among the pins.
+$(VENV)/audit/bin/pip-audit: | $(VENV)/bin/python
+	@$(BIN)/python -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Segue into $(VENV) (once, about a minute) ..."
