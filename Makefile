@@ -71,5 +71,5 @@ $(VENV)/.demo: $(VENV)/.run
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Segue and its development tools into $(VENV) ..."
-	@$(PIP) -e '.[simulator,analysis,dev]' implicit matplotlib
+	@$(PIP) -e '.[simulator,analysis,redis,dev]' implicit matplotlib
 	@touch $@ $(VENV)/.run

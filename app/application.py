@@ -29,6 +29,7 @@ from app.operations import serving
 from app.reception import STATE, Limits, Reception
 from app.reload import Reloader, Reloads
 from app.routes import add_routes
+from app.shared_handlers import SharedHandlers
 from app.start import load_to_serve
 from app.turn_batches import TurnBatches
 from core.errors import InputError, SegueError
@@ -40,6 +41,8 @@ from engine.health import Health
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
 from engine.settings.model import Settings
+from engine.shared_dispatcher import SharedDispatcher
+from engine.shared_state.opening import open_store
 from engine.state import MemoryState
 from events.writer import EventWriter
 
@@ -81,12 +84,10 @@ def create_app(
         ledger.record(runtime, clock())
         for warning in ledger.changed_plans(runtime):
             LOG.warning("%s", warning)
-        beside = BesideLog(folder, settings.started_folder, lambda: dispatcher.runtime)
+        beside = BesideLog(folder, settings.started_folder, lambda: handlers.dispatcher.runtime)
         rotate_bytes = int(settings.events.rotate_mb * 1_000_000)
         log = EventWriter(folder, rotate_bytes, clock, beside.restore)
         save_snapshot(runtime, folder)
-        state = MemoryState(settings.state.max_listeners, settings.state.ttl_s, time.monotonic)
-        dispatcher = Dispatcher(runtime, state, log, ServerMetrics(), clock)
         answered = AnsweredKeys(
             int(settings.state.idempotency_mb * 1_000_000),
             settings.state.idempotency_keys,
@@ -95,7 +96,17 @@ def create_app(
         )
         health = Health()
         admin = Admin(read_token(env), env)
-        handlers = Handlers(dispatcher, answered, admin, health, clients, cors)
+        store = open_store(settings) if settings.state.backend == "redis" else None
+        handlers: Handlers | SharedHandlers
+        if store is None:
+            state = MemoryState(settings.state.max_listeners, settings.state.ttl_s, time.monotonic)
+            memory = Dispatcher(runtime, state, log, ServerMetrics(), clock)
+            handlers = Handlers(memory, answered, admin, health, clients, cors)
+        else:
+            shared = SharedDispatcher(runtime, store, log, ServerMetrics(), clock)
+            handlers = SharedHandlers(shared, answered, admin, health, clients, cors)
+            health.warn("state_unavailable", lambda: store.problem)
+            await store.start()
         for each in apps:
             each.state.handlers = handlers
         hot_route.handlers = operations_route.handlers = handlers
@@ -103,12 +114,12 @@ def create_app(
         server = settings.server
         limits = Limits(server.request_timeout_s, server.keep_alive_s, server.connections)
         reception = Reception(TurnBatches(handlers, loop), limits, loop, host_check)
-        own = Reloader(dispatcher, clock)
+        own = Reloader(handlers.dispatcher, clock)
         reloader: Reloads = own if worker is None else worker.parent
         health.warn("reload_failed", lambda: reloader.failure)
-        counter: OwnCounts | WorkerCounts = OwnCounts(dispatcher)
+        counter: OwnCounts | WorkerCounts = OwnCounts(handlers.dispatcher)
         if worker is not None:
-            counter = WorkerCounts(worker.counts, worker.parent.number, dispatcher)
+            counter = WorkerCounts(worker.counts, worker.parent.number, handlers.dispatcher)
         for each in apps:
             each.state.reloader, each.state.counter = reloader, counter
         keeper = LogKeeper(log, beside, settings.events.fsync_s, time.monotonic)
@@ -129,6 +140,8 @@ def create_app(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if store is not None:
+                await store.close()
             _close(log)
 
     app = _web_app(

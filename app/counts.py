@@ -18,7 +18,7 @@ from typing import Protocol
 import orjson
 
 from app.worker_channel import ParentLink
-from engine.dispatcher import Dispatcher
+from engine.dispatcher import BaseDispatcher
 from engine.metrics import ServerMetrics
 from engine.metrics_snapshot import add_snapshot, snapshot_of
 
@@ -34,13 +34,13 @@ class Counts:
 
     Attributes:
         metrics: The counts.
-        listeners: Listeners in memory.
+        listeners: Listeners in memory; None if they are on Redis.
         since_ms: Unix time in ms since which they are counted.
         workers: Processes that serve and are counted.
     """
 
     metrics: ServerMetrics
-    listeners: int
+    listeners: int | None
     since_ms: int
     workers: int
 
@@ -62,13 +62,13 @@ class OwnCounts:
         dispatcher: Counts its turns.
     """
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: BaseDispatcher) -> None:
         self._dispatcher = dispatcher
 
     def total(self) -> Counts:
         """Give the counts."""
         own = self._dispatcher
-        return Counts(own.metrics, len(own.state), own.since_ms, 1)
+        return Counts(own.metrics, own.known_listeners, own.since_ms, 1)
 
     def kept(self) -> AbstractAsyncContextManager[None]:
         """Do nothing: the reader is in this process."""
@@ -131,7 +131,8 @@ class CountsFolder:
         alive = [record for number, record in found.items() if number not in set(numbers)]
         for record in alive:
             add_snapshot(total, record["counts"])
-        listeners = sum(record["listeners"] for record in alive)
+        known = [record["listeners"] for record in alive]
+        listeners = None if None in known else sum(known)
         return Counts(total, listeners, self.since_ms, len(alive))
 
     def remove(self) -> None:
@@ -148,7 +149,7 @@ class WorkerCounts:
         dispatcher: Counts its turns.
     """
 
-    def __init__(self, folder: CountsFolder, number: int, dispatcher: Dispatcher) -> None:
+    def __init__(self, folder: CountsFolder, number: int, dispatcher: BaseDispatcher) -> None:
         self._folder = folder
         self._name = f"{number}.json"
         self._dispatcher = dispatcher
@@ -175,7 +176,7 @@ class WorkerCounts:
         """Write the counts into the worker's file, if they have changed."""
         own = self._dispatcher
         counts = snapshot_of(own.metrics)
-        content = orjson.dumps({"listeners": len(own.state), "counts": counts})
+        content = orjson.dumps({"listeners": own.known_listeners, "counts": counts})
         if content != self._written:
             try:
                 self._folder.write(self._name, content)

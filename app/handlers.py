@@ -20,7 +20,7 @@ from app.headers import Headers, checked
 from app.idempotency import AnsweredKeys, Key, check_same
 from app.responses import HttpResponse, botify_next_body, feedback_body, recommend_body
 from core.request import ListenReport, Request
-from engine.dispatcher import Arrival, Dispatcher
+from engine.dispatcher import Arrival, BaseDispatcher, Dispatcher
 from engine.health import Health
 
 
@@ -47,9 +47,11 @@ class Call(Arrival):
         body: The body's bytes.
         headers: (lower-case name, value).
         user: The path's last part, percent-decoded, where the route has one.
+        force: The arms that a tester requests, as the header has them.
     """
 
-    __slots__ = ("body", "headers", "route", "user")
+    __slots__ = ("body", "force", "headers", "route", "user")
+    force: bytes | None
 
     def __init__(
         self, route: Route, body: bytes, headers: Headers, user: str, arrived_s: float
@@ -61,8 +63,8 @@ class Call(Arrival):
         self.arrived_s = arrived_s
 
 
-class Handlers:
-    """The work of the routes, apart from HTTP itself.
+class BaseHandlers:
+    """The part of the routes' work that does not depend on where listeners' state is.
 
     Args:
         dispatcher: Decides.
@@ -78,7 +80,7 @@ class Handlers:
 
     def __init__(
         self,
-        dispatcher: Dispatcher,
+        dispatcher: BaseDispatcher,
         answered: AnsweredKeys,
         admin: Admin,
         health: Health,
@@ -93,40 +95,13 @@ class Handlers:
         self._answered = answered
         self._clients = clients
 
-    def answer(
+    async def answer_later(
         self, route: Route, body: bytes, headers: Headers = (), user: str = ""
     ) -> HttpResponse:
-        """Answer one call that has just arrived."""
-        return self.answer_all((Call(route, body, headers, user, perf_counter()),))[0]
+        """Answer one call that has just arrived; its line is then on file."""
+        raise NotImplementedError
 
-    def answer_all(self, calls: Sequence[Call]) -> list[HttpResponse]:
-        """Answer calls that arrived together, each in its order of arrival.
-
-        When this returns, all their lines are on file. A call that fails does not affect the
-        remaining calls.
-        """
-        batch = _Batch(len(calls))
-        for place, call in enumerate(calls):
-            try:
-                self._admit(place, call, batch)
-            except Exception as error:
-                batch.responses[place] = error_response(error, self.dispatcher.metrics)
-        if batch.arrivals:
-            outcomes = self.dispatcher.dispatch(batch.arrivals)
-            for place, outcome in zip(batch.places, outcomes, strict=True):
-                if isinstance(outcome, Exception):
-                    response = error_response(outcome, self.dispatcher.metrics)
-                else:
-                    response = HttpResponse(200, calls[place].route.write(outcome))
-                batch.responses[place] = response
-        if batch.keys:
-            self._settle_keys(batch)
-        if self._cors is None:
-            return batch.responses
-        answered = zip(batch.responses, calls, strict=True)
-        return [self._cors.allow(response, call.headers) for response, call in answered]
-
-    def _admit(self, place: int, call: Call, batch: "_Batch") -> None:
+    def _admit(self, place: int, call: Call, batch: "Batch") -> None:
         """Check a call and put it into the batch, or answer it by its key.
 
         Raises:
@@ -150,18 +125,9 @@ class Handlers:
                 batch.responses[place] = kept
                 return
             batch.keys[name] = place, body
-        call.key, call.forced = key, forced
+        call.key, call.forced, call.force = key, forced, force
         batch.places.append(place)
         batch.arrivals.append(call)
-
-    def _settle_keys(self, batch: "_Batch") -> None:
-        """Keep the answer of each key in the batch; give a key's repeats the same answer."""
-        for name, (place, body) in batch.keys.items():
-            response = batch.responses[place]
-            if response.status == 200:
-                self._answered.keep(name, body, response)
-        for place, first in batch.repeats:
-            batch.responses[place] = batch.responses[first]
 
     def _forced(self, force: bytes, headers: Headers) -> Mapping[str, str]:
         """Read the arms that a tester with the token requests."""
@@ -209,12 +175,66 @@ class Handlers:
         return HttpResponse(200, orjson.dumps(said))
 
 
+class Handlers(BaseHandlers):
+    """The work of the routes, apart from HTTP itself, with listeners' state in this process."""
+
+    dispatcher: Dispatcher
+
+    def answer(
+        self, route: Route, body: bytes, headers: Headers = (), user: str = ""
+    ) -> HttpResponse:
+        """Answer one call that has just arrived."""
+        return self.answer_all((Call(route, body, headers, user, perf_counter()),))[0]
+
+    def answer_all(self, calls: Sequence[Call]) -> list[HttpResponse]:
+        """Answer calls that arrived together, each in its order of arrival.
+
+        When this returns, all their lines are on file. A call that fails does not affect the
+        remaining calls.
+        """
+        batch = Batch(len(calls))
+        for place, call in enumerate(calls):
+            try:
+                self._admit(place, call, batch)
+            except Exception as error:
+                batch.responses[place] = error_response(error, self.dispatcher.metrics)
+        if batch.arrivals:
+            outcomes = self.dispatcher.dispatch(batch.arrivals)
+            for place, outcome in zip(batch.places, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    response = error_response(outcome, self.dispatcher.metrics)
+                else:
+                    response = HttpResponse(200, calls[place].route.write(outcome))
+                batch.responses[place] = response
+        if batch.keys:
+            self._settle_keys(batch)
+        if self._cors is None:
+            return batch.responses
+        answered = zip(batch.responses, calls, strict=True)
+        return [self._cors.allow(response, call.headers) for response, call in answered]
+
+    async def answer_later(
+        self, route: Route, body: bytes, headers: Headers = (), user: str = ""
+    ) -> HttpResponse:
+        """Answer one call at once."""
+        return self.answer(route, body, headers, user)
+
+    def _settle_keys(self, batch: "Batch") -> None:
+        """Keep the answer of each key in the batch; give a key's repeats the same answer."""
+        for name, (place, body) in batch.keys.items():
+            response = batch.responses[place]
+            if response.status == 200:
+                self._answered.keep(name, body, response)
+        for place, first in batch.repeats:
+            batch.responses[place] = batch.responses[first]
+
+
 def not_ready(code: str, message: str) -> HttpResponse:
     """Answer that the server can acknowledge no turn."""
     return error_response(ApiError(503, code, message))
 
 
-class _Batch:
+class Batch:
     """The calls of one batch while the server answers them.
 
     Attributes:
@@ -228,14 +248,15 @@ class _Batch:
     __slots__ = ("arrivals", "keys", "places", "repeats", "responses")
 
     def __init__(self, size: int) -> None:
-        self.responses: list[HttpResponse] = [_UNANSWERED] * size
+        self.responses: list[HttpResponse] = [UNANSWERED] * size
         self.places: list[int] = []
-        self.arrivals: list[Arrival] = []
+        self.arrivals: list[Call] = []
         self.keys: dict[Key, tuple[int, bytes]] = {}
         self.repeats: list[tuple[int, int]] = []
 
 
-_UNANSWERED = HttpResponse(500, b"")
+UNANSWERED = HttpResponse(500, b"")
+"""Stands in the place of an answer until it is there."""
 
 
 RECOMMEND = Route("recommend", read_recommend, recommend_body)

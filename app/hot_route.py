@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.bodies import too_large
 from app.cors import Cors
 from app.errors import ApiError, error_response
-from app.handlers import ROUTES, USER_ROUTES, Handlers, Route
+from app.handlers import ROUTES, USER_ROUTES, BaseHandlers, Route
 from app.hosts import HostCheck
 from app.requests import MAX_BODY
 from app.responses import NO_SNIFF, HttpResponse
@@ -35,7 +35,7 @@ class HotRoute:
         self._behind = behind
         self._hosts = hosts
         self._cors = cors
-        self.handlers: Handlers
+        self.handlers: BaseHandlers
 
     def drain(self) -> None:
         """Make `/readyz` say that the server is stopping; the server still answers requests."""
@@ -55,7 +55,7 @@ class HotRoute:
         except ApiError as error:
             response = self.handlers.refuse(error)
         else:
-            response = self.handlers.answer(route, body, scope["headers"], user)
+            response = await self.handlers.answer_later(route, body, scope["headers"], user)
         await _respond(response, send)
 
     async def _answer_behind(self, scope: Scope, receive: Receive, send: Send) -> None:

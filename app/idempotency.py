@@ -62,12 +62,17 @@ def check_same(before: bytes, body: bytes) -> None:
         ApiError: The bodies differ.
     """
     if before != body:
-        raise ApiError(
-            422,
-            "idempotency_key_reused",
-            "this Idempotency-Key came with a different body before; give each request its own key",
-            "Idempotency-Key",
-        )
+        raise reused_key()
+
+
+def reused_key() -> ApiError:
+    """Refuse a key that came with two bodies."""
+    return ApiError(
+        422,
+        "idempotency_key_reused",
+        "this Idempotency-Key came with a different body before; give each request its own key",
+        "Idempotency-Key",
+    )
 
 
 def _size_of(entry: tuple[bytes, HttpResponse]) -> int:

@@ -15,7 +15,7 @@ from typing import Protocol
 from app.deadline import DeadlinePassed, ProcessEnd, within
 from core.errors import Faults, InputError
 from engine.config_snapshots import save_snapshot
-from engine.dispatcher import Dispatcher
+from engine.dispatcher import BaseDispatcher
 from engine.experiment_ledger import ExperimentLedger
 from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
@@ -68,7 +68,7 @@ class Reloader:
         failure: Why the last reload failed; None if it did not.
     """
 
-    def __init__(self, dispatcher: Dispatcher, now_ms: Callable[[], int]) -> None:
+    def __init__(self, dispatcher: BaseDispatcher, now_ms: Callable[[], int]) -> None:
         self._dispatcher = dispatcher
         self._now_ms = now_ms
         self.failure: str | None = None
@@ -196,6 +196,12 @@ def _check_kept(before: Settings, after: Settings, faults: Faults) -> None:
     """Refuse changes of settings that the process reads only at its start."""
     held = (
         "backend",
+        "url",
+        "url_env",
+        "sentinel",
+        "cluster",
+        "prefix",
+        "timeout_ms",
         "max_listeners",
         "ttl_s",
         "idempotency_keys",

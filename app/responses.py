@@ -44,14 +44,21 @@ def recommend_body(decision: Decision) -> bytes:
     }
     if decision.why is not None:
         body["why"] = decision.why
+    if decision.degraded:
+        body["degraded"] = True
     return orjson.dumps(body)
 
 
 def feedback_body(feedback: Feedback) -> bytes:
     """Answer `POST /feedback`, and the botify clients' `POST /last/{user}`."""
+    if feedback.degraded:
+        return orjson.dumps({"user": feedback.user, "degraded": True})
     return orjson.dumps({"user": feedback.user})
 
 
 def botify_next_body(decision: Decision) -> bytes:
     """Answer the botify clients' `POST /next/{user}`."""
-    return orjson.dumps({"user": decision.user, "track": decision.tracks[0]})
+    body = {"user": decision.user, "track": decision.tracks[0]}
+    if decision.degraded:
+        body["degraded"] = True
+    return orjson.dumps(body)

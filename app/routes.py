@@ -16,7 +16,7 @@ from app.handlers import (
     BOTIFY_NEXT,
     FEEDBACK,
     RECOMMEND,
-    Handlers,
+    BaseHandlers,
     Route,
     not_ready,
 )
@@ -126,7 +126,7 @@ def _add_probes(app: FastAPI) -> None:
 
         503 only if it cannot. Everything else that is wrong stands in `warnings`.
         """
-        handlers: Handlers | None = getattr(request.app.state, "handlers", None)
+        handlers: BaseHandlers | None = getattr(request.app.state, "handlers", None)
         if handlers is None:
             return _json(not_ready("loading", "the server has not loaded its config and data yet"))
         return _json(handlers.ready())
@@ -186,8 +186,8 @@ def _add_errors(app: FastAPI) -> None:
         return _error(error)
 
 
-def _handlers(request: Request) -> Handlers:
-    handlers: Handlers = request.app.state.handlers
+def _handlers(request: Request) -> BaseHandlers:
+    handlers: BaseHandlers = request.app.state.handlers
     return handlers
 
 
@@ -204,7 +204,7 @@ async def _take_turn(request: Request, route: Route, user: str = "") -> Response
         body += part
         if len(body) > MAX_BODY:
             return _json(handlers.refuse(too_large()))
-    return _json(handlers.answer(route, body, request.scope["headers"], user))
+    return _json(await handlers.answer_later(route, body, request.scope["headers"], user))
 
 
 def _json(response: HttpResponse, headers: Mapping[str, str] | None = None) -> Response:

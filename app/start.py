@@ -17,6 +17,7 @@ from engine.experiment_ledger import ExperimentLedger
 from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
 from engine.settings.model import Settings
+from engine.shared_state.opening import read_state_target
 from events.config_snapshots import FOLDER
 
 
@@ -33,6 +34,8 @@ def load_to_serve(config: Path) -> Runtime:
     faults = Faults()
     _check(faults, lambda: read_token(settings.admin.token_env))
     _check(faults, lambda: client_keys(settings, os.environ))
+    if settings.state.backend == "redis":
+        _check(faults, lambda: read_state_target(settings))
     if _check(faults, lambda: _check_folders(settings)):
         _check(faults, lambda: check_snapshot(runtime, folder))
         ledger = ExperimentLedger(settings.started_folder)

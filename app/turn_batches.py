@@ -6,10 +6,12 @@ cold then. So the server decides a batch in one go, and writes its lines with on
 """
 
 import asyncio
+from functools import partial
 from typing import Protocol
 
 from app.handlers import Call, Handlers
 from app.responses import HttpResponse
+from app.shared_handlers import SharedHandlers
 
 MOST = 256
 """Most calls of a batch, so that a flood of calls delays no answer for long."""
@@ -31,11 +33,13 @@ class TurnBatches:
     """The calls of the loop's present iteration; at its end the handlers answer them.
 
     Args:
-        handlers: Answers the calls.
+        handlers: Answers the calls: at once, or when the shared state has replied.
         loop: The server's loop.
     """
 
-    def __init__(self, handlers: Handlers, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, handlers: Handlers | SharedHandlers, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.handlers = handlers
         self._loop = loop
         self._calls: list[Call] = []
@@ -58,6 +62,12 @@ class TurnBatches:
         if not calls:
             return
         self._calls, self._callers = [], []
+        if isinstance(self.handlers, SharedHandlers):
+            self.handlers.answer_soon(calls, partial(self._give, callers))
+            return
         now_s = self._loop.time()
         for caller, response in zip(callers, self.handlers.answer_all(calls), strict=True):
             caller.answer(response, now_s)
+
+    def _give(self, callers: list[Caller], place: int, response: HttpResponse) -> None:
+        callers[place].answer(response, self._loop.time())

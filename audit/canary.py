@@ -166,7 +166,9 @@ def running_server(
             raise SegueError("the canary's server did not start")
         time.sleep(0.01)
     if inject is not None:
-        inject(app.handlers.dispatcher)
+        dispatcher = app.handlers.dispatcher
+        assert isinstance(dispatcher, Dispatcher)
+        inject(dispatcher)
     try:
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:

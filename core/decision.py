@@ -29,6 +29,8 @@ class Turn:
         attributes: The request's attributes.
         key: The request's idempotency key, which then seeds the draw in place of `id`.
         reset: Whether the listener's history was emptied for a new experiment.
+        degraded: Whether the shared state was away, and the turn was decided from the request
+            alone; such a turn has no session and no number.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Turn:
     attributes: Mapping[str, Any] | None = None
     key: str | None = None
     reset: bool = False
+    degraded: bool = False
 
 
 @dataclass(slots=True)

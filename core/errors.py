@@ -7,7 +7,9 @@ SegueError                 catch this to catch all of ours
 ├── UndeclaredAnswer       a strategy answered that is not in the arm's chain
 ├── StrategiesFailed     a strategy raised, and no strategy after it answered
 ├── InvalidCandidates    a strategy proposed a track that does not exist, or a faulty weight
-└── EventLogError          an event could not be appended to the event log
+├── EventLogError          an event could not be appended to the event log
+├── StateUnavailable       the shared state of listeners cannot be reached
+└── ReusedKey              an idempotency key came before with a different body
 
 A fault reads: where, what must hold, what was found, what to do next.
 """
@@ -94,6 +96,14 @@ class EventLogError(SegueError):
     def __init__(self, message: str, written: int = 0) -> None:
         super().__init__(message)
         self.written = written
+
+
+class StateUnavailable(SegueError):
+    """The shared state of listeners cannot be reached; turns are decided without it meanwhile."""
+
+
+class ReusedKey(SegueError):
+    """An idempotency key came before with a different body, to a process of the same state."""
 
 
 class Faults:

@@ -24,7 +24,19 @@ from engine.runtime import Runtime
 from engine.state import ListenerRecord, StateStore
 from engine.turn import Before, is_repeated_end, rollback_turn, take_turn
 
-Outcome = Decision | Feedback | Exception
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """The answer that an idempotency key got before, from a process of the same shared state.
+
+    Attributes:
+        body: The answer's body.
+    """
+
+    body: bytes
+
+
+Outcome = Decision | Feedback | KeptAnswer | Exception
 """The outcome of a turn: its value, or the error because of which it changed nothing."""
 
 
@@ -48,12 +60,15 @@ class Arrival:
         arrived_s: Time of its arrival, on `perf_counter`'s clock.
         key: Its idempotency key.
         forced: Experiment -> arm that an authorised tester requests.
+        retry: Route's name and digest of the body, by which shared state knows a retry; None
+            without shared state.
     """
 
     sent: Request | ListenReport
     arrived_s: float
     key: str | None = None
     forced: Mapping[str, str] | None = None
+    retry: tuple[str, bytes] | None = None
 
 
 class _Staged(NamedTuple):
@@ -79,12 +94,11 @@ class _Staged(NamedTuple):
 _new = tuple.__new__
 
 
-class Dispatcher:
-    """The taker of turns, which keeps listeners' records and writes the log.
+class BaseDispatcher:
+    """The part that all dispatchers share: runtime, event log, counters, ids, failures.
 
     Args:
         runtime: The runtime that decides, until `serve` replaces it.
-        state: The listeners' records.
         log: The event log.
         metrics: The counters.
         now_ms: Unix time in ms.
@@ -98,20 +112,16 @@ class Dispatcher:
     def __init__(
         self,
         runtime: Runtime,
-        state: StateStore,
         log: EventSink,
         metrics: ServerMetrics,
         now_ms: Callable[[], int],
         id_stem: str | None = None,
     ) -> None:
-        self.state = state
         self.log = log
         self.metrics = metrics
         self.since_ms = now_ms()
         self._now_ms = now_ms
         self._failures = FailureLog(monotonic)
-        # Listeners of the same experiments share one set, so that it costs them a pointer each.
-        self._exposed: dict[frozenset[str], frozenset[str]] = {}
         self.serve(runtime)
         # Unique without a look-up: random bits for this process, then a count of written lines.
         self._id_stem = id_stem or secrets.token_hex(6)
@@ -121,6 +131,91 @@ class Dispatcher:
         """Decide by this runtime from the next batch on."""
         self.metrics.start_config(runtime)
         self.runtime = runtime
+
+    @property
+    def known_listeners(self) -> int | None:
+        """Number of listeners in memory; None if they are elsewhere."""
+        return None
+
+    def _assigned(self, arrival: Arrival) -> Assignment:
+        """Compute the arms of a turn."""
+        return assign(self.runtime, arrival.sent, arrival.forced)
+
+    def _append(self, turns: Sequence[LoggedTurn]) -> EventLogError | None:
+        """Append the lines of turns; give the error if only its first `written` are on file."""
+        try:
+            self.log.append_all(turns)
+        except EventLogError as error:
+            return error
+        return None
+
+    def _failed_turn(
+        self,
+        runtime: Runtime,
+        decision_id: str,
+        arrival: Arrival,
+        at_ms: int,
+        assignment: Assignment,
+        error: StrategiesFailed,
+    ) -> FailedTurn:
+        """Make the log's record of a turn that no strategy answered."""
+        sent = arrival.sent
+        return FailedTurn(
+            decision_id,
+            sent.user,
+            sent.track,
+            sent.time,
+            at_ms,
+            session="",
+            number=0,
+            assignment=assignment,
+            config=runtime.digest,
+            attributes=sent.attributes,
+            key=arrival.key,
+            strategy=error.strategy,
+            failed=error.failed,
+        )
+
+    def _count(self, turn: LoggedTurn) -> None:
+        """Count a turn whose line is on file."""
+        if isinstance(turn, Decision):
+            self.metrics.count_decision(turn)
+            if turn.failed:
+                self.metrics.count_failures(turn)
+        elif isinstance(turn, FailedTurn):
+            self.metrics.count_failures(turn)
+
+
+class Dispatcher(BaseDispatcher):
+    """The taker of turns, which keeps listeners' records in this process and writes the log.
+
+    Args:
+        runtime: The runtime that decides, until `serve` replaces it.
+        state: The listeners' records.
+        log: The event log.
+        metrics: The counters.
+        now_ms: Unix time in ms.
+        id_stem: First part of decision ids; see `BaseDispatcher`.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        state: StateStore,
+        log: EventSink,
+        metrics: ServerMetrics,
+        now_ms: Callable[[], int],
+        id_stem: str | None = None,
+    ) -> None:
+        super().__init__(runtime, log, metrics, now_ms, id_stem)
+        self.state = state
+        # Listeners of the same experiments share one set, so that it costs them a pointer each.
+        self._exposed: dict[frozenset[str], frozenset[str]] = {}
+
+    @property
+    def known_listeners(self) -> int:
+        """Number of listeners in memory."""
+        return len(self.state)
 
     def recommend(
         self,
@@ -177,16 +272,15 @@ class Dispatcher:
         repeats: list[tuple[int, int]] = []  # place of a repeated end, and of the first one
         try:
             self._stage(arrivals, outcomes, staged, repeats)
-            if staged:
-                self.log.append_all([each.turn for each in staged])
-        except EventLogError as error:
+            error = self._append([each.turn for each in staged]) if staged else None
+        except BaseException:
+            self._take_back(staged, 0)
+            raise
+        if error is not None:
             self._take_back(staged, error.written)
             for each in staged[error.written :]:
                 outcomes[each.place] = error
             del staged[error.written :]
-        except BaseException:
-            self._take_back(staged, 0)
-            raise
         for each in staged:
             self._commit(each)
         for place, first in repeats:
@@ -241,13 +335,13 @@ class Dispatcher:
         if record is None:
             record = ListenerRecord(History(runtime.catalog))
         elif is_repeated_end(runtime, record.history, sent, at_ms):
-            return _repeated_end(record.history, sent, runtime.digest)
+            return repeated_end(record.history, sent, runtime.digest)
         # Most turns: the arms depend on the id alone, and the record grew under them already.
         by_id = arrival.forced is None and sent.attributes is None
         if by_id and record.allocation is runtime.allocation and record.assignment is not None:
             assignment, entering, reset = record.assignment, False, False
         else:
-            assignment = assign(runtime, sent, arrival.forced)
+            assignment = self._assigned(arrival)
             entering = newly_exposed(runtime, record, assignment)
             reset = entering and starts_afresh(runtime, record)
             if reset:
@@ -266,7 +360,7 @@ class Dispatcher:
                 self._failures.record,
             )
         except StrategiesFailed as error:
-            failed = self._failed_turn(decision_id, arrival, at_ms, assignment, error)
+            failed = self._failed_turn(runtime, decision_id, arrival, at_ms, assignment, error)
             return _Staged(place, user, record, failed, None, None)
         turn.reset = reset
         exposed = None
@@ -279,44 +373,14 @@ class Dispatcher:
         # Faster: a named tuple's own constructor is a Python function around this one.
         return _new(_Staged, (place, user, record, turn, before, exposed))
 
-    def _failed_turn(
-        self,
-        decision_id: str,
-        arrival: Arrival,
-        at_ms: int,
-        assignment: Assignment,
-        error: StrategiesFailed,
-    ) -> FailedTurn:
-        """Make the log's record of a turn that no strategy answered."""
-        sent = arrival.sent
-        return FailedTurn(
-            decision_id,
-            sent.user,
-            sent.track,
-            sent.time,
-            at_ms,
-            session="",
-            number=0,
-            assignment=assignment,
-            config=self.runtime.digest,
-            attributes=sent.attributes,
-            key=arrival.key,
-            strategy=error.strategy,
-            failed=error.failed,
-        )
-
     def _commit(self, each: _Staged) -> None:
         """Keep and count a turn whose line is on file."""
-        if isinstance(each.turn, FailedTurn):
-            self.metrics.count_failures(each.turn)
-            return
-        self.state.keep(each.user, each.record)
-        if each.exposed is not None:
-            self._count_entry(each.exposed, each.turn.assignment)
-        if isinstance(each.turn, Decision):
-            self.metrics.count_decision(each.turn)
-            if each.turn.failed:
-                self.metrics.count_failures(each.turn)
+        turn = each.turn
+        if not isinstance(turn, FailedTurn):
+            self.state.keep(each.user, each.record)
+            if each.exposed is not None:
+                self._count_entry(each.exposed, turn.assignment)
+        self._count(turn)
 
     def _count_entry(self, exposed: frozenset[str], assignment: Assignment) -> None:
         """Count the listener in the arms that the turn exposed them to."""
@@ -345,7 +409,7 @@ def _first_end(staged: Sequence[_Staged], repeat: Feedback, place: int) -> list[
     return []
 
 
-def _repeated_end(history: History, sent: TurnInput, digest: str) -> Feedback:
+def repeated_end(history: History, sent: TurnInput, digest: str) -> Feedback:
     """Feedback without an id: it answers the client, and has no line in the log."""
     return Feedback(
         "", sent.user, sent.track, sent.time, history.seen_ms, "", history.turn, UNASSIGNED, digest,

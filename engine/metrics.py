@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
-from core.decision import Decision, FailedTurn
+from core.decision import Decision, FailedTurn, LoggedTurn
 from engine.runtime import Runtime
 
 STEPS_S = (
@@ -111,6 +111,7 @@ class ServerMetrics:
         refusals: Requests that were answered with an error, by its code.
         clients: Requests by the name of the client whose key they carry.
         failures: By experiment, its assignment fingerprint, arm, strategy that failed, error class.
+        degraded: Turns that were decided without the shared state, by experiment and arm.
     """
 
     def __init__(self) -> None:
@@ -120,6 +121,7 @@ class ServerMetrics:
         self.clients: Counter[str] = Counter()
         self.refusals: dict[str, int] = {}
         self.failures: Counter[tuple[str, str, str, str, str]] = Counter()
+        self.degraded: Counter[tuple[str, str]] = Counter()
         self._groups: dict[tuple[Any, ...], tuple[LatencyHistogram, ...]] = {}
 
     def start_config(self, runtime: Runtime) -> None:
@@ -173,6 +175,11 @@ class ServerMetrics:
             fingerprint = self.fingerprints.get(experiment, "")
             for each in turn.failed:
                 self.failures[experiment, fingerprint, arm, each["strategy"], each["error"]] += 1
+
+    def count_degraded(self, turn: LoggedTurn) -> None:
+        """Count a turn that was decided without the shared state, under each of its arms."""
+        arms = {} if turn.assignment.forced else turn.assignment.arms
+        self.degraded.update(arms.items() or [("", "")])
 
     def count_entry(self, fingerprint: str, arm: str) -> None:
         """Count a listener who enters an experiment."""

@@ -16,6 +16,7 @@ def snapshot_of(metrics: ServerMetrics) -> dict[str, Any]:
         "listeners": _rows(metrics.listeners),
         "refusals": metrics.refusals,
         "failures": _rows(metrics.failures),
+        "degraded": _rows(metrics.degraded),
     }
 
 
@@ -32,6 +33,8 @@ def add_snapshot(total: ServerMetrics, counted: Mapping[str, Any]) -> None:
         total.refusals[code] = total.refusals.get(code, 0) + times
     for experiment, fingerprint, arm, strategy, error, times in counted["failures"]:
         total.failures[experiment, fingerprint, arm, strategy, error] += times
+    for experiment, arm, times in counted["degraded"]:
+        total.degraded[experiment, arm] += times
 
 
 def _rows(counter: Any) -> list[list[Any]]:

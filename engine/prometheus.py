@@ -18,12 +18,12 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 Counted = Iterable[tuple[tuple[str, ...], LatencyHistogram]]
 
 
-def prometheus_text(metrics: ServerMetrics, listeners: int) -> bytes:
+def prometheus_text(metrics: ServerMetrics, listeners: int | None) -> bytes:
     """Return the metrics as Prometheus reads them.
 
     Args:
         metrics: What the server counted.
-        listeners: Listeners in memory.
+        listeners: Listeners in memory; None if they are elsewhere.
     """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(metrics, listeners))
@@ -33,7 +33,7 @@ def prometheus_text(metrics: ServerMetrics, listeners: int) -> bytes:
 class _Collector:
     """The families of the metrics. The versions of an experiment are added up."""
 
-    def __init__(self, metrics: ServerMetrics, listeners: int) -> None:
+    def __init__(self, metrics: ServerMetrics, listeners: int | None) -> None:
         self._metrics = metrics
         self._listeners = listeners
 
@@ -48,7 +48,20 @@ class _Collector:
         if self._metrics.clients:
             yield self._clients()
         yield self._failures()
-        yield GaugeMetricFamily("segue_listeners", "Listeners in memory.", value=self._listeners)
+        yield self._degraded()
+        if self._listeners is not None:
+            known = self._listeners
+            yield GaugeMetricFamily("segue_listeners", "Listeners in memory.", value=known)
+
+    def _degraded(self) -> Metric:
+        degraded = CounterMetricFamily(
+            "segue_degraded_turns",
+            "Turns decided without the shared state, in each arm of the listener.",
+            labels=["experiment", "arm"],
+        )
+        for labels, times in self._metrics.degraded.items():
+            degraded.add_metric(labels, times)
+        return degraded
 
     def _answers(self) -> Iterator[Metric]:
         """Count each answer once."""

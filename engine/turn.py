@@ -94,16 +94,50 @@ def take_turn(
     """
     before = start_turn(runtime, history, sent.track, sent.time, at_ms, decision_id)
     try:
-        if isinstance(sent, Request):
-            decision = _decide(
-                runtime, history, sent, assignment, decision_id, at_ms, key, skip, on_failure
-            )
-            if sent.filter:
-                decision.filter = sent.filter
-            return decision, before
+        turn = answer_turn(
+            runtime, history, sent, assignment, decision_id, at_ms, key, skip, on_failure
+        )
     except BaseException:
         rollback_turn(history, before)
         raise
+    return turn, before
+
+
+def answer_turn(
+    runtime: Runtime,
+    history: History,
+    sent: Request | ListenReport,
+    assignment: Assignment,
+    decision_id: str,
+    at_ms: int,
+    key: str | None = None,
+    skip: Collection[str] = (),
+    on_failure: OnFailure | None = None,
+) -> Decision | Feedback:
+    """Answer a turn that was started: by `start_turn`, or by the script of the shared state.
+
+    Args:
+        runtime: The runtime that decides.
+        history: The history with the turn's listen; a final report ends its session.
+        sent: The client's request or report.
+        assignment: The listener's arms.
+        decision_id: Id of the turn.
+        at_ms: Unix time in ms.
+        key: The request's idempotency key.
+        skip: Members of the chain that a replay does not ask.
+        on_failure: Called with a strategy's name and its exception.
+
+    Raises:
+        NoCandidatesLeft: The request's exclusions leave no track to play.
+        StrategiesFailed: A strategy raised, and no strategy after it answered.
+    """
+    if isinstance(sent, Request):
+        decision = _decide(
+            runtime, history, sent, assignment, decision_id, at_ms, key, skip, on_failure
+        )
+        if sent.filter:
+            decision.filter = sent.filter
+        return decision
     feedback = Feedback(
         decision_id,
         sent.user,
@@ -120,7 +154,7 @@ def take_turn(
     )
     if sent.final:
         history.end_session()
-    return feedback, before
+    return feedback
 
 
 def start_turn(
@@ -284,7 +318,7 @@ def _decide(
     if why is not None:
         how = "" if mode is None else f", draw: {mode}"
         why.append(f"drawn from {len(candidates)} candidates{how}, propensity {propensity:.4g}")
-    # Positional: 22 keyword arguments would cost three times as much, 1 us of the request.
+    # Positional: 23 keyword arguments would cost three times as much, 1 us of the request.
     return Decision(
         decision_id,
         request.user,
@@ -299,6 +333,7 @@ def _decide(
         request.attributes,
         key,
         False,  # reset
+        False,  # degraded
         tracks,
         strategy,
         answered_by,

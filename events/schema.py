@@ -68,4 +68,6 @@ def event(turn: LoggedTurn) -> dict[str, Any]:
         fields["key"] = turn.key
     if turn.reset:
         fields["reset"] = True
+    if turn.degraded:
+        fields |= {"session": None, "turn": None, "degraded": True}
     return fields

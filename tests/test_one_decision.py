@@ -62,6 +62,7 @@ def test_only_the_allocation_makes_slots_and_assignments() -> None:
         "core/experiment_changes.py": {"core.allocation.bounds"},  # compares two definitions
         "core/decision.py": {"core.allocation.Assignment"},  # carries it
         "engine/dispatcher.py": {"core.allocation.Assignment"},  # passes it to the turn
+        "engine/shared_dispatcher.py": {"core.allocation.Assignment"},  # passes it to the turn
         "engine/exposure.py": {"core.allocation.Assignment"},  # requests it
         "engine/turn.py": {"core.allocation.Assignment"},  # decides by it
         "engine/state.py": {"core.allocation.Assignment"},  # keeps it, with its allocation

@@ -1,10 +1,11 @@
 """Checks of a config beyond the form of its sections: names exist, arm weights add up."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from core.allocation import SERVING, SLOTS
 from core.errors import Faults, unknown_name
-from engine.settings.model import ConfigFile, ExperimentSettings, StrategySettings
+from engine.settings.model import ConfigFile, ExperimentSettings, StateSettings, StrategySettings
 from strategies.base import named_in
 
 
@@ -99,6 +100,34 @@ def _check_arms(experiment: ExperimentSettings, where: str, faults: Faults) -> N
                 f"may only stand in layer '{SERVING}': one answer comes from one strategy. "
                 f"Arms of layer '{experiment.layer}' are labels",
             )
+
+
+def check_state(state: StateSettings, path: Path, faults: Faults) -> None:
+    """Check that a shared state is named once, and that no password stands in the file."""
+    where = f"{path}: state"
+    if state.url is not None and urlsplit(state.url).password is not None:
+        faults.add(
+            f"{where}.url",
+            "must have no password, since config files are copied beside the log. Put the whole "
+            "url into an environment variable, and name it: `url_env: SEGUE_REDIS_URL`",
+        )
+        return
+    if state.backend == "memory":
+        for key in ("url", "url_env", "sentinel"):
+            if getattr(state, key) is not None:
+                faults.add(f"{where}.{key}", "needs `backend: redis`. Add it, or remove this key")
+        return
+    if (state.url is None) == (state.url_env is None):
+        faults.add(
+            f"{where}.url",
+            "must name the Redis once, got "
+            + ("nothing" if state.url is None else "both url and url_env")
+            + ". Write `url: redis://127.0.0.1:6379/0`, or `url_env: NAME` if it has a password",
+        )
+    if state.sentinel is not None and state.cluster:
+        faults.add(
+            f"{where}.sentinel", "must not stand beside `cluster: true`. A cluster has no Sentinels"
+        )
 
 
 def in_order(checked: dict[str, StrategySettings], path: Path, faults: Faults) -> list[str]:

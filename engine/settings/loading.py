@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 import strategies  # noqa: F401  (importing it registers the built-in types)
 from core.errors import Faults, SegueError
-from engine.settings.checks import check_experiments, check_names, in_order
+from engine.settings.checks import check_experiments, check_names, check_state, in_order
 from engine.settings.model import ConfigFile, Settings, StrategySettings
 from engine.settings.validation_faults import add_validation_faults
 from engine.settings.yaml_file import parse_yaml
@@ -58,6 +58,7 @@ def build_settings(
     check_names(file, checked, path, faults)
     experiments = tuple(experiment.experiment() for experiment in file.experiments)
     check_experiments(file, path, faults)
+    check_state(file.state, path, faults)
     order = in_order(checked, path, faults)
     faults.raise_if_any()
     return Settings(

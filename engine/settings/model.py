@@ -148,8 +148,16 @@ class StateSettings(Section):
     """The server's memory of listeners.
 
     Attributes:
-        backend: Store of the memory; `memory` is for one process.
-        max_listeners: Number of listeners; beyond it the server forgets the least recently seen.
+        backend: Where it is: `memory` is that of one process; processes share it on `redis`.
+        url: The Redis: `redis://host:6379/0`, `rediss://` with TLS, `unix:///path`. Several hosts
+            are separated by commas. It has no password.
+        url_env: Environment variable with the url, which may have a user and a password.
+        sentinel: Name of the master, if the hosts of the url are Sentinels.
+        cluster: Whether the hosts of the url are nodes of a Redis Cluster.
+        prefix: Every key on Redis begins with it.
+        timeout_ms: Time that a turn waits for Redis, in ms; then it is decided without state.
+        max_listeners: Number of listeners in memory; beyond it the server forgets the least
+            recently seen. Redis has its own limit.
         ttl_s: The server forgets a listener whom it has not seen for this long, in seconds.
         history: Number of listens kept per listener.
         session_gap_s: Silence after which a new session begins, in seconds.
@@ -160,7 +168,13 @@ class StateSettings(Section):
         idempotency_mb: Memory for them, in MB; the oldest go when it is full.
     """
 
-    backend: Literal["memory"] = "memory"
+    backend: Literal["memory", "redis"] = "memory"
+    url: str | None = None
+    url_env: str | None = Field(None, pattern=r"^\w+$")
+    sentinel: str | None = Field(None, min_length=1)
+    cluster: bool = False
+    prefix: str = Field("segue:", max_length=64, pattern=r"^[^{}\s]*$")
+    timeout_ms: float = Field(50, gt=0, le=60_000)
     max_listeners: int = Field(100_000, ge=1)
     ttl_s: float = Field(86_400, gt=0)
     history: int = Field(100, ge=1, le=10_000)

@@ -74,19 +74,26 @@ class Known:
     lived_through: set[tuple[str, int]] = field(default_factory=set)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _runtimes(tmp_path_factory: pytest.TempPathFactory) -> None:
-    for name, experiments in VARIANTS.items():
-        for resetting in (False, True):
-            state = {
+def variant_runtimes(factory: pytest.TempPathFactory) -> dict[tuple[str, bool], Runtime]:
+    """Load each variant, with and without a fresh history for each experiment."""
+    return {
+        (name, resetting): loaded(
+            factory.mktemp("variant"),
+            experiments=experiments,
+            state={
                 "history": HISTORY,
                 "session_gap_s": GAP_S,
                 "reset_state_on_new_experiment": resetting,
-            }
-            folder = tmp_path_factory.mktemp("variant")
-            TurnSequences.runtimes[name, resetting] = loaded(
-                folder, experiments=experiments, state=state
-            )
+            },
+        )
+        for name, experiments in VARIANTS.items()
+        for resetting in (False, True)
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _runtimes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    TurnSequences.runtimes = variant_runtimes(tmp_path_factory)
 
 
 class TurnSequences(RuleBasedStateMachine):
@@ -100,12 +107,15 @@ class TurnSequences(RuleBasedStateMachine):
         self.clock = Clock()
         self.log = Unwritable(Path(self.folder.name), 2_000, self.clock)
         self.runtime, self.resetting = self.runtimes[name, resetting], resetting
-        self.dispatcher = Dispatcher(
-            self.runtime, MemoryState(99, 1e9, lambda: 0.0), self.log, ServerMetrics(), self.clock
-        )
+        self.dispatcher = self.make_dispatcher()
         self.known: dict[str, Known] = {}
         self.events: list[dict[str, Any]] = []
         self.entered = 0
+
+    def make_dispatcher(self) -> Any:
+        """Make the dispatcher under test: this one has its state in memory."""
+        state = MemoryState(99, 1e9, lambda: 0.0)
+        return Dispatcher(self.runtime, state, self.log, ServerMetrics(), self.clock)
 
     def teardown(self) -> None:
         """Replay the log of the sequence: every decision must come out the same."""

@@ -1,0 +1,98 @@
+"""The routes' work with listeners' state on Redis: an answer comes when Redis has replied."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from hashlib import blake2b
+from time import perf_counter
+
+from app.cors import Cors
+from app.errors import error_response
+from app.handlers import UNANSWERED, BaseHandlers, Batch, Call, Route
+from app.headers import Headers
+from app.idempotency import reused_key
+from app.responses import HttpResponse
+from core.errors import ReusedKey
+from engine.dispatcher import KeptAnswer, Outcome
+from engine.shared_dispatcher import DIGEST, SharedDispatcher
+
+Give = Callable[[int, HttpResponse], None]
+"""Takes a call's place in its batch, and the answer."""
+
+
+class SharedHandlers(BaseHandlers):
+    """The work of the routes, apart from HTTP itself, over shared state.
+
+    The answers that this process keeps for retried requests stand beside those on Redis.
+    """
+
+    dispatcher: SharedDispatcher
+
+    async def answer_later(
+        self, route: Route, body: bytes, headers: Headers = (), user: str = ""
+    ) -> HttpResponse:
+        """Answer one call; if the caller goes away, the turn is taken all the same."""
+        answer: asyncio.Future[HttpResponse] = asyncio.get_running_loop().create_future()
+
+        def give(_: int, response: HttpResponse) -> None:
+            if not answer.done():
+                answer.set_result(response)
+
+        self.answer_soon((Call(route, body, headers, user, perf_counter()),), give)
+        return await answer
+
+    def answer_soon(self, calls: Sequence[Call], give: Give) -> None:
+        """Answer calls that arrived together; a call that fails does not affect the rest.
+
+        Args:
+            calls: In their order of arrival.
+            give: Called once for each call; if the turn was accepted, its line is then on file.
+        """
+        if self._cors is not None:
+            give = partial(_give_to_browsers, self._cors, calls, give)
+        batch = Batch(len(calls))
+        for place, call in enumerate(calls):
+            try:
+                self._admit(place, call, batch)
+            except Exception as error:
+                give(place, error_response(error, self.dispatcher.metrics))
+                continue
+            if batch.responses[place] is not UNANSWERED:
+                give(place, batch.responses[place])
+        for call in batch.arrivals:
+            call.retry = None if call.key is None else (call.route.name, _digest_of(call))
+        if batch.arrivals:
+            self.dispatcher.send(batch.arrivals, partial(self._settle, batch, give))
+
+    def _settle(self, batch: Batch, give: Give, index: int, outcome: Outcome) -> bytes | None:
+        """Answer a call, and those of its batch with the same key; give the answer to keep."""
+        place, call = batch.places[index], batch.arrivals[index]
+        if isinstance(outcome, ReusedKey):
+            outcome = reused_key()
+        if isinstance(outcome, Exception):
+            response = error_response(outcome, self.dispatcher.metrics)
+        elif isinstance(outcome, KeptAnswer):
+            response = HttpResponse(200, outcome.body)
+        else:
+            response = HttpResponse(200, call.route.write(outcome))
+        give(place, response)
+        for again, first in batch.repeats:
+            if first == place:
+                give(again, response)
+        if call.key is None or response.status != 200:
+            return None
+        name = (call.route.name, str(call.sent.user), call.key)
+        self._answered.keep(name, batch.keys[name][1], response)
+        return None if isinstance(outcome, KeptAnswer) else response.body
+
+
+def _give_to_browsers(
+    cors: Cors, calls: Sequence[Call], give: Give, place: int, response: HttpResponse
+) -> None:
+    give(place, cors.allow(response, calls[place].headers))
+
+
+def _digest_of(call: Call) -> bytes:
+    """Compute the digest of a body, and of the arms that a tester requests with it."""
+    body = call.body if call.force is None else call.body + call.force
+    return blake2b(body, digest_size=DIGEST).digest()

@@ -1,0 +1,1 @@
+"""The listeners' state on Redis, shared by processes: scripts, records, connections, outages."""
