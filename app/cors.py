@@ -8,7 +8,7 @@ from app.responses import HttpResponse
 Headers = Iterable[tuple[bytes, bytes]]
 _PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST"),
-    (b"access-control-allow-headers", b"Content-Type, Idempotency-Key, Segue-Key"),
+    (b"access-control-allow-headers", b"Content-Type, Idempotency-Key, Segue-Key, Segue-Listener"),
     (b"access-control-max-age", b"600"),
 )
 _VARY = (b"vary", b"Origin")

@@ -16,7 +16,7 @@ from app.bodies import read_botify_last, read_botify_next, read_feedback, read_r
 from app.client_keys import ClientKeys
 from app.cors import Cors
 from app.errors import ApiError, error_response
-from app.headers import Headers, checked
+from app.headers import Headers, check_listener, checked
 from app.idempotency import AnsweredKeys, Key, check_same
 from app.responses import HttpResponse, botify_next_body, feedback_body, recommend_body
 from core.request import ListenReport, Request
@@ -109,9 +109,11 @@ class BaseHandlers:
         """
         if self._clients is not None:
             self.check_client(call.headers)
-        key, force = checked(call.body, call.headers)
+        key, force, named = checked(call.body, call.headers)
         forced = None if force is None else self._forced(force, call.headers)
         call.sent = call.route.read(call.user, call.body)
+        if named is not None:
+            check_listener(named, str(call.sent.user))
         if key is not None:
             name = (call.route.name, str(call.sent.user), key)
             body = call.body if force is None else call.body + force

@@ -10,8 +10,8 @@ Headers = Iterable[tuple[bytes, bytes]]
 JSON = b"application/json"
 
 
-def checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None]:
-    """Return the idempotency key and the forced arms of a request.
+def checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None, bytes | None]:
+    """Return the idempotency key, the forced arms and the named listener of a request.
 
     Raises:
         ApiError: The body is no JSON by its headers, is packed, or is too large; or the key is
@@ -36,7 +36,26 @@ def checked(body: bytes, headers: Headers) -> tuple[str | None, bytes | None]:
             )
     if len(body) > SMALL:
         check_size(body)
-    return key, found.get(b"segue-force")
+    return key, found.get(b"segue-force"), found.get(b"segue-listener")
+
+
+def check_listener(named: bytes, listener: str) -> None:
+    """Refuse a request whose header names a different listener than its path or body.
+
+    A balancer that keeps a listener on one process has gone by the header.
+
+    Raises:
+        ApiError: They differ.
+    """
+    if named != listener.encode():
+        raise ApiError(
+            400,
+            "wrong_listener",
+            f"must name the listener of the request, {listener!r:.80}, got "
+            f"{named.decode('utf-8', 'replace')!r:.80}. A balancer would have sent the request to "
+            "the process of a different listener",
+            "Segue-Listener",
+        )
 
 
 def _check_content_type(content_type: bytes | None) -> None:
