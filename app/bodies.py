@@ -8,7 +8,8 @@ fields has none twice.
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields as fields_of
 from typing import Any, TypeVar
 
 import orjson
@@ -32,12 +33,18 @@ Validate = Callable[[bytes], B]
 _RECOMMEND: Validate[RecommendRequest] = TypeAdapter(RecommendRequest).validator.validate_json
 _FEEDBACK: Validate[FeedbackRequest] = TypeAdapter(FeedbackRequest).validator.validate_json
 _LISTEN: Validate[BotifyListen] = TypeAdapter(BotifyListen).validator.validate_json
-_FIELDS = (b"user", b"track", b"time", b"n", b"exclude", b"attributes", b"explain", b"final")
-_KEYS = tuple(b'"%b"' % field for field in _FIELDS)
+_KEYS = tuple(
+    b'"%b"' % field.name.encode()
+    for body in (RecommendRequest, FeedbackRequest)
+    for field in fields_of(body)
+)
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
 SMALL = 1024
 """Bytes of a body that cannot hold enough faults to take long, whatever it says."""
 _FEW_COLONS = 64
+_FEW_COMMAS = 1_100
+_MOST_ITEMS = 1_000
+"""Items of arrays and objects beside `exclude`; a filter has the most, 512."""
 _MOST_ERRORS = 10
 
 
@@ -49,7 +56,7 @@ def read_recommend(user: str, body: bytes) -> Request:
     if colons != 1 and (colons != 3 or sent.track is None):
         fields = 1 if sent.track is None else 3
         fields += (sent.n != 1) + (sent.exclude != ()) + sent.explain
-        _check_once(body, colons, fields, sent.attributes)
+        _check_once(body, colons, fields, sent.attributes, sent.filter)
     return sent
 
 
@@ -78,7 +85,7 @@ def _read_listen(body: bytes) -> BotifyListen:
     listen = _validated(_LISTEN, body)
     colons = body.count(b":")
     if colons != 2:
-        _check_once(body, colons, 2, None)
+        _check_once(body, colons, 2)
     return listen
 
 
@@ -90,7 +97,7 @@ def check_size(body: bytes) -> None:
     """
     if len(body) > MAX_BODY:
         raise too_large()
-    if body.count(b":") > _FEW_COLONS:
+    if body.count(b":") > _FEW_COLONS or body.count(b",") > _FEW_COMMAS:
         _check_width(body)
 
 
@@ -100,48 +107,71 @@ def too_large() -> ApiError:
 
 
 def _check_width(body: bytes) -> None:
-    """Refuse a body with far more fields or attributes than a request has, or with one twice."""
+    """Refuse a body with far more keys or items than a request has, or with a key twice."""
     try:
-        json.loads(body, object_pairs_hook=_narrow, strict=False)
+        parsed = json.loads(body, object_pairs_hook=_narrow, strict=False)
+        excluded = parsed.get("exclude") if isinstance(parsed, dict) else None
+        items = _items_in(parsed) - (len(excluded) if isinstance(excluded, list) else 0)
     except (ValueError, RecursionError):
         return  # no JSON; the validator says where
+    if items > _MOST_ITEMS:
+        raise _invalid(
+            f"must have at most {_MOST_ITEMS:,} items beside those of exclude, got {items:,}", None
+        )
 
 
-def _narrow(pairs: list[tuple[str, Any]]) -> None:
+def _items_in(value: Any) -> int:
+    """Count the items of all arrays and objects in a JSON value."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(_items_in, value.values()))
+    return len(value) + sum(map(_items_in, value)) if isinstance(value, list) else 0
+
+
+def _narrow(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > MAX_ATTRIBUTES:  # more than the fields of any body
         raise _invalid(
             f"an object must have at most {MAX_ATTRIBUTES} keys, got {len(pairs):,}", None
         )
-    _once(pairs)
+    return _once(pairs)
 
 
-def _check_once(body: bytes, colons: int, fields: int, attributes: dict[str, Any] | None) -> None:
+def _check_once(body: bytes, colons: int, fields: int, *objects: Mapping[str, Any] | None) -> None:
     """Refuse a valid body in which a key stands twice.
 
     Args:
         body: The body.
         colons: Number of colons in it.
-        fields: Number of fields that are not at their default; the body has at least as many.
-        attributes: Its attributes.
+        fields: Number of fields beside the objects that are not at their default; the body has at
+            least as many.
+        objects: Its fields that are objects; None for one that it does not have.
 
     Raises:
         ApiError: A key stands twice.
     """
-    keys: Iterable[bytes] = _KEYS
-    if attributes is not None:
-        fields += 1 + len(attributes)
-        keys = (*keys, *map(orjson.dumps, attributes))
+    inner = [key for each in objects if each is not None for key in (None, *_keys_in(each))]
+    if colons == fields + len(inner):
+        return
+    spelled = (*_KEYS, *(orjson.dumps(key) for key in inner if key is not None))
     # A backslash may spell a key in a second way.
-    if colons != fields and (b"\\" in body or any(body.count(key) > 1 for key in keys)):
+    if b"\\" in body or any(body.count(key) > 1 for key in spelled):
         json.loads(body, object_pairs_hook=_once, strict=False)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> None:
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
+def _keys_in(found: Mapping[str, Any]) -> Iterator[str]:
+    """List the keys of an object, and of the objects in it."""
+    for key, value in found.items():
+        yield key
+        if isinstance(value, Mapping):
+            yield from _keys_in(value)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
             raise _invalid(f"the key {key!r:.80} stands twice in the body; send it once", key)
-        seen.add(key)
+        found[key] = value
+    return found
 
 
 def _validated(validate: Validate[B], body: bytes) -> B:

@@ -54,7 +54,14 @@ Facts = Annotated[
 ]
 
 
-_Values = Annotated[tuple[Scalar, ...], Field(min_length=1, max_length=32)]
+class _StopAtFirstFault(FailFast):
+    """`FailFast` for a member of a union, which must have a hash."""
+
+    def __hash__(self) -> int:
+        return hash(self.fail_fast)
+
+
+_Values = Annotated[tuple[Scalar, ...], Field(min_length=1, max_length=32), _StopAtFirstFault()]
 
 
 Bounds = TypedDict(  # not the class form: `not` is a word of Python

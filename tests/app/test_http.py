@@ -262,6 +262,9 @@ RECOMMEND_FAULTS: dict[str, tuple[bytes, int, str | None]] = {
     "spelt-in-two-odd-ways": (b'{"us\\u0065r": 7, "\\u0075ser": 8}', 422, "user"),
     "attribute-twice": (b'{"user": 7, "attributes": {"a": 1, "a": 2}}', 422, "a"),
     "attribute-twice-no-latin": ('{"user": 7, "attributes": {"Ŝ": 1, "Ŝ": 2}}'.encode(), 422, "Ŝ"),
+    "filter-twice": (b'{"user": 7, "filter": {"year": 1}, "filter": {"year": 1}}', 422, "filter"),
+    "condition-twice": (b'{"user": 7, "filter": {"year": 1, "year": 2}}', 422, "year"),
+    "bound-twice": (b'{"user": 7, "filter": {"year": {"min": 1, "min": 2}}}', 422, "min"),
     "attributes-twice": (b'{"user": 7, "attributes": {"a": 1}, "attributes": {}}', 422, None),
     "many-unknown-fields": (
         b"{" + b",".join(b'"%d": 1' % number for number in range(6000)) + b"}",
@@ -370,10 +373,12 @@ def test_a_body_in_which_no_key_stands_twice_is_accepted(client: TestClient, bod
 @given(
     some.lists(
         some.tuples(
-            some.sampled_from(["user", "track", "time", "n", "exclude", "explain", "attributes"]),
+            some.sampled_from(
+                ["user", "track", "time", "n", "exclude", "explain", "attributes", "filter"]
+            ),
             some.integers(0, 2),
         ),
-        max_size=7,
+        max_size=8,
     )
 )
 def test_a_body_is_refused_for_a_key_twice_exactly_if_it_has_one(
@@ -383,6 +388,7 @@ def test_a_body_is_refused_for_a_key_twice_exactly_if_it_has_one(
         "user": [7, "user", "a:b"], "track": [1000, "n", ":"], "time": [0.5, 0, 1],
         "n": [1, 2, 3], "exclude": [[], [1000], ["user", "n:", '"n":']],
         "explain": [True, False, False], "attributes": [{}, {"n": 1}, {"user": ":", '"n"': 2}],
+        "filter": [{}, {"year": {"min": 1, "not": 3}}, {"n": [":", "n"], "max": {"max": 1}}],
     }  # fmt: skip
     fields = [("user", 0), *(each for each in fields if each[0] != "user")]
     if ("track" in dict(fields)) != ("time" in dict(fields)):
@@ -416,11 +422,30 @@ def test_a_body_far_too_wide_is_refused_before_it_is_validated() -> None:
     for name in ("one-attribute", "fields"):
         with pytest.raises(ApiError, match="at most 32 keys"):
             check_size(FULL_OF_FAULTS[name])
+    many = b",".join([b"[]"] * 20_000)
+    for body in (
+        b'{"user": 7, "filter": {"year": [%b]}}' % many,
+        b'{"user": 7, "filter": {"year": {"min": [%b]}}}' % many,
+        b'{"user": 7, "exclude": [[%b]]}' % many,
+        b'{"user": [%b]}' % many,
+    ):
+        with pytest.raises(ApiError, match="at most 1,000 items beside those of exclude"):
+            check_size(body)
+    check_size(b'{"user": 7, "exclude": [' + b",".join([b"1000"] * 10_000) + b"]}")
 
 
-def test_validation_stops_at_the_first_fault_of_a_list(client: TestClient) -> None:
-    body = b'{"user": 7, "exclude": [' + b",".join([b"true"] * 10_700) + b"]}"
-    assert_error(client.post("/recommend", content=body), 422, "exclude.0")
+LONG_LISTS = {
+    "exclude.0": b'{"user": 7, "exclude": [' + b",".join([b"true"] * 10_700) + b"]}",
+    "filter.year": b'{"user": 7, "filter": {"year": [' + b",".join([b"[]"] * 300) + b"]}}",
+}
+
+
+@pytest.mark.parametrize("field", LONG_LISTS)
+def test_validation_stops_at_the_first_fault_of_a_list(client: TestClient, field: str) -> None:
+    body = LONG_LISTS[field]
+    response = client.post("/recommend", content=body)
+    assert_error(response, 422)
+    assert response.json()["error"]["field"].startswith(field)
     with pytest.raises(ValidationError) as error:
         TypeAdapter(RecommendRequest).validate_json(body)
     assert error.value.error_count() <= 10
@@ -558,3 +583,10 @@ def test_an_answer_that_the_arm_does_not_declare_is_a_failure(tmp_path: Path) ->
     (event,) = events_in(tmp_path)
     assert event["message"] == "error"
     assert [each["error"] for each in event["failed"]] == ["UndeclaredAnswer"]
+
+
+def test_the_faults_of_a_filter_are_few() -> None:
+    """Each member of a union finds its own fault; a list finds one in its first wrong item."""
+    with pytest.raises(ValidationError) as error:
+        TypeAdapter(RecommendRequest).validate_json(LONG_LISTS["filter.year"])
+    assert error.value.error_count() <= 12
