@@ -4,6 +4,7 @@ import logging
 
 from app.responses import HttpResponse, error_body
 from core.errors import EventLogError, InputError, InvalidFilter, NoCandidatesLeft, StrategiesFailed
+from core.limited_log import LimitedLog
 from engine.metrics import ServerMetrics
 
 LOG = logging.getLogger("segue")
@@ -31,24 +32,38 @@ _SCHEMES = {"Authorization": b"Bearer", "Segue-Key": b"Segue-Key"}
 """Header that a 401 asks for -> the scheme that it names."""
 
 
-def error_response(error: Exception, metrics: ServerMetrics | None = None) -> HttpResponse:
+def error_response(
+    error: Exception, metrics: ServerMetrics | None = None, said: LimitedLog | None = None
+) -> HttpResponse:
     """Answer a request with an error, and count it.
 
     Args:
         error: What went wrong; an error that is not ours is logged with its traceback.
         metrics: Counts the refusal; a 500 is our fault and does not count as one.
+        said: Logs the traceback, once a minute for each place in the code.
     """
     known = _as_api_error(error)
     if known is None:
-        LOG.error(
-            "a request failed with an unhandled exception; it was rolled back", exc_info=error
-        )
+        message = "a request failed with an unhandled exception; it was rolled back"
+        if said is not None:
+            said.error(_place_of(error), message, exc_info=error)
+        else:
+            LOG.error(message, exc_info=error)
         return HttpResponse(500, INTERNAL)
     if metrics is not None:
         metrics.count_refusal(known.code)
     scheme = _SCHEMES.get(known.field or "") if known.status == 401 else None
     headers = () if scheme is None else ((b"www-authenticate", scheme),)
     return HttpResponse(known.status, error_body(known.code, known.message, known.field), headers)
+
+
+def _place_of(error: Exception) -> str:
+    """Name the exception and the line that raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    line = "" if trace is None else f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+    return f"{type(error).__name__} {line}"
 
 
 INTERNAL = error_body("internal", "the server failed on this request; its log has the traceback")

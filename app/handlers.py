@@ -4,9 +4,10 @@ The door (`app.door`) hands over the calls of one loop iteration together. Any o
 hands over one call at a time, which is a batch of one.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 import orjson
@@ -19,9 +20,12 @@ from app.errors import ApiError, error_response
 from app.headers import Headers, check_listener, checked
 from app.idempotency import AnsweredKeys, Key, check_same
 from app.responses import HttpResponse, botify_next_body, feedback_body, recommend_body
+from core.limited_log import LimitedLog
 from core.request import ListenReport, Request
-from engine.dispatcher import Arrival, BaseDispatcher, Dispatcher
+from engine.dispatcher import Arrival, BaseDispatcher, Dispatcher, Outcome
 from engine.health import Health
+
+LOG = logging.getLogger("segue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class BaseHandlers:
         self.draining = False
         self._answered = answered
         self._clients = clients
+        self._said = LimitedLog(LOG, monotonic)
 
     async def answer_later(
         self, route: Route, body: bytes, headers: Headers = (), user: str = ""
@@ -138,7 +143,7 @@ class BaseHandlers:
 
     def refuse(self, error: Exception) -> HttpResponse:
         """Answer a call with an error, and count the refusal."""
-        return error_response(error, self.dispatcher.metrics)
+        return error_response(error, self.dispatcher.metrics, self._said)
 
     def check_client(self, headers: Headers) -> None:
         """Refuse a request without the key of a client, if clients need one; count the client.
@@ -199,12 +204,12 @@ class Handlers(BaseHandlers):
             try:
                 self._admit(place, call, batch)
             except Exception as error:
-                batch.responses[place] = error_response(error, self.dispatcher.metrics)
+                batch.responses[place] = self.refuse(error)
         if batch.arrivals:
-            outcomes = self.dispatcher.dispatch(batch.arrivals)
+            outcomes = self._dispatch(batch.arrivals)
             for place, outcome in zip(batch.places, outcomes, strict=True):
                 if isinstance(outcome, Exception):
-                    response = error_response(outcome, self.dispatcher.metrics)
+                    response = self.refuse(outcome)
                 else:
                     response = HttpResponse(200, calls[place].route.write(outcome))
                 batch.responses[place] = response
@@ -214,6 +219,13 @@ class Handlers(BaseHandlers):
             return batch.responses
         answered = zip(batch.responses, calls, strict=True)
         return [self._cors.allow(response, call.headers) for response, call in answered]
+
+    def _dispatch(self, arrivals: Sequence[Call]) -> Sequence[Outcome]:
+        """Take the turns; a fault of ours that takes them all back is an answer to each."""
+        try:
+            return self.dispatcher.dispatch(arrivals)
+        except Exception as error:
+            return [error] * len(arrivals)
 
     async def answer_later(
         self, route: Route, body: bytes, headers: Headers = (), user: str = ""

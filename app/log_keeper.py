@@ -94,7 +94,7 @@ class LogKeeper:
         why = displaced or self._log.find_damage()
         if why is not None:
             try:
-                self._log.begin_anew(why)
+                self._log.begin_new_file(why)
             except (OSError, SegueError):
                 return  # the log said so, and `fault` holds it
         if shortage is not None:

@@ -6,6 +6,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from app.bodies import too_large
 from app.counts import Counter, Counts
@@ -35,6 +36,8 @@ from app.schemas import (
     request_body,
 )
 from engine.prometheus import CONTENT_TYPE, prometheus_text
+
+GONE = "the request's body did not arrive whole"
 
 
 def add_routes(app: FastAPI, operations: bool = True) -> None:
@@ -183,7 +186,7 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        return _error(error)
+        return _json(_handlers(request).refuse(error))
 
 
 def _handlers(request: Request) -> BaseHandlers:
@@ -200,10 +203,13 @@ async def _take_turn(request: Request, route: Route, user: str = "") -> Response
     """Read the body up to the limit, and answer."""
     body = b""
     handlers = _handlers(request)
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY:
-            return _json(handlers.refuse(too_large()))
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MAX_BODY:
+                return _json(handlers.refuse(too_large()))
+    except ClientDisconnect:  # nobody reads the answer
+        return _json(handlers.refuse(ApiError(400, "incomplete", GONE)))
     return _json(await handlers.answer_later(route, body, request.scope["headers"], user))
 
 

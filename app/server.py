@@ -26,6 +26,7 @@ def server_config(app: HotRoute, settings: ServerSettings) -> uvicorn.Config:
         app,
         http=Door if settings.door == "own" else "httptools",
         access_log=False,
+        log_config=None,  # `app.server_log` has set up the log of the process
         log_level="warning",
         lifespan="on",
         timeout_keep_alive=math.ceil(settings.keep_alive_s),

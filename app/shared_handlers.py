@@ -7,7 +7,6 @@ from hashlib import blake2b
 from time import perf_counter
 
 from app.cors import Cors
-from app.errors import error_response
 from app.handlers import UNANSWERED, BaseHandlers, Batch, Call, Route
 from app.headers import Headers
 from app.idempotency import reused_key
@@ -55,7 +54,7 @@ class SharedHandlers(BaseHandlers):
             try:
                 self._admit(place, call, batch)
             except Exception as error:
-                give(place, error_response(error, self.dispatcher.metrics))
+                give(place, self.refuse(error))
                 continue
             if batch.responses[place] is not UNANSWERED:
                 give(place, batch.responses[place])
@@ -70,7 +69,7 @@ class SharedHandlers(BaseHandlers):
         if isinstance(outcome, ReusedKey):
             outcome = reused_key()
         if isinstance(outcome, Exception):
-            response = error_response(outcome, self.dispatcher.metrics)
+            response = self.refuse(outcome)
         elif isinstance(outcome, KeptAnswer):
             response = HttpResponse(200, outcome.body)
         else:

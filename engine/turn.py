@@ -26,7 +26,7 @@ from core.rng import Stream
 from core.track_fields import Where, fault_of
 from engine.runtime import Chain, Runtime
 
-OnFailure = Callable[[str, Exception], None]
+OnFailure = Callable[[str, Exception, str], None]
 Before = tuple[int, str, int, int, bool, int | None]
 """The state before a turn, for `rollback_turn`: session_start, session, turn, seen_ms, whether the
 turn added a listen, and the listen that it removed for that."""
@@ -82,7 +82,7 @@ def take_turn(
         at_ms: Unix time in ms.
         key: The request's idempotency key.
         skip: Members of the chain that failed when the turn was decided; replay does not ask them.
-        on_failure: Called with a strategy's name and its exception.
+        on_failure: Called with a strategy's name, its exception and the decision's id.
 
     Returns:
         The turn, and the state by which `rollback_turn` takes it back.
@@ -305,7 +305,7 @@ def _decide(
             if why is not None:
                 why.append(f"{name}: failed with {type(error).__name__}: {error}")
             if on_failure is not None:
-                on_failure(name, error)
+                on_failure(name, error, decision_id)
         else:
             break
     else:

@@ -151,7 +151,7 @@ class EventWriter:
         """Say why the folder takes no content, for instance since the disk is full; any thread."""
         return find_shortage(self.folder / f".{self._series.stem}.probe")
 
-    def begin_anew(self, why: str) -> None:
+    def begin_new_file(self, why: str) -> None:
         """Begin a file in place of the present one, whose lines may be lost; say so.
 
         Args:
@@ -183,7 +183,7 @@ class EventWriter:
         went_in = os.write(file.descriptor, content)
         # Without it, every answer until the next look at the folder would be lost with the file.
         if self._watch.is_removed(file):
-            self.begin_anew("was removed")
+            self.begin_new_file("was removed")
             return self._write(content)
         return went_in
 

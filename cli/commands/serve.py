@@ -5,12 +5,12 @@ import json
 import logging
 import signal
 import socket
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from app.admin import read_token
@@ -18,6 +18,7 @@ from app.application import create_app
 from app.hosts import hosts_at
 from app.listening import listen, listen_for_operations, url_of
 from app.server import Server, raise_file_limit
+from app.server_log import log_lines, set_up
 from app.start import load_to_serve
 from app.worker_sockets import WorkerSockets
 from app.workers import check_workers, serve_with_workers
@@ -29,6 +30,8 @@ from engine.settings.loading import load_settings
 from engine.settings.renames import renames_in
 from strategies import registry
 
+LOG = logging.getLogger("segue")
+Say = Callable[[str], object]
 ConfigOption = Annotated[Path, typer.Option("--config", help="The config file.")]
 
 
@@ -63,40 +66,42 @@ def serve(
     # A hangup that comes before the server is up asks for the config that is being loaded anyway.
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("segue").setLevel(logging.INFO)
+    set_up("text")
     runtime = load_to_serve(config)
     settings = runtime.settings.server
+    set_up(settings.log)
     count = settings.workers if workers is None else workers
     check_workers(count, runtime.settings.state.backend)
     where = (settings.host if host is None else host, settings.port if port is None else port)
     address = runtime.settings.admin.address if admin_address is None else admin_address
     names = settings.hosts if host is None else (*settings.hosts, host)
-    console = terminal(stderr=True, soft_wrap=True)
+    say: Say = terminal(stderr=True, soft_wrap=True).print
+    if settings.log == "json":
+        say = log_lines
     if count > 1:
         sockets = WorkerSockets(*where, count)
         operations = None if address is None else listen_for_operations(address)
-        _announce(runtime, console)
+        _announce(runtime, say)
         serve_with_workers(
             runtime,
             count,
             sockets,
             operations,
             hosts_at(sockets.any, names),
-            when_up=lambda: _say_listening(console, sockets.any, operations, count),
+            when_up=lambda: _say_listening(say, sockets.any, operations, count),
         )
     else:
         listening = listen(*where)
         operations = None if address is None else listen_for_operations(address)
-        _announce(runtime, console)
-        _say_listening(console, listening, operations)
+        _announce(runtime, say)
+        _say_listening(say, listening, operations)
         hosts = hosts_at(listening, names)
         server = Server(create_app(runtime, operations=operations, hosts=hosts), settings)
         # The catalog and lists live as long as the process: the collector need not walk them again.
         gc.collect()
         gc.freeze()
         server.run(sockets=[listening])
-    console.print("Stopped")
+    say("Stopped")
 
 
 def check(
@@ -122,32 +127,32 @@ def check(
         return
     console = terminal(soft_wrap=True)
     runtime = load_to_serve(config)
-    _say(runtime, console)
+    _say(runtime, console.print)
     for warning in ExperimentLedger(runtime.settings.started_folder).changed_plans(runtime):
         console.print(Text.assemble(("changed", "yellow"), f": {warning}"))
     for rename in renames_in(runtime.settings):
         console.print(Text.assemble(("renamed", "yellow"), f": {rename}"))
 
 
-def _announce(runtime: Runtime, console: Console) -> None:
+def _announce(runtime: Runtime, say: Say) -> None:
     if (warning := raise_file_limit(runtime.settings.server.connections)) is not None:
-        console.print(warning, style="yellow")
-    _say(runtime, console)
+        LOG.warning("%s", warning)
+    _say(runtime, say)
 
 
 def _say_listening(
-    console: Console, listening: socket.socket, operations: socket.socket | None, count: int = 1
+    say: Say, listening: socket.socket, operations: socket.socket | None, count: int = 1
 ) -> None:
     docs = "docs at /docs, " if operations is None else ""
     many = f"{count} workers, " if count > 1 else ""
-    console.print(f"Listening on {url_of(listening)} ({many}{docs}Ctrl-C stops)")
+    say(f"Listening on {url_of(listening)} ({many}{docs}Ctrl-C stops)")
     if operations is not None:
-        console.print(f"Operations on {url_of(operations)} (docs at /docs, metrics, experiments)")
+        say(f"Operations on {url_of(operations)} (docs at /docs, metrics, experiments)")
 
 
-def _say(runtime: Runtime, console: Console) -> None:
+def _say(runtime: Runtime, say: Say) -> None:
     settings = runtime.settings
-    console.print(
+    say(
         f"{settings.path} is sound: {len(runtime.catalog):,} tracks, "
         f"{len(settings.catalog.lists)} lists, {len(runtime.chains)} strategies, "
         f"config {runtime.digest}"
@@ -162,15 +167,13 @@ def _say(runtime: Runtime, console: Console) -> None:
         age = "new"
         if begun is not None:
             age = f"since {datetime.fromtimestamp(begun.at_ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
-        console.print(
-            f"  experiment {experiment.name}: {arms}; traffic {experiment.traffic:g}; {age}"
-        )
-    console.print(f"  everyone else: {runtime.default}")
-    console.print(f"  events: {settings.resolve(settings.events.dir)}")
+        say(f"  experiment {experiment.name}: {arms}; traffic {experiment.traffic:g}; {age}")
+    say(f"  everyone else: {runtime.default}")
+    say(f"  events: {settings.resolve(settings.events.dir)}")
     token = settings.admin.token_env
     admin = "with the token in" if read_token(token) else "off, since no token is in"
     watched = " or when the file changes" if settings.watch else ""
     hangup = "on SIGHUP" if hasattr(signal, "SIGHUP") else "never on a signal (Windows has none)"
-    console.print(f"  reload: {hangup}{watched}; over HTTP: {admin} {token}")
+    say(f"  reload: {hangup}{watched}; over HTTP: {admin} {token}")
     if clients := ", ".join(settings.server.keys_env):
-        console.print(f"  clients with a key: {clients}")
+        say(f"  clients with a key: {clients}")

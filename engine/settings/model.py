@@ -217,6 +217,7 @@ class ServerSettings(Section):
             question about a track must carry one in the header `Segue-Key`.
         reload_timeout_s: Time that a reload may take, in seconds.
         workers: Processes that serve, a count; more than one needs shared state.
+        log: Form of the server's own log on stderr.
     """
 
     host: str = "127.0.0.1"
@@ -231,6 +232,7 @@ class ServerSettings(Section):
     keys_env: dict[Name, Annotated[str, Field(pattern=r"^\w+$")]] = {}
     reload_timeout_s: float = Field(120.0, gt=0)
     workers: int = Field(1, ge=1, le=256)
+    log: Literal["text", "json"] = "text"
 
 
 class AdminSettings(Section):

@@ -64,8 +64,8 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, **sections: Any) -> Iterator[Served]:
-    """Run a server, and stop it in order."""
+def serving(folder: Path, tracebacks: int = 0, **sections: Any) -> Iterator[Served]:
+    """Run a server, and stop it in order; it writes this number of tracebacks."""
     server, address = started(folder, **sections)
     with httpx.Client(base_url=address, timeout=PATIENCE_S) as client:
         served = Served(folder, server, client)
@@ -75,7 +75,7 @@ def serving(folder: Path, **sections: Any) -> Iterator[Served]:
             server.send_signal(signal.SIGTERM)
             served.said = server.communicate(timeout=60)[1]
     assert server.returncode == 0, served.said
-    assert "Traceback" not in served.said
+    assert served.said.count("Traceback") == tracebacks
 
 
 def wait_for(condition: Callable[[], object]) -> None:
