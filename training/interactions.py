@@ -259,7 +259,8 @@ def load_table(path: Path, catalog: Catalog) -> Interactions:
     """Read a training table made for this catalog.
 
     Raises:
-        InputError: The file is missing, no training table, or made for a different catalog.
+        InputError: The file is missing, damaged, no training table, or made for a different
+            catalog.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -267,42 +268,85 @@ def load_table(path: Path, catalog: Catalog) -> Interactions:
     where = str(path)
     try:
         content = parquet.read_table(path)
+        content.validate(full=True)
+        manifest = json.loads((content.schema.metadata or {}).get(b"segue", b"{}"))
     except FileNotFoundError as error:
         raise InputError.one(
             where, "does not exist. Name a training table of `segue data import`"
         ) from error
-    except (OSError, pa.ArrowException) as error:
-        raise InputError.one(where, f"must be a Parquet file: {error}") from error
-    manifest = json.loads((content.schema.metadata or {}).get(b"segue", b"{}"))
+    # Damaged Parquet makes pyarrow raise nearly anything, as a damaged archive of lists does.
+    except Exception as error:
+        what = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise InputError.one(where, f"must be a Parquet file: {what}") from error
     missing = [name for name in COLUMNS if name not in content.column_names]
-    if manifest.get("format") != FORMAT or missing:
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or missing:
         raise InputError.one(
             where,
             "must be a training table that segue wrote. "
             "Make one from a table of your own with: segue data import table FILE --to DIR",
         )
-    if manifest["catalog"] != catalog.checksum:
+    if manifest.get("catalog") != catalog.checksum:
         raise InputError.one(
             where, "was made for a different catalog. Give the tracks.jsonl that is beside it"
         )
-    user = content.column("user").combine_chunks()
-    if not pa.types.is_dictionary(user.type):
-        user = user.dictionary_encode()
-    at = content.column("at").cast(pa.int64())
+    try:
+        columns = {name: _column(content, name) for name in (*COLUMNS, "plays")}
+        user = content.column("user").combine_chunks()
+        user = user if pa.types.is_dictionary(user.type) else user.dictionary_encode()
+        columns["user"], users = user.indices.to_numpy(), user.dictionary.to_pylist()
+    except (pa.ArrowException, ValueError, KeyError, TypeError) as error:
+        raise InputError.one(where, f"is damaged: {error!s:.200}. Import the data again") from error
+    if not _is_in_order(columns, len(users), len(catalog)):
+        raise InputError.one(
+            where,
+            "is damaged: sessions, listeners, tracks and times must be in order and in their "
+            "bounds. Import the data again",
+        )
     rows = len(content)
     return Interactions(
-        session=content.column("session").to_numpy(),
-        position=content.column("position").to_numpy(),
-        user=user.indices.to_numpy().astype(np.int32),
-        track=content.column("track").to_numpy(),
-        time=content.column("time").to_numpy(),
-        at_ms=at.to_numpy(),
+        session=columns["session"].astype(np.int64),
+        position=columns["position"].astype(np.int32),
+        user=columns["user"].astype(np.int32),
+        track=columns["track"].astype(np.int32),
+        time=columns["time"].astype(np.float32),
+        at_ms=columns["at"].astype(np.int64),
         propensity=np.full(rows, np.nan, dtype=np.float32),
-        plays=content.column("plays").to_numpy(),
+        plays=columns["plays"].astype(np.int32),
         weight=np.ones(rows, dtype=np.float32),
-        users=user.dictionary.to_pylist(),
+        users=users,
         catalog=catalog,
         sources={path.name: checksum(path)},
+    )
+
+
+def _column(content: Any, name: str) -> npt.NDArray[Any]:
+    """The numbers of a column, none of them missing; of `user` its places in the dictionary."""
+    import pyarrow as pa
+
+    column = content.column(name)
+    if column.null_count:
+        raise ValueError(f"column '{name}' has rows without a value")
+    if name == "user":
+        return np.empty(0)
+    kind = pa.float64() if name == "time" else pa.int64()
+    numbers: npt.NDArray[Any] = column.cast(kind).to_numpy()
+    return numbers
+
+
+def _is_in_order(columns: Mapping[str, npt.NDArray[Any]], users: int, tracks: int) -> bool:
+    """Test what every model relies on; numpy would read a negative index from the end."""
+    session, track, user = columns["session"], columns["track"], columns["user"]
+    if not len(session):
+        return True
+    steps = np.diff(session)
+    return bool(
+        session[0] == 0
+        and np.all((steps == 0) | (steps == 1))
+        and 0 <= track.min() <= track.max() < tracks
+        and 0 <= user.min() <= user.max() < users
+        and np.all((columns["time"] >= 0) & (columns["time"] <= 1))
+        and columns["plays"].min() >= 1
+        and 0 <= columns["position"].min() <= columns["position"].max() < 2**31
     )
 
 

@@ -95,9 +95,12 @@ def _is_table(path: Path) -> bool:
     with path.open("rb") as file:
         if file.read(4) != b"PAR1":
             return False
-    from pyarrow import parquet
+    from pyarrow import ArrowException, parquet
 
-    return b"segue" in (parquet.read_schema(path).metadata or {})
+    try:
+        return b"segue" in (parquet.read_schema(path).metadata or {})
+    except (OSError, ArrowException):
+        return False  # damaged: the reader of event logs says so
 
 
 def _from_events(

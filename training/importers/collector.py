@@ -183,7 +183,7 @@ class Collector:
 
     def listener(self, id_: object, column: int = 1) -> int:
         """Code of the listener with this id; `column` is its place in the line."""
-        code = self._users.get(id_) if isinstance(id_, str) else None
+        code = self.find_listener(id_)
         if code is None:
             user = str(self._id(id_, "user", column))
             code = self._users.setdefault(user, len(self._users))
@@ -191,7 +191,7 @@ class Collector:
 
     def track(self, id_: object, artist: str = "", title: str = "", column: int = 1) -> int:
         """Code of the track with this id; artist and title come from its first line."""
-        code = self._by_id.get(id_) if isinstance(id_, str) else None
+        code = self.find_track(id_)
         if code is None:
             track = self._id(id_, "track", column)
             code = self._by_id.setdefault(str(track), len(self.ids))
@@ -199,6 +199,18 @@ class Collector:
                 self.ids.append(track)
                 self.names.append((artist.strip() or f"(unknown artist of {track})", title.strip()))
         return code
+
+    def find_listener(self, id_: object) -> int | None:
+        """Code of a listener who was seen before; None if it was not, or is no id."""
+        if isinstance(id_, str):
+            return self._users.get(id_)
+        return self._users.get(str(id_)) if type(id_) is int else None
+
+    def find_track(self, id_: object) -> int | None:
+        """Code of a track that was seen before; None if it was not, or is no id."""
+        if isinstance(id_, str):
+            return self._by_id.get(id_)
+        return self._by_id.get(str(id_)) if type(id_) is int else None
 
     def named_track(self, id_: str, artist: str, title: str) -> int:
         """Code of a track that may lack an id: the same names mean the same track.

@@ -25,6 +25,8 @@ def parse_id(value: object, meaning: str) -> TrackId:
     Raises:
         IdFault: The value is no id.
     """
+    if type(value) is int and -(2**63) <= value < 2**63:
+        return value
     if isinstance(value, bytes):
         value = _decoded(value, meaning)
     if isinstance(value, str):

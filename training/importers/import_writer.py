@@ -79,15 +79,14 @@ def write_import(
     kept_rows = int(rows[ranked].sum())
     if rare := int(rows.sum()) - kept_rows:
         into.leave_out(RARE, rare)
+    artists = [into.names[code][0] for code in ranked]
     catalog = Catalog(
-        [into.ids[code] for code in ranked],
-        [into.names[code][0] for code in ranked],
-        [into.names[code][1] for code in ranked],
+        [into.ids[code] for code in ranked], artists, [into.names[code][1] for code in ranked]
     )
     index = np.full(len(into.ids), -1, dtype=np.int32)
     index[ranked] = np.arange(len(ranked))
     table = _Table(into, groups, order, index, options)
-    _write_all(to, catalog, table)
+    _write_all(to, catalog, artists, table)
     assert table.rows == kept_rows
     return ImportSummary(
         kind=into.kind,
@@ -196,14 +195,18 @@ def _rank(
 ) -> list[int]:
     """Codes of the tracks to keep, most played first."""
     enough = np.flatnonzero((rows > 0) & (plays >= options.min_plays)).tolist()
-    ranked = sorted(enough, key=lambda code: (-plays[code], str(into.ids[code])))
-    if not ranked:
+    names = list(map(str, into.ids))
+    enough.sort(key=names.__getitem__)
+    ranked = np.array(enough, dtype=np.int64)
+    ranked = ranked[np.argsort(-plays[ranked], kind="stable")]
+    if not len(ranked):
         raise InputError.one(
             ", ".join(file.name for file in into.files[:3]),
             f"no track has {options.min_plays} plays; {into.good} listens were read. "
             "Lower --min-plays",
         )
-    return ranked[: options.most_tracks]
+    found: list[int] = ranked[: options.most_tracks].tolist()
+    return found
 
 
 class _Table:
@@ -267,7 +270,7 @@ class _Table:
         return columns
 
 
-def _write_all(to: Path, catalog: Catalog, table: _Table) -> None:
+def _write_all(to: Path, catalog: Catalog, artists: list[str], table: _Table) -> None:
     """Write all files beside their places, and then put them there."""
     is_new = not to.exists()
     parts = {name: to / f"{name}.part" for name in FILES}
@@ -275,9 +278,9 @@ def _write_all(to: Path, catalog: Catalog, table: _Table) -> None:
     try:
         to.mkdir(parents=True, exist_ok=True)
         with tracks.open("wb") as file:
-            for place in range(len(catalog)):
-                line = orjson.dumps(catalog.describe(place), option=orjson.OPT_APPEND_NEWLINE)
-                file.write(line)
+            for track, artist, title in zip(catalog.ids, artists, catalog.titles, strict=True):
+                about_track = {"track": track, "artist": artist, "title": title}
+                file.write(orjson.dumps(about_track, option=orjson.OPT_APPEND_NEWLINE))
         top.write_bytes(orjson.dumps(catalog.ids))
         counts = table.into.counts
         about = {

@@ -99,7 +99,9 @@ class ListenStore:
         filled = [group.start for group in groups]
         ends = np.array([group.end for group in groups])
         for _, block in self.blocks():
-            place = np.searchsorted(ends, block["user"], side="right").astype(np.int32)
+            place = np.searchsorted(ends, block["user"], side="right")
+            if len(groups) < 1 << 16:
+                place = place.astype(np.uint16)  # numpy sorts these by their digits, in linear time
             order = np.argsort(place, kind="stable")
             cuts = np.searchsorted(place[order], np.arange(len(groups) + 1))
             for number in np.flatnonzero(np.diff(cuts)).tolist():

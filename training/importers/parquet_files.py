@@ -104,6 +104,23 @@ class ParquetInput:
         self._file.close()
 
 
+def check_plain(where: str, name: str, kind: Any) -> None:
+    """Check that a column holds ids, numbers or text, and neither lists nor times.
+
+    Raises:
+        InputError: It does not.
+    """
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_nested(kind) or pa.types.is_temporal(kind):
+        raise InputError.one(
+            f"{where}:1:1",
+            f"column '{name[:40]}' must hold ids, numbers or text, is of {kind}"[:300],
+        )
+
+
 @contextmanager
 def open_parquet(path: Path) -> Iterator[ParquetInput]:
     """Open a Parquet file for the block."""

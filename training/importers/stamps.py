@@ -45,6 +45,8 @@ def moment_ms(value: object, column: int, now_ms: float) -> int:
     Raises:
         BadLine: It is no time, or an implausible one.
     """
+    if isinstance(value, str) and value[4:5] == "-":  # most tables have ISO 8601
+        return within(_of_text(value, column), value, column, now_ms)
     if isinstance(value, datetime):
         return within(_of_datetime(value, value, column), value, column, now_ms)
     if isinstance(value, date):
@@ -55,11 +57,7 @@ def moment_ms(value: object, column: int, now_ms: float) -> int:
         return _of_number(number, value, column, now_ms)
     if not isinstance(value, str):
         raise BadLine(column, _WHAT, value)
-    try:
-        moment = datetime.fromisoformat(value.strip().removesuffix(" UTC"))
-    except ValueError:
-        raise BadLine(column, _WHAT, value) from None
-    return within(_of_datetime(moment, value, column), value, column, now_ms)
+    return within(_of_text(value, column), value, column, now_ms)
 
 
 def within(at_ms: int, value: object, column: int, now_ms: float) -> int:
@@ -73,6 +71,14 @@ def within(at_ms: int, value: object, column: int, now_ms: float) -> int:
     if at_ms < 0:
         raise BadLine(column, "time of the listen must be 1970 or later", value)
     return at_ms
+
+
+def _of_text(value: str, column: int) -> int:
+    try:
+        moment = datetime.fromisoformat(value.strip().removesuffix(" UTC"))
+    except ValueError:
+        raise BadLine(column, _WHAT, value) from None
+    return _of_datetime(moment, value, column)
 
 
 def _of_datetime(moment: datetime, value: object, column: int) -> int:

@@ -4,7 +4,7 @@
 Unix time), `session`, `position`, `artist`, `title`, `plays`. A column may have another name.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -100,10 +100,26 @@ def _json_line(into: Collector, options: ImportOptions) -> Any:
                     f"must have a key '{names[meaning]}' for the {meaning} "
                     f"(--column {meaning}=NAME names another one), has {has}",
                 )
-        reader.places = {m: max(0, line.find(f'"{n}"')) for m, n in names.items()}
+        reader.places = _KeyPlaces(line, names)
         reader.add(found)
 
     return use
+
+
+class _KeyPlaces(Mapping[str, int]):
+    """Places of the keys in a line of JSON, looked for only when a fault needs one."""
+
+    def __init__(self, line: str, names: Mapping[str, str]) -> None:
+        self._line, self._names = line, names
+
+    def __getitem__(self, meaning: str) -> int:
+        return max(0, self._line.find(f'"{self._names[meaning]}"'))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _read_parquet(file: InputFile, into: Collector, options: ImportOptions) -> None:

@@ -49,10 +49,14 @@ class Header:
             if name in names:
                 places[meaning] = names.index(name)
             elif meaning in columns or meaning in _NEEDED:
+                advice = (
+                    "Write the names without quotation marks; tabs know no quotation"
+                    if f'"{name}"' in names
+                    else f"Name it: --column {meaning}=NAME"
+                )
                 raise InputError.one(
                     f"{where}:{number}:1",
-                    f"must have a column '{name}' for the {meaning}, has {_shown(names)}. "
-                    f"Name it: --column {meaning}=NAME",
+                    f"must have a column '{name}' for the {meaning}, has {_shown(names)}. {advice}",
                 )
         return cls(places, len(names), split)
 

@@ -6,9 +6,13 @@ from typing import Any
 
 from training.importers.bad_line import BadLine
 from training.importers.collector import Collector, ImportOptions
+from training.importers.parquet_files import check_plain
 from training.importers.stamps import moment_ms, parse_number, within
 
 _MOST = 2**31 - 1
+_KNOWN = 10_000
+"""Texts of shares whose numbers are kept; a share of two digits has only a hundred."""
+
 _UNITS_MS = {"s": (1000, 1), "ms": (1, 1), "us": (1, 1000), "ns": (1, 1_000_000)}
 """Unit of a Parquet timestamp -> factor and divisor to milliseconds."""
 
@@ -29,6 +33,7 @@ class RowReader:
         self._into = into
         self._whole = 100.0 if options.percent else 1.0
         self._now_ms = options.now_ms
+        self._shares: dict[str, float] = {}
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Add one row: meaning -> value.
@@ -37,18 +42,22 @@ class RowReader:
             BadLine: A value cannot be used.
         """
         into, get = self._into, row.get
-        listener = into.listener(get("user"), self.places.get("user", 0) + 1)
-        artist, title = str(get("artist") or ""), str(get("title") or "")
-        track = into.track(get("track"), artist, title, self.places.get("track", 0) + 1)
-        plays = self._count(row, "plays", 1, 1)
-        position = self._count(row, "position", 0, -1)
-        at_ms = self._moment(get("at"))
-        session = get("session")
+        listener = into.find_listener(get("user"))
+        if listener is None:
+            listener = into.listener(get("user"), self.places.get("user", 0) + 1)
+        track = into.find_track(get("track"))
+        if track is None:
+            artist, title = str(get("artist") or ""), str(get("title") or "")
+            track = into.track(get("track"), artist, title, self.places.get("track", 0) + 1)
+        # Most tables have none of these three, and looking for each costs a tenth of a row.
+        plays = self._count(row, "plays", 1, 1) if "plays" in row else 1
+        position = self._count(row, "position", 0, -1) if "position" in row else -1
+        session = get("session", "")
         has_session = session is not None and session != ""
         into.add(
             listener,
             track,
-            at_ms,
+            self._moment(get("at")),
             self._share(row),
             session=into.session(listener, session) if has_session else -1,
             position=position,
@@ -58,12 +67,19 @@ class RowReader:
     def _moment(self, value: Any) -> int | None:
         if value is None or value == "":
             return None
-        column = self.places.get("at", 0) + 1
-        if isinstance(value, TypedMs):
-            return within(int(value), int(value), column, self._now_ms)
-        return moment_ms(value, column, self._now_ms)
+        try:
+            if isinstance(value, TypedMs):
+                return within(int(value), int(value), 1, self._now_ms)
+            return moment_ms(value, 1, self._now_ms)
+        except BadLine as fault:
+            fault.column = self.places.get("at", 0) + 1
+            raise
 
     def _share(self, row: Mapping[str, Any]) -> float:
+        text = row.get("time")
+        known = self._shares.get(text) if isinstance(text, str) else None
+        if known is not None:
+            return known
         time = self._number(row, "time")
         if time is None:
             return 1.0
@@ -76,6 +92,8 @@ class RowReader:
                     row, "time", "time must be a share in 0..1 (percent? then --percent)"
                 )
             self._into.note("time outside 0..1 cut to it")
+        elif isinstance(text, str) and len(self._shares) < _KNOWN:
+            self._shares[text] = share
         return min(share, 1.0)
 
     def _count(self, row: Mapping[str, Any], meaning: str, least: int, absent: int) -> int:
@@ -102,14 +120,18 @@ class RowReader:
 
 def parquet_columns(where: str, batch: Any, names: Mapping[str, str]) -> dict[str, list[Any]]:
     """Values of each meaning in a record batch of Parquet; times of a time type as `TypedMs`."""
-    columns = {meaning: batch.column(name) for meaning, name in names.items()}
-    return {
-        meaning: _times(column) if meaning == "at" else column.to_pylist()
-        for meaning, column in columns.items()
-    }
+    columns = {}
+    for meaning, name in names.items():
+        column = batch.column(name)
+        if meaning == "at":
+            columns[meaning] = _times(where, name, column)
+        else:
+            check_plain(where, name, column.type)
+            columns[meaning] = column.to_pylist()
+    return columns
 
 
-def _times(column: Any) -> list[Any]:
+def _times(where: str, name: str, column: Any) -> list[Any]:
     """Times as integers, so that neither nanoseconds nor the year 10000 are an error."""
     import pyarrow as pa
 
@@ -121,6 +143,7 @@ def _times(column: Any) -> list[Any]:
     if pa.types.is_date(kind):
         days = column.cast(pa.date32(), safe=False).cast(pa.int32()).to_pylist()
         return [None if day is None else TypedMs(day * 86_400_000) for day in days]
+    check_plain(where, name, kind)
     values = column.to_pylist()
     assert isinstance(values, list)
     return values

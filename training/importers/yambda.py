@@ -5,7 +5,7 @@ folder above it, or named by --artists. Stamps are seconds from an origin that w
 Whole columns are read at once, for the data set has up to five billion rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,21 @@ import numpy.typing as npt
 from core.errors import InputError
 from training.importers.bad_line import BadLine
 from training.importers.collector import Collector, ImportOptions
+from training.importers.id_codes import IdCodes
 from training.importers.input_files import InputFile, find_files
-from training.importers.parquet_files import NESTED_ROWS, ROWS, ParquetInput, feed, open_parquet
+from training.importers.parquet_files import (
+    NESTED_ROWS,
+    ROWS,
+    ParquetInput,
+    check_plain,
+    feed,
+    open_parquet,
+)
 
 ABOUT = "Yambda, listens.parquet or multi_event.parquet (artist_item_mapping.parquet beside)"
 
 _ARTISTS = "artist_item_mapping.parquet"
+_IDS = ("uid", "item_id")
 _NEEDED = ("uid", "timestamp", "item_id")
 _WANTED = (*_NEEDED, "played_ratio_pct", "event_type")
 _LATEST_S = 1 << 32
@@ -49,20 +58,18 @@ def _read_listens(
     columns = [name for name in _WANTED if name in content.names]
     types = {name: content.schema.field(name).type for name in columns}
     is_nested = any(map(_is_list, types.values()))
-    track_codes: dict[Any, int] = {}
-    user_codes: dict[Any, int] = {}
-
-    def track(id_: Any) -> int:
-        return into.track(id_, artists.get(id_, ""), column=3)
-
+    faults: dict[int, BadLine] = {}
+    user_codes = IdCodes(into.listener, faults)
+    track_codes = IdCodes(lambda id_: into.track(id_, artists.get(id_, ""), column=3), faults)
     first = 1
     for batch in content.batches(columns, NESTED_ROWS if is_nested else ROWS, options.progress):
         rows = {name: batch.column(name) for name in columns}
         if is_nested:
             rows = _unnest(where, rows)
-        users, user_faults = _codes(where, "uid", rows, into.listener, user_codes)
-        tracks, track_faults = _codes(where, "item_id", rows, track, track_codes)
-        _Batch(where, first, rows, into).add(users, tracks, user_faults, track_faults)
+        for name in _IDS:
+            check_plain(where, name, rows[name].type)
+        users, tracks = user_codes.of(rows["uid"]), track_codes.of(rows["item_id"])
+        _Batch(where, first, rows, into).add(users, tracks, faults)
         first += len(rows["uid"])
 
 
@@ -78,8 +85,7 @@ class _Batch:
         self,
         users: npt.NDArray[np.int32],
         tracks: npt.NDArray[np.int32],
-        user_faults: dict[int, BadLine],
-        track_faults: dict[int, BadLine],
+        faults: Mapping[int, BadLine],
     ) -> None:
         """Count the rows, and add the good ones."""
         into, rows = self._into, self._rows
@@ -96,7 +102,7 @@ class _Batch:
             percent, has_percent = self._numbers("played_ratio_pct")
             good &= has_percent
         for place in np.flatnonzero(wanted & ~good).tolist():
-            of_ids = user_faults.get(int(users[place])) or track_faults.get(int(tracks[place]))
+            of_ids = faults.get(int(users[place])) or faults.get(int(tracks[place]))
             fault = of_ids or self._fault(place, stamp)
             into.reject(self._where, self._first + place, fault)
         into.note("time outside 0..1 cut to it", int(np.count_nonzero(good & (percent > 100))))
@@ -138,51 +144,13 @@ class _Batch:
             return np.ones(self._size, dtype=bool)
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
-        equal = pc.equal(column.cast(pa.string()), value)
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            raise InputError.one(
+                f"{self._where}:1:1", f"event_type must be a column of text, is of {column.type}"
+            )
+        equal = pc.equal(column, value)
         found: npt.NDArray[np.bool_] = pc.fill_null(equal, True).to_numpy(zero_copy_only=False)
         return found
-
-
-def _codes(
-    where: str,
-    name: str,
-    rows: dict[str, Any],
-    code_of: Callable[[Any], int],
-    known: dict[Any, int],
-) -> tuple[npt.NDArray[np.int32], dict[int, BadLine]]:
-    """Codes of ids, each distinct one looked up once; negative for an id with a fault, -1 for null.
-
-    Args:
-        where: The file.
-        name: Name of the column of ids.
-        rows: The columns.
-        code_of: The code of an id that is seen for the first time.
-        known: Id -> code; filled.
-    """
-    import pyarrow as pa
-
-    faults: dict[int, BadLine] = {}
-    column = rows[name]
-    try:
-        if not pa.types.is_dictionary(column.type):
-            column = column.dictionary_encode()
-    except pa.ArrowException:
-        raise InputError.one(
-            f"{where}:1:1", f"{name} must be a column of ids, is of {column.type}"
-        ) from None
-    codes = []
-    for id_ in column.dictionary.to_pylist():
-        code = known.get(id_)
-        if code is None:
-            try:
-                known[id_] = code = code_of(id_)
-            except BadLine as fault:
-                code = -2 - len(faults)
-                faults[code] = fault
-        codes.append(code)
-    table = np.array([*codes, -1], dtype=np.int32)
-    places = column.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
-    return table[places], faults
 
 
 def _is_list(kind: Any) -> bool:
@@ -206,11 +174,10 @@ def _unnest(where: str, rows: dict[str, Any]) -> dict[str, Any]:
     length = next(iter(lengths.values()))
     unequal = np.any([each != length for each in lengths.values()], axis=0)
     if unequal.any():
-        row = int(unequal.argmax())
         raise InputError.one(
             f"{where}:1:1",
-            f"must have lists of one length in a row; {', '.join(nested)} differ in the row of "
-            f"listener {rows['uid'][row].as_py()!r:.60}",
+            f"must have lists of one length in a row; those of {', '.join(nested)} differ in row "
+            f"{int(unequal.argmax()) + 1} of a batch",
         )
     repeats = pa.array(np.repeat(np.arange(len(length)), length))
     return {
@@ -224,6 +191,8 @@ def _read_artists(mapping: Path, options: ImportOptions) -> dict[int, str]:
     artists: dict[int, str] = {}
     with open_parquet(mapping) as content:
         content.require(("artist_id", "item_id"))
+        for name in ("artist_id", "item_id"):
+            check_plain(str(mapping), name, content.schema.field(name).type)
         for batch in content.batches(("artist_id", "item_id"), ROWS, options.progress):
             pairs = zip(*(batch.column(name).to_pylist() for name in ("item_id", "artist_id")),
                         strict=True)  # fmt: skip
