@@ -102,19 +102,22 @@ class Ground:
 
     def fill_disk(self) -> None:
         """Leave no room on the log's disk."""
-        self._resize(self._used() + BYTES_FREE)
+        # The server goes on writing: what was measured may not be enough a moment later.
+        while not self._resize(self._used() + BYTES_FREE):
+            pass
 
     def empty_disk(self) -> None:
         """Make the log's disk large again."""
-        self._resize(1 << 32)
+        assert self._resize(1 << 32)
 
     def _used(self) -> int:
         disk = os.statvfs(self.folder / "disk")
         return (disk.f_blocks - disk.f_bfree) * disk.f_frsize
 
-    def _resize(self, size: int) -> None:
-        disk = self.folder / "disk"
-        subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)
+    def _resize(self, size: int) -> bool:
+        """Change the size of the log's disk; give whether its content fits."""
+        command = ["mount", "-o", f"remount,size={size}", str(self.folder / "disk")]
+        return subprocess.run(command, capture_output=True).returncode == 0
 
 
 @contextmanager

@@ -146,6 +146,7 @@ class _Soak:
         survived = {**FAULTS, **(WITH_DISK if self._has_disk else {})}
         half_s = self._options.seconds / 2
         try:
+            await self._site.answers_again()  # it listens before it is ready
             await self._rounds({**survived, **RESTARTS}, monotonic() + half_s)
             self._memory_mb.clear()
             await self._rounds(survived, monotonic() + half_s)
