@@ -165,7 +165,9 @@ def _web_app(operations: bool, lifespan: Lifespan[FastAPI] | None = None) -> Fas
         title="Segue",
         description="Next-track recommendations, and experiments that can be trusted.",
         lifespan=lifespan,
-        openapi_url="/openapi.json" if operations else None,  # and without it no page of docs
+        openapi_url="/openapi.json" if operations else None,
+        docs_url=None,  # FastAPI's pages load scripts of a different host; ours is in app.routes
+        redoc_url=None,
     )
     add_routes(app, operations)
     return app

@@ -152,5 +152,16 @@ def _is_union_member(part: str) -> bool:
 
 
 def schema_of(body: type[Any]) -> dict[str, Any]:
-    """Give the JSON Schema of a body, for OpenAPI."""
-    return TypeAdapter(body).json_schema(ref_template="#/components/schemas/{model}")
+    """Give the JSON Schema of a body, for OpenAPI, with its parts in it: they are no components."""
+    schema = TypeAdapter(body).json_schema(ref_template="{model}")
+    parts = schema.pop("$defs", {})
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict):
+            if "$ref" in value:
+                return whole(parts[value["$ref"]])
+            return {key: whole(each) for key, each in value.items()}
+        return [whole(each) for each in value] if isinstance(value, list) else value
+
+    found: dict[str, Any] = whole(schema)
+    return found

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from app.bodies import too_large
 from app.counts import Counter, Counts
+from app.docs_page import content_policy, docs_page
 from app.errors import ApiError, error_response
 from app.experiment_status import ServerStatus, server_status
 from app.handlers import (
@@ -47,6 +49,7 @@ def add_routes(app: FastAPI, operations: bool = True) -> None:
     _add_probes(app)
     if operations:
         _add_operations(app)
+        _add_docs(app)
         _add_admin(app)
     _add_errors(app)
 
@@ -54,7 +57,7 @@ def add_routes(app: FastAPI, operations: bool = True) -> None:
 def _add_own_routes(app: FastAPI) -> None:
     @app.post(
         "/recommend",
-        openapi_extra=request_body(RecommendRequest),
+        openapi_extra=request_body(RecommendRequest, {"user": 7}),
         responses=documented_responses(RecommendResponse),
     )
     async def recommend(request: Request) -> Response:
@@ -63,7 +66,7 @@ def _add_own_routes(app: FastAPI) -> None:
 
     @app.post(
         "/feedback",
-        openapi_extra=request_body(FeedbackRequest),
+        openapi_extra=request_body(FeedbackRequest, {"user": 7, "track": 1, "time": 0.8}),
         responses=documented_responses(FeedbackResponse),
     )
     async def feedback(request: Request) -> Response:
@@ -99,7 +102,7 @@ def _add_botify_routes(app: FastAPI) -> None:
     @app.post(
         "/next/{user:path}",
         tags=["botify"],
-        openapi_extra=request_body(BotifyListen),
+        openapi_extra=request_body(BotifyListen, {"track": 1, "time": 0.8}),
         responses=documented_responses(BotifyNextResponse),
     )
     async def next_track(request: Request, user: str) -> Response:
@@ -109,7 +112,7 @@ def _add_botify_routes(app: FastAPI) -> None:
     @app.post(
         "/last/{user:path}",
         tags=["botify"],
-        openapi_extra=request_body(BotifyListen),
+        openapi_extra=request_body(BotifyListen, {"track": 1, "time": 0.8}),
         responses=documented_responses(FeedbackResponse),
     )
     async def last_track(request: Request, user: str) -> Response:
@@ -152,6 +155,13 @@ def _add_operations(app: FastAPI) -> None:
         counts = _counts(request)
         text = prometheus_text(counts.metrics, counts.listeners)
         return Response(text, media_type=CONTENT_TYPE)
+
+
+def _add_docs(app: FastAPI) -> None:
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        headers = {"Content-Security-Policy": content_policy()}
+        return HTMLResponse(docs_page(app.openapi()), headers=headers)
 
 
 def _add_admin(app: FastAPI) -> None:

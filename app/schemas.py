@@ -92,9 +92,9 @@ class ErrorResponse(BaseModel):
     error: ErrorDetail
 
 
-def request_body(body: type[Any]) -> dict[str, Any]:
+def request_body(body: type[Any], example: dict[str, Any]) -> dict[str, Any]:
     """Describe the body and headers of a route that reads its own body."""
-    content = {"application/json": {"schema": schema_of(body)}}
+    content = {"application/json": {"schema": schema_of(body), "example": example}}
     return {
         "requestBody": {"required": True, "content": content},
         "parameters": [

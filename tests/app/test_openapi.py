@@ -108,6 +108,31 @@ def test_the_type_of_the_metrics_is_described(client: TestClient) -> None:
     assert client.get("/metrics").headers["content-type"].partition(";")[0] == media
 
 
+def refs_in(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from ([value["$ref"]] if isinstance(value.get("$ref"), str) else [])
+        for each in value.values():
+            yield from refs_in(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from refs_in(each)
+
+
+def test_every_reference_leads_to_a_component(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(refs_in(document)) == known
+
+
+def test_the_example_of_each_body_is_accepted(client: TestClient) -> None:
+    for route, methods in client.get("/openapi.json").json()["paths"].items():
+        for method, described in methods.items():
+            content = described.get("requestBody", {}).get("content", {})
+            for each in content.values():
+                path = route.replace("{user}", "7")
+                assert client.request(method, path, json=each["example"]).status_code == 200
+
+
 def test_every_route_is_described(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert {route for _, route, _, _ in CASES} < set(document["paths"])
