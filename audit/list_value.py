@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from core.list_archive import Key
+from core.archive import Key
 
 if TYPE_CHECKING:
     from training.evaluation import OffPolicyEstimate

@@ -6,8 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.archive import Key
 from core.errors import InputError
-from core.list_archive import Key
 
 if TYPE_CHECKING:
     from core.progress import Progress

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from core.list_archive import Key
+from core.archive import Key
 
 if TYPE_CHECKING:
     from core.progress import Progress

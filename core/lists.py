@@ -7,21 +7,19 @@ file itself. The JSON lines of botify load as well, only slower.
 
 import hashlib
 import json
-import zipfile
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.lib.format as npy
 import numpy.typing as npt
 
+from core.archive import FORMAT, Key, named_keys, read_archive, write_archive
 from core.candidates import Candidates
 from core.catalog import FAULTS_SHOWN, UNKNOWN, Catalog, id_fault, is_id, known_tracks
 from core.errors import Faults, InputError
 from core.jsonl import records_in
-from core.list_archive import FORMAT, Key, read_archive
 from core.sealed import checksum_of, read_whole, sealed_copy
 
 Row = Sequence[int] | npt.NDArray[np.integer]
@@ -131,30 +129,17 @@ def save_lists(
     tracks = np.concatenate([np.asarray(rows[k], dtype=np.int64) for k in ordered])
     small = np.uint16 if len(catalog) <= 1 << 16 else np.int32
     manifest = {**about, "format": FORMAT, "key": key, "catalog": catalog.checksum}
-    keys = (
-        np.asarray(ordered, dtype=np.int32)
-        if key == "track"
-        else np.frombuffer(json.dumps([str(k) for k in ordered]).encode(), dtype=np.uint8)
+    write_archive(
+        path,
+        {
+            "manifest": np.frombuffer(
+                json.dumps(manifest, sort_keys=True).encode(), dtype=np.uint8
+            ),
+            "keys": named_keys(key, ordered),
+            "offsets": offsets.astype(np.int64),
+            "tracks": tracks.astype(small),
+        },
     )
-    members = {
-        "manifest": np.frombuffer(json.dumps(manifest, sort_keys=True).encode(), dtype=np.uint8),
-        "keys": keys,
-        "offsets": offsets.astype(np.int64),
-        "tracks": tracks.astype(small),
-    }
-    part = path.with_name(path.name + ".part")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-            for name, values in members.items():
-                with archive.open(zipfile.ZipInfo(name + ".npy"), "w") as member:
-                    npy.write_array(member, values, version=(1, 0), allow_pickle=False)
-        part.replace(path)
-    except OSError as error:
-        raise InputError.one(
-            str(path), f"cannot be written: {error.strerror or error}. Name a different file"
-        ) from error
-    finally:
-        part.unlink(missing_ok=True)  # still there only after an error or an interrupt
 
 
 def load_lists(path: Path, catalog: Catalog, known: Iterable[Lists] = ()) -> Lists:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from core.list_archive import Key
+from core.archive import Key
 from core.lists import save_lists
 from core.progress import SILENT, Progress
 from training.interactions import Interactions

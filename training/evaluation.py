@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from core.archive import Key
 from core.catalog import Catalog
-from core.list_archive import Key
 from core.progress import SILENT, Progress
 from training.interactions import Interactions
 from training.model import FittedModel

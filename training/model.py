@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from core.archive import Key
 from core.errors import Fault, InputError, SegueError, unknown_name
-from core.list_archive import Key
 from core.progress import SILENT, Progress
 from core.registry import Registry
 from training.interactions import Interactions

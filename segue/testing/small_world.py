@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from core.archive import Key
 from core.candidates import Candidates
 from core.catalog import UNKNOWN, Catalog
-from core.list_archive import Key
 from core.listener import Listener
 from core.lists import Lists
 from core.track_fields import FieldColumns

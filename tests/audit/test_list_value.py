@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 import training.models  # noqa: F401  (importing it registers the models)
 from audit.list_value import ListEstimator, make_estimator
 from cli.main import build as command
+from core.archive import Key
 from core.catalog import load_catalog
-from core.list_archive import Key
 from core.progress import SILENT, Progress
 from simulator.recommenders.in_process import load_in_process
 from tests.played import configured, play

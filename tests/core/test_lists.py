@@ -94,7 +94,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("core.lists.npy.write_array", interrupted)
+    monkeypatch.setattr("core.archive.npy.write_array", interrupted)
     with pytest.raises(KeyboardInterrupt):
         save_lists(path, "track", {0: [2]}, CATALOG, {})
     assert list(tmp_path.iterdir()) == [path]
@@ -268,7 +268,7 @@ def test_an_inconsistent_list_file_is_refused(tmp_path, changed, fault):
     ids=["of-a-track", "of-a-listener"],
 )
 def test_a_track_twice_in_one_list_is_a_fault(tmp_path, monkeypatch, key, keys, owner):
-    monkeypatch.setattr("core.list_archive.BLOCK", 1)  # every list is a block of its own
+    monkeypatch.setattr("core.archive.BLOCK", 1)  # every list is a block of its own
     written_keys = (
         np.array(keys, dtype=np.int32)
         if key == "track"

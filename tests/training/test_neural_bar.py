@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from cli.world_warmup import warm_up
-from core.list_archive import Key
+from core.archive import Key
 from core.progress import SILENT
 from engine.runtime import load_runtime as serve
 from engine.settings.loading import load_settings

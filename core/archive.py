@@ -1,4 +1,4 @@
-"""The archive of a list file: opens the .npz, and checks it whole before a list is used.
+"""The archive of lists or vectors: opens the .npz, and checks it whole before it is used.
 
 numpy reads a negative index from the end of an array, so a damaged list would not fail at a
 request: the server would play a wrong track. Such a file must be refused here.
@@ -7,7 +7,7 @@ request: the server would play a wrong track. Such a file must be refused here.
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -50,6 +50,23 @@ class ListArchive:
     tracks: npt.NDArray[np.integer]
 
 
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The arrays of an archive, and the two that every kind has, read.
+
+    Attributes:
+        key: Whether the rows are keyed by track or by listener.
+        manifest: How they were made.
+        keys: Catalog index, or listener id, of each row.
+        arrays: All arrays by name; views of the file.
+    """
+
+    key: Key
+    manifest: Mapping[str, Any]
+    keys: list[int] | list[str]
+    arrays: Mapping[str, npt.NDArray[Any]]
+
+
 def read_archive(
     path: Path, file: BinaryIO, content: npt.NDArray[np.uint8], catalog: Catalog
 ) -> ListArchive:
@@ -65,28 +82,9 @@ def read_archive(
         InputError: It is damaged, foreign, inconsistent, or made for a different catalog.
     """
     where = str(path)
-    try:
-        archive = _parse(file, content)
-    # A damaged archive makes zipfile, numpy and json raise nearly anything: 11 kinds of exception
-    # were seen in 20,000 random damages, NotImplementedError and struct.error among them.
-    except Exception as error:
-        raise InputError.one(
-            where,
-            "must be a list file that segue wrote, but is damaged or foreign "
-            f"({str(error)[:200] or type(error).__name__}). {_AGAIN}",
-        ) from error
-    manifest = archive.manifest
-    if manifest.get("format") != FORMAT:
-        raise InputError.one(
-            where, f"must be of format {FORMAT}, is {manifest.get('format')!r:.40}. {_AGAIN}"
-        )
-    if manifest.get("catalog") != catalog.checksum:
-        raise InputError.one(
-            where,
-            "was made for a different catalog (checksum "
-            f"{str(manifest.get('catalog'))[:12]}..., this one has {catalog.checksum[:12]}...). "
-            "Make the lists again with this catalog",
-        )
+    members = read_members(path, file, content, "a list file", _AGAIN, _lists_of)
+    check_catalog(where, members.manifest, catalog, FORMAT, _AGAIN)
+    archive = ListArchive(members.key, members.manifest, members.keys, *_lists_of(members.arrays))
     if not _is_consistent(archive, len(catalog)):
         raise InputError.one(
             where,
@@ -104,7 +102,91 @@ def read_archive(
     return archive
 
 
-def _parse(file: BinaryIO, content: npt.NDArray[np.uint8]) -> ListArchive:
+def read_members(
+    path: Path,
+    file: BinaryIO,
+    content: npt.NDArray[np.uint8],
+    what: str,
+    advice: str,
+    check: Callable[[Mapping[str, npt.NDArray[Any]]], object] = dict,
+) -> Members:
+    """Read the arrays of an archive, as views of its bytes.
+
+    Args:
+        path: The file, for messages.
+        file: It, or a copy, open for reading.
+        content: The same bytes in memory.
+        what: Kind of file, for messages.
+        advice: What to do about a damaged file.
+        check: Reads arrays of this kind; any exception means that the file is damaged.
+
+    Raises:
+        InputError: The archive is damaged or foreign.
+    """
+    try:
+        members = _parse(file, content)
+        check(members.arrays)
+    # A damaged archive makes zipfile, numpy and json raise nearly anything: 11 kinds of exception
+    # were seen in 20,000 random damages, NotImplementedError and struct.error among them.
+    except Exception as error:
+        raise InputError.one(
+            str(path),
+            f"must be {what} that segue wrote, but is damaged or foreign "
+            f"({str(error)[:200] or type(error).__name__}). {advice}",
+        ) from error
+    return members
+
+
+def check_catalog(
+    where: str, manifest: Mapping[str, Any], catalog: Catalog, version: int, advice: str
+) -> None:
+    """Check that an archive has this version of the format, and was made for this catalog.
+
+    Raises:
+        InputError: It has not, or was not.
+    """
+    if manifest.get("format") != version:
+        raise InputError.one(
+            where, f"must be of format {version}, is {manifest.get('format')!r:.40}. {advice}"
+        )
+    if manifest.get("catalog") != catalog.checksum:
+        raise InputError.one(
+            where,
+            "was made for a different catalog (checksum "
+            f"{str(manifest.get('catalog'))[:12]}..., this one has {catalog.checksum[:12]}...). "
+            "Make it again with this catalog",
+        )
+
+
+def named_keys(key: Key, keys: Sequence[Any]) -> npt.NDArray[Any]:
+    """Turn keys into the array `keys`: catalog indices, or JSON of listener ids."""
+    if key == "track":
+        return np.asarray(keys, dtype=np.int32)
+    return np.frombuffer(json.dumps([str(k) for k in keys]).encode(), dtype=np.uint8)
+
+
+def write_archive(path: Path, members: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write an archive without compression; the file is replaced as a whole.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+            for name, values in members.items():
+                with archive.open(zipfile.ZipInfo(name + ".npy"), "w") as member:
+                    npy.write_array(member, values, version=(1, 0), allow_pickle=False)
+        part.replace(path)
+    except OSError as error:
+        raise InputError.one(
+            str(path), f"cannot be written: {error.strerror or error}. Name a different file"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)  # still there only after an error or an interrupt
+
+
+def _parse(file: BinaryIO, content: npt.NDArray[np.uint8]) -> Members:
     """Read the members; any exception means that the file is damaged or foreign."""
     arrays: dict[str, npt.NDArray[Any]] = {}
     with zipfile.ZipFile(file) as archive:
@@ -124,8 +206,13 @@ def _parse(file: BinaryIO, content: npt.NDArray[np.uint8]) -> ListArchive:
         keys = json.loads(bytes(keys))
         if not isinstance(keys, list) or not all(isinstance(user, str) for user in keys):
             raise ValueError("its keys are no array of strings")
-    offsets = _integers(arrays, "offsets").astype(np.int64)
-    return ListArchive(key, manifest, keys, offsets, _integers(arrays, "tracks"))
+    return Members(key, manifest, keys, arrays)
+
+
+def _lists_of(
+    arrays: Mapping[str, npt.NDArray[Any]],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.integer]]:
+    return _integers(arrays, "offsets").astype(np.int64), _integers(arrays, "tracks")
 
 
 def _integers(arrays: Mapping[str, npt.NDArray[Any]], name: str) -> npt.NDArray[np.integer]:

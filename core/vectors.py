@@ -1,0 +1,184 @@
+"""Vectors: for each track, or for each listener, a point of a trained space.
+
+On disk a vector file is an .npz as that of lists: arrays `vectors` (float32 or float16, one row
+after the other), `keys`, and a JSON `manifest`, which has the length of a vector.
+"""
+
+import hashlib
+import json
+from array import array
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from core.archive import Key, check_catalog, named_keys, read_members, write_archive
+from core.catalog import Catalog, TrackId
+from core.errors import InputError
+from core.sealed import sealed_copy
+
+FORMAT = 1
+Floats = npt.NDArray[np.float32]
+Precision = Literal["float32", "float16"]
+
+
+class Vectors:
+    """Vectors by track or by listener, of unit length or zero.
+
+    Unit length makes the product of two vectors their cosine; the lengths are kept beside.
+
+    Attributes:
+        key: Whether the vectors are keyed by track or by listener.
+        keys: Catalog index, or listener id, of each row.
+        units: float32, (rows, d), the directions.
+        lengths: float32, (rows,), the lengths that the vectors have in the file.
+        manifest: How they were made.
+        checksum: SHA-256 of the file, in hex.
+    """
+
+    def __init__(
+        self,
+        key: Key,
+        keys: Sequence[int] | Sequence[str],
+        vectors: Floats,
+        catalog: Catalog,
+        manifest: Mapping[str, Any],
+        checksum: str,
+    ) -> None:
+        self.key = key
+        self.keys = keys
+        self.lengths: Floats = np.linalg.norm(vectors, axis=1).astype(np.float32)
+        scale = np.where(self.lengths > 0, self.lengths, 1)
+        self.units: Floats = np.ascontiguousarray(vectors / scale[:, None], dtype=np.float32)
+        self.manifest = manifest
+        self.checksum = checksum
+        if key == "track":
+            rows = np.full(len(catalog) + 1, -1, dtype=np.int64)
+            rows[np.asarray(keys, dtype=np.int64)] = np.arange(len(keys))
+            self._row_of_track = array("q", rows.tobytes())  # index -1, UNKNOWN, is the last one
+            self.tracks = np.asarray(keys, dtype=np.int32)
+        else:
+            self._row_of_user = {str(user): row for row, user in enumerate(keys)}
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector, a count of numbers."""
+        return int(self.units.shape[1])
+
+    def row_of_track(self, track: int) -> int:
+        """The row of a track (an index or `UNKNOWN`); -1 if it has none."""
+        return self._row_of_track[track]
+
+    def row_of_user(self, user: str) -> int:
+        """The row of a listener; -1 if they have none."""
+        return self._row_of_user.get(user, -1)
+
+    def near(self, query: Floats, k: int) -> tuple[npt.NDArray[np.int32], Floats]:
+        """Find the tracks whose directions have the greatest product with a query; exact.
+
+        Args:
+            query: float32, (d,).
+            k: Number of tracks, at least 1.
+
+        Returns:
+            Catalog indices and products, the greatest first, of equal ones the first rows.
+        """
+        products: Floats = self.units @ query
+        if k < len(products):
+            kept = np.argpartition(products, len(products) - k)[len(products) - k :]
+            # All that tie with the last one, so that which of them stay depends on their rows.
+            kept = np.flatnonzero(products >= products[kept].min())
+        else:
+            kept = np.arange(len(products))
+        order = kept[np.argsort(-products[kept], kind="stable")[:k]]
+        return self.tracks[order], products[order]
+
+
+def save_vectors(
+    path: Path,
+    key: Key,
+    keys: Sequence[int] | Sequence[TrackId],
+    vectors: npt.NDArray[np.floating],
+    catalog: Catalog,
+    about: Mapping[str, Any],
+    precision: Precision = "float32",
+) -> None:
+    """Write a vector file; same input, same bytes.
+
+    Args:
+        path: The file; replaced as a whole.
+        key: Whether `keys` are catalog indices or listener ids.
+        keys: Distinct, one for each row.
+        vectors: (rows, d), finite.
+        catalog: The catalog that the indices belong to.
+        about: Entries for the manifest: how the vectors were made.
+        precision: Type of the numbers; float16 takes half the memory on disk.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    assert vectors.ndim == 2
+    assert len(keys) == len(vectors) == len(set(keys))
+    assert bool(np.isfinite(vectors).all()), "a vector has finite numbers"
+    manifest = {
+        **about,
+        "format": FORMAT,
+        "key": key,
+        "catalog": catalog.checksum,
+        "dimensions": vectors.shape[1],
+    }
+    write_archive(
+        path,
+        {
+            "manifest": _bytes_of(manifest),
+            "keys": named_keys(key, keys),
+            "vectors": vectors.astype(precision).ravel(),
+        },
+    )
+
+
+def load_vectors(path: Path, catalog: Catalog) -> Vectors:
+    """Load a vector file for this catalog.
+
+    Raises:
+        InputError: The file is missing, damaged, foreign, or of a different catalog.
+    """
+    copy = sealed_copy(path)
+    where = str(path)
+    with copy.file:
+        members = read_members(path, copy.file, copy.content, "a vector file", _AGAIN)
+    manifest, key, keys = members.manifest, members.key, members.keys
+    check_catalog(where, manifest, catalog, FORMAT, _AGAIN)
+    flat, d = members.arrays.get("vectors"), manifest.get("dimensions")
+    is_sound = (
+        flat is not None
+        and flat.dtype in (np.dtype("f4"), np.dtype("f2"))
+        and isinstance(d, int)
+        and d > 0
+        and len(flat) == d * len(keys)
+        and len(set(keys)) == len(keys) > 0
+        and (key == "user" or 0 <= min(keys) <= max(keys) < len(catalog))  # type: ignore[operator]
+        and bool(np.isfinite(flat).all())
+    )
+    if not is_sound:
+        raise InputError.one(
+            where,
+            "must have one vector of finite numbers for each key, of known tracks; this does not "
+            f"hold. {_AGAIN}",
+        )
+    assert flat is not None
+    vectors = flat.reshape(len(keys), -1).astype(np.float32)
+    digest = hashlib.sha256(copy.content.data).hexdigest()
+    return Vectors(key, keys, vectors, catalog, manifest, digest)
+
+
+_AGAIN = "Make it again with `segue train` or `segue vectors import`"
+
+
+def _bytes_of(manifest: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(manifest, sort_keys=True).encode(), dtype=np.uint8)
