@@ -118,6 +118,9 @@ def _paths(settings: Settings) -> dict[str, Any]:
         "lists": {
             name: str(settings.resolve(path).absolute()) for name, path in section.lists.items()
         },
+        "vectors": {
+            name: str(settings.resolve(path).absolute()) for name, path in section.vectors.items()
+        },
     }
 
 
@@ -177,6 +180,10 @@ def _check_data(path: Path, snapshot: dict[str, Any], runtime: Runtime) -> None:
     pieces += [
         (f"lists.{name}", checksum, now["lists"].get(name))
         for name, checksum in before["lists"].items()
+    ]
+    pieces += [
+        (f"vectors.{name}", checksum, now.get("vectors", {}).get(name))
+        for name, checksum in before.get("vectors", {}).items()
     ]
     pieces += [
         (f"tracks (field '{name}')", checksum, now.get("fields", {}).get(name))

@@ -17,6 +17,7 @@ from core.errors import Faults, InputError
 from core.experiment_changes import assignment_fingerprint
 from core.listener import Listener
 from core.lists import Lists, load_lists
+from core.vectors import Vectors, load_vectors
 from engine.settings.defaults import DECIDING, describe_strategy, non_defaults
 from engine.settings.model import Settings
 from engine.strategy_building import Built, build_strategies
@@ -141,7 +142,13 @@ def _load_artifacts(settings: Settings, known: Artifacts | None, faults: Faults)
             lists[name] = load_lists(settings.resolve(path), catalog, in_memory)
         except InputError as error:
             faults.extend(error)
-    return Artifacts(catalog, top, lists)
+    vectors: dict[str, Vectors] = {}
+    for name, path in section.vectors.items():
+        try:
+            vectors[name] = load_vectors(settings.resolve(path), catalog)
+        except InputError as error:
+            faults.extend(error)
+    return Artifacts(catalog, top, lists, vectors=vectors)
 
 
 def _make_chain(name: str, settings: Settings, built: dict[str, Built]) -> Chain:
@@ -198,6 +205,7 @@ def _describe(settings: Settings, artifacts: Artifacts, chains: dict[str, Chain]
 
     Keys at their default are left out; `format` says which defaults these are.
     """
+    vectors = {name: each.checksum for name, each in artifacts.vectors.items()}
     return {
         "format": FORMAT,
         "default": settings.default,
@@ -211,6 +219,7 @@ def _describe(settings: Settings, artifacts: Artifacts, chains: dict[str, Chain]
             "tracks": artifacts.catalog.checksum,
             "top": digest_of(artifacts.top.tolist()),
             "lists": {name: lists.checksum for name, lists in artifacts.lists.items()},
+            **({"vectors": vectors} if vectors else {}),
             **_described_fields(settings, artifacts.catalog),
         },
         **non_defaults(settings.state, DECIDING),

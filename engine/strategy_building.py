@@ -6,11 +6,15 @@ that wraps a second one.
 """
 
 import traceback
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 from core.errors import Faults, SegueError, unknown_name
+from core.lists import Lists
+from core.vectors import Vectors
 from engine.settings.model import Settings, StrategySettings
-from strategies.base import Artifacts, Named, Params, Strategy, named_in
+from strategies.base import FILE_KINDS, Artifacts, Named, Params, Strategy, named_in
 
 
 class Built(NamedTuple):
@@ -39,7 +43,7 @@ def build_strategies(settings: Settings, artifacts: Artifacts, faults: Faults) -
     built: dict[str, Built] = {}
     for name, wanted in settings.strategies.items():
         where = f"{settings.path}: strategies.{name}"
-        fits = _lists_fit(wanted, artifacts, where, faults)
+        fits = _files_fit(wanted, artifacts, where, faults)
         if not (_fields_exist(wanted, artifacts, where, faults) and fits):
             continue
         if any(used not in built for used in wanted.uses):
@@ -61,17 +65,20 @@ def _raised(type_name: str, error: BaseException) -> str:
     )
 
 
-def _lists_fit(wanted: StrategySettings, artifacts: Artifacts, where: str, faults: Faults) -> bool:
-    """Check that the lists which the params name are keyed as the type needs them."""
+def _files_fit(wanted: StrategySettings, artifacts: Artifacts, where: str, faults: Faults) -> bool:
+    """Check that lists and vectors which the params name are keyed as the type needs them."""
     fit = True
-    for kind, key in (("track lists", "track"), ("user lists", "user")):
-        for param, lists in named_in(wanted.params, kind):
-            if artifacts.lists[lists].key != key:
+    for kind in FILE_KINDS:
+        key, what = kind.split()
+        files: Mapping[str, Lists | Vectors] = (
+            artifacts.lists if what == "lists" else artifacts.vectors
+        )
+        for param, name in named_in(wanted.params, kind):
+            if files[name].key != key:
                 fit = False
                 faults.add(
                     f"{where}.{param}",
-                    f"must name lists keyed by {key}; '{lists}' is keyed by "
-                    f"{artifacts.lists[lists].key}",
+                    f"must name {what} keyed by {key}; '{name}' is keyed by {files[name].key}",
                 )
     return fit
 
@@ -96,9 +103,7 @@ def _build(wanted: StrategySettings, artifacts: Artifacts, uses: dict[str, Built
     }
 
     def make(params: Params, strategies: dict[str, Named]) -> Strategy:
-        made = wanted.type.make(
-            params, Artifacts(artifacts.catalog, artifacts.top, artifacts.lists, strategies)
-        )
+        made = wanted.type.make(params, replace(artifacts, strategies=strategies))
         if not callable(getattr(made, "propose", None)):
             raise SegueError(f"'{wanted.type.name}' must have a method `propose`, has none. Add it")
         return made

@@ -14,6 +14,7 @@ from core.catalog import Catalog
 from core.listener import Listener
 from core.lists import Lists
 from core.track_fields import fault_of
+from core.vectors import Vectors
 
 Draw = Literal["uniform", "first", "rank"]
 Unheard = Literal["none", "session", "history"]
@@ -43,15 +44,16 @@ class Names:
     """The mark of a param that names something in the config, so that the start checks the name.
 
     Attributes:
-        kind: What the param names: lists keyed by track or by user, a strategy, or a track of
-            the catalog by its id, or a field of the catalog.
+        kind: What the param names: lists or vectors keyed by track or by user, a strategy, a track
+            of the catalog by its id, or a field of the catalog.
     """
 
-    kind: Literal["track lists", "user lists", "strategy", "track", "field"]
+    kind: Literal["track lists", "user lists", "track vectors", "strategy", "track", "field"]
 
 
 TrackLists = Annotated[str, Names("track lists")]
 UserLists = Annotated[str, Names("user lists")]
+TrackVectors = Annotated[str, Names("track vectors")]
 StrategyName = Annotated[str, Names("strategy")]
 FieldName = Annotated[str, Names("field")]
 
@@ -67,6 +69,10 @@ TrackConditions = dict[FieldName, Annotated[Any, AfterValidator(_sound)]]
 """Conditions on the fields of tracks, as `core.track_fields` has them."""
 
 CatalogTrack = Annotated[StrictInt | StrictStr, Names("track")]
+
+
+FILE_KINDS = ("track lists", "user lists", "track vectors")
+"""Kinds of names that stand for a file under `catalog`: the key, and the section."""
 
 
 class UnheardParams(Params):
@@ -142,12 +148,14 @@ class Artifacts:
         top: int32, (popular,), catalog indices, most popular first; empty when config has none.
         lists: Lists by their name in config.
         strategies: The strategies that this one names in its params.
+        vectors: Vectors by their name in config.
     """
 
     catalog: Catalog
     top: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, dtype=np.int32))
     lists: dict[str, Lists] = field(default_factory=dict)
     strategies: dict[str, Named] = field(default_factory=dict)
+    vectors: dict[str, Vectors] = field(default_factory=dict)
 
 
 def unheard_of(candidates: Candidates, listener: Listener, unheard: Unheard) -> Candidates | None:

@@ -11,6 +11,7 @@ from core.listener import Listener
 from core.lists import Lists
 from strategies.base import Artifacts, TrackLists, Unheard, UnheardParams, UserLists
 from strategies.registry import strategy
+from strategies.session_scores import ArtistFatigue
 
 Tracks = npt.NDArray[np.integer]
 
@@ -92,7 +93,7 @@ class SessionLists:
             listener.note("no track of this session has a list")
             return None
         tracks, scores = _sum_by_track(found)
-        self._tire(tracks, scores, likings)
+        scores *= ArtistFatigue(self._catalog, likings, self.params.fatigue).of(tracks)
         self._leave_out(tracks, scores, listener)
         listener.note(
             "{} tracks of this session, {} tracks in their lists", len(likings), len(tracks)
@@ -124,22 +125,6 @@ class SessionLists:
         tracks, owners, places = lists.heads([row for row, _ in rows], self.params.depth)
         weights = np.array([weight for _, weight in rows])
         return [(tracks, weights[owners] * self._by_place[places])]
-
-    def _tire(self, tracks: Tracks, scores: Weights, likings: list[tuple[int, float]]) -> None:
-        """Lower the scores of artists that this session has played."""
-        artist_of, fatigue = self._catalog.artist_of, self.params.fatigue
-        left: dict[int, float] = {}
-        for track, _ in likings:
-            artist = int(artist_of[track])
-            left[artist] = left.get(artist, 1.0) * fatigue
-        if not left:
-            return
-        played = np.array(sorted(left))
-        factors = np.array([left[artist] for artist in played.tolist()])
-        by_track = artist_of[tracks]
-        # Not a table of all artists: a decision's cost must not grow with the catalog.
-        places = np.minimum(np.searchsorted(played, by_track), len(played) - 1)
-        scores *= np.where(played[places] == by_track, factors[places], 1.0)
 
     def _leave_out(self, tracks: Tracks, scores: Weights, listener: Listener) -> None:
         """Give heard tracks no score."""

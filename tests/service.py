@@ -11,6 +11,7 @@ import yaml
 from starlette.testclient import TestClient
 
 from app.application import create_app
+from core.vectors import save_vectors
 from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
 from segue.testing import small_world
@@ -22,6 +23,7 @@ CONFIG: dict[str, Any] = {
         "tracks": "tracks.jsonl",
         "top": "top_tracks.json",
         "lists": {"contextual": "contextual.jsonl", "personal": "personal.jsonl"},
+        "vectors": {"taste": "taste.npz"},
     },
     "strategies": {
         "random": {"type": "random"},
@@ -86,6 +88,8 @@ def write_world(folder: Path) -> None:
             for user in range(1, 7)
         ),
     )
+    taste = small_world.small_vectors(catalog)
+    save_vectors(folder / "taste.npz", "track", taste.keys, taste.units, catalog, {})
 
 
 def write_config(

@@ -70,7 +70,12 @@ def served(folder, recipe):
     (folder / "other.jsonl").write_text('{"user": 1, "tracks": [1190, 1080, 1050, 1000]}\n')
     return loaded(
         folder,
-        catalog={"tracks": "tracks.jsonl", "top": "top_tracks.json", "lists": LISTS},
+        catalog={
+            "tracks": "tracks.jsonl",
+            "top": "top_tracks.json",
+            "lists": LISTS,
+            "vectors": {"taste": "taste.npz"},
+        },
         strategies={**BASE, **recipe},
         default=list(recipe)[-1],
         experiments=[],

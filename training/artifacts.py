@@ -11,6 +11,7 @@ import orjson
 from core.archive import Key
 from core.lists import save_lists
 from core.progress import SILENT, Progress
+from core.vectors import save_vectors
 from training.interactions import Interactions
 from training.model import FittedModel, ModelParams
 from training.top_k import NONE, Rankings
@@ -47,7 +48,7 @@ def save(
     top: int,
     progress: Progress = SILENT,
 ) -> list[Path]:
-    """Write the lists of a model: by track and by listener, or one popularity list.
+    """Write the lists and vectors of a model: by track and by listener, or one popularity list.
 
     Returns:
         The files. The manifest of lists is inside the file, that of a popularity list beside it.
@@ -92,6 +93,18 @@ def save(
         }
         manifest = {**about, "metrics": metrics.get(key, {}), "sizes": sizes}
         save_lists(path, key, _rows(ranked, lengths, key, log), log.catalog, manifest)
+        written.append(path)
+    return written + _save_vectors(folder, name, fitted, log, about)
+
+
+def _save_vectors(
+    folder: Path, name: str, fitted: FittedModel, log: Interactions, about: Mapping[str, Any]
+) -> list[Path]:
+    written = []
+    for key, (rows, vectors) in fitted.vectors.items():
+        path = folder / f"{name}_vectors_by_{KEY_NAMES[key]}.npz"
+        keys = rows.tolist() if key == "track" else [log.users[row] for row in rows.tolist()]
+        save_vectors(path, key, keys, vectors, log.catalog, about)
         written.append(path)
     return written
 

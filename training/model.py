@@ -78,6 +78,8 @@ class FittedModel:
         predict: Predicts the time from (user, track heard before, track); None if it cannot.
         curve: The learning curve of a model that learns in epochs.
         facts: More entries for the manifest: epochs, pairs.
+        vectors: Keys and their vectors for each kind of key that the model has vectors of: indices
+            int (rows,), of tracks or listeners, and float32 (rows, d).
         interrupted: Whether Ctrl-C ended the fit early.
     """
 
@@ -87,6 +89,7 @@ class FittedModel:
     curve: LearningCurve | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     interrupted: bool = False
+    vectors: Mapping[Key, tuple[Ints, npt.NDArray[np.float32]]] = field(default_factory=dict)
 
 
 class Model(Protocol):

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from core.allocation import SERVING, SLOTS
 from core.errors import Faults, unknown_name
 from engine.settings.model import ConfigFile, ExperimentSettings, StateSettings, StrategySettings
-from strategies.base import named_in
+from strategies.base import FILE_KINDS, named_in
 
 
 def check_names(
@@ -23,10 +23,12 @@ def check_names(
         for key, used in named_in(settings.params, "strategy"):
             if used not in known:
                 faults.add(f"{where}.{key}", unknown_name("strategy", used, known))
-        for kind in ("track lists", "user lists"):
-            for key, lists in named_in(settings.params, kind):
-                if lists not in file.catalog.lists:
-                    faults.add(f"{where}.{key}", unknown_name("lists", lists, file.catalog.lists))
+        for kind in FILE_KINDS:
+            section = kind.split()[1]
+            files = file.catalog.lists if section == "lists" else file.catalog.vectors
+            for key, used in named_in(settings.params, kind):
+                if used not in files:
+                    faults.add(f"{where}.{key}", unknown_name(section, used, files))
     for number, experiment in enumerate(file.experiments):
         for arm, arm_settings in experiment.arms.items():
             named = arm_settings.strategy

@@ -59,11 +59,13 @@ class CatalogSettings(Section):
         tracks: Catalog, JSON lines.
         top: Popularity list, a JSON array of track ids.
         lists: Name -> list file, .npz or JSON lines.
+        vectors: Name -> vector file, .npz.
     """
 
     tracks: Path
     top: Path | None = None
     lists: dict[Name, Path] = {}
+    vectors: dict[Name, Path] = {}
 
 
 class ArmSettings(Section):

@@ -15,6 +15,7 @@ from core.catalog import UNKNOWN, Catalog
 from core.listener import Listener
 from core.lists import Lists
 from core.track_fields import FieldColumns
+from core.vectors import Vectors
 from strategies import registry
 from strategies.base import Artifacts, Named, Params, marks_of
 
@@ -54,6 +55,14 @@ def fields_of(track: int) -> dict[str, Any]:
         return {}
     tags = [["new"], ["live", "new"], []][track % 3]
     return {"genre": "rock" if track % 2 else "pop", "year": 1990 + track, "tags": tags}
+
+
+def small_vectors(catalog: Catalog) -> Vectors:
+    """Make vectors by track, similar ones for one artist; tracks WITHOUT_LIST have none."""
+    tracks = [track for track in range(TRACKS) if track not in WITHOUT_LIST]
+    angles = np.array([catalog.artist_of[track] + 0.05 * (track % 7) for track in tracks])
+    points = np.stack([np.cos(angles), np.sin(angles), np.full(len(angles), 0.2)], axis=1)
+    return Vectors("track", tracks, points.astype(np.float32), catalog, {}, "made-by-hand")
 
 
 def lists_of(key: Key, rows: Mapping[Any, Sequence[int]], catalog: Catalog) -> Lists:
@@ -104,6 +113,7 @@ def small_artifacts(more: int = 0) -> Artifacts:
             ),
         },
     )
+    artifacts.vectors["taste"] = small_vectors(catalog)
     for name, entry in CONFIGURED.items():
         params = {key: value for key, value in entry.items() if key != "type"}
         artifacts.strategies[name] = Named(name, build(entry["type"], artifacts, **params))
@@ -132,6 +142,8 @@ def example_params(params: type[Params]) -> dict[str, Any]:
             unused = (name for name in ("contextual", "popular", *CONFIGURED) if name not in used)
             found[key] = key if key in CONFIGURED else next(unused)
             used.add(found[key])
+        elif "track vectors" in kinds:
+            found[key] = "taste"
         elif "track lists" in kinds:
             found[key] = "contextual"
         elif "user lists" in kinds:

@@ -21,7 +21,11 @@ def faults(folder, entry):
     """List the faults that `segue check` finds where the strategy `tried` is this entry."""
     path = folder / "config.yaml"
     sections = {
-        "catalog": {"tracks": "tracks.jsonl", "lists": {"contextual": "c", "personal": "p"}},
+        "catalog": {
+            "tracks": "tracks.jsonl",
+            "lists": {"contextual": "c", "personal": "p"},
+            "vectors": {"taste": "t"},
+        },
         "strategies": {**CONFIGURED, "tried": entry},
         "default": "random",
     }

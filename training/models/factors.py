@@ -94,6 +94,10 @@ class Factors:
             {"track": by_track, "user": by_user},
             facts={"iterations": done or params.iterations},
             interrupted=interrupted,
+            vectors={
+                "track": (np.flatnonzero(seen), taste[seen]),
+                "user": (np.arange(len(users)), users[:, : params.factors]),
+            },
         )
 
     def _library(self, run: FitRun) -> Any:

@@ -1,0 +1,101 @@
+"""Vector files, and the exact search of the nearest tracks."""
+
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.catalog import UNKNOWN
+from core.errors import InputError
+from core.lists import save_lists
+from core.vectors import Vectors, load_vectors, save_vectors
+from segue.testing.small_world import TRACKS, small_catalog
+
+CATALOG = small_catalog()
+
+
+def vectors_of(points, tracks=None):
+    tracks = list(range(len(points))) if tracks is None else tracks
+    return Vectors("track", tracks, np.asarray(points, dtype=np.float32), CATALOG, {}, "by hand")
+
+
+@given(
+    st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=1, max_size=TRACKS),
+    st.tuples(st.integers(-2, 2), st.integers(-2, 2)),
+    st.integers(1, TRACKS + 3),
+)
+def test_near_gives_the_greatest_products_in_order(points, query, k):
+    vectors = vectors_of(points)
+    products = vectors.units @ np.asarray(query, dtype=np.float32)
+    expected = sorted(range(len(points)), key=lambda row: (-products[row], row))[:k]
+
+    tracks, found = vectors.near(np.asarray(query, dtype=np.float32), k)
+
+    assert tracks.tolist() == expected
+    assert found.tolist() == products[expected].tolist()
+
+
+def test_directions_have_unit_length_and_lengths_are_kept():
+    vectors = vectors_of([[3, 4], [0, 0], [0, 2]])
+
+    assert vectors.lengths.tolist() == [5, 0, 2]
+    assert vectors.units.tolist() == [pytest.approx([0.6, 0.8]), [0, 0], [0, 1]]
+
+
+def test_rows_by_track_and_by_listener():
+    by_track = vectors_of([[1, 0], [0, 1]], [7, 3])
+    by_user = Vectors("user", ["7", "x"], np.eye(2, dtype=np.float32), CATALOG, {}, "by hand")
+
+    assert [by_track.row_of_track(track) for track in (7, 3, 4, UNKNOWN)] == [0, 1, -1, -1]
+    assert [by_user.row_of_user(user) for user in ("7", "x", "8")] == [0, 1, -1]
+
+
+@pytest.mark.parametrize(("precision", "error"), [("float32", 0), ("float16", 1e-3)])
+@pytest.mark.parametrize("key", ["track", "user"])
+def test_a_file_comes_back(tmp_path, key, precision, error):
+    points = np.random.default_rng(5).normal(size=(5, 3))
+    keys = [2, 5, 8, 11, 23] if key == "track" else ["1", "b", "ü", "4", "5"]
+    path = tmp_path / "v.npz"
+    save_vectors(path, key, keys, points, CATALOG, {"model": "any"}, precision)
+
+    found = load_vectors(path, CATALOG)
+
+    assert (found.key, list(found.keys), found.dimensions) == (key, keys, 3)
+    assert found.units * found.lengths[:, None] == pytest.approx(points, abs=1e-6 + error)
+    assert found.manifest["model"] == "any"
+    again = tmp_path / "again.npz"
+    save_vectors(again, key, keys, points, CATALOG, {"model": "any"}, precision)
+    assert again.read_bytes() == path.read_bytes()
+
+
+def saved(path, catalog=CATALOG):
+    save_vectors(path, "track", [0, 1, 2], np.eye(3), catalog, {})
+    return path
+
+
+def test_a_file_of_a_different_catalog_is_refused(tmp_path):
+    with pytest.raises(InputError, match="was made for a different catalog"):
+        load_vectors(saved(tmp_path / "v.npz", small_catalog(more=1)), CATALOG)
+
+
+def test_lists_are_no_vectors(tmp_path):
+    save_lists(tmp_path / "l.npz", "track", {0: [1, 2]}, CATALOG, {})
+
+    with pytest.raises(InputError, match="must have one vector of finite numbers for each key"):
+        load_vectors(tmp_path / "l.npz", CATALOG)
+
+
+@given(data=st.data())
+def test_no_damage_is_a_traceback_or_goes_unseen(data, tmp_path_factory):
+    path = saved(tmp_path_factory.mktemp("damage") / "v.npz")
+    content = bytearray(path.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(bytes(content[: data.draw(st.sampled_from([len(content), place]))]))
+    found = None
+    with suppress(InputError):  # any other exception would be a traceback at the start
+        found = load_vectors(path, CATALOG)
+    # Some bytes of the packing have no meaning.
+    assert found is None or found.units.tolist() == np.eye(3).tolist()
