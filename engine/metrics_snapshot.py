@@ -5,6 +5,11 @@ from typing import Any
 
 from engine.metrics import Labels, LatencyHistogram, ServerMetrics
 
+_BY_NAME = ("refusals", "clients")
+"""Counts by one name."""
+_BY_LABELS = ("listeners", "failures", "degraded")
+"""Counts by several labels."""
+
 
 def snapshot_of(metrics: ServerMetrics) -> dict[str, Any]:
     """Give the counts as JSON values."""
@@ -13,10 +18,11 @@ def snapshot_of(metrics: ServerMetrics) -> dict[str, Any]:
             [*labels, answers.count, answers.seconds, answers.buckets]
             for labels, answers in metrics.answers.items()
         ],
-        "listeners": _rows(metrics.listeners),
-        "refusals": metrics.refusals,
-        "failures": _rows(metrics.failures),
-        "degraded": _rows(metrics.degraded),
+        **{name: getattr(metrics, name) for name in _BY_NAME},
+        **{
+            name: [[*labels, times] for labels, times in getattr(metrics, name).items()]
+            for name in _BY_LABELS
+        },
     }
 
 
@@ -27,15 +33,11 @@ def add_snapshot(total: ServerMetrics, counted: Mapping[str, Any]) -> None:
         answers.count += count
         answers.seconds += seconds
         answers.buckets = [one + two for one, two in zip(answers.buckets, buckets, strict=True)]
-    for fingerprint, arm, times in counted["listeners"]:
-        total.listeners[fingerprint, arm] += times
-    for code, times in counted["refusals"].items():
-        total.refusals[code] = total.refusals.get(code, 0) + times
-    for experiment, fingerprint, arm, strategy, error, times in counted["failures"]:
-        total.failures[experiment, fingerprint, arm, strategy, error] += times
-    for experiment, arm, times in counted["degraded"]:
-        total.degraded[experiment, arm] += times
-
-
-def _rows(counter: Any) -> list[list[Any]]:
-    return [[*labels, times] for labels, times in counter.items()]
+    for name in _BY_NAME:
+        counts = getattr(total, name)
+        for key, times in counted[name].items():
+            counts[key] = counts.get(key, 0) + times
+    for name in _BY_LABELS:
+        by_labels = getattr(total, name)
+        for *labels, times in counted[name]:
+            by_labels[tuple(labels)] += times

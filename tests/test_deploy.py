@@ -1,7 +1,6 @@
 """deploy/: checks of its files that need no Docker engine, and a real nginx."""
 
 import contextlib
-import os
 import re
 import runpy
 import shutil
@@ -20,8 +19,9 @@ import yaml
 
 from app.application import create_app
 from app.server import Server
-from tests import needs, service
+from tests import balancers, needs, service
 from tests.app.live import read_all
+from tests.balancers import listen
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
 
@@ -42,12 +42,6 @@ def test_the_unit_runs_a_command_that_exists() -> None:
 
     assert "segue serve --config" in unit
     assert "kill -HUP" in unit  # the signal that reloads
-
-
-def listen() -> tuple[socket.socket, int]:
-    """Open a listening socket; give it and its port, which no process can take from now on."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    return listening, listening.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -81,40 +75,12 @@ class Nginx:
 
 @contextlib.contextmanager
 def nginx(folder: Path, upstream_port: int, *changes: tuple[str, str]) -> Iterator[Nginx]:
-    """Run nginx with deploy/nginx.conf, whose ports, and whatever else, are changed."""
-    listening, port = listen()
-    site = (DEPLOY / "nginx.conf").read_text()
-    for old, new in [
-        ("server 127.0.0.1:8000", f"server 127.0.0.1:{upstream_port}"),
-        ("listen 8080", f"listen 127.0.0.1:{port}"),
-        *changes,
-    ]:
-        assert old in site
-        site = site.replace(old, new)
-    temporary = "".join(
-        f"{kind}_temp_path {folder}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"daemon off; pid {folder}/pid; error_log {folder}/errors;\nevents {{}}\n"
-        f"http {{ access_log off;\n{temporary}{site} }}\n"
-    )
-    program = shutil.which("nginx")
-    assert program is not None
-    with listening:
-        # nginx takes over the listening socket, as in an upgrade, so no request can come too early.
-        process = subprocess.Popen(
-            [program, "-p", str(folder), "-c", str(folder / "nginx.conf")],
-            pass_fds=[listening.fileno()],
-            env={**os.environ, "NGINX": f"{listening.fileno()};"},
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-                yield Nginx(port, client)
-        finally:
-            process.terminate()
-            process.wait(60)
+    """Run nginx with our site in front of one server; some texts of the site are changed."""
+    with (
+        balancers.nginx(folder, "one", [upstream_port], *changes) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+    ):
+        yield Nginx(port, client)
 
 
 @pytest.fixture
