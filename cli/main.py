@@ -85,7 +85,7 @@ def main() -> None:
     try:
         build()()
     except InputError as error:
-        _print_faults(errors, error.faults)
+        _print_faults(errors, error.faults, error.count)
         sys.exit(2)
     except SegueError as error:
         errors.print(f"segue: {error}")
@@ -100,8 +100,8 @@ def main() -> None:
         sys.exit(2)
 
 
-def _print_faults(errors: Console, faults: Sequence[object]) -> None:
-    errors.print(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} found:", style="red")
+def _print_faults(errors: Console, faults: Sequence[object], count: int) -> None:
+    errors.print(f"{count:,} fault{'s' if count > 1 else ''} found:", style="red")
     for fault in faults:
         errors.print(f"  {fault}")
 

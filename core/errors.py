@@ -40,10 +40,16 @@ class Fault:
 
 
 class InputError(SegueError):
-    """Faulty input; `faults` has every fault that was found, not only the first."""
+    """Faulty input; `faults` has every fault that was found, not only the first.
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    Attributes:
+        faults: The faults; of a file of faulty lines only the first ones, and one about the rest.
+        count: Number of faults, shown or not.
+    """
+
+    def __init__(self, faults: Iterable[Fault], count: int | None = None) -> None:
         self.faults = tuple(faults)
+        self.count = len(self.faults) if count is None else count
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
     @classmethod
@@ -136,8 +142,8 @@ class Faults:
             return
         more = self.count - len(self.found)
         last = self.found[-1].where.rpartition(":")[0] or self.found[-1].where
-        rest = [Fault(last, f"{more:,} more faults like these, {self.count:,} in all")]
-        raise InputError([*self.found, *(rest if more else [])])
+        rest = [Fault(last, f"has {more:,} more faults like these")] if more else []
+        raise InputError([*self.found, *rest], self.count)
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> str:

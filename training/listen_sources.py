@@ -154,12 +154,19 @@ def _from_events(
 
 
 def _name_sources(files: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Checksum by file name; by folder and name where two files have the same."""
-    names = Counter(Path(path).name for path, _ in files)
-    return {
-        Path(path).name if names[Path(path).name] == 1 else "/".join(Path(path).parts[-2:]): sum_
-        for path, sum_ in files
-    }
+    """Checksum by file name, with as many of its folders as tell two files apart."""
+    paths = [Path(path) for path, _ in files]
+    taken = dict.fromkeys(paths, 1)
+    while True:
+        names = {path: "/".join(path.parts[-taken[path] :]) for path in paths}
+        counts = Counter(names.values())
+        alike = [
+            path for path in names if counts[names[path]] > 1 and taken[path] < len(path.parts)
+        ]
+        if not alike:
+            return {names[Path(path)]: sum_ for path, sum_ in files}
+        for path in alike:
+            taken[path] += 1
 
 
 def _check_arms(wanted: Mapping[str, Sequence[str]], found: Mapping[str, Sequence[str]]) -> None:

@@ -182,9 +182,13 @@ def test_an_empty_list_is_a_track_without_a_list(tmp_path):
 
 
 def test_ten_faults_are_shown_and_the_rest_is_counted(tmp_path):
-    found = faults(written(tmp_path, *[{"track": 5, "tracks": [0]}] * 1234))
+    path = written(tmp_path, *[{"track": 5, "tracks": [0]}] * 1234)
+    with pytest.raises(InputError) as raised:
+        load_lists(path, CATALOG)
+    assert raised.value.count == 1234
+    found = faults(path)
     assert [fault.split(":")[1] for fault in found[:10]] == [str(line) for line in range(1, 11)]
-    assert found[10:] == [": 1,224 more faults like these, 1,234 in all"]
+    assert found[10:] == [": has 1,224 more faults like these"]
 
 
 def test_a_list_of_an_unknown_track_is_a_fault(tmp_path):

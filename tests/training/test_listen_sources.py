@@ -139,3 +139,16 @@ def test_files_of_one_name_are_named_with_their_folders(tmp_path: Path) -> None:
     table = load([tmp_path], TRACKS, Selection())
     assert list(table.sources) == ["a/events.jsonl", "b/events.jsonl"]
     assert len(table) == 7
+
+
+def test_as_many_folders_are_named_as_tell_two_files_apart(tmp_path: Path) -> None:
+    for folder, lines in (("one/log", LINES[:2]), ("two/log", LINES[2:4]), ("log", LINES[4:])):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "events.jsonl").write_text(
+            "".join(json.dumps(line) + "\n" for line in lines)
+        )
+    table = load([tmp_path], TRACKS, Selection())
+    assert list(table.sources) == [
+        f"{tmp_path.name}/log/events.jsonl", "one/log/events.jsonl", "two/log/events.jsonl"
+    ]  # fmt: skip
+    assert len(set(table.sources.values())) == 3
