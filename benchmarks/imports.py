@@ -37,7 +37,7 @@ def main() -> None:
     table = Table(title=f"{rows:,} rows, {os.cpu_count()} cores", title_justify="left")
     for heading in ("file", "as", "MB", "s", "of CPU", "rows/s", "rows/CPU s", "memory MB"):
         table.add_column(heading, justify="left" if heading in ("file", "as") else "right")
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         for form in forms:
             kind, write = FORMS[form]
             path = Path(folder) / form

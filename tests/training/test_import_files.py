@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +110,25 @@ def test_one_damaged_file_of_many_stops_the_import(tmp_path: Path) -> None:
     written(tmp_path, "a.csv", "user,track\nann,1\n")
     written(tmp_path, "b.csv.gz", gzip.compress(b"user,track\nann,2\n")[:-3])
     assert "b.csv.gz: is damaged or cut off (torn archive)" in refused("table", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda tar: tar[: tar.index(b"listens/2024/2")],  # between two files
+        lambda tar: tar[: tar.rindex(b"\n")],
+        lambda tar: tar.replace(b"listens/2024/2", b"listens/2024/3"),  # its header's sum is wrong
+        lambda tar: tar[:-10240] + tar[-10240:].rstrip(b"\0"),  # without its end
+        lambda tar: tar + b"x" * 512,
+    ],
+    ids=["cut-between-files", "cut-in-a-file", "damaged-header", "no-end", "more-after-the-end"],
+)
+def test_a_tar_that_is_not_whole_is_refused(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    kind, name, content = SAMPLES["listenbrainz-tar"]
+    said = refused(kind, written(tmp_path, name, damage(content)))
+    assert said.startswith(f"{name}: is damaged or cut off (torn tar)") or "whole: " in said
 
 
 def test_blank_lines_are_counted(tmp_path: Path) -> None:
