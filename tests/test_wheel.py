@@ -109,6 +109,9 @@ def test_the_wheel_holds_every_file_of_our_packages(wheel: set[str]) -> None:
         "events/py.typed",
         "segue/client/__init__.py",
         "analysis/rendering/page.html",
+        "app/docs_page.css",
+        "app/docs_page.html",
+        "app/docs_page.js",
     } <= expected
     assert expected - wheel == set()
 

@@ -9,6 +9,9 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import schemathesis
+from pydantic import TypeAdapter, ValidationError
+
+from app.requests import RecommendRequest
 
 KNOWN_TRACK = "1000"
 _numbers = count()
@@ -40,9 +43,12 @@ def map_body(context: Any, body: Any) -> Any:
         return body
     if body.get("track") is None or body.get("time") is None:
         body = {name: value for name, value in body.items() if name not in ("track", "time")}
+    if "filter" in body and _is_valid(body["filter"]):  # and the config has no use for it
+        body = {name: value for name, value in body.items() if name != "filter"}
     return {name: _id(value) if name in _IDS else value for name, value in body.items()}
 
 
+_FILTERS = TypeAdapter(RecommendRequest)
 _IDS = ("user", "track", "n", "exclude")
 
 
@@ -51,5 +57,13 @@ def _id(value: Any) -> Any:
     if isinstance(value, list):
         return [_id(each) for each in value]
     if isinstance(value, str):
-        return value.strip() or value if len(value) <= 256 else value
+        return value.strip() or "x" if 0 < len(value) <= 256 else value
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _is_valid(conditions: Any) -> bool:
+    try:
+        _FILTERS.validate_python({"user": 7, "filter": conditions})
+    except ValidationError:
+        return False
+    return True
