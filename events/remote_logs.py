@@ -14,7 +14,9 @@ from typing import Any
 from core.errors import InputError
 from events.event_files import END_SUFFIX, EVENT_FILE
 
-DOCKER_FOLDER = "/app/log"
+DOCKER_FOLDERS = ("/srv/segue/log", "/app/log")
+"""Folders that our own image and botify's log to."""
+
 PIECE = 4 << 20
 
 
@@ -116,7 +118,7 @@ def _files(url: str, system: Any, root: str) -> tuple[RemoteFile, ...]:
 def _container(url: str, scratch: Path) -> Iterator[RemoteLog]:
     """Copy a folder or file out of a container by `docker cp`, which needs no program in it."""
     container, slash, path = url.removeprefix("docker://").partition("/")
-    path = slash + path if path else DOCKER_FOLDER
+    paths = (slash + path,) if path else DOCKER_FOLDERS
     if not container or container.startswith("-"):
         raise InputError.one(url, "must name a container: docker://CONTAINER[/path]")
     docker = shutil.which("docker")
@@ -127,21 +129,30 @@ def _container(url: str, scratch: Path) -> Iterator[RemoteLog]:
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".docker-", dir=scratch) as folder:
         target = Path(folder).resolve() / "log"
-        done = subprocess.run(  # noqa: S603
-            [docker, "cp", f"{container}:{path}", str(target)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        if done.returncode != 0:
-            raise InputError.one(url, f"cannot be read: {done.stderr.strip() or 'docker failed'}")
+        for path in paths:
+            copied = _copy_out(docker, f"{container}:{path}", target)
+            if copied is None:
+                break
+        else:
+            raise InputError.one(url, f"cannot be read: {copied}")
         found = _files(url, LocalFileSystem(), str(target))
         if target.is_file():
             one = found[0]
             found = (RemoteFile(PurePosixPath(path).name, one.size, one.system, one.path),)
         yield RemoteLog(url, _folder(container, f"docker://{container}{path}"), str(target), found)
+
+
+def _copy_out(docker: str, source: str, target: Path) -> str | None:
+    """Copy a folder or file out of a container; say why, if docker could not."""
+    done = subprocess.run(  # noqa: S603
+        [docker, "cp", source, str(target)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return None if done.returncode == 0 else done.stderr.strip() or "docker failed"
 
 
 def _is_local(system: Any) -> bool:

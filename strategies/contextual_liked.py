@@ -20,13 +20,16 @@ class ContextualLikedParams(ListParams):
         personal: Name of the lists, keyed by user: what to play when nothing was liked.
         liked: Share heard from which a track is liked, in [0, 1].
         anchor: Whose list follows a liked track: that of the track just liked (`last`), or of any
-            track liked in this session, the longer it was heard the likelier (`weighted`).
+            track liked in the `memory`, the longer it was heard the likelier (`weighted`).
+        memory: The listens among which `weighted` finds liked tracks: those of this `session`, or
+            all of the known `history` (by default a day of it: `state.ttl_s`).
     """
 
     list: TrackLists
     personal: UserLists
     liked: float = Field(0.65, ge=0, le=1)
     anchor: Literal["last", "weighted"] = "last"
+    memory: Literal["session", "history"] = "session"
 
 
 @strategy("contextual_liked", ContextualLikedParams)
@@ -34,15 +37,15 @@ class ContextualLiked:
     """Propose the list of a liked track if the previous one was liked, else the personal list.
 
     A first visit gets the personal list, which needs no previous track. An unknown track that was
-    liked has no list; with `weighted`, the session's other liked tracks may have one.
+    liked has no list; with `weighted`, the remaining liked tracks may have one.
 
-    Reads: the session's listens; both lists.
+    Reads: the session's listens, with `memory: history` those before it too; both lists.
     Abstains: the previous track was liked and no anchor has a list (let `fallback` name a
         `personal` strategy); or it was not liked and the listener has no list; or, with
         `unheard`, all of the list was heard.
     Chance: as `draw` says. With `weighted`, the exact mixture over the anchors: the chance of an
         anchor, which grows with the time it was heard, times the track's chance on its list.
-    Cost: O(1) for `last`, O(session + liked tracks * list) for `weighted`.
+    Cost: O(1) for `last`, O(memory + liked tracks * list) for `weighted`.
     """
 
     def __init__(self, params: ContextualLikedParams, artifacts: Artifacts) -> None:
@@ -78,7 +81,8 @@ class ContextualLiked:
 
     def _near_any(self, listener: Listener) -> Candidates | None:
         heard: dict[int, float] = {}
-        for track, time in listener.session:
+        in_session = self.params.memory == "session"
+        for track, time in listener.session if in_session else listener.listens:
             # liked: 0 lets a track that was heard for no time count; its weight would be 0.
             if track != UNKNOWN and time >= self.params.liked and time > 0:
                 heard[track] = heard.get(track, 0.0) + time
@@ -87,7 +91,8 @@ class ContextualLiked:
             near = from_list(self._lists.of_track(track), listener, self.params)
             if near is not None:
                 parts.append((near, time))
-        listener.note("{} of {} tracks liked in this session have a list", len(parts), len(heard))
+        where = "in this session" if in_session else "so far"
+        listener.note("{} of {} tracks liked {} have a list", len(parts), len(heard), where)
         if not parts:
             return None
         return parts[0][0] if len(parts) == 1 else Mixture(parts)

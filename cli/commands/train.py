@@ -89,19 +89,24 @@ def register(app: typer.Typer) -> None:
         if settings:
             help_ += f"\n\nSettings for --set: {settings}."
         if variants:
-            help_ += f" Variants in comparisons: {variants}."
+            help_ += f" Variants: {variants}."
         group.command(name, help=help_)(_command(name))
+        for variant in filter(None, found.variants):
+            # As comparisons name it: `segue train neural:cosine` is `neural --variant cosine`.
+            group.command(f"{name}:{variant}", help=help_, hidden=True)(_command(name, variant))
     group.command("compare")(_compare)
     app.add_typer(group, name="train")
 
 
-def _command(name: str) -> Callable[..., None]:
+def _command(name: str, own_variant: str = "") -> Callable[..., None]:
     def train(
         logs: Logs,
         catalog: CatalogOption,
         to: To,
         settings: Settings = None,
-        variant: Annotated[str, typer.Option(help="Settings under a name, as `bm25`.")] = "",
+        variant: Annotated[
+            str, typer.Option(help="Settings under a name, as `bm25`.")
+        ] = own_variant,
         top: Top = 100,
         since: Since = None,
         until: Until = None,

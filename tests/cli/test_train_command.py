@@ -71,6 +71,17 @@ def test_a_manifest_says_how_the_lists_were_made(table: Path, tmp_path: Path) ->
     assert {m["model"] for m in printed["models"]} == {"random", "popular", "neighbours:bm25"}
 
 
+def test_a_variant_may_be_written_as_comparisons_name_it(table: Path, tmp_path: Path) -> None:
+    result = train("neighbours:bm25", table=table, to=tmp_path)
+    assert result.exit_code == 0, result.output
+    catalog = load_catalog(table / "tracks.jsonl")
+    lists = load_lists(tmp_path / "neighbours_bm25_by_track.npz", catalog)
+    assert lists.manifest["model"] == "neighbours:bm25"
+    assert "neighbours:bm25" in train("neighbours", "--help", table=table, to=tmp_path).output
+    commands = CliRunner().invoke(main.build(), ["train", "--help"]).output
+    assert "neighbours:bm25" not in commands
+
+
 def test_lists_of_another_catalog_are_refused(table: Path, tmp_path: Path) -> None:
     assert train("neighbours", table=table, to=tmp_path).exit_code == 0
     ours = load_catalog(table / "tracks.jsonl")

@@ -243,6 +243,18 @@ def test_a_container_is_a_source(containers: Path, tmp_path: Path) -> None:
     assert files(single.folder) == {"data.json": LINE * 2}
 
 
+def test_a_container_of_our_own_image_needs_no_folder(containers: Path, tmp_path: Path) -> None:
+    log = containers / "segue-1" / "srv" / "segue" / "log"
+    log.mkdir(parents=True)
+    (log / "data.jsonl").write_bytes(LINE)
+    (collected,) = collect(["docker://segue-1"], tmp_path / "cache")
+    (named,) = collect(["docker://segue-1/srv/segue/log"], tmp_path / "cache")
+
+    assert counts(collected) == (1, 0, 0, 0)
+    assert named.folder == collected.folder
+    assert counts(named) == (0, 0, 1, 0)
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [

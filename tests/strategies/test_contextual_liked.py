@@ -52,6 +52,24 @@ def test_weighted_anchors_give_the_exact_mixture():
     assert chances(liked(anchor="weighted").propose(listener)) == pytest.approx(expected)
 
 
+def test_a_memory_over_the_history_draws_anchors_of_earlier_sessions_too():
+    listener = Listener.of("1", [(0, 0.75), (6, 0.2), (4, 0.75)], earlier=[(10, 0.75), (8, 0.3)])
+    expected: dict[int, float] = {}
+    for anchor in (0, 4, 10):
+        for track in list_of(anchor):
+            expected[track] = expected.get(track, 0) + 1 / 18
+    remembering = liked(anchor="weighted", memory="history")
+    assert chances(remembering.propose(listener)) == pytest.approx(expected)
+    assert "3 of 3 tracks liked so far have a list" in why(remembering, listener)
+
+
+def test_a_new_session_begins_with_the_personal_list_whatever_the_memory():
+    listener = Listener.of("3", [], earlier=[(4, 1.0)])
+    for memory in ("session", "history"):
+        own = liked(anchor="weighted", memory=memory).propose(listener)
+        assert own.listed() == list_for(3)
+
+
 def test_weighted_anchors_by_rank():
     listener = Listener.of("1", [(0, 1.0), (10, 0.75)])
     proposed = chances(liked(anchor="weighted", draw="rank").propose(listener))
