@@ -4,6 +4,7 @@ SegueError                 catch this to catch all of ours
 ├── InputError             faulty config, data or log: every fault, each with its place
 ├── InvalidFilter          a request's filter that no strategy reads, or with an unknown field
 ├── NoCandidatesLeft       no strategy of the chain could answer a decision
+├── LateProposal           a strategy took longer to propose than its timeout_ms
 ├── UndeclaredAnswer       a strategy answered that is not in the arm's chain
 ├── StrategiesFailed     a strategy raised, and no strategy after it answered
 ├── InvalidCandidates    a strategy proposed a track that does not exist, or a faulty weight
@@ -90,6 +91,21 @@ class StrategiesFailed(SegueError):
 
 class InvalidCandidates(SegueError):
     """A strategy proposed faulty candidates: a track that does not exist, or a negative weight."""
+
+
+class LateProposal(SegueError):
+    """A strategy took longer to propose than its `timeout_ms`; the log calls it `timeout`."""
+
+    def __init__(self, strategy: str, took_s: float, limit_s: float) -> None:
+        super().__init__(
+            f"strategy '{strategy}' took {took_s * 1000:.3g} ms to propose, and its timeout_ms is "
+            f"{limit_s * 1000:g}. Its proposal was discarded"
+        )
+
+
+def failure_name(error: BaseException) -> str:
+    """Return the name that the event log has for a strategy's failure."""
+    return "timeout" if isinstance(error, LateProposal) else type(error).__name__
 
 
 class EventLogError(SegueError):

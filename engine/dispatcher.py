@@ -18,8 +18,8 @@ from core.errors import EventLogError, StrategiesFailed
 from core.listener import History
 from core.request import ListenReport, Request, TurnInput
 from engine.exposure import assign, exposed_after, newly_exposed, starts_afresh
-from engine.failure_log import FailureLog
 from engine.metrics import ServerMetrics
+from engine.proposals import ProposalWatch
 from engine.runtime import Runtime
 from engine.state import ListenerRecord, StateStore
 from engine.turn import Before, is_repeated_end, rollback_turn, take_turn
@@ -121,7 +121,7 @@ class BaseDispatcher:
         self.metrics = metrics
         self.since_ms = now_ms()
         self._now_ms = now_ms
-        self._failures = FailureLog(monotonic)
+        self._watch = ProposalWatch(metrics, monotonic)
         self.serve(runtime)
         # Unique without a look-up: random bits for this process, then a count of written lines.
         self._id_stem = id_stem or secrets.token_hex(6)
@@ -130,6 +130,7 @@ class BaseDispatcher:
     def serve(self, runtime: Runtime) -> None:
         """Decide by this runtime from the next batch on."""
         self.metrics.start_config(runtime)
+        self._watch.serve(runtime)
         self.runtime = runtime
 
     @property
@@ -357,7 +358,7 @@ class Dispatcher(BaseDispatcher):
                 at_ms,
                 arrival.key,
                 (),
-                self._failures.record,
+                self._watch,
             )
         except StrategiesFailed as error:
             failed = self._failed_turn(runtime, decision_id, arrival, at_ms, assignment, error)

@@ -19,7 +19,7 @@ class FailureLog:
     def __init__(self, now_s: Callable[[], float]) -> None:
         self._log = LimitedLog(LOG, now_s, "more failures since the last traceback")
 
-    def record(self, strategy: str, error: Exception, decision: str = "") -> None:
+    def record(self, strategy: str, error: BaseException, decision: str = "") -> None:
         """Log a failure with its traceback, or count it if the last one was logged just before.
 
         Args:

@@ -18,6 +18,10 @@ def snapshot_of(metrics: ServerMetrics) -> dict[str, Any]:
             [*labels, answers.count, answers.seconds, answers.buckets]
             for labels, answers in metrics.answers.items()
         ],
+        "proposals": [
+            [strategy, times.count, times.seconds, times.buckets]
+            for strategy, times in metrics.proposals.items()
+        ],
         **{name: getattr(metrics, name) for name in _BY_NAME},
         **{
             name: [[*labels, times] for labels, times in getattr(metrics, name).items()]
@@ -30,9 +34,10 @@ def add_snapshot(total: ServerMetrics, counted: Mapping[str, Any]) -> None:
     """Add the counts of a snapshot to a total."""
     for *labels, count, seconds, buckets in counted["answers"]:
         answers = total.answers.setdefault(Labels(*labels), LatencyHistogram())
-        answers.count += count
-        answers.seconds += seconds
-        answers.buckets = [one + two for one, two in zip(answers.buckets, buckets, strict=True)]
+        _add(answers, count, seconds, buckets)
+    for strategy, count, seconds, buckets in counted["proposals"]:
+        times = total.proposals.setdefault(strategy, LatencyHistogram())
+        _add(times, count, seconds, buckets)
     for name in _BY_NAME:
         counts = getattr(total, name)
         for key, times in counted[name].items():
@@ -41,3 +46,9 @@ def add_snapshot(total: ServerMetrics, counted: Mapping[str, Any]) -> None:
         by_labels = getattr(total, name)
         for *labels, times in counted[name]:
             by_labels[tuple(labels)] += times
+
+
+def _add(total: LatencyHistogram, count: int, seconds: float, buckets: list[int]) -> None:
+    total.count += count
+    total.seconds += seconds
+    total.buckets = [one + two for one, two in zip(total.buckets, buckets, strict=True)]

@@ -49,6 +49,12 @@ class _Collector:
             yield self._clients()
         yield self._failures()
         yield self._degraded()
+        yield _histogram(
+            "segue_propose_seconds",
+            "The time that a member of a chain took to propose, with what it uses.",
+            ["strategy"],
+            {(name,): times for name, times in self._metrics.proposals.items() if times.count},
+        )
         if self._listeners is not None:
             known = self._listeners
             yield GaugeMetricFamily("segue_listeners", "Listeners in memory.", value=known)

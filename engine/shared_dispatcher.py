@@ -393,7 +393,7 @@ class SharedDispatcher(BaseDispatcher):
         try:
             turn = answer_turn(
                 runtime, history, arrival.sent, ticket.assignment, ticket.id, ticket.at_ms,
-                arrival.key, (), self._failures.record,
+                arrival.key, (), self._watch,
             )  # fmt: skip
         except StrategiesFailed as error:
             failed = self._failed_turn(
@@ -504,7 +504,7 @@ class SharedDispatcher(BaseDispatcher):
         try:
             turn, _ = take_turn(
                 runtime, History(runtime.catalog), arrival.sent, ticket.assignment, ticket.id,
-                ticket.at_ms, arrival.key, (), self._failures.record,
+                ticket.at_ms, arrival.key, (), self._watch,
             )  # fmt: skip
         except StrategiesFailed as error:
             failure = error

@@ -4,8 +4,9 @@ A turn changes nothing but the listener's history. The server, replay, explanati
 simulator's in-process recommender all call `take_turn`.
 """
 
-from collections.abc import Callable, Collection
-from typing import overload
+from collections.abc import Collection, Mapping
+from time import perf_counter
+from typing import Protocol, overload
 
 from core.allocation import Assignment
 from core.candidates import Candidates
@@ -18,6 +19,7 @@ from core.errors import (
     NoCandidatesLeft,
     StrategiesFailed,
     UndeclaredAnswer,
+    failure_name,
     unknown_name,
 )
 from core.listener import History, Listener, pack
@@ -26,10 +28,26 @@ from core.rng import Stream
 from core.track_fields import Where, fault_of
 from engine.runtime import Chain, Runtime
 
-OnFailure = Callable[[str, Exception, str], None]
 Before = tuple[int, str, int, int, bool, int | None]
 """The state before a turn, for `rollback_turn`: session_start, session, turn, seen_ms, whether the
 turn added a listen, and the listen that it removed for that."""
+
+
+class Watch(Protocol):
+    """The server's look at proposals: `engine.proposals.ProposalWatch`.
+
+    Attributes:
+        meters: By strategy: a list for the times that it took, s, and the time above which `look`
+            is to be called.
+    """
+
+    meters: Mapping[str, tuple[list[float], float]]
+
+    def look(self, name: str, candidates: Candidates | None, took_s: float) -> None:
+        """Look at a proposal; an exception discards it."""
+
+    def failed(self, name: str, error: BaseException, decision: str) -> None:
+        """Hear that a member failed."""
 
 
 @overload
@@ -42,7 +60,7 @@ def take_turn(
     at_ms: int,
     key: str | None = None,
     skip: Collection[str] = (),
-    on_failure: OnFailure | None = None,
+    watch: Watch | None = None,
 ) -> tuple[Decision, Before]: ...
 
 
@@ -56,7 +74,7 @@ def take_turn(
     at_ms: int,
     key: str | None = None,
     skip: Collection[str] = (),
-    on_failure: OnFailure | None = None,
+    watch: Watch | None = None,
 ) -> tuple[Feedback, Before]: ...
 
 
@@ -69,7 +87,7 @@ def take_turn(
     at_ms: int,
     key: str | None = None,
     skip: Collection[str] = (),
-    on_failure: OnFailure | None = None,
+    watch: Watch | None = None,
 ) -> tuple[Decision | Feedback, Before]:
     """Take one turn of a listener; if the turn fails, the history is as it was before.
 
@@ -82,7 +100,7 @@ def take_turn(
         at_ms: Unix time in ms.
         key: The request's idempotency key.
         skip: Members of the chain that failed when the turn was decided; replay does not ask them.
-        on_failure: Called with a strategy's name, its exception and the decision's id.
+        watch: Measures the members, and hears who failed; a server has one.
 
     Returns:
         The turn, and the state by which `rollback_turn` takes it back.
@@ -94,9 +112,7 @@ def take_turn(
     """
     before = start_turn(runtime, history, sent.track, sent.time, at_ms, decision_id)
     try:
-        turn = answer_turn(
-            runtime, history, sent, assignment, decision_id, at_ms, key, skip, on_failure
-        )
+        turn = answer_turn(runtime, history, sent, assignment, decision_id, at_ms, key, skip, watch)
     except BaseException:
         rollback_turn(history, before)
         raise
@@ -112,7 +128,7 @@ def answer_turn(
     at_ms: int,
     key: str | None = None,
     skip: Collection[str] = (),
-    on_failure: OnFailure | None = None,
+    watch: Watch | None = None,
 ) -> Decision | Feedback:
     """Answer a turn that was started: by `start_turn`, or by the script of the shared state.
 
@@ -125,16 +141,14 @@ def answer_turn(
         at_ms: Unix time in ms.
         key: The request's idempotency key.
         skip: Members of the chain that a replay does not ask.
-        on_failure: Called with a strategy's name and its exception.
+        watch: Measures the members, and hears who failed; a server has one.
 
     Raises:
         NoCandidatesLeft: The request's exclusions leave no track to play.
         StrategiesFailed: A strategy raised, and no strategy after it answered.
     """
     if isinstance(sent, Request):
-        decision = _decide(
-            runtime, history, sent, assignment, decision_id, at_ms, key, skip, on_failure
-        )
+        decision = _decide(runtime, history, sent, assignment, decision_id, at_ms, key, skip, watch)
         if sent.filter:
             decision.filter = sent.filter
         return decision
@@ -257,12 +271,12 @@ def _decide(
     at_ms: int,
     key: str | None,
     skip: Collection[str],
-    on_failure: OnFailure | None,
+    watch: Watch | None,
 ) -> Decision:
     """Decide for a history that has already taken in the listen.
 
-    If a member of the chain raises, or proposes faulty candidates, the chain continues as if it had
-    abstained; the decision names it.
+    If a member of the chain raises, is late, or proposes faulty candidates, the chain continues as
+    if it had abstained; the decision names it.
     """
     user = str(request.user)
     strategy, mode = assignment.strategy, assignment.draw
@@ -283,7 +297,16 @@ def _decide(
         if name in skip:
             continue
         try:
-            candidates = propose(listener)
+            if watch is None:
+                candidates = propose(listener)
+            else:  # inline: as a function of its own it would cost 2 % of the request
+                times, look_from_s = watch.meters[name]
+                began_s = perf_counter()
+                candidates = propose(listener)
+                took_s = perf_counter() - began_s
+                times.append(took_s)
+                if took_s > look_from_s:
+                    watch.look(name, candidates, took_s)
             if candidates is not None and excluded:
                 candidates = candidates.without(excluded)
             if why is not None and notes is not None:
@@ -300,12 +323,12 @@ def _decide(
                 candidates, drawn, propensity = draw_as(mode, candidates, stream, request.n)
             _check_drawn(drawn, propensity)
             tracks = [ids[track] for track in drawn]
-        except Exception as error:
-            failed.append({"strategy": name, "error": type(error).__name__})
+        except (Exception, SystemExit) as error:  # a SystemExit would end the server
+            failed.append({"strategy": name, "error": failure_name(error)})
             if why is not None:
-                why.append(f"{name}: failed with {type(error).__name__}: {error}")
-            if on_failure is not None:
-                on_failure(name, error, decision_id)
+                why.append(f"{name}: failed with {failure_name(error)}: {error}")
+            if watch is not None:
+                watch.failed(name, error, decision_id)
         else:
             break
     else:

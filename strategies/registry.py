@@ -13,7 +13,7 @@ from core.registry import Registry, path_of
 from strategies.base import Artifacts, Params, Strategy
 
 ENTRY_POINTS = "segue.strategies"
-RESERVED = frozenset({"type", "fallback"})
+RESERVED = frozenset({"type", "fallback", "timeout_ms"})
 
 P_contra = TypeVar("P_contra", bound=Params, contravariant=True)
 

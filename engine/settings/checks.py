@@ -157,3 +157,30 @@ def in_order(checked: dict[str, StrategySettings], path: Path, faults: Faults) -
     for name in checked:
         visit(name, ())
     return order
+
+
+def check_timeouts(
+    file: ConfigFile, checked: dict[str, StrategySettings], path: Path, faults: Faults
+) -> None:
+    """Check that every `timeout_ms` can act: a later member answers in place of a late one."""
+    arms = [arm.strategy for experiment in file.experiments for arm in experiment.arms.values()]
+    members: set[str] = set()
+    for first in dict.fromkeys([file.default, *filter(None, arms)]):
+        name = first
+        members.add(name)
+        while (following := checked[name].fallback) is not None:
+            members.add(name := following)
+        if checked[name].timeout_ms is not None:
+            faults.add(
+                f"{path}: strategies.{name}.timeout_ms",
+                f"must not stand at the strategy that ends the chain of '{first}': nothing could "
+                "answer in its place. Remove it, or add a `fallback`",
+            )
+    used = {inner: name for name, each in checked.items() for inner in each.uses}
+    for name, each in checked.items():
+        if each.timeout_ms is not None and name in used and name not in members:
+            faults.add(
+                f"{path}: strategies.{name}.timeout_ms",
+                f"must stand at a strategy that a chain asks; '{name}' is only used by "
+                f"'{used[name]}'. Write it there: a strategy's time includes what it uses",
+            )

@@ -37,9 +37,10 @@ def non_defaults(model: BaseModel, only: Iterable[str] | None = None) -> dict[st
 
 
 def describe_strategy(strategy: StrategySettings) -> dict[str, Any]:
-    """Return type, fallback and params of a strategy, without those at their default."""
-    fallback = {} if strategy.fallback is None else {"fallback": strategy.fallback}
-    return {"type": strategy.type.name, **fallback, **non_defaults(strategy.params)}
+    """Return type, fallback, timeout and params of a strategy, without those at their default."""
+    beside = {"fallback": strategy.fallback, "timeout_ms": strategy.timeout_ms}
+    given = {key: value for key, value in beside.items() if value is not None}
+    return {"type": strategy.type.name, **given, **non_defaults(strategy.params)}
 
 
 def defaults_of(settings: Settings) -> dict[str, Any]:

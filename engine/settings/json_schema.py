@@ -64,6 +64,11 @@ def _if_of_type(found: Registered, definitions: dict[str, Any]) -> dict[str, Any
             "type": ["string", "null"],
             "description": "The strategy that is asked next if this one abstains.",
         },
+        "timeout_ms": {
+            "type": ["number", "null"],
+            "exclusiveMinimum": 0,
+            "description": "Time after which a proposal of this strategy is discarded, in ms.",
+        },
         **schema.get("properties", {}),
     }
     definitions[f"strategy.{found.name}"] = schema

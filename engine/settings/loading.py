@@ -1,5 +1,6 @@
 """Loading config.yaml: read it, validate it as a whole, collect every fault with its path."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,13 @@ from pydantic import ValidationError
 
 import strategies  # noqa: F401  (importing it registers the built-in types)
 from core.errors import Faults, SegueError
-from engine.settings.checks import check_experiments, check_names, check_state, in_order
+from engine.settings.checks import (
+    check_experiments,
+    check_names,
+    check_state,
+    check_timeouts,
+    in_order,
+)
 from engine.settings.model import ConfigFile, Settings, StrategySettings
 from engine.settings.validation_faults import add_validation_faults
 from engine.settings.yaml_file import parse_yaml
@@ -61,6 +68,8 @@ def build_settings(
     check_state(file.state, path, faults)
     order = in_order(checked, path, faults)
     faults.raise_if_any()
+    check_timeouts(file, checked, path, faults)
+    faults.raise_if_any()
     return Settings(
         path=path,
         catalog=file.catalog,
@@ -104,7 +113,8 @@ def _strategies(
         if fallback is not None and not isinstance(fallback, str):
             faults.add(f"{where}.fallback", f"must be the name of a strategy, got {fallback!r:.80}")
             fallback = None
-        own = {key: value for key, value in params.items() if key not in ("type", "fallback")}
+        timeout_ms = _timeout_of(params, where, faults)
+        own = {key: value for key, value in params.items() if key not in registry.RESERVED}
         try:
             model = found.params.model_validate(own)
         except ValidationError as error:
@@ -118,5 +128,16 @@ def _strategies(
             )
             continue
         uses = tuple(used for _, used in named_in(model, "strategy"))
-        checked[name] = StrategySettings(found, model, fallback, uses)
+        checked[name] = StrategySettings(found, model, fallback, uses, timeout_ms)
     return checked
+
+
+def _timeout_of(params: dict[str, Any], where: str, faults: Faults) -> float | None:
+    given = params.get("timeout_ms")
+    if given is None:
+        return None
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not is_number or not 0 < given < math.inf:
+        faults.add(f"{where}.timeout_ms", f"must be a number of ms above 0, got {given!r:.80}")
+        return None
+    return float(given)

@@ -220,6 +220,8 @@ class ServerSettings(Section):
         reload_timeout_s: Time that a reload may take, in seconds.
         workers: Processes that serve, a count; more than one needs shared state.
         log: Form of the server's own log on stderr.
+        check_candidates: Whether every proposal is checked whole, to try a strategy out; it costs
+            time in proportion to the candidates.
     """
 
     host: str = "127.0.0.1"
@@ -235,6 +237,7 @@ class ServerSettings(Section):
     reload_timeout_s: float = Field(120.0, gt=0)
     workers: int = Field(1, ge=1, le=256)
     log: Literal["text", "json"] = "text"
+    check_candidates: bool = False
 
 
 class AdminSettings(Section):
@@ -317,12 +320,14 @@ class StrategySettings:
         params: Its validated params.
         fallback: Name of the strategy that is next in the chain if it abstains.
         uses: Names of the strategies that its params name.
+        timeout_ms: Time after which its proposal is late, in ms; None for no bound.
     """
 
     type: Registered
     params: Params
     fallback: str | None
     uses: tuple[str, ...]
+    timeout_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

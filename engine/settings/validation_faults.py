@@ -7,6 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.errors import Faults, unknown_name
 from strategies.base import Params
+from strategies.registry import RESERVED
 
 
 def add_validation_faults(
@@ -19,7 +20,7 @@ def add_validation_faults(
         if problem["type"] == "extra_forbidden":
             known = _keys_at(model, problem["loc"][:-1])
             if issubclass(model, Params) and len(location) == 1:
-                known += ["type", "fallback"]
+                known += sorted(RESERVED)
             faults.add(where, unknown_name("key", location[-1], known))
         elif problem["type"] == "missing":
             faults.add(where, "must be there, since it has no default. Add it")

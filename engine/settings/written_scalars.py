@@ -159,7 +159,7 @@ def _annotation(field: FieldInfo) -> Any:
 def _params_of(node: yaml.MappingNode) -> dict[str, Any]:
     """Return the params of a strategy, as far as its type is known."""
     written = {key.value: value.value for key, value in node.value}
-    known: dict[str, Any] = {"type": str, "fallback": str}
+    known: dict[str, Any] = {"type": str, "fallback": str, "timeout_ms": float}
     with suppress(SegueError):
         known |= _fields(registry.find(str(written.get("type"))).params)
     return known

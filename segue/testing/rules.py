@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
+from core.candidate_faults import fault_of_tracks, fault_of_weights
 from core.candidates import Candidates
 from core.draw import draw
 from core.listener import Listener
@@ -152,17 +153,17 @@ def draws_nothing(case: Case, listener: Listener) -> None:
 def proposes_distinct_known_tracks(case: Case, listener: Listener) -> None:
     """A proposal has at least one track, none twice, and each is in the catalog."""
     candidates = case.proposed(listener)
-    if candidates is None:
-        return
-    assert isinstance(candidates, Candidates), f"{case} proposes a {type(candidates).__name__}"
-    tracks = candidates.listed()
-    assert tracks, f"{case} proposes no track; None abstains"
-    assert len(candidates) == len(tracks), (
-        f"{case} proposes {len(tracks)} tracks, and their len() is {len(candidates)}"
-    )
-    assert len(set(tracks)) == len(tracks), f"{case} proposes a track twice"
-    unknown = [track for track in tracks if not (isinstance(track, int) and 0 <= track < TRACKS)]
-    assert not unknown, f"{case} proposes {unknown[:3]}, which are no indices of the catalog"
+    if candidates is not None:
+        fault = fault_of_tracks(candidates, TRACKS)
+        assert fault is None, f"{case} {fault}"
+
+
+def weighs_by_positive_numbers(case: Case, listener: Listener) -> None:
+    """Every weight is finite and above 0: a draw by other weights has no propensity."""
+    candidates = case.proposed(listener)
+    if candidates is not None:
+        fault = fault_of_weights(candidates)
+        assert fault is None, f"{case} {fault}"
 
 
 def gives_chances_that_sum_to_one(case: Case, listener: Listener) -> None:
@@ -244,6 +245,7 @@ FOR_A_LISTENER = (
     never_raises,
     draws_nothing,
     proposes_distinct_known_tracks,
+    weighs_by_positive_numbers,
     gives_chances_that_sum_to_one,
     leaves_out_what_unheard_forbids,
     changes_nothing,

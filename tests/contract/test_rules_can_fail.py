@@ -90,6 +90,33 @@ class WeighsTooFew(Sound):
         return Candidates.of([3, 5, 7], [1.0, 2.0])
 
 
+class WeighsByNegatives(Sound):
+    """The shares of two negative weights are positive, and sum to 1."""
+
+    def candidates(self, listener):
+        return Candidates.of([3, 5], [-1.0, -2.0])
+
+
+class WeighsByOneNegative(Sound):
+    def candidates(self, listener):
+        return Candidates.of([3, 5], [3.0, -1.0])
+
+
+class WeighsByNoNumber(Sound):
+    def candidates(self, listener):
+        return Candidates.of([3, 5], [1.0, float("nan")])
+
+
+class WeighsByZeros(Sound):
+    def candidates(self, listener):
+        return Candidates.of([3, 5], [0.0, 0.0])
+
+
+class ProposesBeyondTheCatalog(Sound):
+    def candidates(self, listener):
+        return Candidates([3, TRACKS])
+
+
 class Overstated(Candidates):
     def chances(self):
         return np.array([0.9, 0.3])
@@ -255,6 +282,17 @@ BROKEN = [
     (rules.proposes_distinct_known_tracks, ProposesTwice, Params, "a track twice"),
     (rules.proposes_distinct_known_tracks, ProposesIds, Params, r"\[1030\], which are no indices"),
     (rules.proposes_distinct_known_tracks, ProposesThePreviousUnknown, Params, r"\[-1\]"),
+    (
+        rules.proposes_distinct_known_tracks,
+        ProposesBeyondTheCatalog,
+        Params,
+        r"\[24\], which are no indices",
+    ),
+    (rules.weighs_by_positive_numbers, WeighsByNegatives, Params, r"gives the weight -1\.0"),
+    (rules.weighs_by_positive_numbers, WeighsByOneNegative, Params, r"gives the weight -1\.0"),
+    (rules.weighs_by_positive_numbers, WeighsByNoNumber, Params, "gives the weight nan"),
+    (rules.weighs_by_positive_numbers, WeighsByZeros, Params, r"gives the weight 0\.0"),
+    (rules.weighs_by_positive_numbers, WeighsTooFew, Params, "gives 2 weights for 3 tracks"),
     (rules.gives_chances_that_sum_to_one, WeighsByNothing, Params, "chance that is not positive"),
     (rules.gives_chances_that_sum_to_one, WeighsTooFew, Params, "gives 2 chances"),
     (rules.gives_chances_that_sum_to_one, SumsToMore, Params, r"sum to 1\.2"),
