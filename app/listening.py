@@ -50,7 +50,7 @@ def listen_for_operations(address: str) -> socket.socket:
         return _listen(host.strip("[]"), int(port))
     except OSError as error:
         cause = (
-            "another process has taken it"
+            "it is taken, by another process or by the main address"
             if error.errno == errno.EADDRINUSE
             else f"it cannot be listened on: {error.strerror}"
         )

@@ -74,7 +74,7 @@ def serve(
     check_workers(count, runtime.settings.state.backend)
     where = (settings.host if host is None else host, settings.port if port is None else port)
     address = runtime.settings.admin.address if admin_address is None else admin_address
-    names = settings.hosts if host is None else (*settings.hosts, host)
+    names = (*settings.hosts, where[0])
     say: Say = terminal(stderr=True, soft_wrap=True).print
     if settings.log == "json":
         say = log_lines

@@ -95,6 +95,15 @@ def test_a_real_server_checks_the_names_at_its_loopback_address(tmp_path: Path) 
     process.communicate(timeout=60)
 
 
+def test_the_name_that_the_server_listens_by_is_one_of_its_names(tmp_path: Path) -> None:
+    process, url = started(tmp_path, "--host", "127.0.0.5", server={"hosts": ["segue.example"]})
+    for name in ("127.0.0.5", "segue.example"):
+        assert httpx.get(f"{url}/readyz", headers={"Host": name}).status_code == 200
+    assert httpx.get(f"{url}/readyz", headers={"Host": "127.0.0.1"}).status_code == 421
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+
+
 @pytest.mark.parametrize(
     ("address", "names"),
     [

@@ -92,7 +92,7 @@ def test_an_address_that_is_taken_ends_the_start_with_a_sentence(
     tmp_path: Path, operations: socket.socket
 ) -> None:
     address = f"127.0.0.1:{operations.getsockname()[1]}"
-    with pytest.raises(SegueError, match=f"admin.address: {address}: another process has taken it"):
+    with pytest.raises(SegueError, match=f"admin.address: {address}: it is taken"):
         listen_for_operations(address)
     config = str(write_config(tmp_path))
     ran = subprocess.run(
@@ -101,7 +101,7 @@ def test_an_address_that_is_taken_ends_the_start_with_a_sentence(
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert ran.returncode == 2
-    assert "another process has taken it" in ran.stderr
+    assert "it is taken" in ran.stderr
     assert "Traceback" not in ran.stderr
 
 
@@ -128,7 +128,7 @@ def test_an_asgi_server_of_the_users_own_serves_them_there_too(
     config = write_config(tmp_path, admin={"address": FREE})
     monkeypatch.setenv("SEGUE_CONFIG", str(config))
     first, second = application.from_environment(), application.from_environment()
-    assert "another process has taken it" in caplog.text
+    assert "it is taken" in caplog.text
     assert "this process serves without operations" in caplog.text
     with TestClient(first) as client, TestClient(second) as other:
         assert client.get("/metrics").status_code == other.get("/metrics").status_code == 404
