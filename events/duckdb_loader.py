@@ -17,7 +17,13 @@ from core.errors import InputError
 from core.progress import Progress
 from events.event_files import EventFile, checksum_of, read_pieces
 from events.file_ends import said_ends
-from events.line_validation import LATEST_MS, delete_dropped, drop_duplicates, drop_faulty
+from events.line_validation import (
+    LATEST_MS,
+    delete_dropped,
+    drop_duplicates,
+    drop_faulty,
+    name_unacknowledged_tails,
+)
 from events.queries import read_query
 
 FIELDS = {
@@ -124,6 +130,7 @@ def load(
             progress.advance(source.size)
     progress.start("checking")
     drop_faulty(con)
+    name_unacknowledged_tails(con, texts)
     if not keep_duplicates:
         drop_duplicates(con, sources)
     _list_files(con, sources)

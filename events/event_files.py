@@ -44,6 +44,7 @@ class EventFile:
         lines: Lines read, faulty ones included.
         checksum: SHA-256 of the unpacked content, in hex.
         unreadable: (line, reason) of lines that are not even text.
+        is_cut: Whether the last line has no end.
     """
 
     file_id: int
@@ -53,6 +54,7 @@ class EventFile:
     lines: int = 0
     checksum: str = ""
     unreadable: list[tuple[int, str]] = field(default_factory=list)
+    is_cut: bool = False
 
 
 def find_event_files(paths: Sequence[str | Path]) -> list[EventFile]:
@@ -106,7 +108,7 @@ def find_event_files(paths: Sequence[str | Path]) -> list[EventFile]:
 def read_pieces(source: EventFile, progress: Progress) -> Iterator[bytes]:
     """Yield the content as whole lines, in pieces of some megabytes; the last may lack its newline.
 
-    Fills in `checksum` and `unreadable`; the caller counts `lines` as it reads.
+    Fills in `checksum`, `unreadable` and `is_cut`; the caller counts `lines` as it reads.
 
     Raises:
         InputError: A line is longer than 64 MB, so the file is no event log; or it is UTF-16.
@@ -133,6 +135,7 @@ def read_pieces(source: EventFile, progress: Progress) -> Iterator[bytes]:
                     f"{source.path}:{source.lines + 1}",
                     f"is longer than {LONGEST_LINE >> 20} MB; an event log has one event a line",
                 )
+    source.is_cut = bool(rest)
     if rest:
         yield rest
     source.checksum = digest.hexdigest()

@@ -9,6 +9,12 @@ from events.event_files import END_SUFFIX, MANIFEST
 
 _ENDING = re.compile(r"\.(jsonl|ndjson|json|log)(\.gz|\.zst|\.bz2|\.xz)?$")
 
+_WRITTEN = re.compile(r"(events-.+-\d+-(\d+))-(\d{4,})\.")
+"""Name of an event file of a server: its process, when that began, the number of the file."""
+
+UNACKNOWLEDGED = "unacknowledged tail"
+"""Reason of a last line that a kill cut off: no answer had left for it, so nothing is missing."""
+
 FileEnd = tuple[int, str]
 """(lines of the file, id of its last line)."""
 
@@ -32,6 +38,35 @@ def read_end(path: Path) -> FileEnd | None:
         return int(said["lines"]), str(said["last"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def ends_unacknowledged(path: Path, last_ms: int | None) -> bool:
+    """Test whether a cut last line of an event file is certainly one that was never answered.
+
+    An answer leaves after the whole write, so a cut line was being written when its process was
+    killed. That is certain if the file is the last of its process, if the process recorded no end,
+    and if a different process began in the same folder later: then the line is not still being
+    written, or copied too early.
+
+    Args:
+        path: The file.
+        last_ms: Time of its last whole event; None if it has none.
+    """
+    name = _WRITTEN.match(path.name)
+    if name is None or said_ends(path):
+        return False
+    process, began_ms, number = name[1], int(name[2]), int(name[3])
+    last_ms = began_ms if last_ms is None else last_ms
+    has_next = False
+    for each in path.parent.iterdir():
+        other = _WRITTEN.match(each.name)
+        if other is None or each.name.endswith(END_SUFFIX):
+            continue
+        if other[1] != process:
+            has_next = has_next or int(other[2]) >= last_ms
+        elif int(other[3]) > number and each.stat().st_size:
+            return False
+    return has_next
 
 
 def _ends_of_parquet(path: Path) -> list[FileEnd]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from events.event_files import EventFile
+from events.file_ends import UNACKNOWLEDGED, ends_unacknowledged
 from events.queries import read_query
 
 if TYPE_CHECKING:
@@ -17,6 +18,24 @@ def drop_faulty(con: "duckdb.DuckDBPyConnection") -> None:
     """Drop each line that kept its text and is no event, with the reason."""
     con.execute(read_query("events", "drop_faulty").format(latest_ms=LATEST_MS))
     delete_dropped(con)
+
+
+def name_unacknowledged_tails(
+    con: "duckdb.DuckDBPyConnection", sources: Sequence[EventFile]
+) -> None:
+    """Name the cut last line of a killed server as what it is: no answer left for it."""
+    for source in sources:
+        if not source.is_cut:
+            continue
+        row = con.execute(
+            "SELECT max(at_ms) FROM loaded WHERE file_id = ?", [source.file_id]
+        ).fetchone()
+        if ends_unacknowledged(source.path, row[0] if row else None):
+            con.execute(
+                "UPDATE dropped_lines SET reason = ? WHERE file_id = ? AND line = ? "
+                "AND reason IN ('torn line', 'not UTF-8')",
+                [UNACKNOWLEDGED, source.file_id, source.lines],
+            )
 
 
 def delete_dropped(con: "duckdb.DuckDBPyConnection") -> None:

@@ -8,6 +8,7 @@ import orjson
 
 from core.progress import SILENT, Progress
 from events.event_files import EventFile, read_pieces
+from events.file_ends import UNACKNOWLEDGED, ends_unacknowledged
 
 Event = dict[str, Any]
 PlacedEvent = tuple[int, Event, str]
@@ -73,7 +74,9 @@ def _events(
                 event = orjson.loads(line)
             except orjson.JSONDecodeError:
                 if line.strip():
-                    on_drop("torn line", f"{path}:{number}")
+                    is_tail = source.is_cut and number == source.lines
+                    known = is_tail and ends_unacknowledged(source.path, latest or None)
+                    on_drop(UNACKNOWLEDGED if known else "torn line", f"{path}:{number}")
                 continue
             if not isinstance(event, dict) or not event.get("schema"):
                 on_drop("no event of ours", f"{path}:{number}")

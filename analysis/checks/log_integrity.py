@@ -2,11 +2,12 @@
 
 from analysis.checks.context import CheckContext
 from analysis.checks.result import CheckResult, Example, Status
+from events.file_ends import UNACKNOWLEDGED
 
 REPEATED = ("repeated line", "repeated decision")
 COPIED = "copy of another file"
 RETRIED = "retried decision"
-HARMLESS = (*REPEATED, COPIED, RETRIED, "blank line")
+HARMLESS = (*REPEATED, COPIED, RETRIED, UNACKNOWLEDGED, "blank line")
 
 
 def check_lines(context: CheckContext) -> CheckResult:
@@ -15,9 +16,20 @@ def check_lines(context: CheckContext) -> CheckResult:
     total = context.one("SELECT coalesce(sum(lines), 0) FROM files")
     found = _read_dropped(context, [])
     lost = sum(lines for _, lines, _ in found)
-    numbers = {"lines": int(total), "lost": {reason: lines for reason, lines, _ in found}}
+    tails = sum(lines for _, lines, _ in _read_dropped(context, [UNACKNOWLEDGED]))
+    numbers = {
+        "lines": int(total),
+        "lost": {reason: lines for reason, lines, _ in found},
+        "unacknowledged": tails,
+    }
     if not lost:
-        return CheckResult("lines", question, Status.PASSED, f"{total:,} lines", numbers=numbers)
+        detail = (
+            f"{tails:,} files of killed servers end in a line that was cut off. No answer had left "
+            "for it."
+        )
+        return CheckResult(
+            "lines", question, Status.PASSED, f"{total:,} lines", detail if tails else "", numbers
+        )
     examples = tuple(Example(place, reason) for reason, _, places in found for place in places)
     reasons = ", ".join(f"{reason} {lines:,}" for reason, lines, _ in found)
     return CheckResult(

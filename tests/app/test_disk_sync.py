@@ -40,7 +40,11 @@ def traced(process: int, path: Path, *options: str) -> Iterator[None]:
         yield
     finally:
         tracer.send_signal(signal.SIGINT)
-        tracer.communicate(timeout=60)
+        try:
+            tracer.communicate(timeout=10)
+        except subprocess.TimeoutExpired:  # strace may wait for a traced process that was killed
+            tracer.kill()
+            tracer.communicate()
 
 
 def calls(path: Path) -> list[str]:
