@@ -1,6 +1,7 @@
 """A real server in a process of its own: started, killed, stopped, reloaded, bounded, measured."""
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
 TOKEN = "soak-token"
+LISTENS = re.compile(r"Listening on http://127\.0\.0\.1:(\d+)")
 MOST_LINES = 20_000
 """Lines of the server's own log that are kept."""
 
@@ -61,13 +63,16 @@ class ServerProcess:
         )
         assert process.stderr is not None
         self._process = process
+        too_late = threading.Timer(PATIENCE_S, process.kill)
+        too_late.start()
         for line in process.stderr:
             self._keep(line)
-            if line.startswith("Listening on "):
-                self.port = int(line.split()[2].rpartition(":")[2])
+            if (found := LISTENS.search(line)) is not None:
+                self.port = int(found[1])
                 break
         else:
             raise AssertionError(f"the server ended with {process.wait()}: {self.said[-20:]}")
+        too_late.cancel()
         self.starts += 1
         self._reader = threading.Thread(target=self._read, args=(process,), daemon=True)
         self._reader.start()

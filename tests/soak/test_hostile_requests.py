@@ -1,6 +1,7 @@
 """Hostile requests: none is answered with 5xx, none hangs the server, none damages the log."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,7 @@ from tests.soak.server_process import ServerProcess
 
 REQUESTS = 15_000
 """In CI; `make soak` sends 100,000."""
-SERVER = {"request_timeout_s": 2, "keep_alive_s": 2}
+SERVER = {"request_timeout_s": 2, "keep_alive_s": 2, "log": "json"}
 STATE = {"max_listeners": 500, "idempotency_mb": 1}
 """Small bounds, so that memory is flat after the first thousands of requests."""
 
@@ -36,6 +37,8 @@ def test_no_hostile_request_fails_hangs_or_damages_the_server(tmp_path: Path) ->
     assert grown_mb < 10
     assert code == 0
     assert not [line for line in server.said if "Traceback" in line]
+    for line in server.said:
+        assert {"at", "level", "logger", "message"} <= set(json.loads(line))
     read = read_lines([tmp_path / "log"])
     assert read.faults == []
     assert read.torn == 0
