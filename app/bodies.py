@@ -72,13 +72,13 @@ def read_feedback(user: str, body: bytes) -> ListenReport:
 def read_botify_next(user: str, body: bytes) -> Request:
     """Read the path and the body of botify's `POST /next/{user}`."""
     listen = _read_listen(body)
-    return Request(_id(user), listen.track, listen.time)
+    return Request(read_listener(user), listen.track, listen.time)
 
 
 def read_botify_last(user: str, body: bytes) -> ListenReport:
     """Read the path and the body of botify's `POST /last/{user}`."""
     listen = _read_listen(body)
-    return ListenReport(_id(user), listen.track, listen.time, final=True)
+    return ListenReport(read_listener(user), listen.track, listen.time, final=True)
 
 
 def _read_listen(body: bytes) -> BotifyListen:
@@ -198,7 +198,7 @@ def _message(problem: Any) -> str:
     return message.removeprefix("Value error, ")
 
 
-def _id(path_part: str) -> int | str:
+def read_listener(path_part: str) -> int | str:
     """Read a listener id from a path; digits are a number, as in botify."""
     if _INTEGER.match(path_part):
         return int(path_part)

@@ -3,7 +3,14 @@
 import logging
 
 from app.responses import HttpResponse, error_body
-from core.errors import EventLogError, InputError, InvalidFilter, NoCandidatesLeft, StrategiesFailed
+from core.errors import (
+    EventLogError,
+    InputError,
+    InvalidFilter,
+    NoCandidatesLeft,
+    StateUnavailable,
+    StrategiesFailed,
+)
 from core.limited_log import LimitedLog
 from engine.metrics import ServerMetrics
 
@@ -79,6 +86,8 @@ def _as_api_error(error: Exception) -> ApiError | None:
     if isinstance(error, EventLogError):  # `EventWriter` has logged it
         message = "the event log cannot be written, so the server answers no request"
         return ApiError(503, "log_unwritable", message)
+    if isinstance(error, StateUnavailable):
+        return ApiError(503, "state_unavailable", str(error))
     if isinstance(error, StrategiesFailed):  # `FailureLog` has logged the traceback
         return ApiError(500, "strategies_failed", str(error))
     if isinstance(error, InputError):

@@ -13,13 +13,20 @@ from typing import Any
 import orjson
 
 from app.admin import Admin, requested_arms
-from app.bodies import read_botify_last, read_botify_next, read_feedback, read_recommend
+from app.bodies import (
+    read_botify_last,
+    read_botify_next,
+    read_feedback,
+    read_listener,
+    read_recommend,
+)
 from app.client_keys import ClientKeys
 from app.cors import Cors
 from app.errors import ApiError, error_response
 from app.headers import Headers, check_listener, checked
 from app.idempotency import AnsweredKeys, Key, check_same
 from app.responses import HttpResponse, botify_next_body, feedback_body, recommend_body
+from core.catalog import TrackId
 from core.limited_log import LimitedLog
 from core.request import ListenReport, Request
 from engine.dispatcher import Arrival, BaseDispatcher, Dispatcher, Outcome
@@ -145,6 +152,21 @@ class BaseHandlers:
         """Answer a call with an error, and count the refusal."""
         return error_response(error, self.dispatcher.metrics, self._said)
 
+    async def forget(self, user: str, headers: Headers) -> HttpResponse:
+        """Delete what the server knows of a listener, for somebody with the admin token."""
+        try:
+            self.admin.check(headers)
+            listener = read_listener(user)
+            known = await self._forget(listener)
+        except Exception as error:
+            return self.refuse(error)
+        self._answered.forget(str(listener))
+        return HttpResponse(200, orjson.dumps({"user": listener, "known": known}))
+
+    async def _forget(self, listener: TrackId) -> bool:
+        """Delete a listener's history; return whether there was one."""
+        raise NotImplementedError
+
     def check_client(self, headers: Headers) -> None:
         """Refuse a request without the key of a client, if clients need one; count the client.
 
@@ -226,6 +248,10 @@ class Handlers(BaseHandlers):
             return self.dispatcher.dispatch(arrivals)
         except Exception as error:
             return [error] * len(arrivals)
+
+    async def _forget(self, listener: TrackId) -> bool:
+        """Delete a listener's history; return whether there was one."""
+        return self.dispatcher.forget(listener)
 
     async def answer_later(
         self, route: Route, body: bytes, headers: Headers = (), user: str = ""

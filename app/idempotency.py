@@ -43,6 +43,11 @@ class AnsweredKeys:
         check_same(kept[0], body)
         return kept[1]
 
+    def forget(self, listener: str) -> None:
+        """Drop the answers to a listener."""
+        for key in [key for key in self._kept if key[1] == listener]:
+            self._kept.pop(key, None)
+
     def keep(self, key: Key, body: bytes, response: HttpResponse) -> None:
         """Keep the answer of an accepted request."""
         # Copies: both strings are slices of larger buffers, which would stay alive with them.

@@ -29,6 +29,7 @@ from app.responses import HttpResponse
 from app.schemas import (
     BotifyNextResponse,
     FeedbackResponse,
+    ForgetResponse,
     ReadyResponse,
     RecommendResponse,
     ReloadResponse,
@@ -180,6 +181,19 @@ def _add_admin(app: FastAPI) -> None:
             return _json(handlers.refuse(error))
         body = {"config": reloaded.served, "before": reloaded.before}
         return _json(HttpResponse(200, orjson.dumps(body)))
+
+    @app.delete(
+        "/listeners/{user:path}",
+        tags=["operations"],
+        responses=documented_responses(ForgetResponse),
+    )
+    async def forget(request: Request, user: str) -> Response:
+        """Delete a listener's history; needs `Authorization: Bearer` and the token.
+
+        The event log is not changed; it gets a line that says so. Answers that are kept for retried
+        requests expire within minutes.
+        """
+        return _json(await _handlers(request).forget(user, request.scope["headers"]))
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -61,6 +61,13 @@ class ReloadResponse(BaseModel):
     before: str = Field(description="Fingerprint of the config that decided before.")
 
 
+class ForgetResponse(BaseModel):
+    """Answer of `DELETE /listeners/{user}`."""
+
+    user: TrackName = Field(description="The listener's id.")
+    known: bool = Field(description="Whether the server had a history of the listener.")
+
+
 class WarningDetail(BaseModel):
     """A problem with which the server still acknowledges turns."""
 

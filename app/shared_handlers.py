@@ -11,6 +11,7 @@ from app.handlers import UNANSWERED, BaseHandlers, Batch, Call, Route
 from app.headers import Headers
 from app.idempotency import reused_key
 from app.responses import HttpResponse
+from core.catalog import TrackId
 from core.errors import ReusedKey
 from engine.dispatcher import KeptAnswer, Outcome
 from engine.shared_dispatcher import DIGEST, SharedDispatcher
@@ -62,6 +63,10 @@ class SharedHandlers(BaseHandlers):
             call.retry = None if call.key is None else (call.route.name, _digest_of(call))
         if batch.arrivals:
             self.dispatcher.send(batch.arrivals, partial(self._settle, batch, give))
+
+    async def _forget(self, listener: TrackId) -> bool:
+        """Delete a listener's history; return whether there was one."""
+        return await self.dispatcher.forget(listener)
 
     def _settle(self, batch: Batch, give: Give, index: int, outcome: Outcome) -> bytes | None:
         """Answer a call, and those of its batch with the same key; give the answer to keep."""

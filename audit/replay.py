@@ -4,7 +4,7 @@ Replay rebuilds each listener's history from the log by the server's own functio
 decision by the config that its event names.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +28,10 @@ RECORDS = 4
 """Records kept of one listener: more than one when processes that share nothing served it."""
 HELD = 100
 """Most events of one listener that wait for the turn before them."""
+RECENT = 16
+"""Turns of one listener after which a retry that writes its line again is still known as one."""
+SHARED = ""
+"""Stands for the process of a record that several processes have served."""
 SKEW_MS = 5000
 """By how much the clocks of processes that serve one listener may differ."""
 NO_TURN_BEFORE = "the listener's turn before is not in the log"
@@ -61,6 +65,8 @@ class ReplayResult:
     Attributes:
         events: Number of events read.
         decisions: Number of decisions replayed.
+        degraded: Number of turns among `events` that were decided without the shared state.
+        repeated: Number of lines that a retry wrote again; they are not among `events`.
         mismatched: Number of events with a field that came out differently.
         mismatches: The first of them, field by field.
         skipped: Reason -> number of events that replay could not make again.
@@ -72,6 +78,8 @@ class ReplayResult:
 
     events: int = 0
     decisions: int = 0
+    degraded: int = 0
+    repeated: int = 0
     mismatched: int = 0
     mismatches: list[Mismatch] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
@@ -118,6 +126,8 @@ class Replayer:
         self._watch = watch
         self._records: dict[str, list[tuple[ListenerRecord, str]]] = {}
         self._held: dict[str, list[tuple[Event, str]]] = {}
+        self._degraded: dict[str, list[Event]] = {}
+        self._recent: dict[str, deque[int]] = {}
 
     def take(self, event: Event, where: str) -> None:
         """Replay the event, or let it wait for the turn before it.
@@ -129,8 +139,15 @@ class Replayer:
         Raises:
             InputError: Replay cannot build the config that decided.
         """
-        if event.get("message") == "error" or event.get("degraded"):
-            return  # a turn that was not answered, or was decided without a known history
+        message = event.get("message")
+        if message == "error":
+            return  # a turn that was not answered
+        if message == "forget":
+            self._records.pop(str(event.get("user")), None)
+            return
+        if event.get("degraded"):
+            self._take_degraded(event, where)
+            return
         self.result.events += 1
         problem = unusable(event)
         if problem is not None:
@@ -144,18 +161,78 @@ class Replayer:
             if user in self._held:
                 self._release(user)
             return
+        if event.get("key") is not None and hash(event["decision"]) in self._recent.get(user, ()):
+            self.result.events -= 1
+            self.result.repeated += 1
+            return
         held = self._held.setdefault(user, [])
         held.append((event, where))
         if len(held) > HELD:
             self.result.skip(NO_TURN_BEFORE, held.pop(0)[1])
 
     def finish(self) -> ReplayResult:
-        """Count the events that still wait: the log lacks their earlier turns."""
+        """Count the events that still wait: the log lacks their earlier turns.
+
+        If the connection to the shared state broke, Redis may have taken a turn that was decided
+        without it. Then the listener's next turn shows it: with the degraded turn's listen in the
+        history, it is the next one.
+        """
+        for user in [user for user in self._held if user in self._degraded]:
+            self._release_after_degraded(user)
         for held in self._held.values():
             for _, where in held:
                 self.result.skip(NO_TURN_BEFORE, where)
         self._held.clear()
         return self.result
+
+    def _take_degraded(self, event: Event, where: str) -> None:
+        """Replay a turn that was decided from its request alone: as the first one of a listener."""
+        self.result.events += 1
+        self.result.degraded += 1
+        alone = {**event, "session": event.get("decision"), "turn": 1}
+        problem = unusable(alone)
+        if problem is not None:
+            reason, found = problem
+            self.result.skip(f"unusable line: {reason}", f"{where}, got {found}")
+            return
+        catalog = self.runtime(event["config"]).catalog
+        self._replay(alone, where, ListenerRecord(History(catalog)))
+        known = self._degraded.setdefault(str(event["user"]), [])
+        known.append(event)
+        del known[:-HELD]
+
+    def _release_after_degraded(self, user: str) -> None:
+        """Replay waiting events behind degraded turns that Redis has counted."""
+        waiting = sorted(self._held[user], key=lambda held: held[0]["turn"])
+        for event, where in waiting:
+            record = self._record_before(user, event) or self._record_with_degraded(user, event)
+            if record is not None:
+                self._held[user].remove((event, where))
+                self._replay(event, where, record)
+        if not self._held[user]:
+            del self._held[user]
+
+    def _record_with_degraded(self, user: str, event: Event) -> ListenerRecord | None:
+        """Let a record hear the degraded turns that stand between it and the event."""
+        for record, _ in reversed(self._records.get(user, [])):
+            history = record.history
+            gap = event["turn"] - 1 - history.turn
+            between = [
+                each
+                for each in self._degraded[user]
+                if history.seen_ms - SKEW_MS <= each["timestamp"] <= event["timestamp"] + SKEW_MS
+            ]
+            if 0 < gap <= len(between):
+                for each in between[-gap:]:
+                    start_turn(
+                        self.runtime(each["config"]), history, each["track"], each["time"],
+                        each["timestamp"], each["decision"],
+                    )  # fmt: skip
+                    if each["message"] == "last":
+                        history.end_session()
+                if _precedes(history, event):
+                    return record
+        return None
 
     def history_before(self, event: Event) -> History | None:
         """Give the listener's history before this event; None if a turn is missing."""
@@ -187,11 +264,23 @@ class Replayer:
         if known is None:
             return None
         if len(known) == 1:
-            record = known[0][0]
-            return record if _precedes(record.history, event) else None
-        fitting = [(record, by) for record, by in known if _precedes(record.history, event)]
-        own = [record for record, by in fitting if by == process]
-        return own[-1] if own else fitting[-1][0] if fitting else None
+            record, begun_by = known[0]
+            if not _precedes(record.history, event):
+                return None
+            if begun_by != process:
+                known[0] = record, SHARED
+            return record
+        fitting = [place for place, (record, _) in enumerate(known)
+                   if _precedes(record.history, event)]  # fmt: skip
+        if not fitting:
+            return None
+        own = [place for place in fitting if known[place][1] == process]
+        # A newest record that several processes have served is that of a state which they share.
+        place = own[-1] if own and known[fitting[-1]][1] != SHARED else fitting[-1]
+        record, begun_by = known[place]
+        if begun_by != process:
+            known[place] = record, SHARED
+        return record
 
     def _release(self, user: str) -> None:
         """Replay the waiting events of a listener whose earlier turns have come."""
@@ -212,6 +301,11 @@ class Replayer:
 
     def _replay(self, event: Event, where: str, record: ListenerRecord) -> None:
         digest = event["config"]
+        if event.get("key") is not None:
+            recent = self._recent.get(str(event["user"]))
+            if recent is None:
+                recent = self._recent[str(event["user"])] = deque(maxlen=RECENT)
+            recent.append(hash(event["decision"]))
         runtime = self._runtimes.get(digest) or self.runtime(digest)
         self.result.configs[digest] += 1
         try:

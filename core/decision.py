@@ -106,5 +106,10 @@ class FailedTurn(Turn):
     failed: Sequence[Mapping[str, str]] = ()
 
 
-LoggedTurn = Decision | Feedback | FailedTurn
+@dataclass(slots=True)
+class Forgotten(Turn):
+    """A listener whose history somebody had deleted; no turn of the listener's own."""
+
+
+LoggedTurn = Decision | Feedback | FailedTurn | Forgotten
 """A turn that has a line in the event log."""

@@ -13,7 +13,8 @@ from time import monotonic, perf_counter
 from typing import NamedTuple, Protocol
 
 from core.allocation import UNASSIGNED, Assignment
-from core.decision import Decision, FailedTurn, Feedback, LoggedTurn
+from core.catalog import TrackId
+from core.decision import Decision, FailedTurn, Feedback, Forgotten, LoggedTurn
 from core.errors import EventLogError, StrategiesFailed
 from core.listener import History
 from core.request import ListenReport, Request, TurnInput
@@ -36,7 +37,7 @@ class KeptAnswer:
     body: bytes
 
 
-Outcome = Decision | Feedback | KeptAnswer | Exception
+Outcome = Decision | Feedback | Forgotten | KeptAnswer | Exception
 """The outcome of a turn: its value, or the error because of which it changed nothing."""
 
 
@@ -177,6 +178,38 @@ class BaseDispatcher:
             failed=error.failed,
         )
 
+    def _log_forgotten(self, user: TrackId) -> Forgotten:
+        """Append the line that says that a listener's history is deleted.
+
+        Raises:
+            EventLogError: The line is not on file.
+        """
+        turn = Forgotten(
+            self._take_id(),
+            user,
+            None,
+            None,
+            self._now_ms(),
+            "",
+            0,
+            UNASSIGNED,
+            self.runtime.digest,
+        )
+        error = self._append([turn])
+        if error is not None:
+            self._give_id_back(turn.id)
+            raise error
+        return turn
+
+    def _take_id(self) -> str:
+        """Take the next id of a line."""
+        self._next_id += 1
+        return f"{self._id_stem}-{self._next_id - 1:x}"
+
+    def _give_id_back(self, decision_id: str) -> None:
+        """Give an id back whose line is not on file."""
+        self._next_id -= 1
+
     def _count(self, turn: LoggedTurn) -> None:
         """Count a turn whose line is on file."""
         if isinstance(turn, Decision):
@@ -217,6 +250,17 @@ class Dispatcher(BaseDispatcher):
     def known_listeners(self) -> int:
         """Number of listeners in memory."""
         return len(self.state)
+
+    def forget(self, user: TrackId) -> bool:
+        """Delete a listener's history, and log that; return whether there was one.
+
+        Raises:
+            EventLogError: The line is not on file; the history is still there.
+        """
+        if self.state.get(str(user)) is None:
+            return False
+        self._log_forgotten(user)
+        return self.state.forget(str(user))
 
     def recommend(
         self,

@@ -17,7 +17,7 @@ from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 
 from core.allocation import Allocation, Assignment
-from core.catalog import UNKNOWN
+from core.catalog import UNKNOWN, TrackId
 from core.decision import Decision, FailedTurn, LoggedTurn
 from core.errors import ReusedKey, StateUnavailable, StrategiesFailed
 from core.listener import History, pack, unpack
@@ -235,6 +235,19 @@ class SharedDispatcher(BaseDispatcher):
             waiting.append(ticket)
         self._begin(ready)
 
+    async def forget(self, user: TrackId) -> bool:
+        """Delete a listener's history, and log that; return whether there was one.
+
+        Raises:
+            StateUnavailable: Redis is away; nothing has changed.
+            EventLogError: The history is deleted, but the line is not on file.
+        """
+        key = record_key(self.store.prefix, str(user))
+        if not await self.store.ask(key, b"DEL", key):
+            return False
+        self._log_forgotten(user)
+        return True
+
     # Out
 
     def _begin(self, tickets: Iterable[Ticket]) -> None:
@@ -265,11 +278,7 @@ class SharedDispatcher(BaseDispatcher):
         else:
             route, ticket.digest = arrival.retry
             ticket.keys = (known.key, answer_key(known.key, route, arrival.key))
-        if self._free_ids:
-            ticket.number = heapq.heappop(self._free_ids)
-        else:
-            ticket.number = self._next_id
-            self._next_id += 1
+        ticket.number = self._take_number()
         ticket.id = f"{self._id_stem}-{ticket.number:x}"
 
     def _known_of(self, arrival: Arrival, user: str) -> _Known:
@@ -583,6 +592,21 @@ class SharedDispatcher(BaseDispatcher):
         heard = ticket.arrival.sent.track is not None and ticket.arrival.sent.time is not None
         command = self.store.swap(ticket.keys, taken.record, taken.record_before(heard))
         self._outbox.setdefault(shard, []).append(command)
+
+    def _take_number(self) -> int:
+        """Take the number of the next line: one that is free again, or a new one."""
+        if self._free_ids:
+            return heapq.heappop(self._free_ids)
+        self._next_id += 1
+        return self._next_id - 1
+
+    def _take_id(self) -> str:
+        """Take the next id of a line."""
+        return f"{self._id_stem}-{self._take_number():x}"
+
+    def _give_id_back(self, decision_id: str) -> None:
+        """Let the next line use an id whose line is not on file."""
+        heapq.heappush(self._free_ids, int(decision_id.rpartition("-")[2], 16))
 
     def _free(self, ticket: Ticket) -> None:
         """Let the next turn use the id of a turn without a line: ids have no gap."""

@@ -43,6 +43,9 @@ class StateStore(Protocol):
     def keep(self, listener: str, record: ListenerRecord) -> None:
         """Keep a record after a turn, and renew its time to live."""
 
+    def forget(self, listener: str) -> bool:
+        """Delete the record of a listener; return whether there was one."""
+
     def __len__(self) -> int:
         """Count the known listeners."""
 
@@ -79,6 +82,10 @@ class MemoryState:
         if record.renewed_s == 0.0 or now - record.renewed_s >= self._renew_after_s:
             record.renewed_s = now
             self._cache[listener] = record
+
+    def forget(self, listener: str) -> bool:
+        """Delete the record of a listener; return whether there was one."""
+        return self._cache.pop(listener, None) is not None
 
     def __len__(self) -> int:
         return len(self._cache)

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from core.decision import Decision, FailedTurn, LoggedTurn
+from core.decision import Decision, FailedTurn, Forgotten, LoggedTurn
 
 SCHEMA = 2
 
@@ -19,7 +19,8 @@ def event(turn: LoggedTurn) -> dict[str, Any]:
 
     `message` is `next` for a decision, `last` for feedback that ends a session, and `heard` for
     feedback within a session, which botify's log does not have. `error` is a turn that got no
-    answer, because strategies failed; it has no place among the listener's turns. Schema 2 adds
+    answer, because strategies failed; it has no place among the listener's turns, nor has `forget`,
+    which says that the listener's history was deleted. Schema 2 adds
     `took_us`, and its ids count the lines that a process has on file, without gaps.
     """
     assignment = turn.assignment
@@ -58,6 +59,8 @@ def event(turn: LoggedTurn) -> dict[str, Any]:
     elif isinstance(turn, FailedTurn):
         fields |= {"message": "error", "session": None, "turn": None}
         fields |= {"strategy": turn.strategy, "failed": turn.failed}
+    elif isinstance(turn, Forgotten):
+        fields |= {"message": "forget", "session": None, "turn": None}
     else:
         fields["message"] = "last" if turn.final else "heard"
     if turn.attributes:

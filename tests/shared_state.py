@@ -2,7 +2,7 @@
 
 import asyncio
 from array import array
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -97,11 +97,8 @@ class SharedDriver:
     def wait_until_well(self) -> None:
         """Let the loop run until the store takes turns again."""
 
-        async def well() -> None:
-            while self.dispatcher.store.problem is not None:  # noqa: ASYNC110 (nobody tells)
-                await asyncio.sleep(0.005)
-
-        self.run(asyncio.wait_for(well(), NEVER_MS / 1000))
+        well = until(lambda: self.dispatcher.store.problem is None)
+        self.run(asyncio.wait_for(well, NEVER_MS / 1000))
 
     def serve(self, runtime: Runtime) -> None:
         """Reload."""
@@ -142,6 +139,12 @@ class SharedDriver:
             raise outcome
         assert isinstance(outcome, Feedback)
         return outcome
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Let the loop run until a condition holds."""
+    while not holds():  # noqa: ASYNC110 (a condition outside of this process tells nobody)
+        await asyncio.sleep(0.001)
 
 
 async def taken(dispatcher: SharedDispatcher, arrivals: Sequence[Arrival]) -> list[Outcome]:

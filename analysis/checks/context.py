@@ -18,6 +18,7 @@ class Thresholds:
         alarm_p: A p-value below this is an alarm. 0.001 is GrowthBook's limit for sample ratios.
         dead_share: An arm is dead if its own strategy gives less than this share of its answers.
         failing_share: An arm fails if a strategy raised in more than this share of its turns.
+        degraded_share: More turns of an arm without the shared state are a failure.
         fallback_share: A larger share of answers by fallbacks is a warning.
         parity_gap: Shares of arms that differ by less are no alarm, however small the p-value.
         fallback_gap: Shares of fallbacks that differ by more between arms are a warning.
@@ -38,6 +39,7 @@ class Thresholds:
     alarm_p: float = 0.001
     dead_share: float = 0.1
     failing_share: float = 0.01
+    degraded_share: float = 0.05
     fallback_share: float = 0.5
     fallback_gap: float = 0.1
     parity_gap: float = 0.01

@@ -16,6 +16,7 @@ from analysis.checks.assignment import check_assignment, check_one_arm
 from analysis.checks.clock import check_clock
 from analysis.checks.config_stability import check_config
 from analysis.checks.context import CheckContext, Thresholds
+from analysis.checks.degraded_turns import check_degraded, has_degraded
 from analysis.checks.forced_arms import check_forced
 from analysis.checks.heard_tracks import check_played, check_played_by_arm
 from analysis.checks.latency import check_latency
@@ -76,7 +77,8 @@ EXPERIMENT_CHECKS: Mapping[str, Callable[[CheckContext, str], CheckResult]] = {
     "forced": check_forced,
     "latency": check_latency,
 }
-"""Checks of one experiment; `population` joins them if all listeners are known."""
+"""Checks of one experiment. `degraded` joins them if the shared state was away, `population` if all
+listeners are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,12 @@ def run_all_checks(
         whole = [done(check(context)) for check in log_checks]
         if not names:
             return [ValidityReport(None, tuple(whole))]
+        degraded = has_degraded(context)
         validity_reports = []
         for name in names:
             own = [done(check(context, name)) for check in experiment_checks]
+            if degraded:
+                own.append(done(check_degraded(context, name)))
             if listeners is not None:
                 own.append(done(check_population(context, name, listeners)))
             validity_reports.append(ValidityReport(name, (*whole, *own)))

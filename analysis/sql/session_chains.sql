@@ -2,7 +2,8 @@
 --
 -- Processes without a shared state each count a listener's turns from 1. A session continues the
 -- session that ended one turn before it. `again`: a listener's second first turn, or a later one.
--- `crossed`: the listener is back from a process of which both counted turns from the first one.
+-- `crossed`: the listener is back from a process of which both counted turns from the first one, and
+-- the turns do not go on there. `life`: how often the listener's history was deleted before.
 CREATE TEMP TABLE session_chains AS
 WITH parts AS (
     SELECT
@@ -23,7 +24,13 @@ WITH parts AS (
     WHERE e."schema" > 0
     GROUP BY e."user", e.session
 ),
-ends AS (SELECT DISTINCT "user", turn_to FROM parts)
+ends AS (SELECT DISTINCT "user", turn_to FROM parts),
+lives AS (
+    SELECT p.*, (
+        SELECT count(*) FROM forgotten AS f WHERE f."user" = p."user" AND f.at_ms <= p.started_ms
+    ) AS life
+    FROM parts AS p
+)
 SELECT
     p.*,
     lag(p.turn_to) OVER story AS before_to,
@@ -31,12 +38,12 @@ SELECT
     lag(p.process) OVER story AS before_process,
     p.turn_from > 1 AND e.turn_to IS NULL AND lag(p.turn_to) OVER story IS NOT NULL AS gap,
     p.turn_from = 1 AND NOT p.afresh AND row_number() OVER (
-        PARTITION BY p."user", p.turn_from ORDER BY p.started_ms, p.session
+        PARTITION BY p."user", p.life, p.turn_from ORDER BY p.started_ms, p.session
     ) > 1 AS again,
     p.turn_from > 1 AND p.own AND p.process <> lag(p.process) OVER story
-        AND lag(p.own) OVER story AS crossed
+        AND lag(p.own) OVER story AND lag(p.turn_to) OVER story <> p.turn_from - 1 AS crossed
 FROM (
-    SELECT *, min(turn_from) OVER (PARTITION BY "user", process) = 1 AS own FROM parts
+    SELECT *, min(turn_from) OVER (PARTITION BY "user", process) = 1 AS own FROM lives
 ) AS p
 LEFT JOIN ends AS e ON p."user" = e."user" AND p.turn_from = e.turn_to + 1
 WINDOW story AS (PARTITION BY p."user" ORDER BY p.started_ms, p.turn_from, p.session);

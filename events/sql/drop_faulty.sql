@@ -33,7 +33,7 @@ checked AS (
             WHEN user_type IS NULL OR user_type = 'NULL' THEN 'missing field: user'
             WHEN user_type NOT IN ('VARCHAR', 'UBIGINT', 'BIGINT') THEN 'wrong type: user'
             WHEN message NOT IN ('next', 'last', 'heard')
-                AND NOT (message = 'error' AND "schema" IS NOT NULL)
+                AND NOT (message IN ('error', 'forget') AND "schema" IS NOT NULL)
                 THEN 'unknown message'
             WHEN at_ms IS NULL OR NOT at_ms BETWEEN 0 AND {latest_ms}
                 THEN 'out of range: timestamp'
@@ -45,7 +45,7 @@ checked AS (
             WHEN track IS NOT NULL AND "time" IS NULL THEN 'missing field: time'
             WHEN NOT "time" BETWEEN 0 AND 1 THEN 'out of range: time'
             WHEN "schema" IS NOT NULL AND decision IS NULL THEN 'missing field: decision'
-            WHEN message = 'error' OR degraded THEN NULL
+            WHEN message IN ('error', 'forget') OR degraded THEN NULL
             WHEN "schema" IS NOT NULL AND session IS NULL THEN 'missing field: session'
             WHEN "schema" IS NOT NULL AND turn IS NULL THEN 'missing field: turn'
             WHEN "schema" IS NOT NULL AND message = 'next' AND recommendation IS NULL

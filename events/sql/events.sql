@@ -34,7 +34,8 @@ SELECT
 FROM marked;
 
 -- A turn that got no answer (`error`), and a turn that was decided without the listener's state
--- (`degraded`), have no place among the listener's turns: they are in `unplaced`.
+-- (`degraded`), have no place among the listener's turns: they are in `unplaced`. `forgotten` has
+-- the listeners whose history somebody had deleted (`forget`).
 CREATE VIEW events AS
 SELECT
     file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
@@ -44,7 +45,10 @@ SELECT
     attributes, "key", "reset", n, recommendations, exclude, took_us,
     asked, coalesce(seat, FALSE) AS seat, failed, "filter"
 FROM loaded
-WHERE "schema" IS NOT NULL AND message <> 'error' AND NOT coalesce(degraded, FALSE)
+WHERE
+    "schema" IS NOT NULL
+    AND message NOT IN ('error', 'forget')
+    AND NOT coalesce(degraded, FALSE)
 UNION ALL
 SELECT
     file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
@@ -60,6 +64,9 @@ SELECT
     decision, coalesce(degraded, FALSE) AS degraded, failed
 FROM loaded
 WHERE "schema" IS NOT NULL AND (message = 'error' OR coalesce(degraded, FALSE));
+
+CREATE VIEW forgotten AS
+SELECT file_id, line, at_ms, "user", decision FROM loaded WHERE "schema" IS NOT NULL AND message = 'forget';
 
 CREATE VIEW exposures AS
 SELECT e.file_id, e.line, e."user", e.session, e.turn, e.at_ms, a.experiment, a.arm, e.forced

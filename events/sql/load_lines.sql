@@ -9,7 +9,7 @@ SELECT
     CASE
         WHEN (
             t.message IN ('next', 'last', 'heard')
-                OR t.message = 'error' AND t."schema" IS NOT NULL
+                OR t.message IN ('error', 'forget') AND t."schema" IS NOT NULL
             )
             AND t."timestamp" BETWEEN 0 AND {latest_ms}
             AND t."user" NOT IN ('', 'true', 'false') AND left(t."user", 1) NOT IN ('{{', '[')
@@ -22,7 +22,7 @@ SELECT
                 OR t.decision IS NOT NULL
                 AND (
                     t.session IS NOT NULL AND t.turn IS NOT NULL
-                    OR t.message = 'error' OR coalesce(t.degraded, FALSE)
+                    OR t.message IN ('error', 'forget') OR coalesce(t.degraded, FALSE)
                 )
                 AND (t.message <> 'next' OR t.recommendation IS NOT NULL)
             )

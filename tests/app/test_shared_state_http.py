@@ -1,6 +1,5 @@
 """Two servers over one Redis, by HTTP: a key is answered once, and a degraded answer says so."""
 
-import asyncio
 import json
 import signal
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from events.schema import event
 from tests import needs
 from tests.redis_server import RedisServer, running_redis, wait_until
 from tests.service import Clock, events_in, loaded, running
-from tests.shared_state import NEVER_MS, SharedDriver, driver
+from tests.shared_state import NEVER_MS, SharedDriver, driver, until
 
 pytestmark = needs.program("redis-server")
 
@@ -92,8 +91,7 @@ def test_a_key_twice_in_flight_is_one_turn(server: RedisServer, runtime: Runtime
             # Two batches: the second does not wait for the first one's answer.
             for place in range(2):
                 handlers.answer_soon([call("k")], partial(_keep, found, place))
-            while len(found) < 2:  # noqa: ASYNC110 (the answers come by a callback)
-                await asyncio.sleep(0.001)
+            await until(lambda: len(found) == 2)
 
         process.run(both())
     assert found[0].body == found[1].body
@@ -115,8 +113,8 @@ def test_the_retry_of_a_turn_whose_process_died_makes_the_same_decision_again(
             nothing = "_keep_answer" if line_written else "settle"
             setattr(one.dispatcher, nothing, lambda *_: None)
             handlers_of(one).answer_soon([call("k")], lambda *_: None)
-            while not (died.turns if line_written else server.client.exists(claim)):  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+            seen = (lambda: died.turns) if line_written else (lambda: server.client.exists(claim))
+            await until(seen)
 
         one.run(dies())
         assert bool(died.turns) is line_written
