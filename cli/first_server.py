@@ -91,8 +91,8 @@ def make_first_server(
         InputError: The file cannot be used.
     """
     from training.importers import import_data
-    from training.importers.collector import ImportOptions
-    from training.interactions import load_table
+    from training.importers.import_options import ImportOptions
+    from training.training_table import load_table
 
     choice = options.choice
     data = folder / DATA

@@ -12,7 +12,9 @@ import numpy as np
 from core.catalog import UNKNOWN, Catalog
 from core.errors import Faults, InputError, unknown_name
 from core.progress import SILENT, Progress
-from training.interactions import Interactions, assemble, load_table
+from training.importers.parquet_files import is_parquet
+from training.interactions import Interactions, assemble
+from training.training_table import load_table
 
 _NUMBERS = ("session", "turn", "time", "at_ms", "propensity")
 
@@ -92,9 +94,8 @@ def load(
 
 def _is_table(path: Path) -> bool:
     """Test whether the file is a training table, and not the Parquet of a compacted log."""
-    with path.open("rb") as file:
-        if file.read(4) != b"PAR1":
-            return False
+    if not is_parquet(path):
+        return False
     from pyarrow import ArrowException, parquet
 
     try:

@@ -71,7 +71,7 @@ def import_(
     there; the first bad lines are named. Packed files (gzip, zstd, bzip2, xz) are read as they are.
     """
     from training.importers import import_data
-    from training.importers.collector import ImportOptions
+    from training.importers.import_options import ImportOptions
 
     columns = _parse_columns(column)
     with bars() as progress:

@@ -51,7 +51,7 @@ def create(
     from cli.world_warmup import warm_up
     from simulator.world.files import write_world
     from simulator.world.generator import generate_world
-    from training.interactions import checksum
+    from training.training_table import checksum
 
     if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
         raise InputError.one("--keep", f"must be an empty folder or a new one, {keep} is not")

@@ -14,7 +14,7 @@ from core.errors import InputError
 from core.lists import load_lists
 from tests import needs
 from tests.training.listening import TRACKS, group_of, listening, write_catalog
-from training.interactions import save_table
+from training.training_table import save_table
 
 
 @pytest.fixture(scope="module")

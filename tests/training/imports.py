@@ -8,9 +8,10 @@ import pytest
 from core.catalog import load_catalog
 from core.errors import InputError
 from training.importers import import_data
-from training.importers.collector import ImportOptions
+from training.importers.import_options import ImportOptions
 from training.importers.import_summary import ImportSummary
-from training.interactions import Interactions, load_table
+from training.interactions import Interactions
+from training.training_table import load_table
 
 
 def imported(kind: str, path: Path, **options: object) -> tuple[Interactions, ImportSummary]:

@@ -13,7 +13,7 @@ from tests.core.damage import damages
 from tests.core.packed import PACK, packed
 from tests.training.import_samples import ROWS, SAMPLES, TEXTS
 from training.importers import import_data
-from training.importers.collector import ImportOptions
+from training.importers.import_options import ImportOptions
 from training.importers.import_summary import ImportSummary
 
 SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

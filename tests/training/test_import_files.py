@@ -14,7 +14,8 @@ from tests.core.packed import PACK, packed
 from tests.training.import_samples import ROWS, SAMPLES
 from tests.training.imports import imported, refused, written
 from training.importers import FORMATS, import_data
-from training.importers.collector import Collector, ImportOptions
+from training.importers.collector import Collector
+from training.importers.import_options import ImportOptions
 from training.importers.import_summary import ImportSummary
 from training.importers.listen_store import GROUP, LISTEN, ListenStore
 

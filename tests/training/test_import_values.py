@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from core.errors import InputError
 from tests.training.import_samples import BEGIN, extended_stream, listen, parquet, short_stream
 from training.importers import import_data
-from training.importers.collector import ImportOptions
+from training.importers.import_options import ImportOptions
 
 SETTINGS = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -13,8 +13,9 @@ from core.catalog import load_catalog, load_top
 from core.errors import InputError
 from tests.training.imports import imported, written
 from training.importers import import_data
-from training.importers.collector import ImportOptions
-from training.interactions import Interactions, load_table, save_table
+from training.importers.import_options import ImportOptions
+from training.interactions import Interactions
+from training.training_table import load_table, save_table
 
 A, B, C = (letter * 8 + "-0000-0000-0000-" + letter * 12 for letter in "abc")
 

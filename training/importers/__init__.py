@@ -18,7 +18,8 @@ from training.importers import (
     taste_profile,
     yambda,
 )
-from training.importers.collector import Collector, ImportOptions
+from training.importers.collector import Collector
+from training.importers.import_options import ImportOptions
 from training.importers.import_summary import ImportSummary
 from training.importers.import_writer import write_import
 

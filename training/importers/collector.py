@@ -2,12 +2,9 @@
 
 import copy
 import hashlib
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from time import time
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +12,9 @@ import numpy.typing as npt
 
 from core.catalog import TrackId
 from core.errors import Fault, InputError
-from core.progress import SILENT, Progress
 from training.importers.bad_line import BadLine, shorten
 from training.importers.ids import IdFault, parse_id
+from training.importers.import_counts import Counts
 from training.importers.import_summary import FileSummary
 from training.importers.listen_store import LISTEN, NO_TIME, Listens, ListenStore
 
@@ -30,63 +27,6 @@ PATIENCE = 1000
 _EXAMPLES = 5
 _PENDING = 7 * 65536
 """Numbers that are kept before they go to the store: seven a listen."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
-    """Options of an import.
-
-    Attributes:
-        columns: Meaning -> name of its column, for `table`.
-        percent: Whether the time of `table` is in percent and not a share.
-        artists: File of (artist_id, item_id), for `yambda`.
-        gap_s: Silence after which a new session begins, where the format has no sessions.
-        min_plays: Tracks played less often are left out, a count.
-        most_tracks: Number of tracks to keep, the most played ones; None for all.
-        progress: Shows the bytes read.
-        now_ms: The time of the import, Unix time in ms; no listen can be a day later.
-    """
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    percent: bool = False
-    artists: Path | None = None
-    gap_s: float = 1800
-    min_plays: int = 1
-    most_tracks: int | None = None
-    progress: Progress = SILENT
-    now_ms: float = field(default_factory=lambda: time() * 1000)
-
-
-@dataclass(slots=True)
-class Counts:
-    """The counts of an import so far; a copy of them undoes the reading of a file.
-
-    Attributes:
-        rows: Listens in the store.
-        lines: Lines read.
-        bad: Reason -> lines that could not be used.
-        left_out: Reason -> lines that are left out on purpose.
-        notes: Correction -> number of listens that were corrected.
-        examples: The first few bad lines.
-        stamped: Listens with a time.
-        in_session: Listens with a session.
-        placed: Listens with a place in their session.
-        rising: Steps forwards minus steps backwards in time, from a listen of a listener to the
-            next line of the same listener.
-        last: Listener and time of the last listen.
-    """
-
-    rows: int = 0
-    lines: int = 0
-    bad: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[str] = field(default_factory=Counter)
-    notes: Counter[str] = field(default_factory=Counter)
-    examples: list[Fault] = field(default_factory=list)
-    stamped: int = 0
-    in_session: int = 0
-    placed: int = 0
-    rising: int = 0
-    last: tuple[int, int] = (-1, 0)
 
 
 class Collector:

@@ -5,7 +5,6 @@ It works on one group of listeners after the other, so memory does not grow with
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,12 @@ import orjson
 
 from core.catalog import Catalog
 from core.errors import InputError
-from training.importers.collector import Collector, ImportOptions
+from training.importers.collector import Collector
+from training.importers.import_options import ImportOptions
 from training.importers.import_summary import ImportSummary
+from training.importers.listen_order import ListenOrder, in_order
 from training.importers.listen_store import NO_TIME, Group, Listens
-from training.interactions import TableWriter
+from training.training_table import TableWriter
 
 FILES = ("tracks.jsonl", "top_tracks.json", "interactions.parquet")
 
@@ -26,24 +27,6 @@ REPEATED = "same listener, track and time again"
 RARE = "track played too seldom"
 UNTIMED = "time of the listen not given, other lines have one"
 _CUT = "session not given everywhere, cut by silence"
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """The order of a listener's listens.
-
-    Attributes:
-        timed: Whether listens have a time of their own. Two rows with the same listener, track and
-            time are then one listen that was recorded twice.
-        newest_first: Whether rows of equal times are read last to first.
-        by_session: Whether every listen has a session.
-        by_position: Whether every listen has a place in its session.
-    """
-
-    timed: bool
-    newest_first: bool
-    by_session: bool
-    by_position: bool
 
 
 def write_import(
@@ -64,7 +47,7 @@ def write_import(
     counts = into.counts
     if counts.bad.total() > into.good or not into.good:
         raise into.wrong_file()
-    order = _Order(
+    order = ListenOrder(
         timed=timed and counts.stamped > 0,
         newest_first=counts.rising < 0,
         by_session=counts.in_session == counts.rows,
@@ -108,7 +91,7 @@ def write_import(
 
 
 def _sort(
-    into: Collector, groups: list[Group], order: _Order, options: ImportOptions
+    into: Collector, groups: list[Group], order: ListenOrder, options: ImportOptions
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Sort each group, and drop repeated and untimed listens; rows and plays by track."""
     tracks = len(into.ids)
@@ -122,7 +105,7 @@ def _sort(
                 listens = listens[has_time]
         else:
             listens["at"][listens["at"] == NO_TIME] = 0
-        kept = _ordered(listens, order)
+        kept = in_order(listens, order)
         if len(kept) < len(listens):
             into.leave_out(REPEATED, len(listens) - len(kept))
         into.store.replace(group, kept)
@@ -130,61 +113,6 @@ def _sort(
         plays += np.bincount(kept["track"], weights=kept["plays"], minlength=tracks).astype(int)
         options.progress.advance(len(listens))
     return rows, plays
-
-
-def _ordered(listens: Listens, order: _Order) -> Listens:
-    arrival = np.arange(len(listens))
-    if order.timed:
-        listens, arrival = _by_time(listens, arrival)
-        repeated = _repeated(listens, arrival)
-        if repeated is not None:
-            listens, arrival = listens[~repeated], arrival[~repeated]
-        if order.newest_first:
-            arrival = -arrival
-        if order.newest_first and not order.by_session:
-            return listens[np.lexsort((arrival, listens["at"], listens["user"]))]
-    if order.by_session:
-        first = listens["position"] if order.by_position else listens["at"]
-        return listens[np.lexsort((arrival, first, listens["session"], listens["user"]))]
-    return listens if order.timed else _by_time(listens, arrival)[0]
-
-
-def _by_time(
-    listens: Listens, arrival: npt.NDArray[np.int64]
-) -> tuple[Listens, npt.NDArray[np.int64]]:
-    """Sort by listener and time, in the order of arrival at equal times."""
-    user, at = listens["user"].astype(np.int64), listens["at"]
-    if not len(listens):
-        return listens, arrival
-    span = int(at.max()) - int(at.min()) + 1
-    if span * (int(user.max()) - int(user.min()) + 1) < 2**62:
-        key = (user - user.min()) * span + (at - at.min())
-        if bool(np.all(key[1:] >= key[:-1])):
-            return listens, arrival
-        order = np.argsort(key, kind="stable")
-    else:
-        order = np.lexsort((at, user))
-    return listens[order], arrival[order]
-
-
-def _repeated(listens: Listens, arrival: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_] | None:
-    """Mark the listens of the same listener, track and time after the first; None: there is none.
-
-    Only rows whose neighbour has the same listener and time are compared by track.
-    """
-    same = (listens["user"][1:] == listens["user"][:-1]) & (listens["at"][1:] == listens["at"][:-1])
-    if not same.any():
-        return None
-    run = np.cumsum(np.append(True, ~same))
-    beside = np.append(same, False) | np.append(False, same)
-    place = np.flatnonzero(beside)
-    place = place[np.lexsort((arrival[place], listens["track"][place], run[place]))]
-    again = (run[place][1:] == run[place][:-1]) & (
-        listens["track"][place][1:] == listens["track"][place][:-1]
-    )
-    marked = np.zeros(len(listens), dtype=bool)
-    marked[place[1:][again]] = True
-    return marked
 
 
 def _rank(
@@ -216,7 +144,7 @@ class _Table:
         self,
         into: Collector,
         groups: list[Group],
-        order: _Order,
+        order: ListenOrder,
         index: npt.NDArray[np.int32],
         options: ImportOptions,
     ) -> None:

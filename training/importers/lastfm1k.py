@@ -7,7 +7,8 @@ says that the track was played, but not for how long: its time counts as 1.
 from pathlib import Path
 
 from training.importers.bad_line import BadLine
-from training.importers.collector import Collector, ImportOptions
+from training.importers.collector import Collector
+from training.importers.import_options import ImportOptions
 from training.importers.input_files import each_line, find_files
 from training.importers.stamps import moment_ms
 

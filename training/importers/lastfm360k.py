@@ -7,7 +7,8 @@ artists are one session, in the order of the file, which is the order of the cou
 from pathlib import Path
 
 from training.importers.bad_line import BadLine
-from training.importers.collector import Collector, ImportOptions
+from training.importers.collector import Collector
+from training.importers.import_options import ImportOptions
 from training.importers.input_files import each_line, find_files
 
 ABOUT = "Last.fm 360K, usersha1-artmbid-artname-plays.tsv (artists as tracks)"

@@ -13,7 +13,8 @@ from typing import IO, Any, cast
 from core.errors import InputError
 from core.packings import read_file
 from training.importers.bad_line import BadLine
-from training.importers.collector import Collector, ImportOptions
+from training.importers.collector import Collector
+from training.importers.import_options import ImportOptions
 from training.importers.input_files import (
     InputFile,
     each_line,

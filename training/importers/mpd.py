@@ -11,7 +11,8 @@ import orjson
 from core.errors import InputError
 from core.lines import text_pieces
 from training.importers.bad_line import BadLine
-from training.importers.collector import Collector, ImportOptions
+from training.importers.collector import Collector
+from training.importers.import_options import ImportOptions
 from training.importers.input_files import find_files, reading
 
 ABOUT = "Spotify Million Playlist Dataset, mpd.slice.*.json or the folder of them"

@@ -1,6 +1,5 @@
 """Parquet files of an import: opened, checked for their columns, and read in batches of rows."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -129,13 +128,6 @@ def open_parquet(path: Path) -> Iterator[ParquetInput]:
         yield file
     finally:
         file.close()
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    digest = hashlib.sha256()
-    feed(path, digest)
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from core.errors import InputError
 from training.importers.bad_line import BadLine
-from training.importers.collector import Collector, ImportOptions
+from training.importers.collector import Collector
+from training.importers.import_options import ImportOptions
 from training.importers.input_files import InputFile, find_files, read_json, reading
 from training.importers.stamps import moment_ms, parse_number
 

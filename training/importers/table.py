@@ -11,7 +11,8 @@ from typing import Any
 
 from core.errors import InputError, unknown_name
 from training.importers.bad_line import BadLine, shorten
-from training.importers.collector import Collector, ImportOptions
+from training.importers.collector import Collector
+from training.importers.import_options import ImportOptions
 from training.importers.input_files import (
     InputFile,
     each_of,

@@ -5,7 +5,8 @@ from math import isfinite
 from typing import Any
 
 from training.importers.bad_line import BadLine
-from training.importers.collector import Collector, ImportOptions
+from training.importers.collector import Collector
+from training.importers.import_options import ImportOptions
 from training.importers.parquet_files import check_plain
 from training.importers.stamps import moment_ms, parse_number, within
 

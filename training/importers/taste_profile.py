@@ -8,7 +8,8 @@ from pathlib import Path
 
 from core.packings import ENDINGS
 from training.importers.bad_line import BadLine
-from training.importers.collector import Collector, ImportOptions
+from training.importers.collector import Collector
+from training.importers.import_options import ImportOptions
 from training.importers.input_files import InputFile, each_line, find_files
 
 _NAMES = "unique_tracks.txt"

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from core.errors import InputError
 from training.importers.bad_line import BadLine
-from training.importers.collector import Collector, ImportOptions
+from training.importers.collector import Collector
 from training.importers.id_codes import IdCodes
+from training.importers.import_options import ImportOptions
 from training.importers.input_files import InputFile, find_files
 from training.importers.parquet_files import (
     NESTED_ROWS,

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from core.catalog import Catalog
 from core.errors import InputError
 from tests.core.damage import damages
-from training.interactions import Interactions, assemble, load_table, save_table
+from training.interactions import Interactions, assemble
 from training.listen_sources import Selection, load
+from training.training_table import load_table, save_table
 
 CATALOG = Catalog([1, 2, 3], ["A", "B", "B"], ["", "x", "y"])
 
