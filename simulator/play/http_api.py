@@ -45,7 +45,7 @@ class SegueApi:
     """`POST /recommend` and `POST /feedback`."""
 
     is_idempotent = True
-    greeting_path = "/experiments"
+    greeting_path = "/readyz"
 
     def __init__(self, address: Address) -> None:
         self._address = address
