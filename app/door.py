@@ -25,6 +25,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from app.bodies import too_large
 from app.errors import ApiError
 from app.handlers import ROUTES, USER_ROUTES, Call, Route
+from app.hosts import HostCheck
 from app.reception import STATE, Reception
 from app.requests import MAX_BODY
 from app.responses import NO_SNIFF, HttpResponse
@@ -127,6 +128,7 @@ class Door(HttpToolsProtocol):
         self._paused_s = 0.0
         self._route: Route | None = None
         self._user = ""
+        self._host: tuple[bytes, bytes] | None = None
         self._body = b""
         self._refused = False
         self._offers_upgrade = False
@@ -339,11 +341,25 @@ class Door(HttpToolsProtocol):
         elif not self._own.response_complete:
             assert self.reception is not None
             hosts = self.reception.hosts
-            if hosts is not None and (fault := hosts.fault(self.headers)) is not None:
-                self._refuse_turn(fault)
+            # The same name again first: a connection has one, and it is the first header.
+            if (
+                hosts is not None
+                and (not self.headers or self.headers[0] != self._host)
+                and not self._has_our_name(hosts)
+            ):
                 return
             call = Call(route, self._body, self.headers, self._user, perf_counter())
             self.reception.batches.add(call, self)
+
+    def _has_our_name(self, hosts: HostCheck) -> bool:
+        """Check the Host header of a turn, and refuse the turn if it is none of ours."""
+        fault = hosts.fault(self.headers)
+        if fault is not None:
+            self._refuse_turn(fault)
+            return False
+        if self.headers and self.headers[0][0] == b"host":
+            self._host = self.headers[0]
+        return True
 
     # Answers
 

@@ -29,17 +29,16 @@ class HostCheck:
 
     def fault(self, headers: Iterable[tuple[bytes, bytes]]) -> ApiError | None:
         """Return why a request is refused, or None. One without a Host comes from no browser."""
-        for name, value in headers:
-            if name == b"host" and value not in self._accepted and not self._accept(value):
-                shown = value.decode("latin-1")
-                return ApiError(
-                    421,
-                    "wrong_host",
-                    f"must be a name in server.hosts, got {shown!r:.80}. Send one of them, or name "
-                    "this one there",
-                    "Host",
-                )
-        return None
+        value = next((value for name, value in headers if name == b"host"), None)
+        if value is None or value in self._accepted or self._accept(value):
+            return None
+        return ApiError(
+            421,
+            "wrong_host",
+            f"must be a name in server.hosts, got {value.decode('latin-1')!r:.80}. Send one of "
+            "them, or name this one there",
+            "Host",
+        )
 
     def _accept(self, value: bytes) -> bool:
         match = _HOST.match(value)

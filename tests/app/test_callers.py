@@ -78,6 +78,13 @@ def test_a_name_of_somebody_else_is_refused(server: Live, host: str, path: str) 
     assert len(events_in(server.folder)) == before
 
 
+def test_a_connection_may_not_change_to_a_name_of_somebody_else(server: Live) -> None:
+    evil = sent_to("evil.example", post("/recommend", HEARD))
+    good = post("/recommend", HEARD)
+    answer = server.exchange(good + good + evil + good + evil + END)
+    assert statuses(answer) == ["200", "200", "421", "200", "421", "200"]
+
+
 def test_a_request_without_a_host_comes_from_no_browser(server: Live) -> None:
     request = post("/recommend", HEARD, version="1.0").replace(b"Host: 127.0.0.1\r\n", b"")
     assert statuses(server.exchange(request)) == ["200"]
