@@ -2,6 +2,7 @@
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tests.soak.hostile_clients import Hostility
 from tests.soak.soak import SoakOutcome
@@ -11,12 +12,8 @@ SHOWN = 10
 
 def show_soak(outcome: SoakOutcome, out: Console) -> None:
     """Show the faults, then every figure beside what was promised."""
-    faults = Table(title="Faults", title_justify="left", title_style="bold")
-    faults.add_column("fault")
-    faults.add_column("times", justify="right")
-    for name, times in outcome.struck.most_common():
-        faults.add_row(name, f"{times:,}")
-    out.print(faults)
+    faults = ", ".join(f"{name} {times:,}" for name, times in outcome.struck.most_common())
+    out.print(Text.assemble(("Faults: ", "bold"), faults))
     figures = Table(title="Proof", title_justify="left", title_style="bold")
     figures.add_column("figure")
     figures.add_column("value", justify="right")
