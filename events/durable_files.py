@@ -37,6 +37,12 @@ def sync_folder(folder: Path) -> None:
             raise
 
 
+def sync_file(path: Path) -> None:
+    """Bring the content of a file to the disk, whoever wrote it."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def write_file(path: Path, content: bytes, *, replace: bool = True) -> None:
     """Write a whole file; a reader, or a power cut, finds the old content or the new one.
 

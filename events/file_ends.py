@@ -55,18 +55,31 @@ def ends_unacknowledged(path: Path, last_ms: int | None) -> bool:
     name = _WRITTEN.match(path.name)
     if name is None or said_ends(path):
         return False
-    process, began_ms, number = name[1], int(name[2]), int(name[3])
-    last_ms = began_ms if last_ms is None else last_ms
-    has_next = False
+    is_last, next_ms = _after(path, name)
+    return is_last and next_ms >= (int(name[2]) if last_ms is None else last_ms)
+
+
+def may_grow(path: Path) -> bool:
+    """Test whether a server may still append to an event file, as far as its folder shows."""
+    name = _WRITTEN.match(path.name)
+    if name is None or said_ends(path):
+        return False
+    is_last, next_ms = _after(path, name)
+    return is_last and next_ms < path.stat().st_mtime * 1000
+
+
+def _after(path: Path, name: re.Match[str]) -> tuple[bool, int]:
+    """Tell whether a file is the last of its process, and when a different one began last."""
+    is_last, next_ms = True, -1
     for each in path.parent.iterdir():
-        other = _WRITTEN.match(each.name)
-        if other is None or each.name.endswith(END_SUFFIX):
+        found = _WRITTEN.match(each.name)
+        if found is None or each.name.endswith(END_SUFFIX):
             continue
-        if other[1] != process:
-            has_next = has_next or int(other[2]) >= last_ms
-        elif int(other[3]) > number and each.stat().st_size:
-            return False
-    return has_next
+        if found[1] != name[1]:
+            next_ms = max(next_ms, int(found[2]))
+        elif int(found[3]) > int(name[3]) and each.stat().st_size:
+            is_last = False
+    return is_last, next_ms
 
 
 def _ends_of_parquet(path: Path) -> list[FileEnd]:

@@ -1,13 +1,18 @@
 """`segue logs`: collects event files of servers, compacts them, and shows their content."""
 
+import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from cli.progress import bars
 from cli.terminal import terminal
+from core.errors import InputError
+
+if TYPE_CHECKING:
+    from events.retention import OldFile
 
 
 def register(app: typer.Typer) -> None:
@@ -77,20 +82,46 @@ def collect(
 def compact(
     logs: Logs,
     to: Annotated[Path, typer.Option(help="Folder for the Parquet; made if missing.")],
+    keep_days: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Say which event files are older, and could be removed.",
+            show_default="events.keep_days of --config",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A config file, for its `events.keep_days`.")
+    ] = None,
+    remove: Annotated[
+        bool,
+        typer.Option(
+            "--remove", help="Remove those of them whose events Parquet was found to hold."
+        ),
+    ] = False,
     memory: Annotated[int, typer.Option(min=100, help="MB of memory for tables.")] = 1000,
     json: JsonOption = False,
 ) -> None:
     """Turn JSON lines into Parquet, in folders by day and experiment.
 
-    The JSON lines stay. A second run only compacts files that have changed. Every line is in the
-    Parquet, or counted as dropped.
+    The JSON lines stay, unless --remove says otherwise. A second run only compacts files that have
+    changed. Every line is in the Parquet, or counted as dropped.
     """
     from events.compaction import compact as compact_logs
+    from events.retention import DAY_S, remove_old
 
+    days = _days_to_keep(keep_days, config, remove)
     with bars() as progress:
         done = compact_logs(logs, to, memory_mb=memory, progress=progress)
+    old = []
+    if days is not None:
+        since_s = time.time() - days * DAY_S
+        old = remove_old(logs, to, done.parts, since_s, remove=remove, memory_mb=memory)
     if json:
-        _print_json({name: _plain(part) for name, part in done.parts.items()})
+        said = {str(each.path.resolve()): _outcome(each, remove) for each in old}
+        _print_json(
+            {name: {**_plain(part), "old": said.get(name)} for name, part in done.parts.items()}
+        )
         return
     parts = done.parts.values()
     dropped: dict[str, int] = {}
@@ -111,6 +142,47 @@ def compact(
     for what, count in rows.items():
         shown.add_row(what, f"{count:,}")
     terminal().print(shown)
+    if days is not None:
+        _show_old(old, days, remove)
+
+
+def _days_to_keep(given: float | None, config: Path | None, remove: bool) -> float | None:
+    """Read how long event files are kept.
+
+    Raises:
+        InputError: Files shall be removed, and nothing says how long they are kept.
+    """
+    days = given
+    if days is None and config is not None:
+        from engine.settings.loading import load_settings
+
+        days = load_settings(config).events.keep_days
+    if days is None and remove:
+        raise InputError.one(
+            "--remove",
+            "must be told the age of the files to remove. Give --keep-days, or --config with a "
+            "config that has `events.keep_days`",
+        )
+    return days
+
+
+def _show_old(old: "list[OldFile]", days: float, removed: bool) -> None:
+    """Show what was removed, or would be, and why the rest stays."""
+    gone = [each for each in old if not each.kept]
+    megabytes = sum(each.size for each in gone) / 1e6
+    out = terminal()
+    out.print(
+        f"{len(old):,} event files are older than {days:g} days. Parquet holds {len(gone):,} of "
+        f"them to the last value, {megabytes:,.1f} MB."
+    )
+    for each in old:
+        out.print(f"  {each.path}: {_outcome(each, removed)}", soft_wrap=True)
+
+
+def _outcome(old: "OldFile", removed: bool) -> str:
+    if old.kept:
+        return f"kept: {old.kept}"
+    return "removed" if removed else "would be removed by --remove"
 
 
 def show(

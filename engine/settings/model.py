@@ -194,11 +194,14 @@ class EventsSettings(Section):
         dir: Folder, relative to the config file; every process writes its own files there.
         rotate_mb: Size at which a new file begins, in MB.
         fsync_s: Time between two forced writes to the disk, in seconds.
+        keep_days: Age at which `segue logs compact --remove` removes an event file that Parquet
+            holds, in days; None for never. The server itself removes nothing.
     """
 
     dir: Path = Path("log")
     rotate_mb: float = Field(100, gt=0)
     fsync_s: float = Field(1.0, gt=0)
+    keep_days: float | None = Field(None, gt=0)
 
 
 class ServerSettings(Section):
