@@ -61,6 +61,8 @@ class RedisServer:
         """Tell whether it answers."""
         try:
             return bool(self.client.ping())
+        except redis.AuthenticationError:
+            return True
         except (redis.ConnectionError, redis.TimeoutError):
             return False
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.text import Text
 
 from app.admin import read_token
@@ -128,6 +129,8 @@ def check(
     console = terminal(soft_wrap=True)
     runtime = load_to_serve(config)
     _say(runtime, console.print)
+    if runtime.settings.state.backend == "redis":
+        _say_state(runtime, console)
     for warning in ExperimentLedger(runtime.settings.started_folder).changed_plans(runtime):
         console.print(Text.assemble(("changed", "yellow"), f": {warning}"))
     for rename in renames_in(runtime.settings):
@@ -177,3 +180,13 @@ def _say(runtime: Runtime, say: Say) -> None:
     say(f"  reload: {hangup}{watched}; over HTTP: {admin} {token}")
     if clients := ", ".join(settings.server.keys_env):
         say(f"  clients with a key: {clients}")
+
+
+def _say_state(runtime: Runtime, console: Console) -> None:
+    """Reach the Redis of the config, and say what it is and whether it has room."""
+    from engine.shared_state.inspection import inspect_state
+
+    for report in inspect_state(runtime.settings):
+        console.print(Text(f"  state: {report}"))
+        if (warning := report.warning) is not None:
+            console.print(Text.assemble(("full", "yellow"), f": {warning}"))

@@ -1,7 +1,7 @@
 """Checks of a config beyond the form of its sections: names exist, arm weights add up."""
 
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from core.allocation import SERVING, SLOTS
 from core.errors import Faults, unknown_name
@@ -107,7 +107,7 @@ def _check_arms(experiment: ExperimentSettings, where: str, faults: Faults) -> N
 def check_state(state: StateSettings, path: Path, faults: Faults) -> None:
     """Check that a shared state is named once, and that no password stands in the file."""
     where = f"{path}: state"
-    if state.url is not None and urlsplit(state.url).password is not None:
+    if state.url is not None and _has_password(state.url):
         faults.add(
             f"{where}.url",
             "must have no password, since config files are copied beside the log. Put the whole "
@@ -130,6 +130,11 @@ def check_state(state: StateSettings, path: Path, faults: Faults) -> None:
         faults.add(
             f"{where}.sentinel", "must not stand beside `cluster: true`. A cluster has no Sentinels"
         )
+
+
+def _has_password(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.password is not None or "password" in parse_qs(parts.query)
 
 
 def in_order(checked: dict[str, StrategySettings], path: Path, faults: Faults) -> list[str]:

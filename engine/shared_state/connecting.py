@@ -143,7 +143,13 @@ class Connector:
             ]
         raise problem or ConnectionError("no node of the cluster is named")
 
-    async def _once(self, address: Address, *command: Any, plain: bool = False) -> Any:
+    async def information(self, address: Address | None) -> dict[str, str]:
+        """Read what a Redis says of itself, by the names of INFO."""
+        text = await self._once(address, "INFO")
+        pairs = (line.partition(":") for line in text.decode().splitlines())
+        return {name: value for name, _, value in pairs if value}
+
+    async def _once(self, address: Address | None, *command: Any, plain: bool = False) -> Any:
         """Ask one question on a connection of its own."""
         async with asyncio.timeout(CONNECT_S):
             connection = self._connection(address, plain)
