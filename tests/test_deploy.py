@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from app.application import create_app
 from app.server import Server
@@ -24,17 +23,6 @@ from tests.app.live import read_all
 from tests.balancers import listen
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
-
-
-def test_compose_mounts_files_that_exist_and_builds_the_image_of_this_checkout() -> None:
-    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-
-    assert (DEPLOY / services["segue"]["build"] / "Dockerfile").exists()
-    for service_ in services.values():
-        for volume in service_["volumes"]:
-            source = volume.partition(":")[0]
-            if source.startswith("."):
-                assert (DEPLOY / source).exists()
 
 
 def test_the_unit_runs_a_command_that_exists() -> None:
@@ -169,14 +157,6 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
 def test_what_we_ship_has_operations_on_an_address_of_their_own(text: str) -> None:
     command = next(line for line in text.splitlines() if re.match(r"ExecStart=|CMD \[", line))
     assert re.search(r'--admin-address"?,? "?[\d.]+:8001', command)
-
-
-def test_compose_publishes_operations_to_this_machine_alone() -> None:
-    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-    scraped = (DEPLOY / "prometheus.yml").read_text()
-    ports = [port for each in services.values() for port in each.get("ports", [])]
-    assert all(port.startswith("127.0.0.1:") for port in ports if ":8001" in port)
-    assert "segue:8001" in scraped
 
 
 # The image's packages
