@@ -81,8 +81,13 @@ def test_a_name_of_somebody_else_is_refused(server: Live, host: str, path: str) 
 def test_a_connection_may_not_change_to_a_name_of_somebody_else(server: Live) -> None:
     evil = sent_to("evil.example", post("/recommend", HEARD))
     good = post("/recommend", HEARD)
-    answer = server.exchange(good + good + evil + good + evil + END)
-    assert statuses(answer) == ["200", "200", "421", "200", "421", "200"]
+    with server.connect() as connection:
+        for request, status in [(good, "200"), (good, "200"), (evil, "421"), (good, "200")] * 2:
+            connection.sendall(request)
+            answer = b""
+            while not answer.endswith(b"}"):
+                answer += connection.recv(65536)
+            assert statuses(answer) == [status]
 
 
 def test_a_request_without_a_host_comes_from_no_browser(server: Live) -> None:
