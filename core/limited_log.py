@@ -47,6 +47,12 @@ class LimitedLog:
         """Log a warning in the same way."""
         self._write(logging.WARNING, subject, message, args, {})
 
+    def is_due(self, subject: str) -> bool:
+        """Test whether a line about a subject would be written, and not only counted."""
+        before_s = self._written_s.get(subject)
+        # A clock that was set back must not silence the log.
+        return before_s is None or abs(self._now_s() - before_s) >= EVERY_S
+
     def _write(
         self,
         level: int,
@@ -55,13 +61,10 @@ class LimitedLog:
         args: tuple[object, ...],
         more: dict[str, Any],
     ) -> None:
-        now_s = self._now_s()
-        before_s = self._written_s.get(subject)
-        # A clock that was set back must not silence the log.
-        if before_s is not None and abs(now_s - before_s) < EVERY_S:
+        if not self.is_due(subject):
             self._unwritten[subject] = self._unwritten.get(subject, 0) + 1
             return
         if count := self._unwritten.pop(subject, 0):
             message += f"; {count:,} {self._counted}"
-        self._written_s[subject] = now_s
+        self._written_s[subject] = self._now_s()
         self._log.log(level, message, *args, **more)

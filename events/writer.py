@@ -203,10 +203,12 @@ class EventWriter:
         return EventLogError(self.fault, written)
 
     def _recover(self) -> None:
-        said = "%s: takes events again; %d turns were refused"
-        self._log.warning("recovered", said, self.path, self._refused)
         self.fault = None
-        self._refused = 0
+        # A disk that is full by turns would write a line each time; the count waits for the next.
+        if self._refused and self._log.is_due("recovered"):
+            said = "%s: takes events again; %d turns were refused"
+            self._log.warning("recovered", said, self.path, self._refused)
+            self._refused = 0
 
     def _keep_whole_lines(self, file: OpenFile, lines: Sequence[bytes], went_in: int) -> int:
         """Cut off the partial line; return how many lines are on file."""

@@ -1,5 +1,6 @@
 """`/readyz`: 503 only if no turn can be acknowledged, 200 with warnings for everything else."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,14 @@ def test_a_problem_lasts_exactly_as_long_as_its_probe_says() -> None:
     assert health.warnings() == []
     said[0] = None
     assert health.blocking() == []
+
+
+def test_the_page_has_every_problem_with_its_status() -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "serving.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (503|200) \|", page, re.MULTILINE))
+    known = {"loading": "503", "draining": "503"}
+    for path in (root / "app").glob("*.py"):
+        for kind, code in re.findall(r'health\.(block|warn)\(\s*"(\w+)"', path.read_text()):
+            known[code] = "503" if kind == "block" else "200"
+    assert rows == known

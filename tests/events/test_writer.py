@@ -354,3 +354,28 @@ def test_a_whole_file_replaces_the_old_one_or_stays_away(tmp_path: Path) -> None
     write_file(path, b"new")
     assert path.read_bytes() == b"new"
     assert [each.name for each in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_the_count_of_refused_turns_is_said_once_lines_go_in_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now_ms = [1_700_000_000_000]
+    log = EventWriter(tmp_path, 10**6, lambda: now_ms[0])
+    for refused in (3, 2, 4):
+        monkeypatch.setattr(writer.os, "write", failing)
+        for number in range(refused):
+            with pytest.raises(EventLogError):
+                log.append(turn(number))
+        monkeypatch.undo()
+        log.append(turn(9))
+        assert log.fault is None
+    now_ms[0] += 60_000
+    log.append(turn(10))
+    log.append(turn(11))
+    log.close()
+    said = [each.getMessage() for each in caplog.records if "takes events again" in each.message]
+    assert [line.rpartition("; ")[2] for line in said] == [
+        "3 turns were refused",
+        "6 turns were refused",
+    ]
+    assert caplog.text.count("cannot append an event") == 1
