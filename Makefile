@@ -35,7 +35,7 @@ bench: $(VENV)/.dev  ## Measure speed side by side (see docs/performance.md)
 	$(BIN)/python -m benchmarks
 
 soak: $(VENV)/.dev  ## Ten minutes of faults under load, then proof that nothing is lost (MINUTES=, SEED=)
-	@exec $(BIN)/python -W ignore::DeprecationWarning -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+	@exec $(BIN)/python -W ignore -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 demo: $(VENV)/.demo  ## Serve, log, learn, serve the learnt lists, measure them (EPISODES=, CONFIG=)
 	@exec $(BIN)/segue demo --config $(CONFIG) $(if $(EPISODES),--episodes $(EPISODES))
