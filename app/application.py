@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.types import Lifespan
@@ -29,7 +30,6 @@ from app.operations import serving
 from app.reception import STATE, Limits, Reception
 from app.reload import Reloader, Reloads
 from app.routes import add_routes
-from app.shared_handlers import SharedHandlers
 from app.start import load_to_serve
 from app.turn_batches import TurnBatches
 from core.errors import InputError, SegueError
@@ -41,10 +41,12 @@ from engine.health import Health
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
 from engine.settings.model import Settings
-from engine.shared_dispatcher import SharedDispatcher
 from engine.shared_state.opening import open_store
 from engine.state import MemoryState
 from events.writer import EventWriter
+
+if TYPE_CHECKING:
+    from app.shared_handlers import SharedHandlers
 
 LOG = logging.getLogger("segue")
 
@@ -103,8 +105,14 @@ def create_app(
             memory = Dispatcher(runtime, state, log, ServerMetrics(), clock)
             handlers = Handlers(memory, answered, admin, health, clients, cors)
         else:
+            # Not at the top: they import redis-py, which only an installation with the extra has.
+            from app import shared_handlers
+            from engine.shared_dispatcher import SharedDispatcher
+
             shared = SharedDispatcher(runtime, store, log, ServerMetrics(), clock)
-            handlers = SharedHandlers(shared, answered, admin, health, clients, cors)
+            handlers = shared_handlers.SharedHandlers(
+                shared, answered, admin, health, clients, cors
+            )
             health.warn("state_unavailable", lambda: store.problem)
             await store.start()
         for each in apps:

@@ -7,11 +7,13 @@ cold then. So the server decides a batch in one go, and writes its lines with on
 
 import asyncio
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.handlers import Call, Handlers
 from app.responses import HttpResponse
-from app.shared_handlers import SharedHandlers
+
+if TYPE_CHECKING:  # it imports redis-py, which only an installation with the extra has
+    from app.shared_handlers import SharedHandlers
 
 MOST = 256
 """Most calls of a batch, so that a flood of calls delays no answer for long."""
@@ -38,7 +40,7 @@ class TurnBatches:
     """
 
     def __init__(
-        self, handlers: Handlers | SharedHandlers, loop: asyncio.AbstractEventLoop
+        self, handlers: "Handlers | SharedHandlers", loop: asyncio.AbstractEventLoop
     ) -> None:
         self.handlers = handlers
         self._loop = loop
@@ -62,7 +64,7 @@ class TurnBatches:
         if not calls:
             return
         self._calls, self._callers = [], []
-        if isinstance(self.handlers, SharedHandlers):
+        if not isinstance(self.handlers, Handlers):
             self.handlers.answer_soon(calls, partial(self._give, callers))
             return
         now_s = self._loop.time()

@@ -20,6 +20,7 @@ from strategies.registry import Registered
 NAMED = {
     "track lists": "name of lists by track",
     "user lists": "name of lists by user",
+    "track vectors": "name of vectors of tracks",
     "strategy": "name of a strategy",
     "track": "id of a track",
     "field": "name of a field of the catalog",
