@@ -44,7 +44,6 @@ from engine.turn import answer_turn, take_turn
 LOG = logging.getLogger("segue")
 Give = Callable[[int, Outcome], bytes | None]
 """Takes an arrival's place in its batch, and its outcome; returns the answer that its key keeps."""
-NO_WORD = bytes(8)
 DIGEST = 16
 """Bytes of the digest of a body that came with an idempotency key."""
 MOST_KNOWN = 50_000
@@ -312,26 +311,26 @@ class SharedDispatcher(BaseDispatcher):
                 by_shard.setdefault(shard, []).append(ticket)
         for shard, group in by_shard.items():
             assert shard.link is not None
-            ahead = shard.link.clock_ahead_ms
-            commands = [self._command(ticket, ahead, whole) for ticket in group]
+            deadline_ms = self.store.deadline_ms(shard.link)
+            commands = [self._command(ticket, deadline_ms, whole) for ticket in group]
             if asking:
                 commands = [b"*1\r\n$6\r\nASKING\r\n" + command for command in commands]
             shard.send(_Group(self, shard, group, asking), b"".join(commands))
         if without:
             self.decide_without_state(without)
 
-    def _command(self, ticket: Ticket, ahead_ms: float, whole: bool) -> bytes:
+    def _command(self, ticket: Ticket, deadline_ms: int, whole: bool) -> bytes:
         sent = ticket.arrival.sent
         ticket.tries += 1
-        flags, word = 0, NO_WORD
+        flags = word = 0
         if sent.track is not None and sent.time is not None:
             track = ticket.runtime.catalog.index_of(sent.track)
-            word = pack(track, sent.time).to_bytes(8, "little")
+            word = pack(track, sent.time)
             flags = HEARD if track == UNKNOWN else HEARD | KNOWN
         if isinstance(sent, ListenReport) and sent.final:
             flags |= FINAL
         return self.store.turn(
-            ticket.keys, ahead_ms, ticket.at_ms, self._limits_of(ticket.runtime), flags, word,
+            ticket.keys, deadline_ms, ticket.at_ms, self._limits_of(ticket.runtime), flags, word,
             ticket.id, ticket.lineages, ticket.digest, whole,
         )  # fmt: skip
 
@@ -569,9 +568,13 @@ class SharedDispatcher(BaseDispatcher):
 
     def _count_entries(self, ticket: Ticket, taken: TakenTurn) -> None:
         """Count the listener in the arms that the turn exposed them to."""
+        # Most turns: the old head ends in the same lineages, and turns did not begin again.
+        lineages = taken.head.lineages
         if not ticket.lineages or (
-            taken.head.lineages == taken.old_head.lineages and not taken.was_reset
-        ):
+            taken.head.turn > 1
+            and len(taken.old_head_bytes) == len(taken.record) - len(taken.listens)
+            and taken.old_head_bytes.endswith(lineages)
+        ):  # fmt: skip
             return
         before = b"" if taken.was_reset else taken.old_head.lineages
         fingerprints = ticket.runtime.fingerprints

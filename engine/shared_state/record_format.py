@@ -18,6 +18,7 @@ LINEAGE = 6
 """Bytes of a lineage: a fingerprint has 12 hex digits."""
 _HEAD = Struct("<BIQH8sBB")
 _TAKEN = Struct("<cHI")
+_new = tuple.__new__
 
 
 class Head(NamedTuple):
@@ -45,20 +46,23 @@ class TakenTurn(NamedTuple):
     """A turn that the store has taken.
 
     Attributes:
-        old_head: Head of the record before the turn.
+        old_head_bytes: Head of the record before the turn; empty if there was no record.
         dropped: Packed listens that went, the oldest of all.
         record: The record after the turn.
         head: Its head.
         listens: Its packed listens.
-        old_head_bytes: The old head as it was stored; empty if there was no record.
     """
 
-    old_head: Head
+    old_head_bytes: bytes
     dropped: bytes
     record: bytes
     head: Head
     listens: bytes
-    old_head_bytes: bytes
+
+    @property
+    def old_head(self) -> Head:
+        """The head before the turn; few turns need it."""
+        return read_head(self.old_head_bytes)[0] if self.old_head_bytes else NO_HEAD
 
     @property
     def was_reset(self) -> bool:
@@ -92,10 +96,7 @@ def read_taken(reply: bytes) -> TakenTurn:
     old_head_bytes = reply[_TAKEN.size : head_end]
     record = reply[record_at:]
     head, size = read_head(record)
-    old_head = read_head(old_head_bytes)[0] if old_head_bytes else NO_HEAD
-    return TakenTurn(
-        old_head, reply[head_end:record_at], record, head, record[size:], old_head_bytes
-    )
+    return _new(TakenTurn, (old_head_bytes, reply[head_end:record_at], record, head, record[size:]))
 
 
 def read_head(record: bytes) -> tuple[Head, int]:
@@ -104,7 +105,7 @@ def read_head(record: bytes) -> tuple[Head, int]:
     lineages_at = _HEAD.size + session_size
     size = lineages_at + LINEAGE * count
     session = record[_HEAD.size : lineages_at].decode()
-    return Head(turn, seen_ms, start, session, record[lineages_at:size]), size
+    return _new(Head, (turn, seen_ms, start, session, record[lineages_at:size])), size
 
 
 def make_record(head: Head, tag: bytes, listens: bytes) -> bytes:

@@ -35,7 +35,7 @@ START_S = 1.0
 """Time that a starting server waits for Redis, in seconds."""
 MOST_MS = 2**52
 """The longest time that Lua's numbers hold without rounding, in ms."""
-_FIXED = Struct("<QQQQQIB8s8s")
+_FIXED = Struct("<QQQQQIBQ8s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +151,18 @@ class SharedStore:
 
     # Commands
 
+    def deadline_ms(self, link: Link) -> int:
+        """Compute Redis' time after which a turn that is sent now has waited for too long."""
+        return int((monotonic() + self.timeout_s) * 1000 + link.clock_ahead_ms)
+
     def turn(
         self,
         keys: Sequence[bytes],
-        clock_ahead_ms: float,
+        deadline_ms: int,
         at_ms: int,
         limits: TurnLimits,
         flags: int,
-        word: bytes,
+        word: int,
         decision_id: str,
         lineages: bytes,
         digest: bytes | None,
@@ -168,17 +172,16 @@ class SharedStore:
 
         Args:
             keys: The record's key, and the answer's where the request has an idempotency key.
-            clock_ahead_ms: Of the link.
+            deadline_ms: Redis' time after which it shall not take the turn.
             at_ms: Unix time in ms, by our clock.
             limits: What the runtime says.
             flags: Of the turn.
-            word: The packed listen; eight zero bytes without one.
+            word: The packed listen; 0 without one.
             decision_id: The turn's id.
             lineages: The experiments that the listener is in.
             digest: Of the body, with an idempotency key.
             whole_script: Whether Redis does not know the script.
         """
-        deadline_ms = int((monotonic() + self.timeout_s) * 1000 + clock_ahead_ms)
         fixed = _FIXED.pack(
             deadline_ms, at_ms, limits.gap_ms, self._ttl_ms, self._answer_ttl_ms, limits.history,
             flags | limits.resets, word, limits.tag,
