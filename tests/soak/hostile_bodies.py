@@ -78,7 +78,7 @@ WHOLES = (
 
 
 def make_body(draw: random.Random, route: str) -> HostileBody:
-    """Make a body for a route: half of them sound, the rest from every part of the grammar."""
+    """Make a body for a route: a third of them sound, the rest from every part of the grammar."""
     make = draw.choice((_sound, _sound, _sound, _sound, *_PARTS))
     return make(draw, route)
 
