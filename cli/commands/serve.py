@@ -128,6 +128,7 @@ def check(
         return
     console = terminal(soft_wrap=True)
     runtime = load_to_serve(config)
+    check_workers(runtime.settings.server.workers, runtime.settings.state.backend)
     _say(runtime, console.print)
     if runtime.settings.state.backend == "redis":
         _say_state(runtime, console)

@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ import pytest
 from app.worker_sockets import SPREADS, WorkerSockets
 from app.workers import check_workers
 from core.errors import InputError, SegueError
-from tests.app.worker_group import ADMIN, PATIENCE_S, Group, eventually, group, is_alive
+from tests.app.worker_group import ADMIN, PATIENCE_S, ROOT, Group, eventually, group, is_alive
 from tests.service import events_in, write_config
 
 LABEL = {"name": "label", "layer": "labels", "arms": {"A": {"weight": 50}, "B": {"weight": 50}}}
@@ -267,6 +269,21 @@ def test_several_workers_are_refused_where_the_system_cannot_fork(
     monkeypatch.delattr(os, "fork")
     with pytest.raises(InputError, match="must be 1 on this system, which cannot fork"):
         check_workers(2, "redis")
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["check"]])
+def test_the_commands_refuse_several_workers_with_memory_state(
+    tmp_path: Path, command: list[str]
+) -> None:
+    config = write_config(tmp_path, server={"workers": 2})
+    ran = subprocess.run(
+        [sys.executable, "-m", "cli", *command, "--config", str(config)],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ran.returncode == 2
+    assert "server.workers (--workers): must be 1 with `state.backend: memory`" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not (tmp_path / "log").exists()
 
 
 @pytest.mark.parametrize("each_own", [True, False])
