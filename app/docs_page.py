@@ -104,7 +104,7 @@ def _form(path: str, method: str, route: Described, content: Described | None) -
     if content is not None:
         example = json.dumps(content.get("example", {}))
         inputs.append(f"<label>Body<textarea rows=3>{escape(example)}</textarea></label>")
-    if path.startswith("/admin/"):
+    if "`Authorization: Bearer`" in route["description"]:
         inputs.append(
             "<label><code>Authorization</code> <code>Bearer</code> and the token"
             '<input name="Authorization" data-in="header"></label>'

@@ -57,6 +57,7 @@ def test_the_page_has_every_route_with_its_parameters_and_answers(client: TestCl
                 assert line in words
             for parameter in route.get("parameters", ()):
                 assert f'name="{parameter["name"]}"' in text
+    assert text.count('name="Authorization"') == 2  # to reload, and to forget a listener
     assert "The track to play next: the first of `tracks`." in words  # a field of an answer
 
 
