@@ -69,14 +69,14 @@ class FirstServer:
         if choice.unread:
             lines.append(f"Not read: {', '.join(choice.unread)}")
         summary = self.summary
-        lines.append(
-            f"Of {summary.lines:,} lines, {summary.used:,} are used, and the rest is below"
-        )
+        rest = summary.lines - summary.used
+        below = "; the reasons for the rest are below" if rest else ""
+        lines.append(f"Used {summary.used:,} of {summary.lines:,} lines{below}")
         counted = (("Bad", summary.bad), ("Left out", summary.left_out), ("Note", summary.notes))
         for label, counts in counted:
-            lines += [f"{label}: {count:,} lines: {what}" for what, count in sorted(counts.items())]
+            lines += [f"{label}: {what}: {count:,}" for what, count in sorted(counts.items())]
         if summary.copies:
-            lines.append(f"Left out: {summary.copies:,} lines: in copies of files")
+            lines.append(f"Left out: in copies of files: {summary.copies:,}")
         if period := summary.as_json()["period"]:
             lines.append(f"Period: {period[0]} to {period[1]}")
         return lines + [f"  {fault}" for fault in summary.examples]

@@ -16,7 +16,7 @@ from core.errors import InputError
 from engine.runtime import load_runtime
 from engine.settings.loading import load_settings
 from tests import needs
-from tests.own_data import write_csv, write_lastfm1k, write_ratings
+from tests.own_data import write_csv, write_lastfm1k, write_ratings, write_spotify
 from tests.served import serving
 
 QUICK = ("popular", "neighbours:bm25", "neighbours:listener")
@@ -158,6 +158,15 @@ def test_other_kinds_of_files_need_no_option(
     assert said in shown
     assert ("Not read: rating" in shown) == (write is write_ratings)
     assert len(load_runtime(load_settings(tmp_path / "mine" / "config.yaml")).catalog) == 120
+
+
+def test_the_folder_that_spotify_sends_is_read_as_it_is(tmp_path: Path) -> None:
+    shown = made(tmp_path / "mine", "--from", write_spotify(tmp_path / "my_spotify_data"))
+
+    assert "as spotify_history: 657 listens in 120 sessions of 1 listeners, 91 tracks" in shown
+    text = (tmp_path / "mine" / "config.yaml").read_text()
+    assert "# Not planned: must have 2 listeners, has 1" in text
+    load_runtime(load_settings(tmp_path / "mine" / "config.yaml"))
 
 
 def test_the_next_commands_are_three_and_name_the_folder_and_a_listener(tmp_path: Path) -> None:
