@@ -193,6 +193,10 @@ def _batches(source: EventFile, schema: pa.Schema, progress: Progress) -> Iterat
         yield pa.record_batch([files, pa.array(numbers), texts], schema=schema)
 
 
+_NEVER_NULL = frozenset({"message", "at_ms", "user"})
+"""Columns that every event has; a Parquet file without them is no log."""
+
+
 def _load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile) -> None:
     path = str(source.path)
     try:
@@ -202,6 +206,11 @@ def _load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile) -> None:
                 "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [path]
             ).fetchall()
         }
+        if missing := sorted(_NEVER_NULL - there):
+            raise InputError.one(
+                path,
+                f"is not Parquet that `segue logs compact` wrote: it has no {', '.join(missing)}",
+            )
         columns = ", ".join(
             f"CAST({column} AS {kind})" if column.strip('"') in there else "NULL"
             for column, kind in FIELDS.values()
@@ -215,6 +224,13 @@ def _load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile) -> None:
         raise InputError.one(
             path, f"is not Parquet that `segue logs compact` wrote: {str(error).splitlines()[0]}"
         ) from error
+    empty = con.execute(
+        "SELECT count(*) FROM loaded WHERE file_id = ? "
+        'AND (message IS NULL OR at_ms IS NULL OR "user" IS NULL)',
+        [source.file_id],
+    ).fetchone()
+    if empty and empty[0]:
+        raise InputError.one(path, "is damaged: events lack their time, their listener or both")
     found = con.execute("SELECT num_rows FROM parquet_file_metadata(?)", [path]).fetchone()
     source.lines = found[0] if found else 0
     source.checksum = checksum_of(source.path)

@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from core.errors import InputError
 from core.progress import SILENT
@@ -85,3 +87,14 @@ def test_merging_reads_the_same_lines(tmp_path: Path) -> None:
     (source,) = find_event_files([tmp_path])
     assert b"".join(read_pieces(source, SILENT)) == TEXT
     assert len(list(merge_events([source], lambda *_: None))) == len(EVENTS)
+
+
+def test_parquet_that_is_no_log_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "listens.parquet"
+    parquet.write_table(pa.table({"user": ["ann"], "track": ["1"], "time": [1.0]}), path)
+    with pytest.raises(InputError, match=r"segue logs compact. wrote: it has no at_ms, message"):
+        open_log([path])
+    events = {"user": ["ann", None], "message": ["next", "next"], "at_ms": [1, 2]}
+    parquet.write_table(pa.table(events), path)
+    with pytest.raises(InputError, match=r"is damaged: events lack their time, their listener"):
+        open_log([path])
