@@ -193,6 +193,7 @@ def test_listens_are_known_in_a_new_catalog(client: TestClient, tmp_path: Path) 
 
     def unheard(config: dict[str, Any]) -> None:
         config["experiments"] = []
+        config["catalog"].pop("vectors", None)  # they are of the old catalog
         config["default"] = "new"
         config["strategies"]["new"] = {
             "type": "top_pop", "top": 10, "unheard": "history", "fallback": "random",
