@@ -117,6 +117,11 @@ class Reloader:
                 f"(server.reload_timeout_s), but hangs at {error.at}. It is given up; correct what "
                 "hangs, and reload again",
             ) from error
+        except asyncio.CancelledError as error:
+            # Who asked gets a sentence, and the log no traceback; the task ends here all the same.
+            raise InputError.one(
+                str(settings.path), "was not loaded, since the server stops"
+            ) from error
         except ProcessEnd as error:
             raise InputError.one(
                 str(settings.path), f"must load, but {error}. Correct what it loads"

@@ -2,8 +2,9 @@
 
 import os
 import signal
+import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,26 @@ from tests.service import events_in, write_config
 
 TOKEN = {"Authorization": "Bearer token"}
 SERVER = {"reload_timeout_s": 1.0, "shutdown_s": 1.0}
+
+
+Start = Callable[..., tuple[subprocess.Popen[str], str]]
+
+
+@pytest.fixture
+def running() -> Iterator[Start]:
+    """Start servers that end with the test, whatever its outcome."""
+    servers: list[subprocess.Popen[str]] = []
+
+    def start(folder: Path, **sections: Any) -> tuple[subprocess.Popen[str], str]:
+        server, address = started(folder, **sections)
+        servers.append(server)
+        return server, address
+
+    yield start
+    for server in servers:
+        if server.poll() is None:
+            server.kill()
+            server.communicate()
 
 
 def module(folder: Path, statement: str) -> None:
@@ -46,10 +67,14 @@ HANGING: dict[str, tuple[Callable[[Path], None], str]] = {
 
 @pytest.mark.parametrize(("hang", "where"), HANGING.values(), ids=HANGING.keys())
 def test_a_reload_that_hangs_blocks_neither_the_next_one_nor_sigterm(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hang: Callable[[Path], None], where: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    running: Start,
+    hang: Callable[[Path], None],
+    where: str,
 ) -> None:
     monkeypatch.setenv("SEGUE_ADMIN_TOKEN", "token")
-    server, address = started(tmp_path, server=SERVER)
+    server, address = running(tmp_path, server=SERVER)
     assert server.stderr is not None
     said: list[str] = []
     reader = threading.Thread(target=said.extend, args=(server.stderr,))
@@ -94,10 +119,10 @@ def test_a_reload_that_hangs_blocks_neither_the_next_one_nor_sigterm(
 
 
 def test_a_module_that_ends_the_process_ends_no_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, running: Start
 ) -> None:
     monkeypatch.setenv("SEGUE_ADMIN_TOKEN", "token")
-    server, address = started(tmp_path)
+    server, address = running(tmp_path)
     with httpx.Client(base_url=address, timeout=60) as client:
         for statement, said in (
             ("import sys\nsys.exit(0)\n", "cannot be imported: SystemExit: 0"),
@@ -113,3 +138,41 @@ def test_a_module_that_ends_the_process_ends_no_server(
     server.send_signal(signal.SIGTERM)
     server.communicate()
     assert server.returncode == 0
+
+
+@pytest.mark.parametrize("ask", ["http", "hangup"])
+def test_sigterm_ends_a_server_in_the_middle_of_a_reload_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, running: Start, ask: str
+) -> None:
+    monkeypatch.setenv("SEGUE_ADMIN_TOKEN", "token")
+    settings = {"reload_timeout_s": 600.0, "shutdown_s": 1.0}
+    server, address = running(tmp_path, server=settings)
+    httpx.get(f"{address}/healthz")  # a hangup before the server is up is ignored
+    os.mkfifo(tmp_path / "reached")
+    (tmp_path / "hanging.py").write_text(
+        "import threading\nfrom pathlib import Path\n\n"
+        f"Path({str(tmp_path / 'reached')!r}).write_text('here')\nthreading.Event().wait()\n"
+    )
+    write_config(tmp_path, server=settings, modules=["hanging"])
+    asked: list[Any] = []
+
+    def reload() -> None:
+        try:
+            asked.append(httpx.post(f"{address}/admin/reload", headers=TOKEN, timeout=60))
+        except httpx.TransportError as error:
+            asked.append(error)
+
+    thread = threading.Thread(target=reload)
+    if ask == "http":
+        thread.start()
+    else:
+        server.send_signal(signal.SIGHUP)
+    assert (tmp_path / "reached").read_text() == "here", "the reload hangs from here"
+    server.send_signal(signal.SIGTERM)
+    _, errors = server.communicate(timeout=60)
+    assert server.returncode == 0
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1] == "Stopped"
+    if ask == "http":
+        thread.join(60)
+        assert len(asked) == 1
