@@ -395,6 +395,8 @@ class SharedDispatcher(BaseDispatcher):
     def _decide(self, ticket: Ticket, taken: TakenTurn, shard: Shard) -> _Staged | None:
         """Decide a turn that Redis has taken; on an error, take it back and give the error."""
         runtime, arrival = ticket.runtime, ticket.arrival
+        if self._free_ids and ticket.digest is None and taken.head.session != ticket.id:
+            self._close_gap(ticket)
         history = taken.history(runtime.catalog)
         if not history.session:  # a final report: the record has the session's end already
             history.session = self._ended_session(ticket, taken)
@@ -611,11 +613,23 @@ class SharedDispatcher(BaseDispatcher):
         """Let the next line use an id whose line is not on file."""
         heapq.heappush(self._free_ids, int(decision_id.rpartition("-")[2], 16))
 
+    def _close_gap(self, ticket: Ticket) -> None:
+        """Give a turn a lower id that is free, where Redis does not know its own: ids have no gap.
+
+        Redis knows the id of a turn that began a session, or that has an idempotency key.
+        """
+        if self._free_ids[0] < ticket.number:
+            number = heapq.heappop(self._free_ids)
+            self._free(ticket)
+            ticket.number, ticket.id = number, f"{self._id_stem}-{number:x}"
+
     def _free(self, ticket: Ticket) -> None:
-        """Let the next turn use the id of a turn without a line: ids have no gap."""
-        if ticket.number:
+        """Let a later turn use the id of a turn without a line."""
+        if ticket.number == self._next_id - 1:
+            self._next_id -= 1
+        elif ticket.number:
             heapq.heappush(self._free_ids, ticket.number)
-            ticket.number = 0
+        ticket.number = 0
 
     def _give(self, ticket: Ticket, outcome: Outcome) -> None:
         """Give a turn its outcome; the listener's next turn may begin."""

@@ -127,6 +127,17 @@ def test_turns_that_fail_are_taken_back_and_ids_have_no_gap(
     assert [turn.number for turn in log.turns if turn.user == 7] == [1, 2]
 
 
+def test_ids_have_no_gap_even_if_no_turn_comes_after_one_that_failed(
+    runtime: Runtime, server: RedisServer
+) -> None:
+    log = Log()
+    with driver(runtime, server, log, Clock(), "s") as shared:
+        shared.dispatch([Arrival(Request(user), 0.0) for user in range(4)])
+        refused = Request(1, 1000, 0.5, exclude=EVERYTHING)
+        shared.dispatch([Arrival(each, 0.0) for each in (refused, Request(2), Request(3))])
+    assert sorted(turn.id for turn in log.turns) == [f"s-{number}" for number in range(1, 7)]
+
+
 @pytest.mark.parametrize("later", [False, True], ids=["nothing-came-after", "a-turn-came-after"])
 def test_a_turn_without_a_line_is_taken_back_only_if_nothing_came_after(
     runtime: Runtime, server: RedisServer, later: bool
