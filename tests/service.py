@@ -23,7 +23,6 @@ CONFIG: dict[str, Any] = {
         "tracks": "tracks.jsonl",
         "top": "top_tracks.json",
         "lists": {"contextual": "contextual.jsonl", "personal": "personal.jsonl"},
-        "vectors": {"taste": "taste.npz"},
     },
     "strategies": {
         "random": {"type": "random"},
@@ -62,6 +61,10 @@ class Clock:
 
     def tick(self, seconds: float) -> None:
         self.at_ms += round(seconds * 1000)
+
+
+WITH_VECTORS: dict[str, Any] = {**CONFIG["catalog"], "vectors": {"taste": "taste.npz"}}
+"""The section `catalog`, for configs with strategies of every type."""
 
 
 def write_world(folder: Path) -> None:

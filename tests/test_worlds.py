@@ -8,13 +8,15 @@ from pydantic import Field
 from segue.testing.small_world import CONFIGURED, example_params
 from strategies import registry
 from strategies.base import Params, StrategyName, TrackLists
-from tests.service import loaded
+from tests.service import WITH_VECTORS, loaded
 from tests.worlds import every_type
 
 
 def test_every_registered_type_is_served_over_the_small_world(tmp_path):
     every = {**CONFIGURED, **every_type()}
-    runtime = loaded(tmp_path, strategies=every, default="merge", experiments=[])
+    runtime = loaded(
+        tmp_path, catalog=WITH_VECTORS, strategies=every, default="merge", experiments=[]
+    )
     assert set(runtime.chains) == {*CONFIGURED, *registry.known()}
     assert runtime.default == "merge"
 

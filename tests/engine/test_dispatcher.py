@@ -31,6 +31,7 @@ TYPES = every_type()
 
 
 EVERY_TYPE_IN_AN_ARM: dict[str, Any] = {
+    "catalog": service.WITH_VECTORS,
     "strategies": {**small_world.CONFIGURED, **TYPES},
     "default": "random",
     "experiments": [
