@@ -134,8 +134,11 @@ def with_canaries(
     experiments = tuple(_with_own_tracks(experiment) for experiment in settings.experiments)
     section = CatalogSettings(tracks=settings.resolve(settings.catalog.tracks).absolute())
     events = settings.events.model_copy(update={"dir": folder.absolute()})
+    # Its own memory: the canary's listeners have no place among those of a shared state.
+    own = {"backend": "memory", "url": None, "url_env": None, "sentinel": None, "cluster": False}
     return tracks, replace(
         settings,
+        state=settings.state.model_copy(update=own),
         catalog=section,
         strategies=strategies,
         default=DEFAULT,

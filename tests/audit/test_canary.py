@@ -50,6 +50,16 @@ def test_the_canary_finds_an_injected_fault(fault: ServerFault, tmp_path: Path) 
     assert "the log names {'fallback'" in report.wrong[0]
 
 
+def test_the_canary_leaves_a_shared_state_alone(tmp_path: Path) -> None:
+    """The Redis of this config is not there; the canary neither needs nor touches it."""
+    state = {"backend": "redis", "url": "redis://127.0.0.1:1/0"}
+    runtime = loaded(tmp_path, state=state)
+    _, settings = with_canaries(runtime.settings, runtime.catalog, tmp_path / "canary")
+    assert (settings.state.backend, settings.state.url) == ("memory", None)
+    report = run_canaries(runtime.settings, runtime.catalog, tmp_path / "canary", range(60))
+    assert (report.listeners, report.disagreeing, report.missing) == (60, 0, [])
+
+
 def test_the_canary_finds_a_missing_log_line(tmp_path: Path) -> None:
     runtime = loaded(tmp_path)
 
