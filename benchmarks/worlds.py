@@ -12,6 +12,7 @@ import yaml
 
 from core.catalog import load_catalog
 from core.lists import save_lists
+from core.vectors import save_vectors
 from strategies import registry
 
 STRATEGIES: dict[str, dict[str, Any]] = {
@@ -60,21 +61,36 @@ STRATEGIES: dict[str, dict[str, Any]] = {
         "strategies": {"contextual": 1, "personal": 1},
         "fallback": "random",
     },
+    "session_lists": {"type": "session_lists", "lists": "contextual", "fallback": "random"},
+    "session_vectors": {"type": "session_vectors", "vectors": "taste", "fallback": "random"},
+    "artist_cap": {"type": "artist_cap", "of": "contextual", "fallback": "random"},
+    "artist_discount": {"type": "artist_discount", "of": "contextual", "fallback": "random"},
+    "filter": {
+        "type": "filter",
+        "of": "contextual",
+        "where": {"genre": [0, 1, 2]},
+        "fallback": "random",
+    },
+    "boost": {"type": "boost", "of": "contextual", "where": {"genre": 0}, "fallback": "random"},
+    "explore": {"type": "explore", "of": "contextual", "fallback": "random"},
+    "fresh": {"type": "fresh", "of": "contextual", "fallback": "random"},
+    "pin": {"type": "pin", "of": "contextual", "tracks": [1], "at": 3, "fallback": "random"},
 }
 """Every strategy type under its own name."""
 
 LISTENERS = 10_000
+DIMENSIONS = 64
 
 
 def make_world(folder: Path, tracks: int, listeners: int = LISTENERS, seed: int = 1) -> None:
-    """Write a catalog with 5 tracks per artist on average, a popularity list and two list files."""
+    """Write a catalog with 5 tracks per artist on average, a popularity list, lists and vectors."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     artists = rng.integers(tracks // 5, size=tracks).tolist()
     with (folder / "tracks.jsonl").open("w") as file:
         for track, artist in enumerate(artists):
             record = {"track": track, "artist": f"Artist {artist}", "title": f"Title {track}"}
-            file.write(json.dumps(record) + "\n")
+            file.write(json.dumps(record | {"genre": track % 7}) + "\n")
     (folder / "top_tracks.json").write_text(json.dumps(rng.permutation(tracks)[:1000].tolist()))
     catalog = load_catalog(folder / "tracks.jsonl")
     about = {"model": "random, for benchmarks", "seed": seed}
@@ -84,6 +100,8 @@ def make_world(folder: Path, tracks: int, listeners: int = LISTENERS, seed: int 
     ):
         made = {row: rng.choice(tracks, length, replace=False, shuffle=False) for row in rows}
         save_lists(folder / f"{name}.npz", key, made, catalog, about)  # type: ignore[arg-type]
+    points = rng.normal(size=(tracks, DIMENSIONS))
+    save_vectors(folder / "taste.npz", "track", range(tracks), points, catalog, about)
 
 
 def write_config(folder: Path, data: Path, strategy: str, lists: str = "") -> Path:
@@ -107,6 +125,7 @@ def write_config(folder: Path, data: Path, strategy: str, lists: str = "") -> Pa
             "lists": {
                 name: str(data / lists / f"{name}.npz") for name in ("contextual", "personal")
             },
+            "vectors": {"taste": str(data / "taste.npz")},
         },
         "strategies": STRATEGIES,
         "default": "random",

@@ -5,6 +5,9 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
+from benchmarks.worlds import make_world, write_config
+from engine.runtime import load_runtime
+from engine.settings.loading import load_settings
 from segue.testing.small_world import CONFIGURED, example_params
 from strategies import registry
 from strategies.base import Params, StrategyName, TrackLists
@@ -19,6 +22,14 @@ def test_every_registered_type_is_served_over_the_small_world(tmp_path):
     )
     assert set(runtime.chains) == {*CONFIGURED, *registry.known()}
     assert runtime.default == "merge"
+
+
+def test_benchmarks_serve_every_type(tmp_path):
+    make_world(tmp_path / "data", tracks=1500, listeners=20)
+    runtime = load_runtime(
+        load_settings(write_config(tmp_path, tmp_path / "data", "session_vectors"))
+    )
+    assert set(runtime.chains) == set(registry.known())
 
 
 def test_a_type_that_may_abstain_has_a_fallback():
