@@ -213,6 +213,7 @@ class BaseDispatcher:
     def _count(self, turn: LoggedTurn) -> None:
         """Count a turn whose line is on file."""
         if isinstance(turn, Decision):
+            self.metrics.fold_times(1)
             self.metrics.count_decision(turn)
             if turn.failed:
                 self.metrics.count_failures(turn)
@@ -328,6 +329,7 @@ class Dispatcher(BaseDispatcher):
             del staged[error.written :]
         for each in staged:
             self._commit(each)
+        self.metrics.fold_times(len(staged))
         for place, first in repeats:
             outcomes[place] = outcomes[first]
         return outcomes
@@ -379,7 +381,8 @@ class Dispatcher(BaseDispatcher):
         record = records.get(user) or self.state.get(user)
         if record is None:
             record = ListenerRecord(History(runtime.catalog))
-        elif is_repeated_end(runtime, record.history, sent, at_ms):
+        # An end is the only turn that leaves no session open; the call is for those alone.
+        elif not record.history.session and is_repeated_end(runtime, record.history, sent, at_ms):
             return repeated_end(record.history, sent, runtime.digest)
         # Most turns: the arms depend on the id alone, and the record grew under them already.
         by_id = arrival.forced is None and sent.attributes is None
@@ -421,11 +424,17 @@ class Dispatcher(BaseDispatcher):
     def _commit(self, each: _Staged) -> None:
         """Keep and count a turn whose line is on file."""
         turn = each.turn
-        if not isinstance(turn, FailedTurn):
-            self.state.keep(each.user, each.record)
-            if each.exposed is not None:
-                self._count_entry(each.exposed, turn.assignment)
-        self._count(turn)
+        if isinstance(turn, FailedTurn):
+            self.metrics.count_failures(turn)
+            return
+        self.state.keep(each.user, each.record)
+        if each.exposed is not None:
+            self._count_entry(each.exposed, turn.assignment)
+        # As `_count` does, without a call for each turn.
+        if isinstance(turn, Decision):
+            self.metrics.count_decision(turn)
+            if turn.failed:
+                self.metrics.count_failures(turn)
 
     def _count_entry(self, exposed: frozenset[str], assignment: Assignment) -> None:
         """Count the listener in the arms that the turn exposed them to."""

@@ -150,7 +150,7 @@ class ServerMetrics:
     def times_to_propose(self, strategy: str) -> list[float]:
         """Return the list that takes a strategy's times to propose, s; to append is the cheapest.
 
-        Decisions fold the lists into histograms from time to time, and `proposals` does.
+        `fold_times` puts the lists into histograms from time to time, and `proposals` does.
         """
         return self._times.setdefault(strategy, [])
 
@@ -164,11 +164,14 @@ class ServerMetrics:
             times.clear()
         return self._proposals
 
+    def fold_times(self, decisions: int) -> None:
+        """Fold the times to propose now and then; called once a batch, with its decisions."""
+        self._since_fold += decisions
+        if self._since_fold >= _FOLD_AFTER:
+            _ = self.proposals
+
     def count_decision(self, decision: Decision) -> None:
         """Count a decision."""
-        self._since_fold += 1
-        if self._since_fold == _FOLD_AFTER:
-            _ = self.proposals
         assignment = decision.assignment
         combination = (
             assignment.pairs,
