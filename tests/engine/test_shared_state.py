@@ -211,11 +211,16 @@ def test_a_paused_redis_costs_no_answer_and_no_turn_number(
     assert shared.metrics.degraded.total() == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "number"),
+    [((), 1), (("--appendonly", "yes", "--appendfsync", "always"), 2)],
+    ids=["without-its-data", "with-its-data"],
+)
 def test_a_killed_redis_costs_no_answer_and_comes_back_by_itself(
-    runtime: Runtime, tmp_path: Path
+    options: tuple[str, ...], number: int, runtime: Runtime, tmp_path: Path
 ) -> None:
     with (
-        running_redis(tmp_path) as server,
+        running_redis(tmp_path, *options) as server,
         driver(runtime, server, Log(), Clock(), timeout_ms=50) as shared,
     ):
         shared.recommend(Request(7, 1000, 0.5), 0.0)
@@ -225,7 +230,8 @@ def test_a_killed_redis_costs_no_answer_and_comes_back_by_itself(
         server.start()
 
         shared.wait_until_well()
-        assert shared.recommend(Request(7), 0.0).number == 1  # this Redis keeps nothing on disk
+        again = shared.recommend(Request(7), 0.0)
+        assert (again.degraded, again.number) == (False, number)
 
 
 def test_a_server_starts_without_its_redis(runtime: Runtime, tmp_path: Path) -> None:
