@@ -51,10 +51,11 @@ def test_the_draw_of_the_wrapped_strategy_acts_after_the_filter():
     whole = build("contextual", list="contextual")
     artifacts.strategies["first"] = Named("first", first, whole, "first")
 
-    found = build("filter", artifacts, of="first", where={"genre": "pop"}).propose(AFTER_0)
+    made = build("filter", artifacts, of="first", where={"year": {"min": 1995}})
 
-    pop = [track for track in list_of(0) if track not in ROCK]
-    assert found is None if not pop else found.listed() == pop[:1]
+    # Track 1 is the first of the list of track 0, and of 1991.
+    assert artifacts.strategies["first"].propose(AFTER_0).listed() == [1]
+    assert made.propose(AFTER_0).listed() == [track for track in list_of(0) if track >= 5][:1]
 
 
 def test_a_request_adds_its_own_conditions():
