@@ -189,8 +189,8 @@ def test_only_keys_with_the_prefix_are_touched(runtime: Runtime, server: RedisSe
 def test_a_paused_redis_costs_no_answer_and_no_turn_number(
     runtime: Runtime, server: RedisServer
 ) -> None:
-    log = Log()
-    with driver(runtime, server, log, Clock(), timeout_ms=50) as shared:
+    log, timeout_s = Log(), 0.5  # so long that no slow machine needs it for a turn
+    with driver(runtime, server, log, Clock(), timeout_ms=500) as shared:
         assert shared.recommend(Request(7, 1000, 0.5), 0.0).number == 1
         server.send(signal.SIGSTOP)
         began_s = time.perf_counter()
@@ -201,8 +201,8 @@ def test_a_paused_redis_costs_no_answer_and_no_turn_number(
         spared_s = time.perf_counter() - began_s
         server.send(signal.SIGCONT)
         assert (first.degraded, first.number, second.degraded) == (True, 0, True)
-        assert 0.05 <= waited_s < 0.5
-        assert spared_s < 0.05, "the breaker spares the wait"
+        assert waited_s >= timeout_s
+        assert spared_s < timeout_s, "the breaker spares the wait"
 
         shared.wait_until_well()
         third = shared.recommend(Request(7, 1030, 0.5), 0.0)
