@@ -1,7 +1,8 @@
 """Epochs: one training loop for all models of PyTorch, with early stopping and Ctrl-C.
 
 The loop keeps the epoch with the lowest loss on the validation split. On one machine, the same
-seed and number of threads give the same model, bit by bit.
+seed and number of threads give the same model on the CPU, bit by bit. On a GPU the same numbers are
+drawn and the same steps are taken; only the order of sums differs.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from training.model import FitRun, LearningCurve
+from core.errors import InputError
+from training.model import Device, FitRun, LearningCurve
 from training.top_k import Floats, Ints
 
 
@@ -88,18 +90,37 @@ def learn(
 
 
 @contextmanager
-def reproducible(run: FitRun) -> Iterator[Any]:
-    """Give PyTorch the run's seed and threads within the block, and restore them afterwards."""
+def reproducible(run: FitRun) -> Iterator[tuple[Any, Any]]:
+    """Give PyTorch the run's seed and threads within the block, and restore them afterwards.
+
+    Yields:
+        The module torch, and the device of the run.
+
+    Raises:
+        InputError: The run wants CUDA, and PyTorch finds none.
+    """
     import torch
 
+    device = _device_of(torch, run.device)
     threads = torch.get_num_threads()
     torch.set_num_threads(run.threads)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[0] if device.type == "cuda" else []):
             torch.manual_seed(run.seed)
-            yield torch
+            yield torch, device
     finally:
         torch.set_num_threads(threads)
+
+
+def _device_of(torch: Any, name: Device) -> Any:
+    has_cuda = torch.cuda.is_available()
+    if name == "cuda" and not has_cuda:
+        raise InputError.one(
+            "--device",
+            "must be a device that PyTorch finds here, is 'cuda', and PyTorch "
+            f"{torch.__version__} finds no GPU. Use auto or cpu",
+        )
+    return torch.device("cuda" if has_cuda and name != "cpu" else "cpu")
 
 
 def sample_indices(weights: Floats, count: int, draws: np.random.Generator) -> Ints:

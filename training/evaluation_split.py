@@ -17,7 +17,7 @@ from training.evaluation import (
 )
 from training.interactions import Interactions
 from training.learning_curve import draw
-from training.model import FitRun, FittedModel, Model, ModelParams, known
+from training.model import Device, FitRun, FittedModel, Model, ModelParams, known
 from training.training_options import TrainingOptions
 
 _LARGEST_VALID_SHARE = 0.1
@@ -88,6 +88,7 @@ class EvaluationSplit:
         held_out: The pairs of liked listens in `test` that a model has to predict.
         seed: Seed of every fit.
         threads: Threads of every fit.
+        device: Where models of PyTorch are fitted.
         estimate: Off-policy estimator over `test`; None where the log allows no estimate.
     """
 
@@ -98,6 +99,7 @@ class EvaluationSplit:
     held_out: HeldOutPairs
     seed: int
     threads: int
+    device: Device = "cpu"
     estimate: OffPolicyEstimator | None = None
 
     @classmethod
@@ -135,14 +137,15 @@ class EvaluationSplit:
             )
         estimate = estimator(test) if estimator else None
         return cls(
-            train, valid, train_and_valid, test, held_out, options.seed, options.threads, estimate
-        )
+            train, valid, train_and_valid, test, held_out, options.seed, options.threads,
+            options.device, estimate,
+        )  # fmt: skip
 
     def evaluate_model(
         self, name: str, model: Model, params: ModelParams, progress: Progress
     ) -> ModelTrial:
         """Fit a model and evaluate its lists."""
-        run = FitRun(self.valid, self.seed, self.threads, progress)
+        run = FitRun(self.valid, self.seed, self.threads, progress, self.device)
         progress.start(f"{name}: fit")
         start = perf_counter()
         stops_early = known()[name.partition(":")[0]].stops_early

@@ -7,7 +7,7 @@ models work without it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from core.progress import SILENT, Progress
 from core.registry import Registry
 from training.interactions import Interactions
 from training.top_k import Ints, Rankings
+
+Device = Literal["auto", "cpu", "cuda"]
 
 
 class ModelParams(BaseModel):
@@ -36,12 +38,14 @@ class FitRun:
         seed: Seed of all random numbers; the same seed and threads give the same model.
         threads: Threads that a library may use.
         progress: Shows the work.
+        device: Where PyTorch computes: `cpu`, `cuda`, or `auto`, which is `cuda` if there is one.
     """
 
     valid: Interactions
     seed: int = 1
     threads: int = 2
     progress: Progress = SILENT
+    device: Device = "cpu"
 
 
 class Ranker(Protocol):

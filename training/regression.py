@@ -9,6 +9,7 @@ whether or not a recommender chose it.
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from training.epochs import Schedule, learn
 from training.interactions import Interactions
@@ -23,10 +24,10 @@ class Regression:
         seen: bool, (tracks,): tracks that were given at least once, so that they have a vector.
     """
 
-    def __init__(self, torch: Any, params: Any, log: Interactions) -> None:
-        self._torch = torch
+    def __init__(self, torch: Any, device: Any, params: Any, log: Interactions) -> None:
+        self._torch, self._device = torch, device
         self._params = params
-        self._module = _module(torch, params, len(log.catalog))
+        self._module = _module(torch, params, len(log.catalog)).to(device)
         self.seen = np.zeros(len(log.catalog), dtype=bool)
 
     def learn(self, train: Interactions, run: FitRun) -> tuple[LearningCurve, bool]:
@@ -46,28 +47,28 @@ class Regression:
         def one_epoch(epoch: int, after_batch: Any) -> float:
             module.train()
             order = draws.permutation(len(given))
-            total = 0.0
+            total = torch.zeros((), dtype=torch.float64, device=self._device)
             for batch in range(batches):
                 share = (epoch * batches + batch) / (params.epochs * batches)
                 for optimizer in optimizers:
                     optimizer.param_groups[0]["lr"] = params.rate * (1 - share)
                     optimizer.zero_grad()
                 part = order[batch * params.batch : (batch + 1) * params.batch]
-                error = self._predict(given[part], offered[part]) - torch.from_numpy(time[part])
-                loss = (torch.from_numpy(weight[part]) * error**2).mean()
+                error = self._predict(given[part], offered[part]) - self._tensor(time[part])
+                loss = (self._tensor(weight[part]) * error**2).mean()
                 loss.backward()
                 for optimizer in optimizers:
                     optimizer.step()
-                total += float(loss.detach()) * len(part)
+                total += loss.detach().double() * len(part)
                 after_batch()
-            return total / max(1, len(given))
+            return float(total) / max(1, len(given))
 
         def validate() -> float:
             if not len(valid_given):
                 return float("nan")
             module.eval()
             with torch.no_grad():
-                predicted = self._predict(valid_given, valid_offered).numpy()
+                predicted = self._predict(valid_given, valid_offered).cpu().numpy()
             return float(np.mean((predicted - valid_time) ** 2))
 
         schedule = Schedule(
@@ -82,23 +83,26 @@ class Regression:
     def vectors(self) -> tuple[Floats, Floats]:
         """Vectors of tracks as given and as offered tracks: float32, (tracks, d) each."""
         with self._torch.no_grad():
-            everything = self._torch.arange(len(self.seen))
+            everything = self._torch.arange(len(self.seen), device=self._device)
             return (
-                self._module.side_given(everything).numpy(),
-                self._module.side_offered(everything).numpy(),
+                self._module.side_given(everything).cpu().numpy(),
+                self._module.side_offered(everything).cpu().numpy(),
             )
 
     def times(self, products: Floats) -> Floats:
         """Convert products of `vectors` to times in [0, 1]."""
         with self._torch.no_grad():
-            times: Floats = self._module.scaled(self._torch.from_numpy(products)).numpy()
+            times: Floats = self._module.scaled(self._tensor(products)).cpu().numpy()
         return times.clip(0, 1)
 
     def _predict(self, given: Ints, offered: Ints) -> Any:
-        torch, module = self._torch, self._module
-        left = module.side_given(torch.from_numpy(given.astype(np.int64)))
-        right = module.side_offered(torch.from_numpy(offered.astype(np.int64)))
+        module = self._module
+        left = module.side_given(self._tensor(given.astype(np.int64)))
+        right = module.side_offered(self._tensor(offered.astype(np.int64)))
         return module.scaled((left * right).sum(dim=1))
+
+    def _tensor(self, values: npt.NDArray[Any]) -> Any:
+        return self._torch.from_numpy(values).to(self._device)
 
 
 def _module(torch: Any, params: Any, tracks: int) -> Any:

@@ -13,8 +13,8 @@ from training.interactions import Interactions
 from training.top_k import Floats, Ints
 
 
-def track_tower(torch: Any, log: Interactions, dim: int) -> Any:
-    """A torch module: catalog indices to unit vectors, float32, (..., dim)."""
+def track_tower(torch: Any, device: Any, log: Interactions, dim: int) -> Any:
+    """A torch module on `device`: catalog indices to unit vectors, float32, (..., dim)."""
 
     class Tower(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -31,27 +31,35 @@ def track_tower(torch: Any, log: Interactions, dim: int) -> Any:
             both = self.own(tracks) + self.artist(self.artist_of[tracks])
             return torch.nn.functional.normalize(both, dim=-1)
 
-    return Tower()
+    return Tower().to(device)  # its first numbers are drawn on the CPU, the same for every device
 
 
 class Negatives:
     """Negative samples, the same for a whole batch."""
 
     def __init__(
-        self, torch: Any, targets: Ints, tracks: int, power: float, count: int, seed: int
+        self,
+        torch: Any,
+        device: Any,
+        targets: Ints,
+        tracks: int,
+        power: float,
+        count: int,
+        seed: int,
     ) -> None:
-        self._torch = torch
+        self._torch, self._device = torch, device
         frequency = (np.bincount(targets, minlength=tracks) + 1e-3).astype(np.float64) ** power
         probability = frequency / frequency.sum()
         self._sums = np.cumsum(probability)
-        self._log_expected = torch.from_numpy(np.log(probability * count).astype(np.float32))
+        log_expected = np.log(probability * count).astype(np.float32)
+        self._log_expected = torch.from_numpy(log_expected).to(device)
         self._count = count
         self._draws = np.random.default_rng((seed, 1))
 
     def draw(self) -> Any:
         """Draw catalog indices, int64, (count,)."""
         drawn = np.searchsorted(self._sums, self._draws.random(self._count), side="right")
-        return self._torch.from_numpy(np.minimum(drawn, len(self._sums) - 1))
+        return self._torch.from_numpy(np.minimum(drawn, len(self._sums) - 1)).to(self._device)
 
     def loss(self, given: Any, right: Any, target: Any, negative: Any, others: Any, heat: float):  # type: ignore[no-untyped-def]
         """Cross entropy of the right track among the negatives, (batch,).
@@ -68,15 +76,15 @@ class Negatives:
         positive = (given * right).sum(dim=1) / heat - self._log_expected[target]
         logits = torch.addmm(-self._log_expected[negative], given, others.T, alpha=1 / heat)
         # A negative may be the right track by accident; it must not count against it.
-        row, column = torch.nonzero(target[:, None] == negative[None, :], as_tuple=True)
-        logits[row, column] = -1e9
+        logits = logits.masked_fill(target[:, None] == negative[None, :], -1e9)
         return torch.logaddexp(torch.logsumexp(logits, dim=1), positive) - positive
 
 
 def vectors_of(torch: Any, tower: Any, tracks: int) -> Floats:
     """All tracks' vectors: float32, (tracks, d)."""
     with torch.no_grad():
-        vectors: Floats = tower(torch.arange(tracks)).numpy()
+        every_track = torch.arange(tracks, device=tower.own.weight.device)
+        vectors: Floats = tower(every_track).cpu().numpy()
     return vectors
 
 

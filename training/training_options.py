@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from training.listen_sources import Selection
+from training.model import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class TrainingOptions:
         seed: Seed of every fit.
         threads: Threads of every fit; results are reproducible only for the same number.
         top: Length of the lists.
+        device: Where models of PyTorch are fitted.
     """
 
     selection: Selection = field(default_factory=Selection)
@@ -25,6 +27,7 @@ class TrainingOptions:
     seed: int = 1
     threads: int = 2
     top: int = 100
+    device: Device = "cpu"
 
     def as_json(self) -> dict[str, Any]:
         """The options that decide which listens a model learnt from, for its manifest."""

@@ -14,6 +14,7 @@ from cli.terminal import terminal
 from cli.time_window import Since, Until, window
 from core.errors import InputError
 from training.listen_sources import InverseIn
+from training.model import Device
 
 if TYPE_CHECKING:
     from core.progress import Progress
@@ -69,6 +70,14 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="A setting of the model, as `kind=bm25`; repeatable."),
 ]
+DeviceOption = Annotated[
+    Device,
+    typer.Option(
+        "--device",
+        help="Where models of PyTorch are fitted: `cuda` is a GPU; `auto` takes one if there is "
+        "one. All other models are fitted on the CPU.",
+    ),
+]
 Top = Annotated[int, typer.Option(min=1, help="Length of the lists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -118,6 +127,7 @@ def _command(name: str, own_variant: str = "") -> Callable[..., None]:
         cap: Cap = 100.0,
         seed: Seed = 1,
         threads: Threads = 2,
+        device: DeviceOption = "auto",
         json_: Json = False,
     ) -> None:
         from training.comparison import train_one
@@ -127,7 +137,7 @@ def _command(name: str, own_variant: str = "") -> Callable[..., None]:
         spec = f"{name}:{variant}" if variant else name
         model = (spec, *build(spec, _parse_settings(settings)))
         selection = _selection(since, until, arms, min_time, inverse_propensity, cap)
-        options = TrainingOptions(selection, test_share, liked, seed, threads, top)
+        options = TrainingOptions(selection, test_share, liked, seed, threads, top, device)
         with bars() as progress:
             log = _load(logs, catalog, selection, progress)
             done = train_one(log, model, to, options, _estimator(options), progress)
@@ -162,6 +172,7 @@ def _compare(
     cap: Cap = 100.0,
     seed: Seed = 1,
     threads: Threads = 2,
+    device: DeviceOption = "auto",
     top: Top = 100,
     lists: Annotated[
         bool, typer.Option(help="Write the lists of every model, or the table alone.")
@@ -180,7 +191,7 @@ def _compare(
     names = None if models is None else [name.strip() for name in models.split(",")]
     built = build_models(names, missing)
     selection = _selection(since, until, arms, min_time, inverse_propensity, cap)
-    options = TrainingOptions(selection, test_share, liked, seed, threads, top)
+    options = TrainingOptions(selection, test_share, liked, seed, threads, top, device)
     with bars() as progress:
         log = _load(logs, catalog, selection, progress)
         estimator = _estimator(options)

@@ -75,30 +75,31 @@ class Neural:
 
     def fit(self, train: Interactions, run: FitRun) -> FittedModel:
         """Fit with early stopping on the validation split."""
-        with reproducible(run) as torch:
+        with reproducible(run) as (torch, device):
             if self.params.kind == "pairs":
-                return self._pairs(torch, train, run)
-            return self._regression(torch, train, run)
+                return self._pairs(torch, device, train, run)
+            return self._regression(torch, device, train, run)
 
-    def _pairs(self, torch: Any, train: Interactions, run: FitRun) -> FittedModel:
+    def _pairs(self, torch: Any, device: Any, train: Interactions, run: FitRun) -> FittedModel:
         params = self.params
         pairs = session_pairs(train, params.min_time, params.reach)
         later = session_pairs(run.valid, params.min_time, params.reach)
         if not len(pairs):
             return FittedModel({"track": _nothing})
-        tower = track_tower(torch, train, params.dim)
+        tower = track_tower(torch, device, train, params.dim)
         optimizer = torch.optim.SparseAdam(list(tower.parameters()), lr=params.rate)
         negatives = Negatives(
-            torch, pairs.target, len(train.catalog), params.power, params.negatives, run.seed
-        )
+            torch, device, pairs.target, len(train.catalog), params.power, params.negatives,
+            run.seed,
+        )  # fmt: skip
         draws = np.random.default_rng(run.seed)
         size = min(len(pairs), params.most)
         batches = -(-size // params.batch)
 
         def loss_of(anchor: Ints, target: Ints, negative: Any) -> Any:
             # One look-up for all three, so that each step updates a row once.
-            wanted = torch.from_numpy(target.astype(np.int64))
-            given = torch.from_numpy(anchor.astype(np.int64))
+            wanted = torch.from_numpy(target.astype(np.int64)).to(device)
+            given = torch.from_numpy(anchor.astype(np.int64)).to(device)
             vectors = tower(torch.cat([given, wanted, negative]))
             rows = len(given)
             return negatives.loss(
@@ -108,7 +109,7 @@ class Neural:
 
         def one_epoch(epoch: int, after_batch: Any) -> float:
             chosen = sample_indices(pairs.weight, size, draws)
-            total = 0.0
+            total = torch.zeros((), dtype=torch.float64, device=device)
             for batch in range(batches):
                 share = (epoch * batches + batch) / (params.epochs * batches)
                 optimizer.param_groups[0]["lr"] = params.rate * (1 - share)
@@ -117,9 +118,11 @@ class Neural:
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
-                total += float(loss.detach()) * len(part)
+                total += loss.detach().double() * len(
+                    part
+                )  # read once an epoch: a GPU waits for it
                 after_batch()
-            return total / size
+            return float(total) / size
 
         some = np.random.default_rng((run.seed, 2)).permutation(len(later))[:50_000]
         fixed = negatives.draw()
@@ -128,7 +131,7 @@ class Neural:
             if not len(some):
                 return float("nan")
             with torch.no_grad():
-                losses = loss_of(later.anchor[some], later.target[some], fixed).numpy()
+                losses = loss_of(later.anchor[some], later.target[some], fixed).cpu().numpy()
             return float(np.average(losses, weights=later.weight[some]))
 
         schedule = Schedule(
@@ -145,15 +148,16 @@ class Neural:
             return ranked
 
         facts = {
+            "device": device.type,
             "pairs": len(pairs),
             "epochs": len(curve.train),
             "kept_epoch": curve.best_epoch + 1,
         }
         return FittedModel({"track": by_track}, curve=curve, facts=facts, interrupted=interrupted)
 
-    def _regression(self, torch: Any, train: Interactions, run: FitRun) -> FittedModel:
+    def _regression(self, torch: Any, device: Any, train: Interactions, run: FitRun) -> FittedModel:
         params = self.params
-        regression = Regression(torch, params, train)
+        regression = Regression(torch, device, params, train)
         curve, interrupted = regression.learn(train, run)
         given, offered = regression.vectors()
         scores = dot_products(given, offered)
@@ -172,7 +176,11 @@ class Neural:
             {"track": by_track},
             predict=predict,
             curve=curve,
-            facts={"epochs": len(curve.train), "kept_epoch": curve.best_epoch + 1},
+            facts={
+                "device": device.type,
+                "epochs": len(curve.train),
+                "kept_epoch": curve.best_epoch + 1,
+            },
             interrupted=interrupted,
         )
 

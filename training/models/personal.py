@@ -84,10 +84,10 @@ class Personal:
 
     def fit(self, train: Interactions, run: FitRun) -> FittedModel:
         """Fit with early stopping on the validation split."""
-        with reproducible(run) as torch:
-            return self._fit(torch, train, run)
+        with reproducible(run) as (torch, device):
+            return self._fit(torch, device, train, run)
 
-    def _fit(self, torch: Any, train: Interactions, run: FitRun) -> FittedModel:
+    def _fit(self, torch: Any, device: Any, train: Interactions, run: FitRun) -> FittedModel:
         params = self.params
         liked = _Liked(train, params.min_time)
         later = _Liked(run.valid, params.min_time)
@@ -96,20 +96,20 @@ class Personal:
             examples = np.arange(len(liked.track))
         if not len(examples):
             return FittedModel({})
-        towers = _towers(torch, train, params.dim)
+        towers = _towers(torch, device, train, params.dim)
         sparse = torch.optim.SparseAdam(list(towers.tracks.parameters()), lr=params.rate)
         dense = torch.optim.Adam(list(towers.listener.parameters()), lr=params.rate / 10)
         negatives = Negatives(
-            torch, liked.track[examples], len(train.catalog), params.power, params.negatives,
-            run.seed,
+            torch, device, liked.track[examples], len(train.catalog), params.power,
+            params.negatives, run.seed,
         )  # fmt: skip
         draws = np.random.default_rng(run.seed)
         batches = -(-len(examples) // params.batch)
 
         def loss_of(user: Ints, target: Ints, negative: Any, generator: np.random.Generator) -> Any:
             tracks, weight = liked.histories(user, params.history, generator, target)
-            given = towers(torch.from_numpy(tracks), torch.from_numpy(weight))
-            wanted = torch.from_numpy(target)
+            given = towers(torch.from_numpy(tracks).to(device), torch.from_numpy(weight).to(device))
+            wanted = torch.from_numpy(target).to(device)
             return negatives.loss(
                 given, towers.tracks(wanted), wanted, negative, towers.tracks(negative),
                 params.temperature,
@@ -117,13 +117,13 @@ class Personal:
 
         def one_epoch(epoch: int, after_batch: Any) -> float:
             order = draws.permutation(examples)
-            total = 0.0
+            total = torch.zeros((), dtype=torch.float64, device=device)
             for batch in range(batches):
                 share = (epoch * batches + batch) / (params.epochs * batches)
                 sparse.param_groups[0]["lr"] = params.rate * (1 - share)
                 dense.param_groups[0]["lr"] = params.rate / 10 * (1 - share)
                 part = order[batch * params.batch : (batch + 1) * params.batch]
-                weight = torch.from_numpy(liked.time[part] * liked.weight[part])
+                weight = torch.from_numpy(liked.time[part] * liked.weight[part]).to(device)
                 losses = loss_of(liked.user[part], liked.track[part], negatives.draw(), draws)
                 loss = (losses * weight).sum() / weight.sum()
                 sparse.zero_grad()
@@ -131,9 +131,9 @@ class Personal:
                 loss.backward()
                 sparse.step()
                 dense.step()
-                total += float(loss.detach()) * len(part)
+                total += loss.detach().double() * len(part)
                 after_batch()
-            return total / len(examples)
+            return float(total) / len(examples)
 
         some = np.random.default_rng((run.seed, 2)).permutation(len(later.track))[:50_000]
         fixed = negatives.draw()
@@ -143,25 +143,26 @@ class Personal:
                 return float("nan")
             generator = np.random.default_rng((run.seed, 3))
             with torch.no_grad():
-                losses = loss_of(later.user[some], later.track[some], fixed, generator).numpy()
-            return float(np.average(losses, weights=later.time[some]))
+                losses = loss_of(later.user[some], later.track[some], fixed, generator)
+            return float(np.average(losses.cpu().numpy(), weights=later.time[some]))
 
         schedule = Schedule(
             "personal", "cross entropy of the liked track", params.epochs, params.patience, batches
         )
         curve, interrupted = learn(schedule, towers, one_epoch, validate, run)
-        ranker = _ranker(torch, towers, train, liked, run.seed)
+        ranker = _ranker(torch, device, towers, train, liked, run.seed)
         facts = {
-            "listens": len(examples), "epochs": len(curve.train), "kept_epoch": curve.best_epoch + 1
+            "device": device.type, "listens": len(examples), "epochs": len(curve.train),
+            "kept_epoch": curve.best_epoch + 1,
         }  # fmt: skip
         return FittedModel({"user": ranker}, curve=curve, facts=facts, interrupted=interrupted)
 
 
-def _towers(torch: Any, log: Interactions, dim: int) -> Any:
+def _towers(torch: Any, device: Any, log: Interactions, dim: int) -> Any:
     class Towers(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.tracks = track_tower(torch, log, dim)
+            self.tracks = track_tower(torch, device, log, dim)
             self.listener = torch.nn.Linear(dim, dim)
             torch.nn.init.eye_(self.listener.weight)
             torch.nn.init.zeros_(self.listener.bias)
@@ -170,10 +171,12 @@ def _towers(torch: Any, log: Interactions, dim: int) -> Any:
             heard = (self.tracks(tracks) * weight[:, :, None]).sum(dim=1)
             return torch.nn.functional.normalize(self.listener(heard), dim=1)
 
-    return Towers()
+    return Towers().to(device)
 
 
-def _ranker(torch: Any, towers: Any, train: Interactions, liked: _Liked, seed: int) -> Any:
+def _ranker(
+    torch: Any, device: Any, towers: Any, train: Interactions, liked: _Liked, seed: int
+) -> Any:
     """Rank by the listener's whole history, up to 200 of its listens."""
     vectors = vectors_of(torch, towers.tracks, len(train.catalog))
     known = tracks_with_vectors(train, liked.track)
@@ -185,7 +188,8 @@ def _ranker(torch: Any, towers: Any, train: Interactions, liked: _Liked, seed: i
         for start in range(0, len(counts), 1024):
             users = np.arange(start, min(start + 1024, len(counts)))
             tracks, weight = liked.histories(users, size, generator, None)
-            everyone[users] = towers(torch.from_numpy(tracks), torch.from_numpy(weight)).numpy()
+            given = torch.from_numpy(tracks).to(device), torch.from_numpy(weight).to(device)
+            everyone[users] = towers(*given).cpu().numpy()
     scores = dot_products(everyone, vectors, np.where(known, 0, -np.inf).astype(np.float32))
 
     def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
