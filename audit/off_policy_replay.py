@@ -16,7 +16,8 @@ from analysis.off_policy.estimators import (
 )
 from analysis.off_policy.logged_rewards import LoggedRewards, logged_rewards
 from audit.archived_runtimes import runtimes_by_digest
-from audit.replay import Replayer, ReplayResult
+from audit.replay import Replayer
+from audit.replay_result import ReplayResult
 from audit.target_policy import TargetPolicy
 from core.catalog import UNKNOWN
 from core.errors import InputError

@@ -4,12 +4,12 @@ Replay rebuilds each listener's history from the log by the server's own functio
 decision by the config that its event names.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from audit.event_validation import unusable
+from audit.replay_result import Difference, ReplayResult
 from core.allocation import Assignment
 from core.decision import Decision, Feedback
 from core.errors import SegueError
@@ -19,11 +19,9 @@ from engine.exposure import assign, exposed_after, newly_exposed, starts_afresh
 from engine.runtime import Runtime
 from engine.state import ListenerRecord
 from engine.turn import start_turn, take_turn
-from events.file_ends import UNACKNOWLEDGED
+from events.merge import Order
 
 Event = Mapping[str, Any]
-Difference = tuple[str, Any, Any]
-"""A field of an event: its name, the logged value, the replayed value."""
 RECORDS = 4
 """Records kept of one listener: more than one when processes that share nothing served it."""
 HELD = 100
@@ -39,67 +37,6 @@ COMPARED = ("experiments", "forced", "strategy", "answered_by", "depth", "candid
 """Fields that must come out the same, beside the tracks and the session."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
-    """A field of an event that came out differently.
-
-    Attributes:
-        where: `file:line`.
-        decision: Id of the decision.
-        field: Name of the field.
-        logged: Value in the log.
-        replayed: Value in the replay.
-    """
-
-    where: str
-    decision: str
-    field: str
-    logged: Any
-    replayed: Any
-
-
-@dataclass(slots=True)
-class ReplayResult:
-    """The result of a replay.
-
-    Attributes:
-        events: Number of events read.
-        decisions: Number of decisions replayed.
-        degraded: Number of turns among `events` that were decided without the shared state.
-        repeated: Number of lines that a retry wrote again; they are not among `events`.
-        mismatched: Number of events with a field that came out differently.
-        mismatches: The first of them, field by field.
-        skipped: Reason -> number of events that replay could not make again.
-        examples: Reason -> `file:line` of the first such event.
-        mismatched_by_arm: "experiment arm" -> number of events that came out differently.
-        by_strategy: Answering strategy -> number of decisions replayed.
-        configs: Digest -> events.
-    """
-
-    events: int = 0
-    decisions: int = 0
-    degraded: int = 0
-    repeated: int = 0
-    mismatched: int = 0
-    mismatches: list[Mismatch] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, str] = field(default_factory=dict)
-    mismatched_by_arm: Counter[str] = field(default_factory=Counter)
-    by_strategy: Counter[str] = field(default_factory=Counter)
-    configs: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def sound(self) -> bool:
-        """True if there are decisions, and all of them were replayed and came out the same."""
-        missing = self.skipped.keys() - {UNACKNOWLEDGED}
-        return self.decisions > 0 and not self.mismatched and not missing
-
-    def skip(self, reason: str, where: str) -> None:
-        """Count an event that replay cannot make again."""
-        self.skipped[reason] += 1
-        self.examples.setdefault(reason, where)
-
-
 class Replayer:
     """A replay under way; it takes a listener's events in the order of their turns.
 
@@ -108,7 +45,7 @@ class Replayer:
 
     Args:
         runtime_of: Gives the config that a digest names, with its data.
-        shown: Most mismatches to keep.
+        shown: Most mismatches to keep, the first in the order of the log.
         watch: Called with every decision that came out the same, and with the listener's history
             at the choice of the track; must not change the history.
     """
@@ -119,22 +56,22 @@ class Replayer:
         shown: int = 10,
         watch: Callable[[Event, History], None] | None = None,
     ) -> None:
-        self.result = ReplayResult()
+        self.result = ReplayResult(shown=shown)
         self._runtime_of = runtime_of
         self._runtimes: dict[str, Runtime] = {}
-        self._shown = shown
         self._watch = watch
         self._records: dict[str, list[tuple[ListenerRecord, str]]] = {}
-        self._held: dict[str, list[tuple[Event, str]]] = {}
+        self._held: dict[str, list[tuple[Event, str, Order]]] = {}
         self._degraded: dict[str, list[Event]] = {}
         self._recent: dict[str, deque[int]] = {}
 
-    def take(self, event: Event, where: str) -> None:
+    def take(self, event: Event, where: str, order: Order = (0, 0, 0)) -> None:
         """Replay the event, or let it wait for the turn before it.
 
         Args:
             event: A line of Segue's log.
             where: `file:line` of the event.
+            order: Its place in the order of the log.
 
         Raises:
             InputError: Replay cannot build the config that decided.
@@ -146,18 +83,18 @@ class Replayer:
             self._records.pop(str(event.get("user")), None)
             return
         if event.get("degraded"):
-            self._take_degraded(event, where)
+            self._take_degraded(event, where, order)
             return
         self.result.events += 1
         problem = unusable(event)
         if problem is not None:
             reason, found = problem
-            self.result.skip(f"unusable line: {reason}", f"{where}, got {found}")
+            self.result.skip(f"unusable line: {reason}", f"{where}, got {found}", order)
             return
         user = str(event["user"])
         record = self._record_before(user, event)
         if record is not None:
-            self._replay(event, where, record)
+            self._replay(event, where, order, record)
             if user in self._held:
                 self._release(user)
             return
@@ -166,9 +103,9 @@ class Replayer:
             self.result.repeated += 1
             return
         held = self._held.setdefault(user, [])
-        held.append((event, where))
+        held.append((event, where, order))
         if len(held) > HELD:
-            self.result.skip(NO_TURN_BEFORE, held.pop(0)[1])
+            self.result.skip(NO_TURN_BEFORE, *held.pop(0)[1:])
 
     def finish(self) -> ReplayResult:
         """Count the events that still wait: the log lacks their earlier turns.
@@ -180,12 +117,12 @@ class Replayer:
         for user in [user for user in self._held if user in self._degraded]:
             self._release_after_degraded(user)
         for held in self._held.values():
-            for _, where in held:
-                self.result.skip(NO_TURN_BEFORE, where)
+            for _, where, order in held:
+                self.result.skip(NO_TURN_BEFORE, where, order)
         self._held.clear()
         return self.result
 
-    def _take_degraded(self, event: Event, where: str) -> None:
+    def _take_degraded(self, event: Event, where: str, order: Order) -> None:
         """Replay a turn that was decided from its request alone: as the first one of a listener."""
         self.result.events += 1
         self.result.degraded += 1
@@ -193,10 +130,10 @@ class Replayer:
         problem = unusable(alone)
         if problem is not None:
             reason, found = problem
-            self.result.skip(f"unusable line: {reason}", f"{where}, got {found}")
+            self.result.skip(f"unusable line: {reason}", f"{where}, got {found}", order)
             return
         catalog = self.runtime(event["config"]).catalog
-        self._replay(alone, where, ListenerRecord(History(catalog)))
+        self._replay(alone, where, order, ListenerRecord(History(catalog)))
         known = self._degraded.setdefault(str(event["user"]), [])
         known.append(event)
         del known[:-HELD]
@@ -204,11 +141,11 @@ class Replayer:
     def _release_after_degraded(self, user: str) -> None:
         """Replay waiting events behind degraded turns that Redis has counted."""
         waiting = sorted(self._held[user], key=lambda held: held[0]["turn"])
-        for event, where in waiting:
+        for event, where, order in waiting:
             record = self._record_before(user, event) or self._record_with_degraded(user, event)
             if record is not None:
-                self._held[user].remove((event, where))
-                self._replay(event, where, record)
+                self._held[user].remove((event, where, order))
+                self._replay(event, where, order, record)
         if not self._held[user]:
             del self._held[user]
 
@@ -288,18 +225,18 @@ class Replayer:
         going = True
         while going:
             going = False
-            for position, (event, where) in enumerate(held):
+            for position, (event, where, order) in enumerate(held):
                 record = self._record_before(user, event)
                 # A much older event belongs to a history whose beginning the log lacks.
                 if record is not None and (event["timestamp"] >= record.history.seen_ms - SKEW_MS):
                     del held[position]
-                    self._replay(event, where, record)
+                    self._replay(event, where, order, record)
                     going = True
                     break
         if held:
             self._held[user] = held
 
-    def _replay(self, event: Event, where: str, record: ListenerRecord) -> None:
+    def _replay(self, event: Event, where: str, order: Order, record: ListenerRecord) -> None:
         digest = event["config"]
         if event.get("key") is not None:
             recent = self._recent.get(str(event["user"]))
@@ -311,7 +248,8 @@ class Replayer:
         try:
             turn, differing = _take_again(event, record, runtime)
         except SegueError as error:
-            self._differ(where, event, [("decision", event.get("recommendation"), str(error))])
+            found = [("decision", event.get("recommendation"), str(error))]
+            self.result.differ(event, found, where, order)
             return
         if isinstance(turn, Decision):
             self.result.decisions += 1
@@ -319,16 +257,7 @@ class Replayer:
             if self._watch is not None and not differing:
                 self._watch(event, record.history)
         if differing:
-            self._differ(where, event, differing)
-
-    def _differ(self, where: str, event: Event, fields: Sequence[Difference]) -> None:
-        self.result.mismatched += 1
-        arms = [f"{experiment} {arm}" for experiment, arm in event["experiments"].items()]
-        self.result.mismatched_by_arm.update(arms or ["no experiment"])
-        for name, logged, replayed in fields:
-            if len(self.result.mismatches) < self._shown:
-                found = Mismatch(where, event["decision"], name, logged, replayed)
-                self.result.mismatches.append(found)
+            self.result.differ(event, differing, where, order)
 
 
 def _precedes(history: History, event: Event) -> bool:

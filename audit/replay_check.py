@@ -9,12 +9,13 @@ from pathlib import Path
 from analysis.checks.context import CheckContext
 from analysis.checks.result import EXAMPLES, CheckResult, Example, Status
 from audit.archived_runtimes import runtimes_by_digest
-from audit.replay import Replayer, ReplayResult
+from audit.replay import Replayer
+from audit.replay_result import ReplayResult
 from core.errors import SegueError
 from core.progress import SILENT, Progress
 from events.config_snapshots import snapshots_beside
 from events.event_files import find_event_files
-from events.merge import merge_events
+from events.merge import Order, merge_placed_events
 
 NAME = "replay"
 QUESTION = "Does every decision come out the same when it is made again from its id?"
@@ -111,15 +112,15 @@ def _replay(files: ReplayFiles, progress: Progress) -> ReplayResult:
     collects = gc.isenabled()
     gc.disable()
     try:
-        for event, where in merge_events(sources, _ignore, progress):
-            replayer.take(event, where)
+        for order, event, where in merge_placed_events(sources, _ignore, progress):
+            replayer.take(event, where, order)
     finally:
         if collects:
             gc.enable()
     return replayer.finish()
 
 
-def _ignore(_reason: str, _where: str) -> None:
+def _ignore(_reason: str, _where: str, _order: Order) -> None:
     """The check `lines` counts lines that are no event; botify's are no fault here."""
 
 

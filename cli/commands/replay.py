@@ -1,8 +1,6 @@
 """`segue replay`: make every decision of a log again, and compare it with the log."""
 
-import gc
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +14,8 @@ from rich.text import Text
 from audit.archived_runtimes import runtimes_by_digest
 from audit.event_validation import unusable
 from audit.explanation import Explanation, explain
-from audit.replay import Replayer, ReplayResult
+from audit.replay import Replayer
+from audit.replay_processes import ReplayJob, ReplayRun, run_replay
 from cli.progress import bars
 from cli.terminal import terminal
 from core.errors import InputError
@@ -45,6 +44,14 @@ def replay(
         ),
     ] = None,
     decision: Annotated[str | None, typer.Option(help="Explain this one decision instead.")] = None,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Replay in so many processes, each a part of the listeners. Each has the data of "
+            "the configs in memory.",
+        ),
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make all decisions of a log again. The exit code is 1 if one differs from the log.
@@ -59,43 +66,29 @@ def replay(
                 "must be an event file, got a compacted one, which has no exact lines. Replay the "
                 "event files from which it was made",
             )
-    runtime_of = runtimes_by_digest(snapshots_beside(logs, configs or ()), config)
+    snapshots = snapshots_beside(logs, configs or ())
     if decision is not None:
-        _explain(decision, sources, runtime_of)
+        _explain(decision, sources, runtimes_by_digest(snapshots, config))
         return
     started = perf_counter()
-    # A replay makes no reference cycles; the search for them costs a tenth of the time.
-    gc.disable()
-    replayer = Replayer(runtime_of)
-    lost: Counter[str] = Counter()
     with bars() as progress:
-        progress.start("replaying", sum(source.size for source in sources))
-        for event, where in merge_events(sources, _counting(lost, replayer.result), progress):
-            replayer.take(event, where)
-    result = replayer.finish()
+        run = run_replay(ReplayJob(sources, snapshots, config or ()), processes, progress)
     seconds = perf_counter() - started
-    if not result.events:
+    if not run.result.events:
         raise InputError.one(
             str(logs[0]),
             "must have events of Segue, got none. Name a log that `segue serve` wrote",
         )
     if as_json:
-        print(json.dumps(_described(result, seconds), indent=2, default=str))  # noqa: T201
+        print(json.dumps(_described(run, seconds), indent=2, default=str))  # noqa: T201
     else:
-        _show(result, seconds)
-    if not result.sound:
+        _show(run, seconds)
+    if not run.result.sound:
         raise typer.Exit(1)
 
 
-def _counting(lost: Counter[str], result: ReplayResult) -> Callable[[str, str], None]:
-    def count(reason: str, where: str) -> None:
-        lost[reason] += 1
-        result.skip(reason, where)
-
-    return count
-
-
-def _described(result: ReplayResult, seconds: float) -> dict[str, Any]:
+def _described(run: ReplayRun, seconds: float) -> dict[str, Any]:
+    result = run.result
     return {
         "sound": result.sound,
         "events": result.events,
@@ -111,20 +104,27 @@ def _described(result: ReplayResult, seconds: float) -> dict[str, Any]:
             }
             for each in result.mismatches
         ],
-        "not_replayed": dict(result.skipped),
-        "first_at": result.examples,
-        "answered_by": dict(result.by_strategy),
-        "configs": dict(result.configs),
+        "not_replayed": dict(_by_count(result.skipped)),
+        "first_at": dict(sorted(result.examples.items())),
+        "answered_by": dict(_by_count(result.by_strategy)),
+        "configs": dict(_by_count(result.configs)),
         "seconds": round(seconds, 3),
+        "peaks_mb": run.peaks_mb,
     }
 
 
-def _show(result: ReplayResult, seconds: float) -> None:
+def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Sort by count, then by name, so that the order does not depend on the processes."""
+    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+
+
+def _show(run: ReplayRun, seconds: float) -> None:
     out = terminal()
+    result = run.result
     table = Table(title="Replayed", title_justify="left", title_style="bold")
     table.add_column("answered by")
     table.add_column("decisions", justify="right")
-    for name, count in result.by_strategy.most_common():
+    for name, count in _by_count(result.by_strategy):
         table.add_row(name, f"{count:,}")
     out.print(table)
     if result.mismatches:
@@ -136,7 +136,7 @@ def _show(result: ReplayResult, seconds: float) -> None:
                 each.where, each.decision, each.field, str(each.logged), str(each.replayed)
             )
         out.print(shown)
-    for reason, count in result.skipped.most_common():
+    for reason, count in _by_count(result.skipped):
         out.print(
             Text.assemble(
                 (f"{count:,} not replayed", "red"),
@@ -146,7 +146,8 @@ def _show(result: ReplayResult, seconds: float) -> None:
         )
     out.print(
         f"{result.events:,} events, {result.decisions:,} decisions, {len(result.configs)} configs "
-        f"({', '.join(result.configs)}); {result.events / seconds:,.0f} events a second"
+        f"({', '.join(digest for digest, _ in _by_count(result.configs))}); "
+        f"{result.events / seconds:,.0f} events a second{_memory(run.peaks_mb)}"
     )
     if result.sound:
         out.print("Every decision came out the same.", style="green")
@@ -157,6 +158,17 @@ def _show(result: ReplayResult, seconds: float) -> None:
                 f", {result.skipped.total():,} could not be replayed.",
             )
         )
+
+
+def _memory(peaks_mb: Sequence[float]) -> str:
+    if not peaks_mb:
+        return ""
+    if len(peaks_mb) == 1:
+        return f", at most {peaks_mb[0]:,.0f} MB"
+    return (
+        f"; {len(peaks_mb)} processes, at most {sum(peaks_mb):,.0f} MB in all, "
+        f"{max(peaks_mb):,.0f} MB in one"
+    )
 
 
 def _explain(

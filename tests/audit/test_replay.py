@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from audit.explanation import explain
-from audit.replay import NO_TURN_BEFORE, Replayer, ReplayResult
+from audit.replay import NO_TURN_BEFORE, Replayer
+from audit.replay_result import ReplayResult
 from audit.synthetic_traffic import SyntheticTraffic
 from core.errors import InputError
 from core.request import ListenReport, Request

@@ -22,7 +22,7 @@ def merged(folder: Path, **options: Any) -> tuple[list[tuple[int, str]], Counter
     read = [
         (event["timestamp"], where.rpartition("/")[2])
         for event, where in merge_events(
-            find_event_files([folder]), lambda reason, where: lost.update([reason]), **options
+            find_event_files([folder]), lambda reason, *_: lost.update([reason]), **options
         )
     ]
     return read, lost
