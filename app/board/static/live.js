@@ -20,10 +20,12 @@ export function follow(url, changed) {
   let stream = null;
   let again = 0;
   let wait_ms = FIRST_WAIT_MS;
+  let known = "";
 
   const tell = (news) => changed(Object.assign(state, news));
-  const news = (made) => {
+  const news = (event, made) => {
     wait_ms = FIRST_WAIT_MS;
+    known = event.lastEventId;
     tell({ snapshot: made, connection: "live", problem: null });
   };
 
@@ -31,17 +33,19 @@ export function follow(url, changed) {
     clearTimeout(again);
     stream?.close();
     if (document.hidden) return;
-    stream = new EventSource(url);
-    stream.addEventListener("state", (event) => news(JSON.parse(event.data)));
-    stream.addEventListener("patch", (event) => patched(event.data));
+    stream = new EventSource(known ? `${url}?${new URLSearchParams({ last: known })}` : url);
+    stream.addEventListener("open", () => tell({ connection: "live", problem: null }));
+    stream.addEventListener("state", (event) => news(event, JSON.parse(event.data)));
+    stream.addEventListener("patch", patched);
     stream.addEventListener("error", lost);
   }
 
-  function patched(text) {
+  function patched(event) {
     try {
-      news(applyPatch(state.snapshot, JSON.parse(text)));
+      news(event, applyPatch(state.snapshot, JSON.parse(event.data)));
     } catch {
-      open(); // A patch that does not fit: start with the whole state.
+      known = ""; // A patch that does not fit: start with the whole state.
+      open();
     }
   }
 

@@ -37,12 +37,13 @@ export function trackName({ track: id, title, artist }) {
   return title ? `${title} by ${artist}` : `track ${id}`;
 }
 
-/** Links to the same numbers as files. */
+/** Links to the same numbers as files; `query` begins with `?` or is empty. */
 export function files(path, what, query = "") {
+  const link = (form) => `${address(path)}${query ? `${query}&` : "?"}format=${form}`;
   return html`<p class="links">
     <span>${what} as</span>
-    <a href=${address(`${path}.csv`) + query} download>CSV</a>
-    <a href=${address(`${path}.md`) + query}>Markdown</a>
+    <a href=${link("csv")} download aria-label="${what} as CSV">CSV</a>
+    <a href=${link("md")} aria-label="${what} as Markdown">Markdown</a>
   </p>`;
 }
 

@@ -32,7 +32,7 @@ export function chartFigure({ title, sentence, hint, legend, draw, size = "tall"
 export function numbers(title, columns, rows) {
   return html`<details class="data">
     <summary>Numbers<span class="visually-hidden"> of “${title}”</span></summary>
-    <div class="scroll" tabindex="0" role="region" aria-label="Numbers of ${title}">
+    <div class="scroll" tabindex="0" role="group" aria-label="Numbers of ${title}">
       <table>
         <thead>
           <tr>

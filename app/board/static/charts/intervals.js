@@ -10,7 +10,7 @@ const RIGHT = 10;
 
 /**
  * The lift with its interval over time, one band for each treatment.
- * @param {{place: number, points: {at: number, lift: number, low: number, high: number}[]}[]} series
+ * @param {{place: number, name: string, points: {at: number, lift: number, low: number, high: number}[]}[]} series
  *   Numbers in percent; `place` is the arm's place, which gives its colour.
  * @param {number} height In pixels.
  * @returns {(width: number) => unknown}
@@ -24,10 +24,11 @@ export function intervalOverTime(series, height) {
     const y = vertical(points, height);
     const names = points.length ? timeTicks(domain, Math.max(3, width / 90)) : [];
     return frame(width, height, y, names.map(({ at, name }) => ({ x: x(at), name })), svg`
-      ${series.map(({ place, points: own }) => svg`<g class="arm-${place % 8}">
+      ${series.map(({ place, name, points: own }, nth) => svg`<g class="arm-${place % 8}">
         <path class="band" d=${area(own, x, y)}></path>
         <path class="curve" d=${line(own, x, y)}></path>
-        ${own.length ? svg`<circle class="point" r="4" cx=${x(own.at(-1).at)} cy=${y(own.at(-1).lift)}></circle>` : nothing}
+        ${own.length ? svg`<circle class="point" r="4" cx=${x(own.at(-1).at)} cy=${y(own.at(-1).lift)}></circle>
+          ${series.length > 1 ? svg`<text class="value" text-anchor="end" x=${x(own.at(-1).at)} y=${y(own.at(-1).lift) + (nth % 2 ? 18 : -9)}>${name}</text>` : nothing}` : nothing}
       </g>`)}`);
   };
 }

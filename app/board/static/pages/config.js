@@ -88,7 +88,7 @@ function checked({ sound, faults, says }) {
 function differences(diff, { same }) {
   if (same || !diff.length) return nothing;
   return html`<section class="card" aria-labelledby="differences"><h2 id="differences">Differences</h2>
-    <div class="scroll" tabindex="0" role="region" aria-label="Differences"><table class="diff">
+    <div class="scroll" tabindex="0" role="group" aria-label="Differences"><table class="diff">
       <thead><tr><th scope="col" class="text">key</th><th scope="col" class="text">served</th><th scope="col" class="text">file</th></tr></thead>
       <tbody>${diff.map(({ key, served, file }) => html`<tr><th scope="row"><code>${key}</code></th>
         <td class="text wrap before">${side("−", served)}</td><td class="text wrap after">${side("+", file)}</td></tr>`)}</tbody>

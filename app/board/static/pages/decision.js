@@ -77,11 +77,12 @@ function latest(list, listener, search) {
   }
   return html`<section class="card">
     <h2>${listener ? `Latest turns of listener ${listener}` : "Latest turns"}</h2>
-    <div class="scroll" tabindex="0" role="region" aria-label="Latest turns">
+    <div class="scroll" tabindex="0" role="group" aria-label="Latest turns">
       <table class="turns">
-        <thead><tr><th scope="col" class="text">at (UTC)</th><th scope="col" class="text">listener</th><th scope="col">turn</th>
-          <th scope="col" class="text">heard</th><th scope="col">share</th><th scope="col" class="text">then played</th>
-          <th scope="col" class="text">arm</th><th scope="col" class="text">answered by</th><th scope="col">propensity</th></tr></thead>
+        <thead><tr><th scope="col" class="text">at (UTC)</th><th scope="col" class="text">listener</th>
+          <th scope="col" class="wide-only">turn</th><th scope="col" class="text wide-only">heard</th><th scope="col" class="wide-only">share</th>
+          <th scope="col" class="text">then played</th><th scope="col" class="text wide-only">arm</th>
+          <th scope="col" class="text wide-only">answered by</th><th scope="col" class="wide-only">propensity</th></tr></thead>
         <tbody>${decisions.map(row)}</tbody>
       </table>
     </div>
@@ -95,12 +96,12 @@ function row(each) {
   return html`<tr>
     <th scope="row"><a href="#/decision/${encodeURIComponent(decision)}" title=${moment(at_ms)} aria-label="Decision ${decision} at ${clock(at_ms)}">${clock(at_ms)}</a></th>
     <td class="text"><a href="#/decision?listener=${encodeURIComponent(user)}">${user}</a></td>
-    <td>${count(turn)}</td>
-    <td class="text">${heard ? track(heard) : "–"}</td>
-    <td>${heard ? heard.time.toFixed(2) : "–"}</td>
+    <td class="wide-only">${count(turn)}</td>
+    <td class="text wide-only">${heard ? track(heard) : "–"}</td>
+    <td class="wide-only">${heard ? heard.time.toFixed(2) : "–"}</td>
     <td class="text">${each.track ? track(each.track) : "–"}</td>
-    <td class="text">${arms.join(", ") || "none"}${each.seat ? html` <span class="tag">seat</span>` : nothing}${each.forced ? html` <span class="tag">forced</span>` : nothing}</td>
-    <td class="text">${answered_by === strategy ? answered_by : `${answered_by} for ${strategy}`}</td>
-    <td>${short(propensity)}</td>
+    <td class="text wide-only">${arms.join(", ") || "none"}${each.seat ? html` <span class="tag">seat</span>` : nothing}${each.forced ? html` <span class="tag">forced</span>` : nothing}</td>
+    <td class="text wide-only">${answered_by === strategy ? answered_by : `${answered_by} for ${strategy}`}</td>
+    <td class="wide-only">${short(propensity)}</td>
   </tr>`;
 }

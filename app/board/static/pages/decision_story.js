@@ -93,7 +93,7 @@ function candidates({ total, first }) {
   return html`
     <p class="quiet">${plural(total, "candidate")}${total > first.length ? `, of which the ${count(first.length)} most likely` : ""}.
       ${drawn ? "" : "The drawn track is not among those shown."}</p>
-    <div class="scroll few" tabindex="0" role="region" aria-label="Candidates">
+    <div class="scroll few" tabindex="0" role="group" aria-label="Candidates">
       <table>
         <thead><tr><th scope="col" class="text">track</th><th scope="col" class="roomy"><span class="visually-hidden">chance as a bar</span></th><th scope="col">chance</th></tr></thead>
         <tbody>${first.map((each) => html`<tr class=${each.drawn ? "drawn-one" : ""}>

@@ -21,13 +21,17 @@ const ROLES = { primary: "Primary", secondary: "Secondary", guardrail: "Guardrai
 /** The page of one experiment. */
 export function experimentPage(experiment, snapshot) {
   const { name, question } = experiment;
-  const drawn = experiment.withheld ? [] : [byDayFigure(experiment)];
-  const charts = [...drawn, latencyFigure(experiment)].filter(Boolean);
+  const effectsByDay = experiment.withheld ? null : byDayFigure(experiment);
+  const charts = [
+    [effectsByDay, files("experiments", "Days of all experiments", "?table=by_day")],
+    [latencyFigure(experiment), nothing],
+  ].filter(([figure]) => figure);
   return html`
     <p class="back"><a href="#/experiments">All experiments</a></p>
     ${heading(question || name, question ? name : "", html`<p class="quiet">${made(snapshot)}</p>`)}
     <div class="stack">
-      <section class="card tile" aria-label="Verdict">
+      <section class="card tile" aria-labelledby="verdict">
+        <h2 class="visually-hidden" id="verdict">Verdict</h2>
         <header>${state(experiment)}</header>
         <div class="halves">
           <div class="stack">${effects(experiment)} ${size(experiment)}</div>
@@ -38,9 +42,8 @@ export function experimentPage(experiment, snapshot) {
       ${checks(experiment)}
       ${experiment.withheld ? nothing : effectsCard(experiment)}
       ${armsCard(experiment)}
-      <div class="cards">${charts.map((each) => html`<div class="card">${each}</div>`)}</div>
+      <div class="cards">${charts.map(([figure, links]) => html`<div class="card">${figure}${links}</div>`)}</div>
     </div>
-    ${files("experiments", "All arms and effects")}
   `;
 }
 
@@ -54,6 +57,7 @@ function checks({ validity }) {
     <h2 id="validity">${validity.valid ? "Valid: no check failed" : "Invalid: a check failed"}</h2>
     <p class="quiet">Checked before any effect is computed. While a check fails, no difference between the arms can be believed.</p>
     <ul class="checks">${shown.map(check)}</ul>
+    ${files("experiments", "Checks of all experiments", "?table=checks")}
   </section>`;
 }
 
@@ -82,8 +86,8 @@ function effectsCard({ effects: all, arms }) {
   if (!all.length) return nothing;
   return html`<section class="card" aria-labelledby="effects">
     <h2 id="effects">Effects</h2>
-    <div class="scroll" tabindex="0" role="region" aria-label="Effects">
-      <table>
+    <div class="scroll" tabindex="0" role="group" aria-label="Effects">
+      <table class="stacked">
         <thead>
           <tr><th scope="col" class="text">metric</th><th scope="col" class="text">arm</th><th scope="col">control</th>
             <th scope="col">treatment</th><th scope="col">lift</th><th scope="col">interval, %</th><th scope="col" class="text">guardrail</th></tr>
@@ -91,6 +95,7 @@ function effectsCard({ effects: all, arms }) {
         ${Object.entries(ROLES).map(([role, title]) => rows(title, all.filter((each) => each.role === role), arms))}
       </table>
     </div>
+    ${files("experiments", "Effects of all experiments", "?table=effects")}
   </section>`;
 }
 
@@ -100,12 +105,12 @@ function rows(title, effectsOfRole, arms) {
     <tr class="part"><th scope="rowgroup" colspan="7">${title}</th></tr>
     ${effectsOfRole.map((each) => html`<tr class=${each.role}>
       <th scope="row">${each.metric.label}</th>
-      <td class="text">${arm(each.treatment, placeOf(each.treatment, arms))}</td>
-      <td>${value(each.metric, each.control_mean)}</td>
-      <td>${value(each.metric, each.treatment_mean)}</td>
-      <td class=${mood(each)}>${lift(each.lift)}</td>
-      <td>${bounds(each.lift)}</td>
-      <td class="text">${guard(each)}</td>
+      <td class="text" data-label="arm">${arm(each.treatment, placeOf(each.treatment, arms))}</td>
+      <td data-label="control">${value(each.metric, each.control_mean)}</td>
+      <td data-label="treatment">${value(each.metric, each.treatment_mean)}</td>
+      <td data-label="lift" class=${mood(each)}>${lift(each.lift)}</td>
+      <td class="whole" data-label="interval, %">${bounds(each.lift)}</td>
+      <td class="text whole" data-label="guardrail">${guard(each)}</td>
     </tr>`)}
   </tbody>`;
 }
@@ -130,8 +135,8 @@ function guard({ margin, guard: side }) {
 function armsCard({ arms }) {
   return html`<section class="card" aria-labelledby="arms">
     <h2 id="arms">Arms</h2>
-    <div class="scroll" tabindex="0" role="region" aria-label="Arms">
-      <table class="arms">
+    <div class="scroll" tabindex="0" role="group" aria-label="Arms">
+      <table class="arms stacked">
         <thead>
           <tr><th scope="col" class="text">arm</th><th scope="col" class="text">strategy</th><th scope="col">planned</th><th scope="col">seen</th>
             <th scope="col"><span class="visually-hidden">share as a bar</span></th><th scope="col">listeners</th><th scope="col">sessions</th>
@@ -142,6 +147,7 @@ function armsCard({ arms }) {
       </table>
     </div>
     <p class="quiet under">Mean session: time heard in a session, in tracks. The mark on a bar is the planned share.</p>
+    ${files("experiments", "Arms of all experiments", "?table=arms")}
   </section>`;
 }
 
@@ -149,13 +155,15 @@ function armRow(each, place) {
   const type = each.strategy_type && each.strategy_type !== each.strategy ? ` (${each.strategy_type})` : "";
   return html`<tr class="arm-${place % 8}">
     <th scope="row">${arm(each.name, place)}</th>
-    <td class="text">${each.strategy ?? "–"}<span class="quiet">${type}</span></td>
-    <td>${share(each.planned_share)}</td><td>${share(each.seen_share)}</td>
+    <td class="text" data-label="strategy">${each.strategy ?? "–"}<span class="quiet">${type}</span></td>
+    <td data-label="planned">${share(each.planned_share)}</td><td data-label="seen">${share(each.seen_share)}</td>
     <td class="drawn"><board-chart class="bar" aria-hidden="true" .draw=${bar(each.seen_share, each.planned_share)}></board-chart></td>
-    <td>${count(each.listeners)}</td><td>${count(each.sessions)}</td><td>${count(each.open_sessions)}</td>
-    <td>${short(each.mean_time)}</td><td>${count(each.answers)}</td><td>${share(each.fallback_share)}</td>
-    <td class=${each.failures ? "bad-text" : ""}>${count(each.failures)}</td>
-    <td class=${each.degraded ? "warn-text" : ""}>${count(each.degraded)}</td>
-    <td>${ms(each.latency_ms?.p50)}</td><td>${ms(each.latency_ms?.p99)}</td>
+    <td data-label="listeners">${count(each.listeners)}</td>
+    <td data-label="sessions">${count(each.sessions)}</td><td data-label="open">${count(each.open_sessions)}</td>
+    <td data-label="mean session">${short(each.mean_time)}</td>
+    <td data-label="answers">${count(each.answers)}</td><td data-label="fallback">${share(each.fallback_share)}</td>
+    <td data-label="failures" class=${each.failures ? "bad-text" : ""}>${count(each.failures)}</td>
+    <td data-label="degraded" class=${each.degraded ? "warn-text" : ""}>${count(each.degraded)}</td>
+    <td data-label="p50">${ms(each.latency_ms?.p50)}</td><td data-label="p99">${ms(each.latency_ms?.p99)}</td>
   </tr>`;
 }

@@ -42,7 +42,7 @@ function content(snapshot, chosen) {
     ${heading("Experiments", "", html`<p class="quiet">${made(snapshot)}</p>`)}
     ${problem ? html`<div class="above">${notice("warn", PROBLEMS[problem.code] ?? "No effects", problem.message)}</div>` : ""}
     ${experiments.length
-      ? html`<div class="wall">${experiments.map(tile)}</div>${files("experiments", "All arms and effects")}`
+      ? html`<div class="wall">${experiments.map(tile)}</div><div class="row">${files("experiments", "All arms", "?table=arms")} ${files("experiments", "All effects", "?table=effects")}</div>`
       : problem ? "" : empty("No experiment runs", "The config has no experiment, or the log has no turn of one yet.")}
   `;
 }

@@ -1,7 +1,7 @@
 // Learn: lists, vectors and models in use, the list of a track or listener, and two lists compared.
 
 import { html, nothing } from "../vendor/lit-html.js";
-import { address, get } from "../api.js";
+import { get } from "../api.js";
 import { Asked } from "../asked.js";
 import { histogram } from "../charts/bars.js";
 import { chartFigure } from "../charts/figure.js";
@@ -40,7 +40,7 @@ function content({ catalog, top, lists, vectors, models }, list, overlap) {
 }
 
 function table(title, things, columns) {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${title}><table>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label=${title}><table>
     <thead><tr><th scope="col" class="text">name</th>${columns.map(([name, kind]) => html`<th scope="col" class=${kind}>${name}</th>`)}
       <th scope="col" class="text">read by</th><th scope="col" class="text">file</th></tr></thead>
     <tbody>${things.map((each) => html`<tr><th scope="row">${each.name}</th>
@@ -56,7 +56,7 @@ function manifest({ name, manifest: made }) {
 }
 
 function modelTable(models) {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Models"><table>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Models"><table>
     <thead><tr><th scope="col" class="text">name</th><th scope="col" class="text">kind</th><th scope="col" class="text">model</th><th scope="col" class="text">manifest</th></tr></thead>
     <tbody>${models.map((each) => html`<tr><th scope="row">${each.name}</th><td class="text">${each.kind}</td><td class="text">${each.model}</td><td class="text wrap">${manifest(each)}</td></tr>`)}</tbody>
   </table></div>`;
@@ -81,11 +81,11 @@ function lookUp(lists, list) {
 function found({ name, id, of, tracks }) {
   const path = `lists/${encodeURIComponent(name)}/${encodeURIComponent(id)}`;
   return html`<p><b>${name}</b> of ${of ? trackName(of) : `listener ${id}`}, ${plural(tracks.length, "track")}</p>
-    <div class="scroll few" tabindex="0" role="region" aria-label="Tracks of the list"><table>
+    <div class="scroll few" tabindex="0" role="group" aria-label="Tracks of the list"><table>
       <thead><tr><th scope="col">rank</th><th scope="col" class="text">track</th><th scope="col">score</th></tr></thead>
       <tbody>${tracks.map((each) => html`<tr><td>${each.rank}</td><th scope="row">${track(each)}</th><td>${short(each.score)}</td></tr>`)}</tbody>
     </table></div>
-    <p class="links"><span>This list as</span><a href=${address(`${path}?format=csv`)} download>CSV</a><a href=${address(`${path}?format=md`)}>Markdown</a></p>`;
+    ${files(path, "This list")}`;
 }
 
 function comparison(lists, overlap) {

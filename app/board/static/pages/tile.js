@@ -94,7 +94,7 @@ export function course(experiment) {
 }
 
 function armsTable({ name, arms }) {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Arms of ${name}">
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Arms of ${name}">
     <table class="arms">
       <thead>
         <tr><th scope="col" class="text">arm and strategy</th><th scope="col">planned</th>
