@@ -1,4 +1,4 @@
-"""A connection to a log with temporary tables of its own."""
+"""A view of a log with temporary tables of its own."""
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -6,26 +6,25 @@ from typing import Any, Self
 
 import numpy.typing as npt
 
-from events.queries import read_query
+from events.queries import NamedQuery, read_named
 from events.reader import EventLog
 
 
 class Workspace:
     """Temporary tables beside a log's own tables. Close it, or use `with`.
 
-    DuckDB keeps temporary tables by connection. Each workspace has a connection of its own, so two
-    workspaces over one log may both have a table `answers`, and neither reads the other's.
+    Two workspaces over one log may both have a table `answers`, and neither reads the other's.
 
     Args:
         log: The log that was read. Closing it closes its workspaces too.
-        tables: Queries of the folder `analysis/sql/` that each create one temporary table.
+        tables: Files of the folder `analysis/sql/` with the named queries of temporary tables.
         params: The queries' parameters.
-        shadows: Queries to run first, with their parameters. A temporary table hides the log's
-            table of its name.
+        shadows: Named queries to run first, with their parameters. A temporary table hides the
+            log's table of its name.
 
     Attributes:
         log: The log.
-        con: The connection.
+        engine: The engine with the temporary tables.
     """
 
     def __init__(
@@ -33,15 +32,16 @@ class Workspace:
         log: EventLog,
         tables: Sequence[str] = (),
         params: Mapping[str, Any] | None = None,
-        shadows: Sequence[tuple[str, Mapping[str, Any] | None]] = (),
+        shadows: Sequence[tuple[NamedQuery, Mapping[str, Any] | None]] = (),
     ) -> None:
         self.log = log
-        self.con = log.con.cursor()
+        self.engine = log.engine.workspace()
         try:
             for query, values in shadows:
-                self.con.execute(query, values)
+                self.engine.create(query, values or ())
             for name in tables:
-                self.con.execute(read_query("analysis", name), params)
+                for query in read_named("analysis", name):
+                    self.engine.create(query, params or ())
         except BaseException:
             self.close()
             raise
@@ -50,7 +50,7 @@ class Workspace:
         self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()
     ) -> list[tuple[Any, ...]]:
         """All rows of a query."""
-        return self.con.execute(query, params or None).fetchall()
+        return self.engine.rows(query, params)
 
     def one(self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Any:
         """The single value of a query."""
@@ -61,11 +61,11 @@ class Workspace:
         self, query: str, params: Sequence[Any] | Mapping[str, Any] = ()
     ) -> dict[str, npt.NDArray[Any]]:
         """The columns of a query, by name."""
-        return self.con.execute(query, params or None).fetchnumpy()
+        return self.engine.arrays(query, params)
 
     def close(self) -> None:
         """Drop the temporary tables."""
-        self.con.close()
+        self.engine.close()
 
     def __enter__(self) -> Self:
         return self

@@ -18,6 +18,7 @@ import orjson
 from core.errors import InputError, SegueError
 from core.progress import SILENT, Progress
 from events.config_snapshots import FOLDER, snapshots_beside
+from events.duckdb_engine import DuckDbEngine
 from events.duckdb_loader import FIELDS, database, load
 from events.event_files import MANIFEST, EventFile, find_event_files, source_checksum
 from events.file_ends import said_ends
@@ -134,7 +135,7 @@ def _compact_one(
         con = database(Path(scratch) / "log.duckdb", memory_mb, threads)
         try:
             one = EventFile(1, source.path, source.packing, source.size)
-            load(con, [one], progress, keep_duplicates=True)
+            load(DuckDbEngine(con), [one], progress, keep_duplicates=True)
             folder = Path(scratch) / "parquet"
             written = _write_parquet(con, folder, one.checksum)
             dropped = dict(

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from core.errors import InputError
 from core.progress import Progress
+from events.duckdb_engine import DuckDbEngine
 from events.event_files import EventFile, checksum_of, read_pieces
 from events.file_ends import said_ends
 from events.line_validation import (
@@ -24,7 +25,7 @@ from events.line_validation import (
     drop_faulty,
     name_unacknowledged_tails,
 )
-from events.queries import read_query
+from events.queries import read_named, read_query
 
 FIELDS = {
     # field of a line -> (column, type)
@@ -61,6 +62,9 @@ FIELDS = {
     "took_us": ("took_us", "DOUBLE"),
 }
 
+LOG_SPAN_STEPS = ("edges", "file_ends_ms", "file_spans")
+"""Tables of `log_span.sql` that nobody needs afterwards."""
+
 _STRUCTURE = orjson.dumps({field: kind for field, (_, kind) in FIELDS.items()}).decode()
 
 _BOUNDS = {
@@ -93,7 +97,7 @@ def database(path: Path, memory_mb: int, threads: int | None) -> duckdb.DuckDBPy
 
 
 def load(
-    con: duckdb.DuckDBPyConnection,
+    engine: DuckDbEngine,
     sources: Sequence[EventFile],
     progress: Progress,
     keep_duplicates: bool = False,
@@ -102,7 +106,7 @@ def load(
     `written_ids` and `file_ends`.
 
     Args:
-        con: From `database`.
+        engine: Over a connection from `database`.
         sources: The files to read.
         progress: Shows the bytes read.
         keep_duplicates: Whether files and decisions that are there twice are kept.
@@ -110,6 +114,7 @@ def load(
     Raises:
         InputError: A file cannot be read, or is no log at all.
     """
+    con = engine.con
     con.execute(
         "CREATE TABLE files (file_id INTEGER, path VARCHAR, format VARCHAR, lines BIGINT, "
         "checksum VARCHAR)"
@@ -132,11 +137,13 @@ def load(
     drop_faulty(con)
     name_unacknowledged_tails(con, texts)
     if not keep_duplicates:
-        drop_duplicates(con, sources)
+        drop_duplicates(engine, sources)
     _list_files(con, sources)
     _parse_assignments(con)
-    con.execute(read_query("events", "log_span"))
-    con.execute(read_query("events", "written_ids"))
+    for query in (*read_named("events", "log_span"), *read_named("events", "written_ids")):
+        engine.create(query)
+    for step in LOG_SPAN_STEPS:
+        engine.drop(step)
     _list_ends(con, sources)
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from events.duckdb_engine import DuckDbEngine
 from events.event_files import EventFile
 from events.file_ends import UNACKNOWLEDGED, ends_unacknowledged
-from events.queries import read_query
+from events.queries import read_named, read_query
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,8 +47,9 @@ def delete_dropped(con: "duckdb.DuckDBPyConnection") -> None:
     )
 
 
-def drop_duplicates(con: "duckdb.DuckDBPyConnection", sources: Sequence[EventFile]) -> None:
+def drop_duplicates(engine: DuckDbEngine, sources: Sequence[EventFile]) -> None:
     """Drop duplicates: whole files, decisions, lines of botify."""
+    con = engine.con
     first: dict[str, int] = {}
     for source in sources:
         original = first.setdefault(source.checksum, source.file_id)
@@ -58,5 +60,8 @@ def drop_duplicates(con: "duckdb.DuckDBPyConnection", sources: Sequence[EventFil
                 [source.file_id],
             )
             con.execute("DELETE FROM loaded WHERE file_id = ?", [source.file_id])
-    con.execute(read_query("events", "drop_duplicates"))
+    suspects, repeated = read_named("events", "drop_duplicates")
+    engine.create(suspects)
+    con.execute(f"INSERT INTO dropped_lines {repeated.text}")
+    engine.drop(suspects.name)
     delete_dropped(con)

@@ -46,7 +46,5 @@ def overview(log: EventLog) -> dict[str, list[dict[str, Any]]]:
     found = {}
     for title in TITLES:
         query = _SHORT.get(title) or read_query("events", _IN_FILES[title])
-        cursor = log.con.execute(query)
-        names = [column[0] for column in cursor.description or ()]
-        found[title] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        found[title] = log.engine.arrow(query).to_pylist()
     return found

@@ -6,21 +6,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import duckdb
-
 from core.catalog import Catalog
 from core.errors import InputError
 from core.progress import SILENT, Progress
+from events.duckdb_engine import DuckDbEngine
 from events.duckdb_loader import database, load
 from events.event_files import find_event_files
-from events.queries import read_query
+from events.queries import NamedQuery, read_named
+from events.query_engine import QueryEngine
 
 GAP_S = 1800.0
 SKIP_BELOW = 0.1
 
 
 class EventLog:
-    """The tables of a log in DuckDB; `query` reads them. Close it, or use `with`.
+    """The tables of a log in a query engine; `query` reads them. Close it, or use `with`.
 
     Every time is Unix time in ms; `time` is the share of a track that was heard, in [0, 1], so a
     session's time is counted in tracks. Ids are text: 7 and "7" are one listener.
@@ -75,14 +75,14 @@ class EventLog:
         `no recommendation`, and, though `listeners` has them, `no ended session`.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, folder: Any, gap_s: float) -> None:
-        self.con = con
+    def __init__(self, engine: QueryEngine, folder: Any, gap_s: float) -> None:
+        self.engine = engine
         self.gap_s = gap_s
         self._folder = folder
 
     def query(self, query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
-        return self.con.execute(query, list(params)).fetchall()
+        return self.engine.rows(query, params)
 
     def one(self, query: str, params: Sequence[Any] = ()) -> Any:
         """The single value of a query."""
@@ -100,7 +100,7 @@ class EventLog:
 
     def close(self) -> None:
         """Delete the tables and free the memory."""
-        self.con.close()
+        self.engine.close()
         self._folder.cleanup()
 
     def __enter__(self) -> "EventLog":
@@ -152,62 +152,60 @@ def open_log(
         raise InputError.one("--gap", f"must be above 0, got {gap_s}")
     sources = find_event_files(list(paths))
     kept = tempfile.TemporaryDirectory(prefix="segue-log-", dir=folder)
-    con = database(Path(kept.name) / "log.duckdb", memory_mb, threads)
-    log = EventLog(con, kept, gap_s)
+    engine = DuckDbEngine(database(Path(kept.name) / "log.duckdb", memory_mb, threads))
+    log = EventLog(engine, kept, gap_s)
     try:
-        load(con, sources, progress)
-        con.execute("CREATE TABLE catalog (track VARCHAR, artist VARCHAR)")
-        if catalog is not None:
-            _add_catalog(con, catalog)
-        values = {"gap_ms": round(gap_s * 1000), "skip_below": repr(float(skip_below))}
-        con.execute(read_query("events", "events").format(**values))
-        _keep_window(con, since_ms, until_ms)
-        con.execute(read_query("events", "dropped"))
+        load(engine, sources, progress)
+        _add_catalog(engine, catalog)
+        gap_ms = round(gap_s * 1000)
+        _create(engine, "events", gap_ms=gap_ms)
+        _keep_window(engine, since_ms, until_ms, gap_ms)
+        _create(engine, "dropped")
         _check_some(log, sources[0].path)
         progress.start("sessions")
-        con.execute(read_query("events", "sessions").format(**values))
+        _create(engine, "sessions", gap_ms=gap_ms, skip_below=repr(float(skip_below)))
         progress.start("listeners")
-        con.execute(read_query("events", "listeners"))
-        con.execute(read_query("events", "listener_sums").format(create="CREATE TABLE"))
-        con.execute(read_query("events", "excluded"))
+        for name in ("listeners", "listener_sums", "excluded"):
+            _create(engine, name)
     except BaseException:
         log.close()
         raise
     return log
 
 
-def _add_catalog(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+def _create(engine: QueryEngine, name: str, **values: object) -> None:
+    """Create the tables and views of a file of `events/sql/`."""
+    for query in read_named("events", name, **values):
+        engine.create(query)
+
+
+def _add_catalog(engine: QueryEngine, catalog: Catalog | None) -> None:
     import pyarrow as pa
 
-    tracks = pa.table(
-        {
-            "track": [str(track) for track in catalog.ids],
-            "artist": [str(artist) for artist in catalog.artist_of.tolist()],
-        }
-    )
-    con.register("tracks_of_catalog", tracks)
-    con.execute("INSERT INTO catalog SELECT track, artist FROM tracks_of_catalog")
-    con.unregister("tracks_of_catalog")
+    tracks = [] if catalog is None else [str(track) for track in catalog.ids]
+    artists = [] if catalog is None else [str(artist) for artist in catalog.artist_of.tolist()]
+    columns = {"track": pa.array(tracks, pa.string()), "artist": pa.array(artists, pa.string())}
+    engine.add("catalog", pa.table(columns))
 
 
 def _keep_window(
-    con: duckdb.DuckDBPyConnection, since_ms: int | None, until_ms: int | None
+    engine: QueryEngine, since_ms: int | None, until_ms: int | None, gap_ms: int
 ) -> None:
     """Delete whole sessions that did not begin in the window."""
     if since_ms is None and until_ms is None:
         return
     since = -(2**62) if since_ms is None else since_ms
     until = 2**62 if until_ms is None else until_ms
-    con.execute(
-        'CREATE TABLE outside AS SELECT "user", session FROM events GROUP BY ALL '
-        "HAVING min(at_ms) < ? OR min(at_ms) >= ?",
-        [since, until],
+    outside = (
+        'SELECT "user", session FROM events GROUP BY "user", session '
+        "HAVING min(at_ms) < ? OR min(at_ms) >= ?"
     )
+    engine.create(NamedQuery("table", "outside", outside), [since, until])
     for table in ("loaded", "botify_events"):
-        con.execute(
-            f'DELETE FROM {table} USING outside AS o WHERE {table}."user" = o."user" '  # noqa: S608
-            f"AND {table}.session = o.session"
-        )
+        engine.remove(table, "outside", ('"user"', "session"))
+    for query in read_named("events", "events", gap_ms=gap_ms):
+        if query.kind == "view":  # Spark's views keep the rows that they saw at first
+            engine.create(query)
 
 
 def _check_some(log: EventLog, path: Path) -> None:

@@ -12,6 +12,7 @@ import duckdb
 
 from core.progress import SILENT
 from events.compaction import PartFile
+from events.duckdb_engine import DuckDbEngine
 from events.duckdb_loader import FIELDS, database, load
 from events.durable_files import sync_file, sync_folder
 from events.event_files import END_SUFFIX, MANIFEST, EventFile, find_event_files
@@ -91,7 +92,7 @@ def _difference(source: EventFile, to: Path, part: PartFile, memory_mb: int) -> 
         con = database(Path(scratch) / "log.duckdb", memory_mb, None)
         try:
             one = EventFile(1, source.path, source.packing, source.size)
-            load(con, [one], SILENT, keep_duplicates=True)
+            load(DuckDbEngine(con), [one], SILENT, keep_duplicates=True)
             if one.checksum != part.checksum:
                 return "changed since it was compacted"
             return _compare(con, [str(to / name) for name in part.files], part.events)

@@ -230,7 +230,7 @@ class LogReport:
         return open_log(one.logs, gap_s=one.gap_s, since_ms=one.since_ms, until_ms=one.until_ms)
 
     def _table(self, query: str) -> "pyarrow.Table":
-        return self._log.con.sql(query).to_arrow_table()
+        return self._log.engine.arrow(query)
 
 
 def _ms(name: str, moment: Moment) -> int | None:

@@ -120,7 +120,7 @@ def _from_events(
             f"{experiment}={arm}" for experiment, arms in selection.arms.items() for arm in arms
         ]
         query = read_query("training", "listens")
-        rows: Any = log.con.sql(query, params=[chosen, not chosen]).to_arrow_table()
+        rows: Any = log.engine.arrow(query, [chosen, not chosen])
         sources = _name_sources(log.query(_FILES))
     user = rows.column("user").combine_chunks().dictionary_encode()
     track = rows.column("track").combine_chunks().dictionary_encode()

@@ -2,8 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from analysis.checks.archived_configs import arms_of, botify_experiment
 from analysis.checks.botify_arms import infer_arms
@@ -12,17 +13,16 @@ from analysis.checks.result import EXAMPLES, CheckResult, Example, Status
 from core.allocation import Allocation
 from events.queries import read_query
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 QUESTION = "Is the logged arm the arm that the hash gives, on every line?"
-_BATCH = 50_000
 
 
 def check_assignment(context: CheckContext, experiment: str) -> CheckResult:
     """Check that the logged arm of every line equals the arm that the hash gives."""
     # Lines of botify name no config: their allocation has the key "". A line of ours counts only if
     # its config is archived, because without the config nothing says which arm is right.
-    lines = agreeing = 0
-    examples: list[tuple[Any, ...]] = []
-    unknown: Counter[str] = Counter()
     allocations: dict[str, Allocation] = {}
     explanation = []
     if context.botify and (inferred := infer_arms(context, experiment)) is not None:
@@ -31,31 +31,117 @@ def check_assignment(context: CheckContext, experiment: str) -> CheckResult:
         explanation.append(how)
     for digest, archived in context.configs.by_digest.items():
         allocations[digest] = archived.allocation
-    parsed: dict[str | None, dict[str, str]] = {}
-    for user, config, text, attributes, count, file_id, line in _read_lines(context):
-        if text not in parsed:
-            parsed[text] = arms_of(text)
-        logged = parsed[text].get(experiment)
-        allocation = allocations.get(config or "")
-        if allocation is None:
-            if logged is not None and config is not None:
-                unknown[config] += count
-            elif logged is not None:
-                lines += count
-            continue
-        expected = allocation.assign(user, json.loads(attributes or "{}")).arms.get(experiment)
-        if config is None and logged is None:
-            continue  # botify logged no experiment that it did not run
-        if logged is None and expected is None:
-            continue
-        lines += count
-        if logged == expected:
-            agreeing += count
-        elif len(examples) < EXAMPLES:
-            examples.append((file_id, line, user, logged or "no arm", expected or "no arm"))
-    numbers = {"lines": lines, "agreeing": agreeing, "unknown_configs": dict(unknown)}
-    shown = context.examples(examples, "listener {} is logged in {}, the hash gives {}")
-    return _verdict(context, experiment, lines, agreeing, unknown, explanation, numbers, shown)
+    found = _count_lines(context, ArmComparison(experiment, allocations))
+    numbers = {
+        "lines": found.lines,
+        "agreeing": found.agreeing,
+        "unknown_configs": dict(sorted(found.unknown.items())),
+    }
+    shown = context.examples(found.examples, "listener {} is logged in {}, the hash gives {}")
+    return _verdict(
+        context, experiment, found.lines, found.agreeing, found.unknown, explanation, numbers, shown
+    )
+
+
+@dataclass(slots=True)
+class _Compared:
+    """Counts of lines, with the first examples of those that disagree."""
+
+    lines: int = 0
+    agreeing: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
+    examples: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """Write it as text, for the way from process to process."""
+        return json.dumps([self.lines, self.agreeing, self.unknown, self.examples])
+
+    @classmethod
+    def from_json(cls, text: str) -> "_Compared":
+        """Read what `to_json` wrote."""
+        lines, agreeing, unknown, examples = json.loads(text)
+        return cls(lines, agreeing, Counter(unknown), examples)
+
+    def add(self, found: "_Compared") -> None:
+        """Add the counts of a different part of the lines."""
+        self.lines += found.lines
+        self.agreeing += found.agreeing
+        self.unknown += found.unknown
+        self.examples = sorted(map(tuple, [*self.examples, *found.examples]))[:EXAMPLES]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmComparison:
+    """Compare logged arms with the hash's, in the process that has the lines.
+
+    Attributes:
+        experiment: Name of the experiment.
+        allocations: Digest of a config -> its allocation; "" is botify's.
+    """
+
+    experiment: str
+    allocations: Mapping[str, Allocation]
+
+    def __call__(self, batches: "Iterator[pa.RecordBatch]") -> "Iterator[pa.RecordBatch]":
+        """Yield one batch with the counts of all batches."""
+        import pyarrow as pa
+
+        found, parsed = _Compared(), dict[str | None, dict[str, str]]()
+        for batch in batches:
+            found.add(self._compare(batch, parsed))
+        yield pa.record_batch([pa.array([found.to_json()])], names=["found"])
+
+    def _compare(
+        self, batch: "pa.RecordBatch", parsed: dict[str | None, dict[str, str]]
+    ) -> _Compared:
+        found = _Compared()
+        rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        for user, config, text, attributes, count, file_id, line in rows:
+            if text not in parsed:
+                parsed[text] = arms_of(text)
+            logged = parsed[text].get(self.experiment)
+            allocation = self.allocations.get(config or "")
+            if allocation is None:
+                if logged is not None and config is not None:
+                    found.unknown[config] += count
+                elif logged is not None:
+                    found.lines += count
+                continue
+            expected = allocation.assign(user, json.loads(attributes or "{}")).arms.get(
+                self.experiment
+            )
+            if config is None and logged is None:
+                continue  # botify logged no experiment that it did not run
+            if logged is None and expected is None:
+                continue
+            found.lines += count
+            if logged == expected:
+                found.agreeing += count
+            else:
+                example = (file_id, line, user, logged or "no arm", expected or "no arm")
+                found.examples.append(example)
+        found.examples = sorted(found.examples)[:EXAMPLES]
+        return found
+
+
+def _count_lines(context: CheckContext, comparison: ArmComparison) -> _Compared:
+    """Compare lines that nobody forced; equal ones of a listener are one row with a count."""
+    import pyarrow as pa
+
+    targeted = any(archived.targeted for archived in context.configs.by_digest.values())
+    attributes = "attributes" if targeted else "CAST(NULL AS STRING)"
+    rows = context.engine.map_batches(
+        f"""SELECT "user", config, experiments, facts, count(*),
+            min_by(file_id, (file_id, line)), min_by(line, (file_id, line))
+        FROM (SELECT *, {attributes} AS facts FROM events WHERE NOT forced)
+        GROUP BY "user", config, experiments, facts""",  # noqa: S608
+        comparison,
+        pa.schema([("found", pa.string())]),
+    )
+    total = _Compared()
+    for text in rows.column("found").to_pylist():
+        total.add(_Compared.from_json(text))
+    return total
 
 
 def _verdict(
@@ -104,20 +190,6 @@ def _verdict(
         ),
         numbers, examples,
     )  # fmt: skip
-
-
-def _read_lines(context: CheckContext) -> Iterator[tuple[Any, ...]]:
-    """(user, config, experiments, attributes, lines, file, line) of lines that nobody forced."""
-    targeted = any(archived.targeted for archived in context.configs.by_digest.values())
-    attributes = "attributes" if targeted else "NULL"
-    cursor = context.log.con.cursor()
-    cursor.execute(f"""
-        SELECT "user", config, experiments, {attributes} AS facts, count(*),
-               arg_min(file_id, (file_id, line)), arg_min(line, (file_id, line))
-        FROM events WHERE NOT forced GROUP BY "user", config, experiments, facts
-    """)  # noqa: S608
-    while rows := cursor.fetchmany(_BATCH):
-        yield from rows
 
 
 def check_one_arm(context: CheckContext, experiment: str) -> CheckResult:

@@ -17,7 +17,7 @@ from analysis.checks.parity import (
     sum_by_arm,
 )
 from analysis.checks.result import CheckResult, Status
-from events.queries import read_query
+from events.queries import read_named, read_query
 
 ENOUGH = 100
 """Listens of an arm from which its scale is judged."""
@@ -100,16 +100,11 @@ def check_time_scale(context: CheckContext, experiment: str) -> CheckResult:
     """Compare how the arms write times: steps, range, and the shares of 0 and 1."""
     name, question = "time-scale", "Is `time` reported on the same scale in all arms?"
     params = {"experiment": experiment}
-    context.con.execute(
-        "CREATE OR REPLACE TEMP TABLE times_by_hundredth AS "
-        + read_query("analysis", "times_by_hundredth"),
-        params,
-    )
-    context.con.execute(
-        "CREATE OR REPLACE TEMP TABLE times_of_listeners AS "
-        + read_query("analysis", "reported_times"),
-        params,
-    )
+    for query in (
+        *read_named("analysis", "times_by_hundredth"),
+        *read_named("analysis", "reported_times"),
+    ):
+        context.engine.create(query, params)
     scales = [_Scale(*row) for row in context.query(_SCALES, [ENOUGH])]
     numbers: dict[str, Any] = {
         scale.arm: {**scale._asdict(), "step": scale.step} for scale in scales

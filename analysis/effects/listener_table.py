@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 
@@ -13,7 +12,8 @@ from analysis.statistics.concentration import is_heavy
 from analysis.statistics.sample_moments import SampleMoments, Values
 from analysis.workspace import Workspace
 from core.errors import InputError
-from events.queries import read_query
+from events.queries import NamedQuery, read_named
+from events.query_engine import QueryError
 from events.reader import EventLog
 
 
@@ -126,14 +126,13 @@ class ListenerTable(Workspace):
         """
         try:
             found = self._fetch(f"CAST(({expression}) AS DOUBLE)")
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
+        except QueryError as error:
             columns = ", ".join(
                 row[0] for row in self.query("DESCRIBE listener_table") if row[0] != "arm"
             )
             raise InputError.one(
                 f"metric {name}",
-                f"must be an SQL expression over the listener table, got {expression!r}: {reason}. "
+                f"must be an SQL expression over the listener table, got {expression!r}: {error}. "
                 f"Its columns: {columns}",
             ) from error
         return np.ma.asarray(found, dtype=np.float64)
@@ -145,11 +144,11 @@ class ListenerTable(Workspace):
 
 def _only_until(
     experiment: str, until_ms: int
-) -> Sequence[tuple[str, Mapping[str, int | str] | None]]:
+) -> Sequence[tuple[NamedQuery, Mapping[str, int | str] | None]]:
     """Return queries that hide the log's sessions and listeners behind those up to a moment."""
     sessions = (
-        "CREATE TEMP TABLE arm_sessions AS SELECT * FROM log.main.arm_sessions "
-        "WHERE experiment = $experiment AND started_ms <= $until_ms"
+        "SELECT * FROM arm_sessions WHERE experiment = $experiment AND started_ms <= $until_ms"
     )
-    listeners = read_query("events", "listener_sums").format(create="CREATE TEMP TABLE")
-    return (sessions, {"experiment": experiment, "until_ms": until_ms}), (listeners, None)
+    params: dict[str, int | str] = {"experiment": experiment, "until_ms": until_ms}
+    (listeners,) = read_named("events", "listener_sums")
+    return (NamedQuery("table", "arm_sessions", sessions), params), (listeners, None)

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +9,7 @@ from analysis.effects.metrics import Metric
 from analysis.statistics.sample_moments import SampleMoments, Values
 from analysis.workspace import Workspace
 from core.errors import InputError
+from events.query_engine import QueryError
 from events.reader import EventLog
 
 DAY_MS = 86_400_000
@@ -116,10 +116,9 @@ def _numbers(tables: Workspace, expression: str, name: str) -> Values:
     query = f'SELECT CAST(({expression}) AS DOUBLE) FROM pilot_listeners ORDER BY "user"'  # noqa: S608
     try:
         found = tables.arrays(query)
-    except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
+    except QueryError as error:
         raise InputError.one(
-            f"--metric {name}", f"must be SQL over the listeners: {reason}"
+            f"--metric {name}", f"must be SQL over the listeners: {error}"
         ) from error
     (column,) = found.values()
     return np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)

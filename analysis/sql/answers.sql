@@ -1,5 +1,5 @@
 -- Every answer given to a counted listener: whose, in which arm, and how long it took.
-CREATE TEMP TABLE answers AS
+-- TABLE answers
 SELECT
     l.place AS listener,
     l.arm,

@@ -1,6 +1,6 @@
 -- The first listen of each session, if no recommendation chose it: a track that was recommended at the
 -- end of the listener's session before is left out, and so is a session that a tester began.
-CREATE TEMP TABLE first_listens AS
+-- TABLE first_listens
 SELECT "user", started_ms, first.experiments AS experiments, first."time" AS "time"
 FROM (
     SELECT *, lag(last_recommended) OVER (PARTITION BY "user" ORDER BY started_ms, session) AS before

@@ -1,6 +1,6 @@
 -- Each listener of each experiment: the arm of the first event, when and where that was, and how much
 -- came of it. Events that a tester forced are left out.
-CREATE TEMP TABLE first_seen AS
+-- TABLE first_seen
 SELECT
     a.experiment,
     e."user",

@@ -3,7 +3,7 @@
 --
 -- Left out, because another track may well be heard: turns that a tester forced or a seat on the board
 -- made, turns in which a strategy failed, and tracks of turns that were decided without the state.
-CREATE TEMP TABLE followed_listens AS
+-- TABLE followed_listens
 WITH steps AS (
     SELECT
         file_id,

@@ -7,7 +7,7 @@
 -- Sums of fractions come out of parallel threads in any order: they are rounded, so that the same
 -- log gives the same bytes.
 
-CREATE TEMP TABLE listener_table AS
+-- TABLE listener_table
 WITH varied AS (
     SELECT
         s."user",

@@ -1,7 +1,7 @@
 -- Decisions of ours with their rewards: how much of the recommended track the listener heard. The
 -- next event of the session tells it. `why_not` says why a decision has no reward.
 
-CREATE TEMP TABLE logged_rewards AS
+-- TABLE logged_rewards
 WITH opened AS (
     SELECT "user", session, min(turn) AS turn FROM events WHERE "schema" > 0 GROUP BY ALL
 )

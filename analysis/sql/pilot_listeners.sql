@@ -1,7 +1,7 @@
 -- Listeners of a past log, whatever experiments they were in: what an experiment's listener table
 -- will look like. Ended sessions that nobody was forced into; the columns of `listener_table`.
 
-CREATE TEMP TABLE pilot_listeners AS
+-- TABLE pilot_listeners
 WITH summed AS (
     SELECT
         s."user",

@@ -1,5 +1,5 @@
 -- The server process that wrote each file: the file's name without its number and its endings.
-CREATE TEMP TABLE processes AS
+-- TABLE processes
 SELECT
     file_id,
     regexp_replace(

@@ -1,4 +1,5 @@
 -- How each listener's times are written: whole numbers, tenths, hundredths, and the ends of the scale.
+-- TABLE times_of_listeners
 SELECT
     a.arm,
     e."user",

@@ -4,7 +4,7 @@
 -- session that ended one turn before it. `again`: a listener's second first turn, or a later one.
 -- `crossed`: the listener is back from a process of which both counted turns from the first one, and
 -- the turns do not go on there. `life`: how often the listener's history was deleted before.
-CREATE TEMP TABLE session_chains AS
+-- TABLE session_chains
 WITH parts AS (
     SELECT
         e."user",

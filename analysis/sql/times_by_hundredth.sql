@@ -1,4 +1,5 @@
 -- Listens by arm and by hundredth of the time heard, of those strictly between 0 and 1.
+-- TABLE times_by_hundredth
 SELECT a.arm, CAST(round(e."time" * 100) AS INTEGER) AS hundredth, count(*) AS listens
 FROM events AS e
 INNER JOIN assignments AS a ON e.experiments = a.experiments

@@ -4,7 +4,7 @@
 -- request with an idempotency key may be sent again, and the server may then write its line again:
 -- `retried decision` is such a line, with the same content.
 
-CREATE TEMP TABLE suspects AS
+-- TABLE suspects
 SELECT
     CASE
         WHEN "schema" IS NULL
@@ -15,7 +15,7 @@ FROM loaded
 GROUP BY ALL
 HAVING count(*) > 1;
 
-INSERT INTO dropped_lines
+-- TABLE repeated_lines
 WITH numbered AS (
     SELECT
         file_id,
@@ -50,8 +50,6 @@ SELECT
         WHEN "schema" IS NULL THEN 'repeated line'
         WHEN retried THEN 'retried decision'
         ELSE 'repeated decision'
-    END
+    END AS reason
 FROM numbered
 WHERE place > 1;
-
-DROP TABLE suspects;

@@ -1,6 +1,6 @@
 -- Lines that are no events, by reason, with the first three places of each.
 
-CREATE VIEW dropped AS
+-- VIEW dropped
 WITH placed AS (
     SELECT
         d.reason,

@@ -4,7 +4,7 @@
 -- clock, `last` after the other events of the same millisecond, then by file and line; a session
 -- begins with the first event, after `last`, and after a silence longer than {gap_ms} ms.
 
-CREATE TABLE botify_events AS
+-- TABLE botify_events
 WITH marked AS (
     SELECT
         file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
@@ -36,7 +36,7 @@ FROM marked;
 -- A turn that got no answer (`error`), and a turn that was decided without the listener's state
 -- (`degraded`), have no place among the listener's turns: they are in `unplaced`. `forgotten` has
 -- the listeners whose history somebody had deleted (`forget`).
-CREATE VIEW events AS
+-- VIEW events
 SELECT
     file_id, line, message, at_ms, "user", track, "time", latency_s, recommendation, experiments,
     "schema", decision, session, turn,
@@ -58,17 +58,17 @@ SELECT
     NULL, FALSE, NULL, NULL
 FROM botify_events;
 
-CREATE VIEW unplaced AS
+-- VIEW unplaced
 SELECT
     file_id, line, message, at_ms, "user", track, "time", recommendation, experiments,
     decision, coalesce(degraded, FALSE) AS degraded, failed
 FROM loaded
 WHERE "schema" IS NOT NULL AND (message = 'error' OR coalesce(degraded, FALSE));
 
-CREATE VIEW forgotten AS
+-- VIEW forgotten
 SELECT file_id, line, at_ms, "user", decision FROM loaded WHERE "schema" IS NOT NULL AND message = 'forget';
 
-CREATE VIEW exposures AS
+-- VIEW exposures
 SELECT e.file_id, e.line, e."user", e.session, e.turn, e.at_ms, a.experiment, a.arm, e.forced
 FROM events AS e
 INNER JOIN assignments AS a ON e.experiments = a.experiments;

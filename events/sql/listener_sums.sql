@@ -4,7 +4,7 @@
 -- Times are added up as whole billionths, as in sessions. A report that counts fewer sessions makes
 -- a temporary table of the same form from a temporary view `arm_sessions`.
 
-{create} listeners AS
+-- TABLE listeners
 WITH begun AS (
     SELECT e.experiment, min(e.first_ms) AS at_ms
     FROM exposed AS e

@@ -13,7 +13,7 @@
 
 -- Where an experiment ran: the configs that exposed somebody to it. Botify's events name no config,
 -- so there it ran until it last exposed somebody.
-CREATE TABLE running AS
+-- TABLE running
 SELECT a.experiment, p.config, max(p.ended_ms) AS until_ms
 FROM pieces AS p
 INNER JOIN assignments AS a ON p.experiments = a.experiments
@@ -21,7 +21,7 @@ GROUP BY a.experiment, p.config;
 
 -- Every session of a listener from the one of the entry on: one row for each session and experiment.
 -- `inside` are the events that carry an arm of the experiment.
-CREATE TABLE entered_sessions AS
+-- TABLE entered_sessions
 WITH entered AS (
     SELECT
         x.experiment,
@@ -53,7 +53,7 @@ WHERE
     OR (r.until_ms IS NOT NULL AND (s.config IS NOT NULL OR s.started_ms <= r.until_ms));
 
 -- `reason` is null for a listener who counts.
-CREATE TABLE exposed AS
+-- TABLE exposed
 SELECT
     experiment,
     "user",
@@ -68,7 +68,7 @@ FROM entered_sessions
 GROUP BY experiment, "user";
 
 -- Sessions that count in an experiment: one row for each session and experiment.
-CREATE VIEW arm_sessions AS
+-- VIEW arm_sessions
 SELECT x.experiment, x.arm, s.*
 FROM entered_sessions AS x
 INNER JOIN sessions AS s ON x."user" = s."user" AND x.session = s.session

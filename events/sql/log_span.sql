@@ -5,7 +5,7 @@
 -- writes its lines in the order of its clock. Where more than one line in a hundred is outside, the
 -- file is not in that order, or its clock was set, and no line is odd.
 
-CREATE TEMP TABLE file_spans AS
+-- TABLE file_spans
 SELECT
     file_id,
     min(line) AS first_line,
@@ -18,7 +18,7 @@ WHERE at_ms >= 946684800000
 GROUP BY file_id;
 
 -- The first and last lines of each file, and how each compares with its neighbours.
-CREATE TEMP TABLE edges AS
+-- TABLE edges
 SELECT
     l.file_id,
     l.line,
@@ -34,7 +34,7 @@ WHERE l.at_ms >= 946684800000
 WINDOW story AS (PARTITION BY l.file_id ORDER BY l.line);
 
 -- The median of a few lines: one odd stamp at either end of a file decides nothing.
-CREATE TEMP TABLE file_ends_ms AS
+-- TABLE file_ends_ms
 SELECT
     s.file_id,
     s.events,
@@ -46,7 +46,7 @@ FROM file_spans AS s
 INNER JOIN edges AS e ON s.file_id = e.file_id
 GROUP BY ALL;
 
-CREATE TABLE odd_stamps AS
+-- TABLE odd_stamps
 WITH outside AS (
     SELECT l.file_id, l.line, l.at_ms, f.events
     FROM loaded AS l
@@ -74,7 +74,7 @@ WHERE (found - 1) * 100 <= events
 UNION ALL
 SELECT file_id, line, at_ms FROM loaded WHERE at_ms < 946684800000;
 
-CREATE TABLE log_span AS
+-- TABLE log_span
 WITH clean AS (
     SELECT min(l.at_ms) AS begin_ms, max(l.at_ms) AS end_ms
     FROM loaded AS l
@@ -87,7 +87,3 @@ SELECT
     coalesce(c.end_ms, w.end_ms) AS end_ms
 FROM clean AS c
 CROSS JOIN whole AS w;
-
-DROP TABLE edges;
-DROP TABLE file_ends_ms;
-DROP TABLE file_spans;

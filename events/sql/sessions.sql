@@ -7,7 +7,7 @@
 --
 -- `pieces` has a row for each session and each set of arms that it saw, nearly always one.
 
-CREATE TABLE pieces AS
+-- TABLE pieces
 SELECT
     "user",
     session,
@@ -41,7 +41,7 @@ SELECT
 FROM events
 GROUP BY "user", session, experiments;
 
-CREATE TABLE sessions AS
+-- TABLE sessions
 WITH whole AS (
     SELECT
         "user",
@@ -97,7 +97,7 @@ FROM whole AS w
 CROSS JOIN log_end;
 
 -- How varied each session was; a view, because it costs a second pass over the events.
-CREATE VIEW variety AS
+-- VIEW variety
 SELECT
     e."user",
     e.session,
@@ -107,7 +107,7 @@ FROM events AS e
 LEFT JOIN catalog AS c ON e.track = c.track
 GROUP BY e."user", e.session;
 
-CREATE TABLE session_arms AS
+-- TABLE session_arms
 SELECT
     p."user",
     p.session,

@@ -3,7 +3,7 @@
 -- Only schema 2 promises that ids have no gap. Later, a time window may delete sessions: so this counts
 -- what was read. A dropped line still has its id: a torn line is missing here, a repeated one is not.
 
-CREATE TABLE written_ids AS
+-- TABLE written_ids
 SELECT stem, min(id) AS first_id, max(id) AS last_id, count(DISTINCT id) AS ids
 FROM (
     SELECT

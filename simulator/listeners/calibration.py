@@ -39,7 +39,7 @@ def listens_of_log(log: EventLog) -> Listens:
 
     The end of the log may have cut the remaining sessions off, so their lengths mean nothing.
     """
-    columns = log.con.execute(
+    columns = log.engine.arrays(
         f"""
         SELECT
             dense_rank() OVER (ORDER BY e."user", e.session) AS session,
@@ -52,7 +52,7 @@ def listens_of_log(log: EventLog) -> Listens:
         WHERE s.ended_by = 'last' AND e."time" IS NOT NULL
         ORDER BY e."user", e.session, e.turn
         """  # noqa: S608  (a number of ours)
-    ).fetchnumpy()
+    )
     return Listens(
         np.asarray(columns["session"], np.int64),
         np.asarray(columns["listener"], np.int64),

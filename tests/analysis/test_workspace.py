@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import duckdb
 import pytest
 
 from analysis.checks.archived_configs import ArchivedConfigs
@@ -11,6 +10,7 @@ from analysis.effects.arm_summary import coverages
 from analysis.effects.listener_table import ListenerTable
 from analysis.effects.metrics import SESSION_TIME
 from analysis.workspace import Workspace
+from events.query_engine import QueryError
 from events.reader import EventLog, open_log
 from tests import logs
 
@@ -46,7 +46,7 @@ def test_a_closed_listener_table_leaves_no_table_in_the_log(log: EventLog) -> No
     with ListenerTable(log, "fallback", ["C", "T1"]) as listeners:
         listeners.query("SELECT count(*) FROM answers")
     assert log.query("SELECT table_name FROM duckdb_tables() ORDER BY ALL") == before
-    with pytest.raises(duckdb.ConnectionException):
+    with pytest.raises(QueryError, match="Connection already closed"):
         listeners.query("SELECT count(*) FROM answers")
 
 

@@ -24,7 +24,7 @@ def reasons(folder: Path) -> dict[str, int]:
     from events.reader import open_log
 
     with open_log([folder / "log"]) as log:
-        return dict(log.con.execute("SELECT reason, lines FROM dropped").fetchall())
+        return dict(log.query("SELECT reason, lines FROM dropped"))
 
 
 def replay(folder: Path) -> Any:

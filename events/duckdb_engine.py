@@ -1,0 +1,94 @@
+"""DuckDB as query engine: one process, on disk, with bounded memory. It is the default."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import duckdb
+import numpy.typing as npt
+
+from events.queries import NamedQuery
+from events.query_engine import BatchFunction, EngineName, Params, QueryError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+BATCH = 50_000
+"""Rows that a function of `map_batches` gets at once."""
+
+
+class DuckDbEngine:
+    """Tables in a database of DuckDB; see `QueryEngine`.
+
+    Args:
+        con: The connection.
+        is_temporary: Whether the tables are temporary ones of this connection.
+    """
+
+    name: EngineName = "duckdb"
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, is_temporary: bool = False) -> None:
+        self.con = con
+        self._head = "CREATE OR REPLACE TEMP" if is_temporary else "CREATE OR REPLACE"
+
+    def create(self, query: NamedQuery, params: Params = ()) -> None:
+        """Create a table or a view."""
+        self._execute(f"{self._head} {query.kind} {query.name} AS {query.text}", params)
+
+    def add(self, name: str, rows: "pa.Table") -> None:
+        """Copy rows into a table."""
+        self.con.register("incoming_rows", rows)
+        self.create(NamedQuery("table", name, "SELECT * FROM incoming_rows"))
+        self.con.unregister("incoming_rows")
+
+    def remove(self, table: str, gone: str, keys: Sequence[str]) -> None:
+        """Delete rows."""
+        same = " AND ".join(f"{table}.{key} = gone.{key}" for key in keys)
+        self._execute(f"DELETE FROM {table} USING {gone} AS gone WHERE {same}", ())  # noqa: S608
+
+    def drop(self, name: str) -> None:
+        """Drop a table."""
+        self._execute(f"DROP TABLE {name}", ())
+
+    def rows(self, query: str, params: Params = ()) -> list[tuple[Any, ...]]:
+        """Fetch all rows."""
+        return _guard(lambda: self._execute(query, params).fetchall())
+
+    def arrow(self, query: str, params: Params = ()) -> "pa.Table":
+        """Fetch all rows as Arrow."""
+        return _guard(lambda: self.con.sql(query, params=params or None).to_arrow_table())
+
+    def arrays(self, query: str, params: Params = ()) -> dict[str, npt.NDArray[Any]]:
+        """Fetch all columns."""
+        return _guard(lambda: self._execute(query, params).fetchnumpy())
+
+    def map_batches(
+        self, query: str, function: BatchFunction, schema: "pa.Schema", params: Params = ()
+    ) -> "pa.Table":
+        """Run a function over all rows, here, while DuckDB still computes the rest of them."""
+        import pyarrow as pa
+
+        with self.con.cursor() as cursor:
+            incoming: Any = _guard(
+                lambda: cursor.sql(query, params=params or None).to_arrow_reader(BATCH)
+            )
+            return pa.Table.from_batches(list(function(iter(incoming))), schema)
+
+    def workspace(self) -> "DuckDbEngine":
+        """Open a connection, because DuckDB keeps temporary tables by connection."""
+        return DuckDbEngine(_guard(self.con.cursor), is_temporary=True)
+
+    def close(self) -> None:
+        """Close the connection, and with it drop what is temporary."""
+        self.con.close()
+
+    def _execute(self, query: str, params: Params) -> duckdb.DuckDBPyConnection:
+        return _guard(lambda: self.con.execute(query, params or None))
+
+
+def _guard(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except duckdb.Error as error:
+        raise QueryError(str(error).splitlines()[0]) from error
