@@ -25,6 +25,11 @@ class Admin:
         self._token = token.encode()
         self._env = env
 
+    @property
+    def has_token(self) -> bool:
+        """Say whether the server was started with a token."""
+        return bool(self._token)
+
     def check(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Accept a request that carries the token.
 

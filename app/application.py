@@ -17,6 +17,9 @@ from starlette.types import Lifespan
 from watchfiles import awatch
 
 from app.admin import Admin, read_token
+from app.board.access import BoardAccess
+from app.board.analyst import Analyst
+from app.board.parts import BoardParts
 from app.client_keys import client_keys
 from app.cors import Cors
 from app.counts import OwnCounts, WorkerCounts, WorkerSide
@@ -57,6 +60,7 @@ def create_app(
     operations: socket.socket | None = None,
     hosts: Sequence[str] | None = None,
     worker: WorkerSide | None = None,
+    board: Sequence[str] | None = None,
 ) -> HotRoute:
     """Make the ASGI app that serves a loaded config.
 
@@ -68,6 +72,7 @@ def create_app(
         hosts: Names that a Host header may have; None for any. Another ASGI server does not tell
             whether other machines can reach it, so it has None.
         worker: What a worker shares with its parent and siblings; None for a server of one process.
+        board: Command that starts the board's process; None where nobody hands it in.
 
     Raises:
         InputError: An environment variable that `server.keys_env` names has no key.
@@ -130,6 +135,11 @@ def create_app(
             counter = WorkerCounts(worker.counts, worker.parent.number, handlers.dispatcher)
         for each in apps:
             each.state.reloader, each.state.counter = reloader, counter
+        analyst = Analyst(board)
+        hot_route.on_end = lambda: loop.call_soon_threadsafe(analyst.end_streams)
+        for each in apps:
+            access = BoardAccess(hosts is not None or each is not app, admin)
+            each.state.board = BoardParts(access, analyst, handlers)
         keeper = LogKeeper(log, beside, settings.events.fsync_s, time.monotonic)
         keeper.report_to(health)
         beside.keep()
@@ -148,18 +158,19 @@ def create_app(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            analyst.close()
             if store is not None:
                 await store.close()
             _close(log)
 
-    app = _web_app(
-        operations=operations is None and runtime.settings.admin.address is None, lifespan=lifespan
-    )
+    shows = runtime.settings.admin.board
+    inside_only = operations is not None or runtime.settings.admin.address is not None
+    app = _web_app(not inside_only, shows, lifespan)
     hot_route = HotRoute(app, host_check, cors)
     inside = app
     inside_hosts = None
     if operations is not None:
-        inside = _web_app(operations=True)
+        inside = _web_app(True, shows)
         inside_hosts = hosts_at(operations, runtime.settings.server.hosts)
     inside_check = None if inside_hosts is None else HostCheck(inside_hosts)
     operations_route = HotRoute(inside, inside_check, cors)
@@ -167,8 +178,8 @@ def create_app(
     return hot_route
 
 
-def _web_app(operations: bool, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
-    """Make the app behind the hot routes, with or without the routes of operations."""
+def _web_app(operations: bool, board: bool, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """Make the app behind the hot routes, with or without operations and the board."""
     app = FastAPI(
         title="Segue",
         description="Next-track recommendations, and experiments that can be trusted.",
@@ -177,7 +188,7 @@ def _web_app(operations: bool, lifespan: Lifespan[FastAPI] | None = None) -> Fas
         docs_url=None,  # FastAPI's pages load scripts of a different host; ours is in app.routes
         redoc_url=None,
     )
-    add_routes(app, operations)
+    add_routes(app, operations, board)
     return app
 
 

@@ -27,9 +27,11 @@ from app.headers import Headers, check_listener, checked
 from app.idempotency import AnsweredKeys, Key, check_same
 from app.responses import HttpResponse, botify_next_body, feedback_body, recommend_body
 from core.catalog import TrackId
+from core.decision import Decision, Feedback
 from core.limited_log import LimitedLog
+from core.listener import History
 from core.request import ListenReport, Request
-from engine.dispatcher import Arrival, BaseDispatcher, Dispatcher, Outcome
+from engine.dispatcher import Arrival, BaseDispatcher, Dispatcher, Outcome, SeatArrival
 from engine.health import Health
 
 LOG = logging.getLogger("segue")
@@ -167,6 +169,22 @@ class BaseHandlers:
         """Delete a listener's history; return whether there was one."""
         raise NotImplementedError
 
+    async def take_seat(self, sent: Request | ListenReport) -> Decision | Feedback:
+        """Take a turn of a person on the board; when this returns, its line is on file.
+
+        Raises:
+            Exception: Why the turn was not taken; it changed nothing.
+        """
+        raise NotImplementedError
+
+    async def history_of(self, listener: TrackId) -> History:
+        """Copy a listener's history; an empty one if the server knows none.
+
+        Raises:
+            StateUnavailable: The shared state cannot be reached.
+        """
+        raise NotImplementedError
+
     def check_client(self, headers: Headers) -> None:
         """Refuse a request without the key of a client, if clients need one; count the client.
 
@@ -253,6 +271,16 @@ class Handlers(BaseHandlers):
         """Delete a listener's history; return whether there was one."""
         return self.dispatcher.forget(listener)
 
+    async def take_seat(self, sent: Request | ListenReport) -> Decision | Feedback:
+        """Take a turn of a person on the board."""
+        (outcome,) = self.dispatcher.dispatch((SeatArrival(sent, perf_counter()),))
+        return taken(outcome)
+
+    async def history_of(self, listener: TrackId) -> History:
+        """Copy a listener's history."""
+        record = self.dispatcher.state.get(str(listener))
+        return History(self.dispatcher.runtime.catalog) if record is None else record.history.copy()
+
     async def answer_later(
         self, route: Route, body: bytes, headers: Headers = (), user: str = ""
     ) -> HttpResponse:
@@ -267,6 +295,14 @@ class Handlers(BaseHandlers):
                 self._answered.keep(name, body, response)
         for place, first in batch.repeats:
             batch.responses[place] = batch.responses[first]
+
+
+def taken(outcome: Outcome) -> Decision | Feedback:
+    """Return the turn of a seat, or raise why there is none."""
+    if isinstance(outcome, Exception):
+        raise outcome
+    assert isinstance(outcome, Decision | Feedback), "a seat sends no key and forgets nobody"
+    return outcome
 
 
 def not_ready(code: str, message: str) -> HttpResponse:

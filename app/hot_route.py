@@ -4,6 +4,8 @@ It is one plain ASGI callable: an answer that FastAPI routes, injects and serial
 times as much (docs/results/performance.md). Under our server, `app.door` answers them without ASGI.
 """
 
+from collections.abc import Callable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.bodies import too_large
@@ -27,6 +29,7 @@ class HotRoute:
 
     Attributes:
         handlers: Answers the hot routes; the lifespan sets it at start-up.
+        on_end: Ends the board's streams, which would hold up the end; the lifespan sets it.
     """
 
     def __init__(
@@ -36,12 +39,14 @@ class HotRoute:
         self._hosts = hosts
         self._cors = cors
         self.handlers: BaseHandlers
+        self.on_end: Callable[[], object] = lambda: None
 
     def drain(self) -> None:
         """Make `/readyz` say that the server is stopping; the server still answers requests."""
         handlers = getattr(self, "handlers", None)
         if handlers is not None:
             handlers.draining = True
+        self.on_end()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from app.board.routes import add_board
 from app.bodies import too_large
 from app.counts import Counter, Counts
 from app.docs_page import content_policy, docs_page
@@ -43,8 +44,8 @@ from engine.prometheus import CONTENT_TYPE, prometheus_text
 GONE = "the request's body did not arrive whole"
 
 
-def add_routes(app: FastAPI, operations: bool = True) -> None:
-    """Add the routes of clients, the probes, the error handlers and, if wanted, operations."""
+def add_routes(app: FastAPI, operations: bool = True, board: bool = True) -> None:
+    """Add the routes of clients, the probes, the errors and, if wanted, operations and board."""
     _add_own_routes(app)
     _add_botify_routes(app)
     _add_probes(app)
@@ -52,7 +53,9 @@ def add_routes(app: FastAPI, operations: bool = True) -> None:
         _add_operations(app)
         _add_docs(app)
         _add_admin(app)
-    _add_errors(app)
+        if board:
+            add_board(app)
+    add_errors(app)
 
 
 def _add_own_routes(app: FastAPI) -> None:
@@ -196,7 +199,9 @@ def _add_admin(app: FastAPI) -> None:
         return _json(await _handlers(request).forget(user, request.scope["headers"]))
 
 
-def _add_errors(app: FastAPI) -> None:
+def add_errors(app: FastAPI) -> None:
+    """Give every error the one shape."""
+
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
@@ -210,7 +215,8 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
-        return _json(_handlers(request).refuse(error))
+        handlers: BaseHandlers | None = getattr(request.app.state, "handlers", None)
+        return _json(error_response(error) if handlers is None else handlers.refuse(error))
 
 
 def _handlers(request: Request) -> BaseHandlers:

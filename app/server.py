@@ -59,6 +59,7 @@ class Server(uvicorn.Server):
             server.close()
         reception: Reception = self.lifespan.state[STATE]
         reception.close_with_next_answers()
+        self._app.on_end()
         self._leave_by_s = time.monotonic() + self._keep_alive_s + self._shutdown_s
 
     async def on_tick(self, counter: int) -> bool:

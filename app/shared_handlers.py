@@ -7,13 +7,16 @@ from hashlib import blake2b
 from time import perf_counter
 
 from app.cors import Cors
-from app.handlers import UNANSWERED, BaseHandlers, Batch, Call, Route
+from app.handlers import UNANSWERED, BaseHandlers, Batch, Call, Route, taken
 from app.headers import Headers
 from app.idempotency import reused_key
 from app.responses import HttpResponse
 from core.catalog import TrackId
+from core.decision import Decision, Feedback
 from core.errors import ReusedKey
-from engine.dispatcher import KeptAnswer, Outcome
+from core.listener import History
+from core.request import ListenReport, Request
+from engine.dispatcher import KeptAnswer, Outcome, SeatArrival
 from engine.shared_dispatcher import DIGEST, SharedDispatcher
 
 Give = Callable[[int, HttpResponse], None]
@@ -63,6 +66,21 @@ class SharedHandlers(BaseHandlers):
             call.retry = None if call.key is None else (call.route.name, _digest_of(call))
         if batch.arrivals:
             self.dispatcher.send(batch.arrivals, partial(self._settle, batch, give))
+
+    async def take_seat(self, sent: Request | ListenReport) -> Decision | Feedback:
+        """Take a turn of a person on the board, once Redis has replied."""
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def give(_: int, found: Outcome) -> None:
+            if not outcome.done():
+                outcome.set_result(found)
+
+        self.dispatcher.send((SeatArrival(sent, perf_counter()),), give)
+        return taken(await outcome)
+
+    async def history_of(self, listener: TrackId) -> History:
+        """Read a listener's history."""
+        return await self.dispatcher.history_of(listener)
 
     async def _forget(self, listener: TrackId) -> bool:
         """Delete a listener's history; return whether there was one."""

@@ -48,6 +48,7 @@ def serve_with_workers(
     operations: socket.socket | None,
     hosts: Sequence[str] | None,
     when_up: Callable[[], object],
+    board: Sequence[str] | None = None,
 ) -> None:
     """Serve until a signal.
 
@@ -58,6 +59,7 @@ def serve_with_workers(
         operations: Listening socket of operations, which all workers share.
         hosts: Names that a Host header may have; None for any.
         when_up: Called once, when the workers take connections.
+        board: Command that starts the board's process; each worker that somebody looks at has one.
 
     Raises:
         SegueError: The workers did not start.
@@ -65,7 +67,11 @@ def serve_with_workers(
 
     def serve(served: Runtime, parent: ParentLink, listening: socket.socket) -> None:
         app = create_app(
-            served, operations=operations, hosts=hosts, worker=WorkerSide(parent, counts)
+            served,
+            operations=operations,
+            hosts=hosts,
+            worker=WorkerSide(parent, counts),
+            board=board,
         )
         server = Server(app, served.settings.server)
         parent.on_leave = server.leave

@@ -16,6 +16,7 @@ from engine.runtime import Runtime
 from engine.turn import seed_of, take_turn
 
 SHOWN = 10
+"""Most listens and candidates that an explanation names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,14 @@ class Explanation:
     differing: Sequence[tuple[str, Any, Any]]
 
 
-def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
+def explain(event: Event, history: History, runtime: Runtime, shown: int = SHOWN) -> Explanation:
     """Make a decision again and explain it.
 
     Args:
         event: The logged decision.
         history: The listener's history before it; the call changes it.
         runtime: The config that decided.
+        shown: Most listens and candidates to name.
     """
     catalog = runtime.catalog
     at_ms, decision_id, key = event["timestamp"], event["decision"], event.get("key")
@@ -78,7 +80,7 @@ def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
                 position >= history.session_start,
             )
             for position, listen in enumerate(listens)
-        ][-SHOWN:],
+        ][-shown:],
         heard_count=len(listens),
         arms=[
             *(["a tester forced the arms"] if event["forced"] else []),
@@ -87,7 +89,7 @@ def explain(event: Event, history: History, runtime: Runtime) -> Explanation:
         chain=chain,
         why=made.why or (),
         candidates=made.candidates,
-        most_likely=_most_likely(candidates, runtime),
+        most_likely=_most_likely(candidates, runtime, shown),
         stream=seed_of(decision_id, user, key),
         tracks=[(each, _label_of(runtime, catalog.index_of(each))) for each in made.tracks],
         propensity=made.propensity,
@@ -120,13 +122,15 @@ def _propose_again(
     return candidates if mode is None else as_drawn(mode, candidates)
 
 
-def _most_likely(candidates: Candidates, runtime: Runtime) -> list[tuple[Any, str, float]]:
+def _most_likely(
+    candidates: Candidates, runtime: Runtime, shown: int
+) -> list[tuple[Any, str, float]]:
     if candidates.weights is None:
         chance = 1 / len(candidates)
-        best = [(track, chance) for track in candidates.first(SHOWN)]
+        best = [(track, chance) for track in candidates.first(shown)]
     else:
         chances = candidates.chances()
-        order = (-chances).argsort(kind="stable")[:SHOWN].tolist()
+        order = (-chances).argsort(kind="stable")[:shown].tolist()
         tracks = candidates.listed()
         best = [(tracks[place], float(chances[place])) for place in order]
     ids = runtime.catalog.ids

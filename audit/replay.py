@@ -334,8 +334,8 @@ def failed_members(event: Event) -> frozenset[str]:
 
 
 def assignment_of(runtime: Runtime, sent: TurnInput, event: Event) -> Assignment:
-    """Compute the arms of a turn, with the arms that a tester requested."""
-    return assign(runtime, sent, event.get("asked"))
+    """Compute the arms of a turn, with those that a tester requested, or as one of a seat."""
+    return assign(runtime, sent, event.get("asked"), bool(event.get("seat")))
 
 
 def differences(event: Event, made: Decision) -> list[Difference]:

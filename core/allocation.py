@@ -150,7 +150,9 @@ class Assignment:
         forced: Whether any arm was forced on the listener for testing.
         asked: Experiment -> arm that a tester asked for in the request; a replay needs it.
         draw: The serving arm's draw at the end of the chain, if it has one.
+        seat: Whether a person on the board takes the turn.
         pairs: `arms` as a tuple, the key under which answers are counted.
+        left_out: Whether no analysis counts the turn: an arm was forced, or it is one of a seat.
     """
 
     arms: Mapping[str, str]
@@ -158,10 +160,13 @@ class Assignment:
     forced: bool = False
     asked: Mapping[str, str] | None = None
     draw: FinalDraw | None = None
+    seat: bool = False
     pairs: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
+    left_out: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.pairs = tuple(self.arms.items())
+        self.left_out = self.forced or self.seat
 
 
 UNASSIGNED = Assignment({})

@@ -75,6 +75,14 @@ class History:
         self.session_start = len(self.listens)
         self.session = ""
 
+    def copy(self) -> "History":
+        """Copy the history, so that a turn may be tried on it."""
+        made = History(self.catalog)
+        made.listens = self.listens[:]
+        made.session, made.session_start = self.session, self.session_start
+        made.turn, made.seen_ms = self.turn, self.seen_ms
+        return made
+
     def trim(self, most: int) -> None:
         """Forget the oldest listens beyond `most`."""
         surplus = len(self.listens) - most

@@ -42,6 +42,11 @@ class TrackField:
         digest.update(codes.astype("<i4").tobytes())
         self.checksum = digest.hexdigest()
 
+    def value(self, track: int) -> Value | None:
+        """Return the value of a track, by its index; None if it has none."""
+        code = int(self.codes[track])
+        return None if code == ABSENT else self.values[code]
+
     def tracks_where(self, condition: Condition) -> npt.NDArray[np.bool_]:
         """Test every track: bool, (tracks,)."""
         # The last place stands for tracks without a value: code -1 reads it.

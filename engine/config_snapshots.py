@@ -89,14 +89,24 @@ def load_snapshot(
     return replace(runtime, digest=snapshot["digest"], described=content_of(snapshot))
 
 
-def _snapshot_of(runtime: Runtime) -> dict[str, Any]:
+def described_beside(runtime: Runtime) -> dict[str, Any]:
+    """Describe the parts of a config that decide nothing, as plain JSON values."""
     settings = runtime.settings
     beside = {
         "defaults": defaults_of(settings),
         "planned": settings.planned,
+        # Only where there is one: the snapshot of a config without questions stays as it was.
+        **({"questions": settings.questions} if settings.questions else {}),
         "report": settings.report,
         "server": settings.server,
     }
+    # `planned` may hold anything that YAML can say, a date for instance.
+    described: dict[str, Any] = orjson.loads(to_json(beside, inf_nan_mode="null"))
+    return described
+
+
+def _snapshot_of(runtime: Runtime) -> dict[str, Any]:
+    settings = runtime.settings
     return {
         "digest": runtime.digest,
         **runtime.described,
@@ -105,8 +115,7 @@ def _snapshot_of(runtime: Runtime) -> dict[str, Any]:
             "beside": str(settings.path.parent.absolute()),
         },
         "paths": _paths(settings),
-        # `planned` may hold anything that YAML can say, a date for instance.
-        "beside": with_digest(orjson.loads(to_json(beside, inf_nan_mode="null"))),
+        "beside": with_digest(described_beside(runtime)),
     }
 
 

@@ -8,9 +8,9 @@ No code in here awaits, so two turns of one listener never mingle.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic, perf_counter
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from core.allocation import UNASSIGNED, Assignment
 from core.catalog import TrackId
@@ -70,6 +70,18 @@ class Arrival:
     key: str | None = None
     forced: Mapping[str, str] | None = None
     retry: tuple[str, bytes] | None = None
+    seat: ClassVar[bool] = False
+
+
+@dataclass(slots=True)
+class SeatArrival(Arrival):
+    """A turn of a person on the board, which no analysis counts.
+
+    `forced` is never None, so that nobody takes its arms for those that the listener always has.
+    """
+
+    forced: Mapping[str, str] | None = field(default_factory=dict)
+    seat: ClassVar[bool] = True
 
 
 class _Staged(NamedTuple):
@@ -141,7 +153,7 @@ class BaseDispatcher:
 
     def _assigned(self, arrival: Arrival) -> Assignment:
         """Compute the arms of a turn."""
-        return assign(self.runtime, arrival.sent, arrival.forced)
+        return assign(self.runtime, arrival.sent, arrival.forced, arrival.seat)
 
     def _append(self, turns: Sequence[LoggedTurn]) -> EventLogError | None:
         """Append the lines of turns; give the error if only its first `written` are on file."""

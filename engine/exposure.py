@@ -4,6 +4,7 @@ This module alone computes the arms of a turn.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from core.allocation import Assignment
 from core.request import TurnInput
@@ -12,7 +13,10 @@ from engine.state import ListenerRecord
 
 
 def assign(
-    runtime: Runtime, sent: TurnInput, forced: Mapping[str, str] | None = None
+    runtime: Runtime,
+    sent: TurnInput,
+    forced: Mapping[str, str] | None = None,
+    seat: bool = False,
 ) -> Assignment:
     """Compute the arms of a turn.
 
@@ -20,19 +24,21 @@ def assign(
         runtime: The runtime that decides.
         sent: The client's request or report.
         forced: Experiment -> arm that an authorised tester requests.
+        seat: Whether a person on the board takes the turn.
     """
-    return runtime.allocation.assign(str(sent.user), sent.attributes, forced)
+    found = runtime.allocation.assign(str(sent.user), sent.attributes, forced)
+    return replace(found, seat=True) if seat else found
 
 
 def newly_exposed(runtime: Runtime, record: ListenerRecord, assignment: Assignment) -> bool:
     """Test whether the listener is in an experiment that their history did not grow under yet.
 
-    A tester with a forced arm is exposed to nothing.
+    A tester with a forced arm is exposed to nothing, nor is a person on the board.
     """
     fingerprints, exposed = runtime.fingerprints, record.exposed_experiments
     for name in assignment.arms:  # a loop, faster than any(): it runs at every turn
         if fingerprints[name] not in exposed:
-            return not assignment.forced
+            return not assignment.left_out
     return False
 
 

@@ -96,7 +96,7 @@ class Labels(NamedTuple):
         strategy: Strategy that the arm, or `default`, names.
         answered_by: Strategy that proposed the track.
         depth: Number of strategies of the chain that abstained before it.
-        forced: Whether an arm was forced for testing.
+        forced: Whether an arm was forced for testing, or a person on the board took the turn.
     """
 
     experiment: str
@@ -178,7 +178,7 @@ class ServerMetrics:
             decision.strategy,
             decision.answered_by,
             decision.depth,
-            assignment.forced,
+            assignment.left_out,
         )
         groups = self._groups.get(combination)
         if groups is None:
@@ -207,9 +207,9 @@ class ServerMetrics:
     def count_failures(self, turn: Decision | FailedTurn) -> None:
         """Count the strategies that failed in a turn, under each of the listener's arms.
 
-        A tester's forced turns are left out, as everywhere.
+        A tester's forced turns and those of a seat are left out, as everywhere.
         """
-        if turn.assignment.forced:
+        if turn.assignment.left_out:
             return
         arms = turn.assignment.arms or {"": ""}
         for experiment, arm in arms.items():
@@ -219,7 +219,7 @@ class ServerMetrics:
 
     def count_degraded(self, turn: LoggedTurn) -> None:
         """Count a turn that was decided without the shared state, under each of its arms."""
-        arms = {} if turn.assignment.forced else turn.assignment.arms
+        arms = {} if turn.assignment.left_out else turn.assignment.arms
         self.degraded.update(arms.items() or [("", "")])
 
     def count_entry(self, fingerprint: str, arm: str) -> None:

@@ -17,7 +17,7 @@ from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 
 from core.allocation import Allocation, Assignment
-from core.catalog import UNKNOWN, TrackId
+from core.catalog import UNKNOWN, Catalog, TrackId
 from core.decision import Decision, FailedTurn, LoggedTurn
 from core.errors import ReusedKey, StateUnavailable, StrategiesFailed
 from core.listener import History, pack, unpack
@@ -30,6 +30,7 @@ from engine.shared_state.keys import answer_key, record_key
 from engine.shared_state.record_format import (
     TakenTurn,
     has_lineage,
+    history_of,
     lineages_of,
     make_record,
     read_head,
@@ -247,6 +248,23 @@ class SharedDispatcher(BaseDispatcher):
         self._log_forgotten(user)
         return True
 
+    async def history_of(self, user: TrackId) -> History:
+        """Read a listener's history; an empty one if Redis knows none.
+
+        Raises:
+            StateUnavailable: Redis is away.
+        """
+        catalog = self.runtime.catalog
+        key = record_key(self.store.prefix, str(user))
+        record = await self.store.ask(key, b"GET", key)
+        if not record:
+            return History(catalog)
+        head, size = read_head(record)
+        listens = record[size:]
+        if read_tag(record) != self._limits.tag:
+            listens = _moved(record, catalog, await self.store.ids_of(read_tag(record)))
+        return history_of(head, listens, catalog)
+
     # Out
 
     def _begin(self, tickets: Iterable[Ticket]) -> None:
@@ -283,7 +301,7 @@ class SharedDispatcher(BaseDispatcher):
     def _known_of(self, arrival: Arrival, user: str) -> _Known:
         assignment = self._assigned(arrival)
         lineages = b""
-        if assignment.arms and not assignment.forced:
+        if assignment.arms and not assignment.left_out:
             fingerprints = self.runtime.fingerprints
             lineages = lineages_of(fingerprints[name] for name in assignment.arms)
         known = _Known(record_key(self.store.prefix, user), assignment, lineages)
@@ -475,7 +493,6 @@ class SharedDispatcher(BaseDispatcher):
 
     async def _translate(self, ticket: Ticket, record: bytes, shard: Shard) -> None:
         """Put a record with the present catalog's indices in place of an older one; send again."""
-        head, size = read_head(record)
         try:
             async with asyncio.timeout(self.store.timeout_s):
                 ids = await self.store.ids_of(read_tag(record))
@@ -483,14 +500,10 @@ class SharedDispatcher(BaseDispatcher):
             self._say(f"redis {shard.name}: an earlier catalog cannot be read: {error}")
             self.decide_without_state([ticket])
             return
-        catalog = ticket.runtime.catalog
-        moved = bytearray()
-        for place in range(size, len(record), 8):
-            track, time = unpack(int.from_bytes(record[place : place + 8], "little"))
-            index = UNKNOWN if track == UNKNOWN or ids is None else catalog.index_of(ids[track])
-            moved += pack(index, time).to_bytes(8, "little")
+        head, _ = read_head(record)
+        moved = _moved(record, ticket.runtime.catalog, ids)
         tag = self._limits_of(ticket.runtime).tag
-        swap = self.store.swap(ticket.keys[:1], record, make_record(head, tag, bytes(moved)))
+        swap = self.store.swap(ticket.keys[:1], record, make_record(head, tag, moved))
         shard.send(Unheeded(1), swap)
         self._send([ticket])
 
@@ -672,6 +685,16 @@ class SharedDispatcher(BaseDispatcher):
             outbox, self._outbox = self._outbox, {}
             for shard, commands in outbox.items():
                 shard.send(Unheeded(len(commands)), b"".join(commands))
+
+
+def _moved(record: bytes, catalog: Catalog, ids: Sequence[TrackId] | None) -> bytes:
+    """Translate a record's listens to a catalog's indices; `ids` are those of its own catalog."""
+    moved = bytearray()
+    for place in range(read_head(record)[1], len(record), 8):
+        track, time = unpack(int.from_bytes(record[place : place + 8], "little"))
+        index = UNKNOWN if track == UNKNOWN or ids is None else catalog.index_of(ids[track])
+        moved += pack(index, time).to_bytes(8, "little")
+    return bytes(moved)
 
 
 def _outcome(each: _Staged) -> Outcome:

@@ -20,8 +20,8 @@ def event(turn: LoggedTurn) -> dict[str, Any]:
     `message` is `next` for a decision, `last` for feedback that ends a session, and `heard` for
     feedback within a session, which botify's log does not have. `error` is a turn that got no
     answer, because strategies failed; it has no place among the listener's turns, nor has `forget`,
-    which says that the listener's history was deleted. Schema 2 adds
-    `took_us`, and its ids count the lines that a process has on file, without gaps.
+    which says that the listener's history was deleted. `seat` marks a turn of somebody on the
+    board. Schema 2 adds `took_us`, and its ids count the lines of a process, without gaps.
     """
     assignment = turn.assignment
     fields: dict[str, Any] = {
@@ -67,6 +67,8 @@ def event(turn: LoggedTurn) -> dict[str, Any]:
         fields["attributes"] = turn.attributes
     if assignment.asked is not None:
         fields["asked"] = assignment.asked
+    if assignment.seat:
+        fields["seat"] = True
     if turn.key is not None:
         fields["key"] = turn.key
     if turn.reset:

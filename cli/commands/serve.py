@@ -23,6 +23,7 @@ from app.server_log import log_lines, set_up
 from app.start import load_to_serve
 from app.worker_sockets import WorkerSockets
 from app.workers import check_workers, serve_with_workers
+from cli.board_process import command_beside
 from cli.terminal import terminal
 from engine.experiment_ledger import ExperimentLedger
 from engine.runtime import Runtime
@@ -89,15 +90,17 @@ def serve(
             sockets,
             operations,
             hosts_at(sockets.any, names),
-            when_up=lambda: _say_listening(say, sockets.any, operations, count),
+            when_up=lambda: _say_listening(say, runtime, sockets.any, operations, count),
+            board=command_beside(runtime),
         )
     else:
         listening = listen(*where)
         operations = None if address is None else listen_for_operations(address)
         _announce(runtime, say)
-        _say_listening(say, listening, operations)
+        _say_listening(say, runtime, listening, operations)
         hosts = hosts_at(listening, names)
-        server = Server(create_app(runtime, operations=operations, hosts=hosts), settings)
+        app = create_app(runtime, operations=operations, hosts=hosts, board=command_beside(runtime))
+        server = Server(app, settings)
         # The catalog and lists live as long as the process: the collector need not walk them again.
         gc.collect()
         gc.freeze()
@@ -145,13 +148,34 @@ def _announce(runtime: Runtime, say: Say) -> None:
 
 
 def _say_listening(
-    say: Say, listening: socket.socket, operations: socket.socket | None, count: int = 1
+    say: Say,
+    runtime: Runtime,
+    listening: socket.socket,
+    operations: socket.socket | None,
+    count: int = 1,
 ) -> None:
     docs = "docs at /docs, " if operations is None else ""
     many = f"{count} workers, " if count > 1 else ""
     say(f"Listening on {url_of(listening)} ({many}{docs}Ctrl-C stops)")
     if operations is not None:
         say(f"Operations on {url_of(operations)} (docs at /docs, metrics, experiments)")
+    _say_board(say, runtime, operations or listening, operations is not None)
+
+
+def _say_board(say: Say, runtime: Runtime, listening: socket.socket, own_address: bool) -> None:
+    """Say where the board is, and whether it needs the token."""
+    admin = runtime.settings.admin
+    if not admin.board:
+        return
+    if own_address or hosts_at(listening, ()) is not None:
+        say(f"Board on {url_of(listening)}/board")
+    elif read_token(admin.token_env):
+        say(f"Board on {url_of(listening)}/board (the password is the token in {admin.token_env})")
+    else:
+        say(
+            "No board: it shows listeners' histories, and other machines can reach this address. "
+            f"Set {admin.token_env} or admin.address"
+        )
 
 
 def _say(runtime: Runtime, say: Say) -> None:

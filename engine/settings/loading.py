@@ -87,6 +87,7 @@ def build_settings(
         watch=file.watch,
         report=file.report,
         default_draw=file.default_draw,
+        questions={e.name: e.question for e in file.experiments if e.question},
     )
 
 

@@ -1,6 +1,7 @@
 """The form of config.yaml: its sections and their defaults, and the checked settings."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -99,6 +100,7 @@ class ExperimentSettings(Section):
         targeting: Attribute -> allowed values; listeners without them are in no arm.
         forced: Listener id -> arm, for testing.
         planned: The plan that `segue design` wrote, for the report; decisions ignore it.
+        question: What the experiment is to find out, for people: the board shows it.
     """
 
     name: Name
@@ -112,6 +114,7 @@ class ExperimentSettings(Section):
     targeting: dict[str, str | int | bool | list[str | int | bool]] = {}
     forced: dict[str | int, str] = {}
     planned: dict[str, Any] = {}
+    question: str | None = Field(None, min_length=1, max_length=500)
 
     def experiment(self) -> Experiment:
         """Return the definition for the allocation."""
@@ -342,6 +345,7 @@ class Settings:
         strategies: By name, each after those that it uses.
         experiments: Definitions, in the order of the file.
         planned: Experiment -> its plan.
+        questions: Experiment -> what it is to find out.
         default_draw: Draw at the end of the chain of `default`; None for the strategies' own.
         server: How the server listens.
         watch: Whether the server reloads the file when it changes.
@@ -366,6 +370,7 @@ class Settings:
     modules: tuple[str, ...] = ()
     started: Path | None = None
     default_draw: FinalDraw | None = None
+    questions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def started_folder(self) -> Path:

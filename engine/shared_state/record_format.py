@@ -88,6 +88,11 @@ class TakenTurn(NamedTuple):
         return history
 
 
+def history_of(head: Head, listens: bytes, catalog: Catalog) -> History:
+    """Make the history of a record whose listens have this catalog's indices."""
+    return TakenTurn(b"", b"", b"", head, listens).history(catalog)
+
+
 def read_taken(reply: bytes) -> TakenTurn:
     """Read the reply to a turn that was taken."""
     _, head_size, dropped_size = _TAKEN.unpack_from(reply)
