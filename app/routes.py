@@ -51,7 +51,7 @@ def add_routes(app: FastAPI, operations: bool = True, board: bool = True) -> Non
     _add_probes(app)
     if operations:
         _add_operations(app)
-        _add_docs(app)
+        add_docs(app)
         _add_admin(app)
         if board:
             add_board(app)
@@ -161,7 +161,9 @@ def _add_operations(app: FastAPI) -> None:
         return Response(text, media_type=CONTENT_TYPE)
 
 
-def _add_docs(app: FastAPI) -> None:
+def add_docs(app: FastAPI) -> None:
+    """Add the page that documents the routes."""
+
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:
         headers = {"Content-Security-Policy": content_policy()}

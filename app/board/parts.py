@@ -9,7 +9,7 @@ from app.handlers import BaseHandlers
 
 @dataclass(slots=True)
 class BoardParts:
-    """What the routes of a board work with.
+    """The parts that the routes of a board work with.
 
     Attributes:
         access: Who may see it.

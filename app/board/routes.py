@@ -25,6 +25,7 @@ from app.board.schemas import (
     BoardTracks,
     SeatTurn,
     described,
+    described_text,
     seat_body,
 )
 from app.bodies import too_large
@@ -76,12 +77,22 @@ def _add_experiments(app: FastAPI) -> None:
         """Give the snapshot: what `segue report` says of the server's log now."""
         return await _asked(request, "experiments", format=form, table=table)
 
-    @app.get("/board/api/experiments.csv", tags=["board"], response_class=Response)
+    @app.get(
+        "/board/api/experiments.csv",
+        tags=["board"],
+        response_class=Response,
+        responses=described_text("text/csv"),
+    )
     async def as_csv(request: Request, table: TABLES = "arms") -> Response:
         """Give a table of the snapshot as CSV."""
         return await _asked(request, "experiments", format="csv", table=table)
 
-    @app.get("/board/api/experiments.md", tags=["board"], response_class=Response)
+    @app.get(
+        "/board/api/experiments.md",
+        tags=["board"],
+        response_class=Response,
+        responses=described_text("text/markdown"),
+    )
     async def as_markdown(request: Request, table: TABLES = "arms") -> Response:
         """Give a table of the snapshot as Markdown."""
         return await _asked(request, "experiments", format="md", table=table)
@@ -90,7 +101,7 @@ def _add_experiments(app: FastAPI) -> None:
         "/board/api/live",
         tags=["board"],
         response_class=Response,
-        responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+        responses=described_text("text/event-stream"),
     )
     async def live(request: Request) -> Response:
         """Stream the snapshot as server-sent events: the state, then a JSON Patch each."""

@@ -43,7 +43,7 @@ class BoardInterval(BaseModel):
 
 
 class BoardProblem(BaseModel):
-    """Why a snapshot has no experiments."""
+    """The reason for a snapshot without experiments."""
 
     code: Literal["no_analysis", "no_events", "faulty_log", "failed"]
     message: str
@@ -355,7 +355,7 @@ class SeatTurn(BaseModel):
 
 
 class ComparedArm(BaseModel):
-    """What an arm would play next."""
+    """The proposal of an arm for the next track."""
 
     experiment: str | None
     arm: str | None
@@ -370,7 +370,7 @@ class ComparedArm(BaseModel):
 
 
 class BoardComparison(BaseModel):
-    """What each arm would play next."""
+    """The proposals of all arms for the next track."""
 
     listener: TrackName
     config: str
@@ -402,7 +402,7 @@ class ConfigDifference(BaseModel):
 
 
 class ConfigCheck(BaseModel):
-    """What `segue check` says of the file."""
+    """The findings of `segue check` in the file."""
 
     sound: bool
     faults: list[BoardExample]
@@ -410,7 +410,7 @@ class ConfigCheck(BaseModel):
 
 
 class ConfigReload(BaseModel):
-    """Whether the config can be reloaded here."""
+    """The right to reload the config here, and the last failure."""
 
     allowed: bool
     token: str
@@ -514,7 +514,7 @@ class SharedTracks(BaseModel):
 
 
 class BoardOverlap(BaseModel):
-    """How much two files of lists have in common."""
+    """The common part of two files of lists."""
 
     a: str
     b: str
@@ -529,11 +529,18 @@ class BoardOverlap(BaseModel):
 
 def described(answer: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """Describe the answers of a route: its own, and errors."""
-    return {
-        200: {"model": answer},
-        "4XX": {"model": ErrorResponse, "description": "The request is at fault."},
-        "5XX": {"model": ErrorResponse, "description": "The board or its process is at fault."},
-    }
+    return {200: {"model": answer}, **_ERRORS}
+
+
+def described_text(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """Describe the answers of a route that gives text."""
+    return {200: {"content": {media_type: {"schema": {"type": "string"}}}}, **_ERRORS}
+
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"model": ErrorResponse, "description": "The request is at fault."},
+    "5XX": {"model": ErrorResponse, "description": "The board or its process is at fault."},
+}
 
 
 def seat_body() -> dict[str, Any]:

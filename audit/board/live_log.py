@@ -20,7 +20,7 @@ EXTRA = "pip install 'segue[analysis]'"
 
 
 class LiveLog:
-    """What `segue report` says of the sources, now.
+    """The report that `segue report` would make of the sources now.
 
     Args:
         sources: The log and its config.

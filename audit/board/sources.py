@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class BoardSources:
-    """What a board is made of.
+    """The files that a board is made of.
 
     Attributes:
         logs: Event files or folders.

@@ -130,7 +130,10 @@ def test_the_example_of_each_body_is_accepted(client: TestClient) -> None:
             content = described.get("requestBody", {}).get("content", {})
             for each in content.values():
                 path = route.replace("{user}", "7")
-                assert client.request(method, path, json=each["example"]).status_code == 200
+                assert (
+                    client.request(method, path, json=each["example"], headers=TOKEN).status_code
+                    == 200
+                )
 
 
 def test_every_route_is_described(client: TestClient) -> None:
