@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from app.admin import Admin, read_token
-from app.board.standalone import create_board
 from app.hosts import hosts_at
 from app.listening import listen, url_of
 from app.server import Server
 from app.server_log import set_up
+from app.standalone_board import create_board
 from audit.board.sources import BoardSources
 from cli.board_process import command_for
 from cli.terminal import terminal
