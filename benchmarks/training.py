@@ -20,6 +20,7 @@ from training.interactions import Interactions, assemble
 from training.model import FitRun, build
 
 TRACKS, USERS, LISTENS, LENGTH, GENRES = 50_000, 20_000, 1_000_000, 10, 500
+"""Sizes of the generated listening; LENGTH is that of a session, and listeners have 50 listens."""
 MODELS = {"popular": "numpy", "neighbours": "scipy", "factors": "implicit", "neural": "torch"}
 """Models measured by default -> the package that each needs."""
 
@@ -51,24 +52,24 @@ def main() -> None:
         print(f"Not installed, so not measured: {', '.join(MODELS.keys() - set(installed))}")
 
 
-def listening() -> Interactions:
+def listening(listens: int = LISTENS, tracks: int = TRACKS, users: int = USERS) -> Interactions:
     """Make sessions of ten listens; three in four are of the session's genre and liked."""
     draws = np.random.default_rng(31337)
-    sessions = LISTENS // LENGTH
+    sessions = listens // LENGTH
     session = np.repeat(np.arange(sessions), LENGTH)
-    user = draws.integers(0, USERS, sessions)[session]
+    user = draws.integers(0, users, sessions)[session]
     genre = ((user * 7 + draws.integers(0, 3, sessions)[session] * 131) % GENRES).astype(np.int64)
-    liked = draws.random(LISTENS) < 0.75
+    liked = draws.random(listens) < 0.75
     # The square of a uniform number favours low places, as popularity does in a real catalog.
-    within = (draws.random(LISTENS) ** 2 * (TRACKS // GENRES)).astype(np.int64)
-    track = np.where(liked, genre * (TRACKS // GENRES) + within, draws.integers(0, TRACKS, LISTENS))
-    time = np.where(liked, draws.uniform(0.3, 1, LISTENS), draws.uniform(0, 0.3, LISTENS))
+    within = (draws.random(listens) ** 2 * (tracks // GENRES)).astype(np.int64)
+    track = np.where(liked, genre * (tracks // GENRES) + within, draws.integers(0, tracks, listens))
+    time = np.where(liked, draws.uniform(0.3, 1, listens), draws.uniform(0, 0.3, listens))
     catalog = Catalog(
-        range(TRACKS), [f"artist {index // 4}" for index in range(TRACKS)], [""] * TRACKS
+        range(tracks), [f"artist {index // 4}" for index in range(tracks)], [""] * tracks
     )
     return assemble(
-        user, track, time, session * 10_000 + np.arange(LISTENS) % LENGTH * 100,
-        [str(index) for index in range(USERS)], catalog, {}, session=session,
+        user, track, time, session * 10_000 + np.arange(listens) % LENGTH * 100,
+        [str(index) for index in range(users)], catalog, {}, session=session,
     )  # fmt: skip
 
 

@@ -8,9 +8,10 @@ from pydantic import Field
 from core.progress import SILENT, Progress
 from training.epochs import Schedule, learn, reproducible, sample_indices
 from training.interactions import Interactions
+from training.listener_pairs import listener_pairs
 from training.model import FitRun, FittedModel, ModelParams, model
 from training.regression import Regression
-from training.session_pairs import session_pairs
+from training.session_pairs import Pairs, session_pairs
 from training.top_k import Ints, Rankings, dot_products, top_k
 from training.towers import Negatives, track_tower, tracks_with_vectors, vectors_of
 
@@ -22,13 +23,15 @@ class NeuralParams(ModelParams):
         kind: `pairs`, sampled softmax over pairs of well-heard tracks of a session; `dot`, the
             model of botify: two embedding tables whose dot product is the time; `cosine`:
             embedding, dropout, ReLU and linear layer on each side; the time is their scaled cosine.
+        over: `pairs`: tracks of a pair were heard in one `session`, or by one `listener`.
         dim: Length of the vectors.
         epochs: Maximum number of passes over the listens.
         patience: Epochs without a lower validation loss after which the fit stops.
         rate: Learning rate of Adam at the start; falls linearly to 0.
         batch: Pairs, or listens, of a step.
         min_time: `pairs`: share heard from which both tracks were heard well, in [0, 1].
-        reach: `pairs`: maximum distance of the two, in listens.
+        reach: `pairs` of a session: maximum distance of the two, in listens.
+        partners: `pairs` of a listener: anchors that are drawn for each target.
         most: `pairs`: maximum number of pairs drawn in an epoch; a long log has more than needed.
         negatives: `pairs`: tracks drawn for each batch.
         temperature: `pairs`: temperature of the softmax. A lower one predicts the log better and
@@ -40,6 +43,7 @@ class NeuralParams(ModelParams):
     """
 
     kind: Literal["pairs", "dot", "cosine"] = "pairs"
+    over: Literal["session", "listener"] = "session"
     dim: int = Field(64, ge=1, le=1024)
     epochs: int = Field(6, ge=1)
     patience: int = Field(2, ge=1)
@@ -47,6 +51,7 @@ class NeuralParams(ModelParams):
     batch: int = Field(4096, ge=1)
     min_time: float = Field(0.3, ge=0, le=1)
     reach: int = Field(11, ge=1)
+    partners: int = Field(10, ge=1)
     most: int = Field(1_000_000, ge=1)
     negatives: int = Field(1024, ge=1)
     temperature: float = Field(0.5, gt=0)
@@ -62,6 +67,7 @@ class NeuralParams(ModelParams):
         "dot": {"kind": "dot", "dim": 32, "epochs": 15, "rate": 0.005},
         "cosine": {"kind": "cosine", "dim": 32, "epochs": 15, "rate": 0.005},
         "sharp": {"temperature": 0.1},
+        "listener": {"over": "listener"},
         "": {},
     },
     needs="torch",
@@ -82,8 +88,8 @@ class Neural:
 
     def _pairs(self, torch: Any, device: Any, train: Interactions, run: FitRun) -> FittedModel:
         params = self.params
-        pairs = session_pairs(train, params.min_time, params.reach)
-        later = session_pairs(run.valid, params.min_time, params.reach)
+        pairs = self._pairs_of(train, train, run.seed)
+        later = self._pairs_of(train, run.valid, run.seed)
         if not len(pairs):
             return FittedModel({"track": _nothing})
         tower = track_tower(torch, device, train, params.dim)
@@ -153,7 +159,20 @@ class Neural:
             "epochs": len(curve.train),
             "kept_epoch": curve.best_epoch + 1,
         }
-        return FittedModel({"track": by_track}, curve=curve, facts=facts, interrupted=interrupted)
+        known_tracks = np.flatnonzero(known)
+        return FittedModel(
+            {"track": by_track},
+            curve=curve,
+            facts=facts,
+            interrupted=interrupted,
+            vectors={"track": (known_tracks, vectors[known_tracks])},
+        )
+
+    def _pairs_of(self, train: Interactions, log: Interactions, seed: int) -> Pairs:
+        params = self.params
+        if params.over == "session":
+            return session_pairs(log, params.min_time, params.reach)
+        return listener_pairs(train, log, params.min_time, params.partners, seed)
 
     def _regression(self, torch: Any, device: Any, train: Interactions, run: FitRun) -> FittedModel:
         params = self.params
