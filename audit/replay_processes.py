@@ -66,7 +66,7 @@ def run_replay(job: ReplayJob, processes: int = 1, progress: Progress = SILENT) 
     """
     progress.start("replaying", sum(source.size for source in job.sources))
     if processes == 1:
-        return ReplayRun(replay_shard(job, ALL, progress), _peak_mb())
+        return ReplayRun(replay_shard(job, ALL, progress), peak_mb())
     with _started(job, processes) as running:
         runs = list(_results(running, lambda size: progress.advance(size / processes)))
     result = ReplayResult.merge([run.result for run in runs])
@@ -166,7 +166,7 @@ def _work(job: ReplayJob, shard: ListenerShard, parent: Connection) -> None:
     with suppress(BrokenPipeError):  # the parent is gone
         try:
             result = replay_shard(job, shard, _Reported(parent))
-            parent.send(("ended", ReplayRun(result, _peak_mb())))
+            parent.send(("ended", ReplayRun(result, peak_mb())))
         except InputError as error:
             parent.send(("failed", error.faults))
         except SegueError as error:
@@ -189,7 +189,7 @@ class _Reported:
         """Leave remarks to the parent."""
 
 
-def _peak_mb() -> list[float]:
+def peak_mb() -> list[float]:
     """The most memory that this process held, in MB; empty where the system does not tell it."""
     try:
         import resource

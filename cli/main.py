@@ -25,6 +25,7 @@ EXTRAS = {
     "implicit": "train",
     "matplotlib": "train",
     "pyarrow": "analysis",
+    "pyspark": "spark",
     "redis": "redis",
     "scipy": "analysis",
     "torch": "train",

@@ -82,9 +82,9 @@ def merge_placed_events(
     for number, source in enumerate(sources):
         # A second `EventFile`, because reading fills in counts that must cover the whole file.
         peeked = EventFile(source.file_id, source.path, source.packing, source.size)
-        peeking = _Reading(peeked, number, lambda *_: None, SILENT, containing, shard)
+        peeking = PlacedReader(peeked, number, lambda *_: None, SILENT, containing, shard)
         first = next(peeking.events(), None)
-        reading = _Reading(source, number, on_drop, progress, containing, shard)
+        reading = PlacedReader(source, number, on_drop, progress, containing, shard)
         if first is None:  # no event, but its dropped lines still count
             for _ in reading.events():
                 pass
@@ -104,8 +104,8 @@ def merge_placed_events(
 
 
 @dataclass(slots=True)
-class _Reading:
-    """One file under way.
+class PlacedReader:
+    """A reader of one file, which gives each event its place in the order of the log.
 
     Attributes:
         source: The file.
@@ -120,9 +120,9 @@ class _Reading:
     source: EventFile
     number: int
     on_drop: OnDrop
-    progress: Progress
-    containing: Sequence[bytes]
-    shard: ListenerShard
+    progress: Progress = SILENT
+    containing: Sequence[bytes] = ()
+    shard: ListenerShard = ALL
     latest: int = 0
 
     def events(self) -> Iterator[PlacedEvent]:
@@ -161,7 +161,7 @@ class _Reading:
                 self.latest = max(self.latest, int(known[1]))
             return None
         self.latest = max(self.latest, event["timestamp"])
-        if known is None and self.shard.of > 1 and not self.shard.has(_id_of(event)):
+        if known is None and self.shard.of > 1 and not self.shard.has(listener_of(event)):
             return None
         return event
 
@@ -189,6 +189,6 @@ class _Reading:
         self.on_drop(reason, f"{self.source.path}:{line}", (self.latest, self.number, line))
 
 
-def _id_of(event: Event) -> bytes:
+def listener_of(event: Event) -> bytes:
     """The listener's id as text: 7 and "7" are one listener."""
     return str(event.get("user")).encode("utf-8", "surrogatepass")

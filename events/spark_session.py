@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import sys
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +89,10 @@ def start_session(options: SparkOptions) -> "SparkSession":
         for key, value in REQUIRED.items():
             found.conf.set(key, value)
         return found
+    # Executors would take the `python3` of their PATH, which may lack our packages.
+    executable = options.conf.get("spark.pyspark.python", sys.executable)
+    os.environ.setdefault("PYSPARK_PYTHON", executable)
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     builder = SparkSession.builder
     submitted = "SPARK_ENV_LOADED" in os.environ  # by spark-submit, which has its own settings
     master = options.master or (None if submitted else MASTER)

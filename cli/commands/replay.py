@@ -16,6 +16,7 @@ from audit.event_validation import unusable
 from audit.explanation import Explanation, explain
 from audit.replay import Replayer
 from audit.replay_processes import ReplayJob, ReplayRun, run_replay
+from cli.engine_options import ConfOption, EngineOption, MasterOption, parse_engine
 from cli.progress import bars
 from cli.terminal import terminal
 from core.errors import InputError
@@ -52,12 +53,16 @@ def replay(
             "the configs in memory.",
         ),
     ] = 1,
+    engine: EngineOption = "duckdb",
+    master: MasterOption = None,
+    conf: ConfOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make all decisions of a log again. The exit code is 1 if one differs from the log.
 
     It is 2 if the input is faulty, or if the data of a config has changed.
     """
+    spark = parse_engine(engine, master, conf)
     sources = find_event_files(logs)
     for source in sources:
         if source.packing == "parquet":
@@ -71,8 +76,14 @@ def replay(
         _explain(decision, sources, runtimes_by_digest(snapshots, config))
         return
     started = perf_counter()
+    job = ReplayJob(sources, snapshots, config or ())
     with bars() as progress:
-        run = run_replay(ReplayJob(sources, snapshots, config or ()), processes, progress)
+        if spark is None:
+            run = run_replay(job, processes, progress)
+        else:
+            from audit.replay_on_spark import replay_on_spark
+
+            run = replay_on_spark(job, spark, progress)
     seconds = perf_counter() - started
     if not run.result.events:
         raise InputError.one(

@@ -1,4 +1,4 @@
-"""Replay in several processes: the result is that of one process, whatever the log looks like."""
+"""Replay in several processes, and on Spark: the result is that of one process, for any log."""
 
 import json
 import os
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from audit import replay_processes
+from audit.replay_on_spark import replay_on_spark
 from audit.replay_processes import ReplayJob, replay_shard, run_replay
 from audit.replay_result import ReplayResult
 from audit.synthetic_traffic import SyntheticTraffic
@@ -21,6 +22,8 @@ from core.errors import InputError, SegueError
 from events.config_snapshots import snapshots_beside
 from events.event_files import find_event_files
 from events.merge import ListenerShard
+from events.spark_session import SparkOptions
+from tests import needs
 from tests.service import events_in, loaded
 
 ROOT = Path(__file__).parents[2]
@@ -152,6 +155,18 @@ def test_a_process_that_is_killed_is_an_error_and_leaves_no_process(
         run_replay(job_of(played), 2)
 
     assert not children_of(os.getpid(), "spawn_main")
+
+
+@needs.package("pyspark")
+@needs.program("java")
+def test_spark_gives_the_result_of_one_process(damaged: Path, played: Path) -> None:
+    options = SparkOptions(conf={"spark.sql.shuffle.partitions": "2"})
+
+    run = replay_on_spark(job_of(damaged), options)
+
+    assert run.result == replay_shard(job_of(damaged))
+    with pytest.raises(InputError, match="has no snapshot here"):
+        replay_on_spark(ReplayJob(job_of(played).sources, {}), options)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
