@@ -145,25 +145,41 @@ def make_report(
         catalog=load_catalog(path) if path is not None else None,
         progress=progress,
     ) as log:
-        names = _select_experiments(log, selection)
-        validity_reports = run_all_checks(
-            log,
-            archived_configs,
-            names,
-            tolerated=selection.tolerated,
-            progress=progress,
-            more=more,
+        return report_of(
+            log, selection, request, archived_configs, version, command, progress, more
         )
-        progress.start("analysing")
-        results, sealed_plans = [], sealed_plans_beside(selection.logs)
-        for name, validity in zip(names, validity_reports, strict=True):
-            digest = find_main_config(log, name)
-            definition = archived_configs.experiment(name, digest)
-            sealed = _find_sealed_plan(log, name, definition, archived_configs, sealed_plans)
-            options = request.options_for(name, sealed)
-            types = archived_configs.strategy_types(digest)
-            results.append(analyse_experiment(log, name, validity, definition, options, types))
-        return Report(provenance_of(log, version, command), tuple(results))
+
+
+def report_of(
+    log: EventLog,
+    selection: LogSelection,
+    request: ReportRequest,
+    archived_configs: ArchivedConfigs,
+    version: str,
+    command: str,
+    progress: Progress = SILENT,
+    more: MoreChecks | None = None,
+) -> Report:
+    """Check a log that was read, and analyse its experiments; see `make_report`."""
+    names = _select_experiments(log, selection)
+    validity_reports = run_all_checks(
+        log,
+        archived_configs,
+        names,
+        tolerated=selection.tolerated,
+        progress=progress,
+        more=more,
+    )
+    progress.start("analysing")
+    results, sealed_plans = [], sealed_plans_beside(selection.logs)
+    for name, validity in zip(names, validity_reports, strict=True):
+        digest = find_main_config(log, name)
+        definition = archived_configs.experiment(name, digest)
+        sealed = _find_sealed_plan(log, name, definition, archived_configs, sealed_plans)
+        options = request.options_for(name, sealed)
+        types = archived_configs.strategy_types(digest)
+        results.append(analyse_experiment(log, name, validity, definition, options, types))
+    return Report(provenance_of(log, version, command), tuple(results))
 
 
 def provenance_of(log: EventLog, version: str, command: str) -> ReportProvenance:

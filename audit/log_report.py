@@ -12,6 +12,7 @@ from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS, MoreChecks
 from analysis.effects.plans import read_plans
 from analysis.effects.results import Report
+from analysis.live_report import LiveReport
 from analysis.report import LogSelection, ReportRequest, make_report
 from audit.replay_check import ReplayFiles, replay_check
 from core.errors import Faults, unknown_name
@@ -91,3 +92,38 @@ def report_log(
     files = ReplayFiles(selection.logs, folders)
     more = MoreChecks(of_log=(replay_check(files, replay, progress),))
     return make_report(selection, request, archived_configs, version(), command, progress, more)
+
+
+def live_report(
+    selection: LogSelection,
+    request: ReportRequest,
+    command: str,
+    folders: Sequence[Path] = (),
+    botify_arms: Mapping[str, Iterable[str]] | None = None,
+    *,
+    threads: int | None = None,
+) -> LiveReport:
+    """Open a log that grows, and answer with what `segue report --no-replay` says of it.
+
+    Args:
+        selection: What is read; no time window.
+        request: What the reader wants to know; see `with_settings`.
+        command: How the report was asked for, for its provenance.
+        folders: Folders of config snapshots that are not beside the logs.
+        botify_arms: Experiment of botify -> its arms, in the order of its numbers.
+        threads: Threads of the queries; all cores by default.
+
+    Raises:
+        InputError: The selection or the request is faulty.
+    """
+    faults = Faults()
+    find_unknown_checks(selection.tolerated, faults, "tolerate")
+    faults.raise_if_any()
+
+    def read_configs() -> ArchivedConfigs:
+        there = [path for path in selection.logs if path.exists()]
+        return ArchivedConfigs.read(snapshots_beside(there, folders), botify_arms)
+
+    files = ReplayFiles(selection.logs, folders)
+    more = MoreChecks(of_log=(replay_check(files, False),))
+    return LiveReport(selection, request, read_configs, version(), command, more, threads=threads)

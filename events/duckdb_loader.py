@@ -4,7 +4,7 @@ DuckDB gets lines as Arrow text, parses them on all cores, and keeps them in one
 An unusual line keeps its text, so that a check can name what is wrong with it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,31 +115,40 @@ def load(
         InputError: A file cannot be read, or is no log at all.
     """
     con = engine.con
-    con.execute(
-        "CREATE TABLE files (file_id INTEGER, path VARCHAR, format VARCHAR, lines BIGINT, "
-        "checksum VARCHAR)"
-    )
-    con.execute("CREATE TABLE dropped_lines (file_id INTEGER, line BIGINT, reason VARCHAR)")
-    con.execute(
-        f"CREATE TABLE loaded AS SELECT 0 AS file_id, CAST(0 AS BIGINT) AS line, {_COLUMNS}, "  # noqa: S608
-        "CAST(NULL AS VARCHAR) AS raw "
-        f"FROM (SELECT json_transform('{{}}', '{_STRUCTURE}') AS t) LIMIT 0"
-    )
+    create_tables(con)
     texts = [source for source in sources if source.packing != "parquet"]
     progress.start("reading", sum(source.size for source in sources))
     if texts:
-        _load_lines(con, texts, progress)
+        pieces = ((source, read_pieces(source, progress)) for source in texts)
+        load_lines(con, pieces)
+        name_unreadable(con, texts)
     for source in sources:
         if source.packing == "parquet":
-            _load_parquet(con, source)
+            load_parquet(con, source)
             progress.advance(source.size)
     progress.start("checking")
     drop_faulty(con)
     name_unacknowledged_tails(con, texts)
     if not keep_duplicates:
         drop_duplicates(engine, sources)
+    describe_loaded(engine, sources)
+
+
+def create_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create `loaded` and `dropped_lines`, without a row."""
+    con.execute("CREATE TABLE dropped_lines (file_id INTEGER, line BIGINT, reason VARCHAR)")
+    con.execute(
+        f"CREATE TABLE loaded AS SELECT 0 AS file_id, CAST(0 AS BIGINT) AS line, {_COLUMNS}, "  # noqa: S608
+        "CAST(NULL AS VARCHAR) AS raw "
+        f"FROM (SELECT json_transform('{{}}', '{_STRUCTURE}') AS t) LIMIT 0"
+    )
+
+
+def describe_loaded(engine: DuckDbEngine, sources: Sequence[EventFile]) -> None:
+    """Fill the tables that say what the lines in `loaded` are: files, arms, span, ids and ends."""
+    con = engine.con
     _list_files(con, sources)
-    _parse_assignments(con)
+    parse_assignments(con)
     for query in (*read_named("events", "log_span"), *read_named("events", "written_ids")):
         engine.create(query)
     for step in LOG_SPAN_STEPS:
@@ -147,17 +156,18 @@ def load(
     _list_ends(con, sources)
 
 
-def _load_lines(
-    con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile], progress: Progress
+def load_lines(
+    con: duckdb.DuckDBPyConnection, pieces: Iterable[tuple[EventFile, Iterable[bytes]]]
 ) -> None:
+    """Parse the lines of files into `loaded`; each piece of a file has whole lines only."""
     failed: list[BaseException] = []
     schema = pa.schema([("file_id", pa.int32()), ("line", pa.int64()), ("text", pa.string())])
 
     def guarded() -> Iterator[pa.RecordBatch]:
         # DuckDB turns an error into text, so the error itself is kept and raised afterwards.
         try:
-            for source in sources:
-                yield from _batches(source, schema, progress)
+            for source, contents in pieces:
+                yield from _batches(source, contents, schema)
         except BaseException as error:
             failed.append(error)
 
@@ -167,13 +177,19 @@ def _load_lines(
     con.unregister("incoming")
     if failed:
         raise failed[0]
+
+
+def name_unreadable(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) -> None:
+    """Name the lines that are not even text."""
     lost = [(s.file_id, line, reason) for s in sources for line, reason in s.unreadable]
     if lost:
         _insert(con, "dropped_lines", lost)
 
 
-def _batches(source: EventFile, schema: pa.Schema, progress: Progress) -> Iterator[pa.RecordBatch]:
-    for content in read_pieces(source, progress):
+def _batches(
+    source: EventFile, contents: Iterable[bytes], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    for content in contents:
         ends = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == 10).astype(np.int32) + 1
         if not len(ends) or ends[-1] != len(content):
             ends = np.append(ends, np.int32(len(content)))
@@ -204,7 +220,12 @@ _NEVER_NULL = frozenset({"message", "at_ms", "user"})
 """Columns that every event has; a Parquet file without them is no log."""
 
 
-def _load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile) -> None:
+def load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile) -> None:
+    """Add the events of a Parquet file to `loaded`.
+
+    Raises:
+        InputError: It is no Parquet of ours.
+    """
     path = str(source.path)
     try:
         there = {
@@ -252,6 +273,10 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any
 
 
 def _list_files(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) -> None:
+    con.execute(
+        "CREATE TABLE files (file_id INTEGER, path VARCHAR, format VARCHAR, lines BIGINT, "
+        "checksum VARCHAR)"
+    )
     ours = {
         file_id
         for (file_id,) in con.execute(
@@ -285,7 +310,7 @@ def _list_ends(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) -> 
         _insert(con, "file_ends", ends)
 
 
-def _parse_assignments(con: duckdb.DuckDBPyConnection) -> None:
+def parse_assignments(con: duckdb.DuckDBPyConnection) -> None:
     """Parse each distinct `experiments` object once, not the object of each line."""
     con.execute("CREATE TABLE assignments (experiments VARCHAR, experiment VARCHAR, arm VARCHAR)")
     wrong, rows = [], []

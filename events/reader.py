@@ -156,21 +156,37 @@ def open_log(
     log = EventLog(engine, kept, gap_s)
     try:
         load(engine, sources, progress)
-        _add_catalog(engine, catalog)
-        gap_ms = round(gap_s * 1000)
-        _create(engine, "events", gap_ms=gap_ms)
-        _keep_window(engine, since_ms, until_ms, gap_ms)
-        _create(engine, "dropped")
-        _check_some(log, sources[0].path)
-        progress.start("sessions")
-        _create(engine, "sessions", gap_ms=gap_ms, skip_below=repr(float(skip_below)))
-        progress.start("listeners")
-        for name in ("listeners", "listener_sums", "excluded"):
-            _create(engine, name)
+        make_tables(log, sources[0].path, skip_below, (since_ms, until_ms), catalog, progress)
     except BaseException:
         log.close()
         raise
     return log
+
+
+def make_tables(
+    log: EventLog,
+    path: Path,
+    skip_below: float,
+    window: tuple[int | None, int | None],
+    catalog: Catalog | None,
+    progress: Progress,
+) -> None:
+    """Make events, sessions and listeners of the lines that were loaded.
+
+    Raises:
+        InputError: No event is left; the message names `path`.
+    """
+    engine, gap_ms = log.engine, round(log.gap_s * 1000)
+    _add_catalog(engine, catalog)
+    _create(engine, "events", gap_ms=gap_ms)
+    _keep_window(engine, *window, gap_ms)
+    _create(engine, "dropped")
+    _check_some(log, path)
+    progress.start("sessions")
+    _create(engine, "sessions", gap_ms=gap_ms, skip_below=repr(float(skip_below)))
+    progress.start("listeners")
+    for name in ("listeners", "listener_sums", "excluded"):
+        _create(engine, name)
 
 
 def _create(engine: QueryEngine, name: str, **values: object) -> None:
