@@ -2,8 +2,8 @@
 
 const GONE = "The server does not answer. Is it still running? The board tries again by itself.";
 const CLOSED =
-  "The server answers, but it has no board for you. Bound to more than this machine, the board needs " +
-  "the admin token or admin.address; admin.board: false turns it off.";
+  "The server answers, but it has no board here. Bound to more than this machine, the board needs the " +
+  "admin token or admin.address; admin.board: false turns it off.";
 
 /** A refused or failed request; its message is a sentence for people. */
 export class Problem extends Error {
@@ -50,7 +50,7 @@ export async function explain(path) {
     await get(path);
     return null;
   } catch (problem) {
-    return problem.message;
+    return problem.status === 404 ? CLOSED : problem.message;
   }
 }
 
@@ -64,8 +64,7 @@ async function answer(url, options) {
   const content = await response.json().catch(() => null);
   if (response.ok && content !== null) return content;
   const { message, code } = content?.error ?? {};
-  if (message && code !== "not_found") throw new Problem(sentence(message), response.status, code);
-  if (response.status === 404) throw new Problem(CLOSED, 404);
+  if (message) throw new Problem(sentence(message), response.status, code);
   throw new Problem(`The server answered with the status ${response.status}.`, response.status);
 }
 

@@ -29,7 +29,7 @@ export function latencies(arms, height) {
   return (width) => {
     const x = linear([0, most], [10, width - 24]);
     return svg`<svg width=${width} height=${height} viewBox="0 0 ${width} ${height}">
-      ${ticks([0, most], Math.max(2, width / 90)).map((each) => svg`
+      ${ticks([0, most], Math.max(2, Math.min(6, width / 90))).map((each) => svg`
         <path class="grid" d="M${x(each)} 0V${height - 22}"></path>
         <text x=${x(each)} y=${height - 5} text-anchor="middle">${each}</text>`)}
       ${arms.map(({ place, values }, nth) => {

@@ -71,15 +71,10 @@ function frame(width, height, y, names, content) {
     ${y.ticks.map((each) => svg`
       <path class=${each === 0 ? "axis" : "grid"} d="M${LEFT} ${y(each)}H${width - RIGHT}"></path>
       <text x=${LEFT - 8} y=${y(each) + 4} text-anchor="end">${each > 0 ? "+" : ""}${each}</text>`)}
-    ${names.map(({ x, name }) => svg`
-      <text x=${Math.min(width - RIGHT, x)} y=${height - 5} text-anchor=${anchor(x, width)}>${name}</text>`)}
+    ${names.filter(({ x }) => x < width - RIGHT - 16).map(({ x, name }) => svg`
+      <text x=${x} y=${height - 5} text-anchor="middle">${name}</text>`)}
     ${content}
   </svg>`;
-}
-
-function anchor(x, width) {
-  if (x > width - RIGHT - 24) return "end";
-  return x < LEFT + 8 ? "start" : "middle";
 }
 
 function line(points, x, y) {

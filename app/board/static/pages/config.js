@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit-html.js";
 import { get, reload } from "../api.js";
 import { Asked } from "../asked.js";
 import { moment, plural } from "../format.js";
-import { heading, notice } from "../parts.js";
+import { empty, heading, notice } from "../parts.js";
 
 /** @param {() => void} update Draws the page again. */
 export function configPage(update) {
@@ -46,20 +46,21 @@ function cards(value, send, waiting) {
       <section class="card facts"><h2>Served</h2>
         <dl><div><dt>Config</dt><dd><code>${served.config}</code></dd></div>
           <div><dt>File</dt><dd><code>${served.path}</code></dd></div>
-          <div><dt>Server since</dt><dd>${moment(served.since_ms)} UTC</dd></div>
-          <div><dt>Processes</dt><dd>${served.workers}</dd></div></dl>
+          ${served.since_ms == null ? nothing : html`<div><dt>Server since</dt><dd>${moment(served.since_ms)} UTC</dd></div>`}</dl>
       </section>
-      <section class="card facts"><h2>On the disk</h2>
+      ${file ? html`<section class="card facts"><h2>On the disk</h2>
         <dl><div><dt>Config</dt><dd>${file.config ? html`<code>${file.config}</code>` : "the file is faulty"}</dd></div>
           <div><dt>Compared</dt><dd>${file.same ? "the same as served" : plural(diff.length, "difference")}</dd></div></dl>
         ${reloading(value, send, waiting)}
-      </section>
+      </section>` : empty("No config file", "This board shows a folder of logs. Their config is kept beside them.")}
     </div>
-    ${checked(check)} ${differences(diff, file)}
-    <details class="card more"><summary>The file</summary><pre tabindex="0" aria-label="The file">${file.text}</pre></details>`;
+    ${check ? checked(check) : nothing} ${file ? differences(diff, file) : nothing}
+    ${file?.text ? html`<details class="card more"><summary>The file</summary><pre tabindex="0" aria-label="The file">${file.text}</pre></details>` : nothing}`;
 }
 
-function reloading({ reload: { allowed, token, failure }, check, file }, send, waiting) {
+function reloading({ reload: offered, check, file }, send, waiting) {
+  if (!offered) return nothing;
+  const { allowed, token, failure } = offered;
   if (!allowed) {
     return html`<p class="quiet">To reload here, set the environment variable <code>${token}</code> and start the server again.</p>`;
   }

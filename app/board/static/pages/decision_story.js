@@ -104,8 +104,13 @@ function candidates({ total, first }) {
     </div>`;
 }
 
+/** The parts of a stream's name, which a control character divides. */
+function readable(stream) {
+  return stream.split(/[\x00-\x1f]/).join(" · ");
+}
+
 function draw({ draw: { stream, tracks, propensity } }) {
-  return html`<p>The random stream <code>${stream}</code> drew ${tracks.map(trackName).join(", ") || "nothing"},
+  return html`<p>The random stream <code>${readable(stream)}</code> drew ${tracks.map(trackName).join(", ") || "nothing"},
     whose propensity was <b>${short(propensity)}</b>.</p>
     <p class="quiet">The stream's name is its seed, so the draw comes out the same on every machine.</p>`;
 }

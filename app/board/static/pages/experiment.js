@@ -47,8 +47,8 @@ export function experimentPage(experiment, snapshot) {
   `;
 }
 
-function verdicts({ verdicts: sentences }) {
-  return sentences.map((each) => html`<p class="verdict">${each}</p>`);
+function verdicts({ verdicts: sentences, reason }) {
+  return sentences.filter((each) => !reason.startsWith(each)).map((each) => html`<p class="verdict">${each}</p>`);
 }
 
 function checks({ validity }) {
@@ -72,7 +72,7 @@ function check({ name, status, figure, question, sentence, link, examples }) {
       </summary>
       <div class="more">
         <p>${question} <i>${status}</i></p>
-        ${sentence ? html`<p class="said">${sentence}</p>` : nothing}
+        ${sentence && !sentence.startsWith(question) ? html`<p class="said">${sentence}</p>` : nothing}
         ${examples?.length
           ? html`<ul class="examples">${examples.map((each) => html`<li><code>${each.where}</code> ${each.what}</li>`)}</ul>`
           : nothing}
@@ -120,15 +120,18 @@ function value({ unit }, number) {
   return unit === "ms" ? ms(number) : short(number);
 }
 
-function mood({ claim, good, guard: side, margin }) {
-  if (margin) return side === "within" ? "good-text" : side === "beyond" ? "bad-text" : "";
-  if (claim == null) return "";
+function mood({ claim, good, margin }) {
+  if (margin || claim == null) return "";
   return good == null ? "warn-text" : good ? "good-text" : "bad-text";
 }
 
 function guard({ margin, guard: side }) {
   if (!margin) return "";
-  const words = { within: `within ${margin}`, beyond: `beyond ${margin}`, unclear: `not shown to be within ${margin}` };
+  const words = {
+    within: html`<span class="good-text">within ${margin}</span>`,
+    beyond: html`<span class="bad-text">beyond ${margin}</span>`,
+    unclear: `not shown to be within ${margin}`,
+  };
   return words[side] ?? `margin ${margin}: cannot tell`;
 }
 
@@ -162,8 +165,8 @@ function armRow(each, place) {
     <td data-label="sessions">${count(each.sessions)}</td><td data-label="open">${count(each.open_sessions)}</td>
     <td data-label="mean session">${short(each.mean_time)}</td>
     <td data-label="answers">${count(each.answers)}</td><td data-label="fallback">${share(each.fallback_share)}</td>
-    <td data-label="failures" class=${each.failures ? "bad-text" : ""}>${count(each.failures)}</td>
-    <td data-label="degraded" class=${each.degraded ? "warn-text" : ""}>${count(each.degraded)}</td>
+    <td data-label="failures" class=${each.failure_share ? "bad-text" : ""}>${share(each.failure_share)}</td>
+    <td data-label="degraded" class=${each.degraded_share ? "warn-text" : ""}>${share(each.degraded_share)}</td>
     <td data-label="p50">${ms(each.latency_ms?.p50)}</td><td data-label="p99">${ms(each.latency_ms?.p99)}</td>
   </tr>`;
 }

@@ -31,7 +31,7 @@ function content({ catalog, top, lists, vectors, models }, list, overlap) {
         ${top ? html`<div><dt>Popular tracks</dt><dd>${count(top.tracks)} <code>${top.path}</code></dd></div>` : nothing}</dl>
     </section>
     ${lists.length ? html`
-      <section class="card"><h2>Lists</h2>${table("Lists", lists, [["of", "text", (each) => each.of], ["rows", "", (each) => count(each.rows)], ["entries", "", (each) => count(each.entries)]])}
+      <section class="card"><h2>Lists</h2>${table("Lists", lists, [["of", "text", (each) => (each.of === "user" ? "listener" : each.of)], ["rows", "", (each) => count(each.rows)], ["entries", "", (each) => count(each.entries)]])}
         ${files("artifacts", "All artifacts")}</section>
       <div class="cards">${lookUp(lists, list)} ${lists.length > 1 ? comparison(lists, overlap) : nothing}</div>`
       : empty("No list in use", "The config names none. segue train makes lists out of logs.")}
@@ -80,10 +80,11 @@ function lookUp(lists, list) {
 
 function found({ name, id, of, tracks }) {
   const path = `lists/${encodeURIComponent(name)}/${encodeURIComponent(id)}`;
+  const scored = tracks.some(({ score }) => score != null);
   return html`<p><b>${name}</b> of ${of ? trackName(of) : `listener ${id}`}, ${plural(tracks.length, "track")}</p>
     <div class="scroll few" tabindex="0" role="group" aria-label="Tracks of the list"><table>
-      <thead><tr><th scope="col">rank</th><th scope="col" class="text">track</th><th scope="col">score</th></tr></thead>
-      <tbody>${tracks.map((each) => html`<tr><td>${each.rank}</td><th scope="row">${track(each)}</th><td>${short(each.score)}</td></tr>`)}</tbody>
+      <thead><tr><th scope="col">rank</th><th scope="col" class="text">track</th>${scored ? html`<th scope="col">score</th>` : nothing}</tr></thead>
+      <tbody>${tracks.map((each) => html`<tr><td class="rank">${each.rank}</td><th scope="row">${track(each)}</th>${scored ? html`<td>${short(each.score)}</td>` : nothing}</tr>`)}</tbody>
     </table></div>
     ${files(path, "This list")}`;
 }

@@ -117,20 +117,22 @@ function played(seat, turn, heard, change) {
   </div>`;
 }
 
-function player({ playing, share, last }, turn, heard, change) {
+function player(seat, turn, heard, change) {
+  const { playing, share, last } = seat;
+  const send = (end) => heard(seat.share / 100, end); // the share of now, not of the last drawing
   return html`<section class="card player" aria-label="Now playing">
     <p class="over">Now playing${last?.answer ? html` · answered by ${last.answer.answered_by}` : nothing}</p>
     <div role="status"><p class="title">${playing.title || `track ${playing.track}`}</p><p class="artist">${playing.artist}</p></div>
     <div class="answers">${ANSWERS.map(
       ({ key, word, time }) => html`<button ?disabled=${turn.waiting} aria-keyshortcuts=${key} @click=${() => heard(time)}>${word} <kbd aria-hidden="true">${key}</kbd></button>`,
     )}</div>
-    <form class="slider" @submit=${(event) => { event.preventDefault(); heard(share / 100); }}>
+    <form class="slider" @submit=${(event) => { event.preventDefault(); send(false); }}>
       <label for="share">Share heard</label>
       <input id="share" type="range" min="0" max="100" step="5" .value=${String(share)} aria-valuetext="${share} percent"
         @input=${(event) => change({ share: Number(event.target.value) })}>
       <output for="share">${share} %</output>
       <button ?disabled=${turn.waiting}>Send</button>
-      <button type="button" class="plain" ?disabled=${turn.waiting} @click=${() => heard(share / 100, true)}>Send and end</button>
+      <button type="button" class="plain" ?disabled=${turn.waiting} @click=${() => send(true)}>Send and end</button>
     </form>
   </section>`;
 }

@@ -13,11 +13,17 @@ export function comparison({ answer, arms, after }) {
       <h2>${after ? html`After ${trackName(after)}, ${after.time.toFixed(2)} heard` : "First turn"}</h2>
       <a class="quiet" href="#/decision/${encodeURIComponent(answer.decision)}">This decision</a>
     </div>
-    ${arms ? html`<div class="arms-aside">${arms.map((each, nth) => column(each, nth, answer, arms))}</div>` : reasons(answer.why)}
+    ${arms ? html`<div class="arms-aside">${inOrder(arms).map((each) => column(each, answer, arms))}</div>` : reasons(answer.why)}
   </section>`;
 }
 
-function column(each, nth, answer, arms) {
+/** The arms of the listener's own experiment come first. */
+function inOrder(arms) {
+  const own = arms.find((each) => each.own)?.experiment;
+  return [...arms].sort((a, b) => (b.experiment === own) - (a.experiment === own));
+}
+
+function column(each, answer, arms) {
   const { experiment, arm, strategy, own, answered_by, candidates, first, why, problem } = each;
   const place = experiment ? arms.filter((other) => other.experiment === experiment).indexOf(each) : 0;
   return html`<article class="card arm-${place % 8} ${own ? "own" : ""}" aria-label="${arm ?? "default"} of ${experiment ?? "no experiment"}">

@@ -43,11 +43,8 @@ export function state({ status, reason }) {
 
 /** The primary effects in large figures; withheld while a check fails. */
 export function effects(experiment) {
-  const { withheld, verdicts, effects: all } = experiment;
-  if (withheld) {
-    return html`<div class="withheld"><p class="figure">Withheld</p>
-      ${verdicts.map((each) => html`<p class="quiet">${each}</p>`)}</div>`;
-  }
+  const { withheld, effects: all } = experiment;
+  if (withheld) return html`<div class="withheld"><p class="figure">Withheld</p></div>`;
   const primary = all.filter(({ role }) => role === "primary");
   if (!primary.length) return html`<div class="effect"><p class="figure none">–</p><p class="quiet">Nothing to compare yet.</p></div>`;
   return html`<div class="effects">${primary.map((each) => large(each, experiment))}</div>`;
