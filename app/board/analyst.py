@@ -87,6 +87,15 @@ class Analyst:
             self._asked.pop(number, None)
             self._rest_soon()
 
+    async def start(self) -> None:
+        """Start the process if it is not there.
+
+        Raises:
+            ApiError: Nobody handed in a process.
+        """
+        await self._connected()
+        self._rest_soon()
+
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[News]:
         """Have snapshots made during the block, for one more viewer.

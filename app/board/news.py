@@ -45,6 +45,11 @@ class News:
         self._kept: deque[Snapshot] = deque(maxlen=KEPT)
         self._waiting: set[asyncio.Future[None]] = set()
 
+    @property
+    def waiting(self) -> int:
+        """Number of streams that wait for the next snapshot."""
+        return len(self._waiting)
+
     def publish(self, snapshot: Snapshot) -> None:
         """Give a snapshot to all streams."""
         if self._kept and self._kept[-1].id != snapshot.before:

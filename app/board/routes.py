@@ -262,6 +262,7 @@ async def _asset(name: str, request: Request) -> Response:
 
 
 async def _stream(parts: BoardParts, request: Request) -> Response:
+    await parts.analyst.start()  # once the answer has begun, it could no longer be refused
     last_id = request.headers.get("last-event-id") or request.query_params.get("last")
 
     async def events() -> AsyncIterator[bytes]:

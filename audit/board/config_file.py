@@ -1,6 +1,7 @@
 """The config that serves beside the config file on the disk: how they differ, and a check."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from app.start import load_to_serve
@@ -8,8 +9,10 @@ from audit.board.configs import BoardConfigs
 from audit.board.sources import BoardSources
 from core.errors import Fault, InputError, SegueError
 from engine.config_snapshots import described_beside
-from engine.runtime import Runtime
+from engine.runtime import Runtime, load_runtime
+from engine.settings.loading import load_settings
 from events.config_snapshots import BESIDE, content_of, read_snapshot, with_defaults
+from strategies.base import Artifacts
 
 Found = dict[str, Any]
 MOST_TEXT = 200_000
@@ -32,12 +35,13 @@ def describe_config(sources: BoardSources, configs: BoardConfigs, served: str | 
     }
     if sources.config is None:
         return found
-    runtime, faults = _check(sources)
-    text = _text_of(sources)
+    faults = _check(sources.config)
+    runtime = _load(sources.config, configs.of(digest).artifacts)
+    text = _text_of(sources.config)
     found["check"] = {
         "sound": not faults,
         "faults": [{"where": fault.where, "what": fault.what} for fault in faults],
-        "says": [] if runtime is None else _sentences(runtime),
+        "says": [] if faults or runtime is None else _sentences(runtime),
     }
     found["file"] = {
         "config": runtime and runtime.digest,
@@ -76,25 +80,32 @@ def _comparable(described: Mapping[str, Any], beside: Mapping[str, Any]) -> Foun
         for each in filled["experiments"]
     }  # fmt: skip
     for name in ("planned", "questions", "report", "server"):
-        if name in beside:
-            content[name] = beside[name]
+        content[name] = beside.get(name, {})
     return content
 
 
-def _check(sources: BoardSources) -> tuple[Runtime | None, tuple[Fault, ...]]:
-    assert sources.config is not None
+def _check(config: Path) -> tuple[Fault, ...]:
+    """List the faults because of which a server would not start with the file."""
     try:
-        return load_to_serve(sources.config), ()
+        load_to_serve(config)
     except InputError as error:
-        return None, error.faults
+        return error.faults
     except SegueError as error:
-        return None, (Fault(str(sources.config), str(error)),)
+        return (Fault(str(config), str(error)),)
+    return ()
 
 
-def _text_of(sources: BoardSources) -> str:
-    assert sources.config is not None
+def _load(config: Path, known: Artifacts | None) -> Runtime | None:
+    """Load the file; None if it is faulty in itself."""
     try:
-        return sources.config.read_text(encoding="utf-8", errors="replace")[:MOST_TEXT]
+        return load_runtime(load_settings(config), known)
+    except SegueError:
+        return None
+
+
+def _text_of(config: Path) -> str:
+    try:
+        return config.read_text(encoding="utf-8", errors="replace")[:MOST_TEXT]
     except OSError as error:
         return f"# cannot be read: {error.strerror}"
 

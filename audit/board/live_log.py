@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from analysis.effects.results import Report
     from analysis.report import ReportRequest
 
+NO_EVENTS = "The log has no event of an experiment yet. The board shows the first one that comes."
 EXTRA = "pip install 'segue[analysis]'"
 
 
@@ -48,7 +49,9 @@ class LiveLog:
                 f"{EXTRA}, and restart the server.",
             )
         except InputError as error:
-            return problem(_code_of(error), str(error))
+            if _is_empty(error):
+                return problem("no_events", NO_EVENTS)
+            return problem("faulty_log", str(error))
         except SegueError as error:
             return problem("faulty_log", str(error))
 
@@ -118,11 +121,13 @@ def problem(code: str, message: str) -> dict[str, Any]:
     }
 
 
-def _code_of(error: InputError) -> str:
+def _is_empty(error: InputError) -> bool:
     """Tell a log without an event yet from a faulty one."""
-    empty = ("has no event files", "is not there", "must have an event in an experiment")
-    whats = [fault.what for fault in error.faults]
-    return "no_events" if all(what.startswith(empty) for what in whats) else "faulty_log"
+    empty = (
+        "has no event files", "is not there", "the log is empty",
+        "must have an event in an experiment",
+    )  # fmt: skip
+    return all(fault.what.startswith(empty) for fault in error.faults)
 
 
 def _stat(path: Path) -> object:

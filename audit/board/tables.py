@@ -61,7 +61,9 @@ def _plain(cell: Any) -> str:
 
 def _for_sheet(text: str) -> str:
     """Keep a spreadsheet from running a title that begins like a formula."""
-    if text[:1] in ("=", "@", "\t", "\r") or (text[:1] in "+-" and not _is_number(text)):
+    if text.startswith(("=", "@", "\t", "\r")) or (
+        text.startswith(("+", "-")) and not _is_number(text)
+    ):
         return f"'{text}"
     return text
 
