@@ -106,7 +106,7 @@ def played_site(folder: Path, sessions: int = 200) -> Iterator[Site]:
         experiment |= {"question": QUESTION, "planned": {"listeners": 1_000}}
 
     _play(loaded(folder, change), folder / "log", sessions)
-    site = Site(folder, _free_port())
+    site = Site(folder, free_port())
     site.start()
     try:
         yield site
@@ -127,7 +127,7 @@ def _play(runtime: Runtime, folder: Path, sessions: int) -> None:
     log.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port

@@ -16,6 +16,7 @@ const KINDS = {
   "not made": ["", "–"],
 };
 const ORDER = { failed: 0, warning: 1, "not made": 3 };
+const HINT = "All sessions up to that time. The band holds at every look.";
 const ROLES = { primary: "Primary", secondary: "Secondary", guardrail: "Guardrails" };
 
 /** The page of one experiment. */
@@ -35,7 +36,7 @@ export function experimentPage(experiment, snapshot) {
         <header>${state(experiment)}</header>
         <div class="halves">
           <div class="stack">${effects(experiment)} ${size(experiment)}</div>
-          <div class="course">${course(experiment)}</div>
+          <div class="course">${course(experiment, HINT)}</div>
         </div>
         ${experiment.withheld ? nothing : verdicts(experiment)}
       </section>

@@ -20,11 +20,11 @@ export function soFar({ over_time: courses, arms }) {
 }
 
 /** The always-valid interval, as it grew. */
-export function soFarFigure(experiment) {
+export function soFarFigure(experiment, hint = "") {
   const series = soFar(experiment);
   return chartFigure({
     title: "Effect so far",
-    hint: "All sessions up to that time. The band holds at every look.",
+    hint,
     sentence: `Lift so far: ${atTheEnd(series)}.`,
     legend: series.length > 1 ? armLegend(series) : undefined,
     draw: intervalOverTime(series, HEIGHT),

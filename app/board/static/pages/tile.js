@@ -82,12 +82,12 @@ function left({ days_left: days, reached }) {
 }
 
 /** The growing interval, or why there is none. */
-export function course(experiment) {
+export function course(experiment, hint) {
   if (experiment.withheld) return html`<p class="blank">The effect is withheld while a check fails.</p>`;
   if (!soFar(experiment).some(({ points }) => points.length > 1)) {
     return html`<p class="blank">The interval shows here as soon as there is enough to compare.</p>`;
   }
-  return soFarFigure(experiment);
+  return soFarFigure(experiment, hint);
 }
 
 function armsTable({ name, arms }) {
