@@ -1,0 +1,173 @@
+"""A standalone Spark cluster on this machine: a master and workers as processes, for tests."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import pyspark
+
+ROOT = Path(__file__).parents[1]
+HOME = Path(pyspark.__file__).parent
+PACE_S = 0.1
+MOST_S = 300
+"""Longest wait for anything: CI machines are slow, and a wait ends as soon as it can."""
+MEMORY = "512m"
+PYTHON = {
+    # Executors run where the worker says; they need our modules and our packages.
+    "PYTHONPATH": str(ROOT),
+    "PYSPARK_PYTHON": sys.executable,
+    "SPARK_LOCAL_IP": "127.0.0.1",
+    "SPARK_DAEMON_MEMORY": "256m",
+    "SPARK_HOME": str(HOME),
+}
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A running cluster.
+
+    Attributes:
+        folder: Folder for logs and for what the executors write.
+        port: Port of the master.
+        page: Port of the master's page.
+        workers: The worker processes.
+    """
+
+    folder: Path
+    port: int
+    page: int
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def master(self) -> str:
+        """The address for `--master`."""
+        return f"spark://127.0.0.1:{self.port}"
+
+    def state(self) -> Any:
+        """Give what the master knows of workers and applications."""
+        return _read_json(f"http://127.0.0.1:{self.page}/json/")
+
+    def kill_worker(self, number: int) -> None:
+        """Kill a worker with its executors, as if its machine lost power."""
+        worker = self.workers[number]
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+
+
+@contextmanager
+def running_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+    """Start a cluster, and stop all of it in the end."""
+    cluster = Cluster(folder, _free_port(), _free_port())
+    master = [
+        "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1", "--port",
+        str(cluster.port), "--webui-port", str(cluster.page),
+    ]  # fmt: skip
+    processes = [_start(folder, "master", master)]
+    try:
+        wait_until(lambda: cluster.state() is not None, processes)
+        for number in range(workers):
+            work = folder / f"worker-{number}"
+            worker = _start(folder, work.name, [
+                "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--cores", "1",
+                "--memory", "1g", "--webui-port", "0", "--work-dir", str(work), cluster.master,
+            ])  # fmt: skip
+            processes.append(worker)
+            cluster.workers.append(worker)
+        wait_until(lambda: (cluster.state() or {}).get("aliveworkers") == workers, processes)
+        yield cluster
+    finally:
+        for process in processes[::-1]:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@dataclass(slots=True)
+class Driver:
+    """A `segue` command under way on a cluster."""
+
+    process: subprocess.Popen[str]
+    page: int
+
+    def stages(self, status: str) -> Sequence[Mapping[str, Any]]:
+        """List the stages of this status; none before the command has begun."""
+        base = f"http://127.0.0.1:{self.page}/api/v1/applications"
+        found = _read_json(base)
+        if not found:
+            return []
+        return _read_json(f"{base}/{found[0]['id']}/stages?status={status}") or []
+
+    def result(self) -> tuple[int, str]:
+        """Wait for the end; give exit code and standard output."""
+        out, errors = self.process.communicate(timeout=MOST_S)
+        assert self.process.returncode in (0, 1), errors[-4000:]
+        return self.process.returncode, out
+
+
+@contextmanager
+def driven(cluster: Cluster, *arguments: object) -> Iterator[Driver]:
+    """Run a `segue` command on the cluster during the block."""
+    page = _free_port()
+    settings = {
+        "spark.ui.enabled": "true",
+        "spark.ui.port": str(page),
+        "spark.driver.memory": MEMORY,
+        "spark.executor.memory": MEMORY,
+        "spark.sql.shuffle.partitions": "4",
+        "spark.local.dir": str(cluster.folder / "driver"),
+    }
+    confs = [text for key, value in settings.items() for text in ("--conf", f"{key}={value}")]
+    command = [sys.executable, "-m", "cli", *map(str, arguments), "--engine", "spark"]
+    process = subprocess.Popen(
+        [*command, "--master", cluster.master, *confs],
+        cwd=ROOT, env={**os.environ, **PYTHON}, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield Driver(process, page)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_until(holds: Callable[[], bool], processes: Sequence[subprocess.Popen[Any]]) -> None:
+    """Wait for a condition, as long as the processes that should bring it about run."""
+    until = monotonic() + MOST_S
+    while not holds():
+        assert all(process.poll() is None for process in processes), "a process ended early"
+        assert monotonic() < until, "waited too long"
+        sleep(PACE_S)
+
+
+def _start(folder: Path, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    with (folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            [str(HOME / "bin" / "spark-class"), *command], env={**os.environ, **PYTHON},
+            stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _read_json(url: str) -> Any:
+    """Read JSON; None while nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)
+    except (OSError, ValueError):
+        return None
