@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from cli.engine_options import ConfOption, EngineOption, MasterOption, parse_engine
 from cli.progress import bars
 from cli.terminal import terminal
 from cli.time_window import Since, Until, window
@@ -128,6 +129,9 @@ def _command(name: str, own_variant: str = "") -> Callable[..., None]:
         seed: Seed = 1,
         threads: Threads = 2,
         device: DeviceOption = "auto",
+        engine: EngineOption = "duckdb",
+        master: MasterOption = None,
+        conf: ConfOption = None,
         json_: Json = False,
     ) -> None:
         from training.comparison import train_one
@@ -135,7 +139,12 @@ def _command(name: str, own_variant: str = "") -> Callable[..., None]:
         from training.training_options import TrainingOptions
 
         spec = f"{name}:{variant}" if variant else name
+        spark = parse_engine(engine, master, conf)
         model = (spec, *build(spec, _parse_settings(settings)))
+        if spark is not None:
+            from training.spark.models import model_on_spark
+
+            model = (spec, model_on_spark(spec, model[2], spark), model[2])
         selection = _selection(since, until, arms, min_time, inverse_propensity, cap)
         options = TrainingOptions(selection, test_share, liked, seed, threads, top, device)
         with bars() as progress:

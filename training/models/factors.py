@@ -1,15 +1,17 @@
 """Matrix factorisation: listeners and tracks as vectors, by the library `implicit`."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from core.progress import SILENT, Progress
 from training.interactions import Interactions
 from training.model import FitRun, FittedModel, ModelParams, model
-from training.top_k import Ints, Rankings, dot_products, top_k
+from training.top_k import Floats, Ints, Rankings, dot_products, top_k
 
 
 class FactorsParams(ModelParams):
@@ -53,7 +55,7 @@ class Factors:
         from threadpoolctl import threadpool_limits
 
         params = self.params
-        heard = _matrix(train, params)
+        heard = confidences(train, params)
         done = 0
         interrupted = False
 
@@ -74,31 +76,9 @@ class Factors:
                 interrupted = True
         users = np.asarray(library.user_factors, dtype=np.float32)
         tracks = np.asarray(library.item_factors, dtype=np.float32)
-        # In BPR the last number of a track's vector is its bias, which is no part of similarity.
-        taste = tracks[:, : params.factors]
-        units = taste / np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9)
+        facts = {"iterations": done or params.iterations}
         seen = np.bincount(heard.indices, minlength=len(train.catalog)) > 0
-        unheard = np.where(seen, 0, -np.inf).astype(np.float32)
-        similar = dot_products(units, units, unheard)
-        liked = dot_products(users, tracks, unheard)
-
-        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
-            ranked = top_k(similar, keys, k, without=keys, progress=progress)
-            ranked[~seen[keys]] = -1  # a track without listens has no meaningful vector
-            return ranked
-
-        def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
-            return top_k(liked, keys, k, progress=progress)
-
-        return FittedModel(
-            {"track": by_track, "user": by_user},
-            facts={"iterations": done or params.iterations},
-            interrupted=interrupted,
-            vectors={
-                "track": (np.flatnonzero(seen), taste[seen]),
-                "user": (np.arange(len(users)), users[:, : params.factors]),
-            },
-        )
+        return rank_by_factors(users, tracks, seen, params.factors, facts, interrupted)
 
     def _library(self, run: FitRun) -> Any:
         logging.getLogger("implicit").setLevel(logging.ERROR)
@@ -124,7 +104,51 @@ class Factors:
         )
 
 
-def _matrix(train: Interactions, params: FactorsParams) -> Any:
+def rank_by_factors(
+    users: Floats,
+    tracks: Floats,
+    seen: npt.NDArray[np.bool_],
+    factors: int,
+    facts: Mapping[str, Any],
+    interrupted: bool = False,
+) -> FittedModel:
+    """Make the model of vectors.
+
+    Args:
+        users: float32, (listeners, d).
+        tracks: float32, (tracks, d).
+        seen: bool, (tracks,), tracks with a listen.
+        factors: Length of the vectors without a bias.
+        facts: Entries for the manifest.
+        interrupted: Whether Ctrl-C ended the fit.
+    """
+    # In BPR the last number of a track's vector is its bias, which is no part of similarity.
+    taste = tracks[:, :factors]
+    units = taste / np.maximum(np.linalg.norm(taste, axis=1, keepdims=True), 1e-9)
+    unheard = np.where(seen, 0, -np.inf).astype(np.float32)
+    similar = dot_products(units, units, unheard)
+    liked = dot_products(users, tracks, unheard)
+
+    def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
+        ranked = top_k(similar, keys, k, without=keys, progress=progress)
+        ranked[~seen[keys]] = -1  # a track without listens has no meaningful vector
+        return ranked
+
+    def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
+        return top_k(liked, keys, k, progress=progress)
+
+    return FittedModel(
+        {"track": by_track, "user": by_user},
+        facts=facts,
+        interrupted=interrupted,
+        vectors={
+            "track": (np.flatnonzero(seen), taste[seen]),
+            "user": (np.arange(len(users)), users[:, :factors]),
+        },
+    )
+
+
+def confidences(train: Interactions, params: FactorsParams) -> Any:
     """Sparse (listeners, tracks): confidence for ALS, preference for BPR."""
     from scipy import sparse
 

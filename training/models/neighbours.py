@@ -49,24 +49,11 @@ class Neighbours:
     def fit(self, train: Interactions, run: FitRun) -> FittedModel:
         """Multiply the matrix of listens with itself, block by block."""
         heard = self._matrix(train)
-        liked = _profile(train, self.params.min_time)
+        liked = liked_tracks(train, self.params.min_time)
         run.progress.start("neighbours", len(train.catalog))
         near = _nearest(self._weighted(heard), self.params.neighbours, run.progress)
 
-        def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
-            return _rank_rows(near[keys], k, progress)
-
-        def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
-            # The sum over the listener's liked tracks of their neighbours.
-            ranked = np.empty((len(keys), k), dtype=np.int32)
-            for start in range(0, len(keys), BLOCK):
-                block = slice(start, start + BLOCK)
-                ranked[block] = _rank_rows(liked[keys[block]] @ near, k, progress)
-            return ranked
-
-        return FittedModel(
-            {"track": by_track, "user": by_user}, facts={"neighbours": int(near.nnz)}
-        )
+        return rank_by_near(near, liked)
 
     def _matrix(self, train: Interactions) -> Any:
         """Sparse (sessions or listeners, tracks): the value of each track for each row."""
@@ -112,7 +99,29 @@ class Neighbours:
         return (heard @ sparse.diags(1 / np.maximum(norms, 1e-9))).tocsr()
 
 
-def _profile(train: Interactions, min_time: float) -> Any:
+def rank_by_near(near: Any, liked: Any) -> FittedModel:
+    """Make the model of similarities.
+
+    Args:
+        near: Sparse (tracks, tracks): similarity of each track to its most similar tracks.
+        liked: From `liked_tracks`.
+    """
+
+    def by_track(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
+        return _rank_rows(near[keys], k, progress)
+
+    def by_user(keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
+        # The sum over the listener's liked tracks of their neighbours.
+        ranked = np.empty((len(keys), k), dtype=np.int32)
+        for start in range(0, len(keys), BLOCK):
+            block = slice(start, start + BLOCK)
+            ranked[block] = _rank_rows(liked[keys[block]] @ near, k, progress)
+        return ranked
+
+    return FittedModel({"track": by_track, "user": by_user}, facts={"neighbours": int(near.nnz)})
+
+
+def liked_tracks(train: Interactions, min_time: float) -> Any:
     """Sparse (listeners, tracks): the liked tracks of each listener, by share heard."""
     from scipy import sparse
 

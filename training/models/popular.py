@@ -36,16 +36,28 @@ class Popular:
         tracks = len(train.catalog)
         weight = train.weight.astype(np.float64) * train.plays
         plays = np.bincount(train.track, weights=weight, minlength=tracks)
-        if self.params.by == "plays":
-            score = plays
-        else:
-            heard = np.bincount(train.track, weights=weight * train.time, minlength=tracks)
-            mean = heard.sum() / max(plays.sum(), 1e-9)
-            smoothing = self.params.smoothing
-            liking = (heard + smoothing * mean) / np.maximum(plays + smoothing, 1e-9)
-            score = liking * _count_listeners(train)
-        order = np.lexsort((np.arange(tracks), -score)).astype(np.int32)
-        return FittedModel({"track": _Without(order), "user": _Same(order)}, order=order)
+        heard = np.bincount(train.track, weights=weight * train.time, minlength=tracks)
+        return rank_by_counts(self.params, plays, heard, _count_listeners(train))
+
+
+def rank_by_counts(
+    params: PopularParams, plays: np.ndarray, heard: np.ndarray, listeners: np.ndarray
+) -> FittedModel:
+    """Rank tracks by their counts: float64, (tracks,) each.
+
+    Args:
+        params: Settings of the model.
+        plays: Listens.
+        heard: Sum of the shares heard.
+        listeners: Distinct listeners.
+    """
+    score = plays
+    if params.by == "heard":
+        mean = heard.sum() / max(plays.sum(), 1e-9)
+        liking = (heard + params.smoothing * mean) / np.maximum(plays + params.smoothing, 1e-9)
+        score = liking * listeners
+    order = np.lexsort((np.arange(len(score)), -score)).astype(np.int32)
+    return FittedModel({"track": _Without(order), "user": _Same(order)}, order=order)
 
 
 def _count_listeners(train: Interactions) -> np.ndarray:

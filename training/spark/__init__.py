@@ -1,0 +1,1 @@
+"""Fits on Apache Spark of the models that one machine cannot fit fast enough."""
