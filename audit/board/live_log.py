@@ -13,10 +13,12 @@ from events.config_snapshots import BESIDE, read_snapshot, snapshots_beside
 from events.event_files import find_event_files
 
 if TYPE_CHECKING:
-    from analysis.effects.results import Report
+    from analysis.live_report import LiveReport
     from analysis.report import ReportRequest
 
 NO_EVENTS = "The log has no event of an experiment yet. The board shows the first one that comes."
+THREADS = 1
+"""Of the report's queries: the other cores are the server's."""
 EXTRA = "pip install 'segue[analysis]'"
 
 
@@ -30,6 +32,7 @@ class LiveLog:
     def __init__(self, sources: BoardSources) -> None:
         self._sources = sources
         self._seen: object = None
+        self._live: tuple[ReportRequest, LiveReport] | None = None
         self._settings: tuple[object, Settings | None] = (None, None)
         self._questions: dict[Path, Mapping[str, str]] = {}
 
@@ -56,16 +59,36 @@ class LiveLog:
             return problem("faulty_log", str(error))
 
     def _report(self) -> dict[str, Any]:
-        # Not at the top: only an installation with the extra `analysis` has what they import.
-        from analysis.report import LogSelection
+        # Not at the top: only an installation with the extra `analysis` has what it imports.
         from audit.board.snapshot import snapshot_of
-        from audit.log_report import report_log
 
-        selection = LogSelection(self._sources.logs)
-        report: Report = report_log(
-            selection, self._request(), "segue board", self._sources.folders, replay=False
-        )
+        live = self._live_report()
+        try:
+            live.update()
+            report = live.report()
+        except BaseException:
+            self._close()  # files may have been replaced: the next look reads them afresh
+            raise
         return snapshot_of(report, self._read_questions())
+
+    def _live_report(self) -> "LiveReport":
+        """Keep one report that reads new lines alone; begin again when the request changes."""
+        from analysis.report import LogSelection
+        from audit.log_report import live_report
+
+        request = self._request()
+        if self._live is None or self._live[0] != request:
+            self._close()
+            selection = LogSelection(self._sources.logs)
+            folders = self._sources.folders
+            live = live_report(selection, request, "segue board", folders, threads=THREADS)
+            self._live = request, live
+        return self._live[1]
+
+    def _close(self) -> None:
+        live, self._live = self._live, None
+        if live is not None:
+            live[1].close()
 
     def _request(self) -> "ReportRequest":
         from analysis.report import ReportRequest
