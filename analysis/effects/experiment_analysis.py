@@ -25,6 +25,7 @@ from analysis.effects.over_time import effects_over_time
 from analysis.effects.report_options import Pair, ReportOptions
 from analysis.effects.results import ALL_SO_FAR, Effect, ExperimentResult, Segments
 from analysis.effects.segments import effects_by_segment
+from analysis.effects.since_entry import effects_since_entry
 from analysis.effects.verdict import describe_doubts, describe_harm, describe_verdict
 from analysis.formatting import confidence
 from analysis.statistics.bootstrap import SMALL, bootstrap_t_lift
@@ -112,6 +113,7 @@ class ExperimentAnalysis:
                 base.window,
                 base.plan,
             ),
+            by_day=effects_since_entry(self.everyone, self.pairs, base.plan.alpha),
             charts=chart_data(self.everyone, base.window),
             notes=tuple(self.notes(shown)),
         )

@@ -66,8 +66,8 @@ def effects_over_time(
             found.append(
                 StretchEffect(
                     start + stretch * step,
-                    _lift(listeners, alone, pair, FixedHorizonTest(), plan.alpha),
-                    _lift(listeners, so_far, pair, inference, plan.early_alpha),
+                    lift_of(listeners, alone, pair, FixedHorizonTest(), plan.alpha),
+                    lift_of(listeners, so_far, pair, inference, plan.early_alpha),
                 )
             )
     return tuple(
@@ -76,9 +76,10 @@ def effects_over_time(
     )
 
 
-def _lift(
+def lift_of(
     listeners: ListenerTable, values: Values, pair: Pair, inference: InferenceMethod, alpha: float
 ) -> Interval | None:
+    """Return the lift of some values, nan for a listener without one; None with too few."""
     arms = [values[listeners.arm_of[arm]] for arm in pair]
     contrast = Contrast(*(SampleMoments.of(arm[~np.isnan(arm)]) for arm in arms))
     if min(contrast.control.n, contrast.treatment.n) < FEWEST or not contrast.known:

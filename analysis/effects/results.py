@@ -228,6 +228,36 @@ class EffectOverTime:
 
 
 @dataclass(frozen=True, slots=True)
+class DayEffect:
+    """The effect on one day after the listeners' entry, for one pair of arms.
+
+    Attributes:
+        day: The day; 0 begins with a listener's entry, so that each listener has their own.
+        listeners: Listeners of both arms with an ended session on it.
+        lift: Effect among their sessions of that day; None with too few listeners.
+    """
+
+    day: int
+    listeners: int
+    lift: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class EffectByDay:
+    """An effect by the days since a listener entered.
+
+    Attributes:
+        control: Name of the control arm.
+        treatment: Name of the treatment arm.
+        days: In order.
+    """
+
+    control: str
+    treatment: str
+    days: tuple[DayEffect, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ChartData:
     """Data of the page's charts.
 
@@ -266,6 +296,7 @@ class ExperimentResult:
         corrections: How each table was corrected.
         segments: The primary effect by each attribute of the options.
         over_time: The effects over time.
+        by_day: The effects by the days since a listener entered.
         charts: Data of the charts; None if the effects are withheld.
         notes: Caveats, one or two sentences each.
     """
@@ -287,6 +318,7 @@ class ExperimentResult:
     corrections: Mapping[str, str] = field(default_factory=dict)
     segments: tuple[Segments, ...] = ()
     over_time: tuple[EffectOverTime, ...] = ()
+    by_day: tuple[EffectByDay, ...] = ()
     charts: ChartData | None = None
     notes: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ from analysis.effects.metrics import SESSION_TIME
 from analysis.effects.results import (
     ALL_SO_FAR,
     Effect,
+    EffectByDay,
     EffectOverTime,
     ExperimentResult,
     PlannedSize,
@@ -65,7 +66,7 @@ def _experiment(result: ExperimentResult, question: str | None) -> dict[str, Any
             for effect in getattr(result, part)
         ],
         "over_time": [_over_time(each) for each in result.over_time],
-        "by_day": [],
+        "by_day": [_by_day(each) for each in result.by_day],
         "arrivals": _arrivals(result),
     }
 
@@ -176,6 +177,17 @@ def _over_time(effect: EffectOverTime) -> dict[str, Any]:
                 "alone": interval(each.alone),
             }
             for each in effect.stretches
+        ],
+    }
+
+
+def _by_day(effect: EffectByDay) -> dict[str, Any]:
+    return {
+        "control": effect.control,
+        "treatment": effect.treatment,
+        "series": [
+            {"day": each.day, "listeners": each.listeners, "lift": interval(each.lift)}
+            for each in effect.days
         ],
     }
 

@@ -150,7 +150,7 @@ def test_a_failed_check_withholds_every_effect_by_default(better: EventLog) -> N
     assert (
         withheld.primary == withheld.secondary == withheld.guardrails == withheld.alternatives == ()
     )
-    assert withheld.over_time == withheld.segments == ()
+    assert withheld.over_time == withheld.by_day == withheld.segments == ()
     assert withheld.charts is None
     shown = found(better, BROKEN, even_if_invalid=True)
     assert shown.primary[0].lift is not None
@@ -240,6 +240,29 @@ def test_the_effect_over_time_ends_at_the_effect_of_the_whole_log(better: EventL
         (plain.estimate, plain.low, plain.high), rel=1e-6
     )
     assert [m.from_ms for m in course.stretches] == sorted({m.from_ms for m in course.stretches})
+
+
+def test_the_effect_by_day_counts_from_the_entry_of_each_listener(better: EventLog) -> None:
+    (course,) = found(better).by_day
+    entered = dict(better.query('SELECT "user", min(at_ms) FROM exposures GROUP BY "user"'))
+    sessions = better.query(
+        'SELECT "user", arm, started_ms, time_all FROM arm_sessions WHERE ended ORDER BY 1, 3'
+    )
+    by_day: dict[tuple[int, str], dict[str, list[float]]] = {}
+    for user, arm, started_ms, time in sessions:
+        day = (started_ms - entered[user]) // logs.DAY_MS
+        by_day.setdefault((day, arm), {}).setdefault(user, []).append(time)
+    assert [each.day for each in course.days] == list(range(len(course.days)))
+    assert len(course.days) == 3
+    for each in course.days:
+        control, treatment = (by_day[each.day, arm] for arm in ("C", "T1"))
+        means = [
+            sum(sum(times) / len(times) for times in arm.values()) / len(arm)
+            for arm in (control, treatment)
+        ]
+        assert each.listeners == len(control) + len(treatment)
+        assert each.lift is not None
+        assert each.lift.estimate == pytest.approx(means[1] / means[0] - 1, rel=1e-6)
 
 
 def test_charts_count_every_listener_and_every_session_once(better: EventLog) -> None:
