@@ -45,7 +45,7 @@ function cards(value, send, waiting) {
     <div class="cards">
       <section class="card facts"><h2>Served</h2>
         <dl><div><dt>Config</dt><dd><code>${served.config}</code></dd></div>
-          <div><dt>File</dt><dd><code>${served.path}</code></dd></div>
+          ${served.path ? html`<div><dt>File</dt><dd><code>${served.path}</code></dd></div>` : nothing}
           ${served.since_ms == null ? nothing : html`<div><dt>Server since</dt><dd>${moment(served.since_ms)} UTC</dd></div>`}</dl>
       </section>
       ${file ? html`<section class="card facts"><h2>On the disk</h2>

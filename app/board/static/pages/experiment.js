@@ -15,7 +15,6 @@ const KINDS = {
   "cannot tell": ["", "?"],
   "not made": ["", "–"],
 };
-const ORDER = { failed: 0, warning: 1, "not made": 3 };
 const HINT = "All sessions up to that time. The band holds at every look.";
 const ROLES = { primary: "Primary", secondary: "Secondary", guardrail: "Guardrails" };
 
@@ -53,19 +52,17 @@ function verdicts({ verdicts: sentences, reason }) {
 }
 
 function checks({ validity }) {
-  const shown = [...validity.lights].sort((a, b) => (ORDER[a.status] ?? 2) - (ORDER[b.status] ?? 2));
   return html`<section class="card" aria-labelledby="validity">
     <h2 id="validity">${validity.valid ? "Valid: no check failed" : "Invalid: a check failed"}</h2>
     <p class="quiet">Checked before any effect is computed. While a check fails, no difference between the arms can be believed.</p>
-    <ul class="checks">${shown.map(check)}</ul>
+    <ul class="checks">${validity.lights.map(check)}</ul>
     ${files("experiments", "Checks of all experiments", "?table=checks")}
   </section>`;
 }
 
 function check({ name, status, figure, question, sentence, link, examples }) {
   const [kind, mark] = KINDS[status] ?? ["", "?"];
-  const told = status === "failed" || status === "warning";
-  return html`<li class=${told ? "told" : ""}>
+  return html`<li class=${status.replace(" ", "-")}>
     <details ?open=${status === "failed"}>
       <summary>
         <span class="mark ${kind}" aria-hidden="true">${mark}</span>

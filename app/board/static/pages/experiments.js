@@ -32,7 +32,7 @@ export function experimentsPage(live) {
 }
 
 function content(snapshot, chosen) {
-  if (!snapshot) return [heading("Experiments"), empty("Waiting for the first numbers", "They come within seconds.")];
+  if (!snapshot) return [heading("Experiments"), empty("Waiting for the first numbers", "The server reads its log. A long log takes a while.")];
   const { experiments, problem } = snapshot;
   if (chosen) {
     const found = experiments.find(({ name }) => name === chosen);
@@ -40,7 +40,7 @@ function content(snapshot, chosen) {
   }
   return html`
     ${heading("Experiments", "", html`<p class="quiet">${made(snapshot)}</p>`)}
-    ${problem ? html`<div class="above">${notice("warn", PROBLEMS[problem.code] ?? "No effects", problem.message)}</div>` : ""}
+    ${problem ? html`<div class="above">${notice(problem.code === "no_events" ? "" : "warn", PROBLEMS[problem.code] ?? "No effects", problem.message)}</div>` : ""}
     ${experiments.length
       ? html`<div class="wall">${experiments.map(tile)}</div><div class="row">${files("experiments", "All arms", "?table=arms")} ${files("experiments", "All effects", "?table=effects")}</div>`
       : problem ? "" : empty("No experiment runs", "The config has no experiment, or the log has no turn of one yet.")}

@@ -3,7 +3,7 @@
 import { html, nothing } from "../vendor/lit-html.js";
 import { get, post } from "../api.js";
 import { Asked } from "../asked.js";
-import { heading, notice } from "../parts.js";
+import { heading, notice, trackName } from "../parts.js";
 import { comparison } from "./seat_comparison.js";
 import { listen } from "./decision_story.js";
 
@@ -19,7 +19,7 @@ const PATIENCE_MS = 150;
 export function seatPage(update) {
   const found = new Asked(update);
   const turn = new Asked(update);
-  const seat = { listener: "", playing: null, listens: [], last: null, share: 50, chosen: null, typing: 0, patience: null };
+  const seat = { listener: "", playing: null, listens: [], last: null, share: 50, text: "", chosen: null, typing: 0, patience: null };
 
   const change = (news) => {
     Object.assign(seat, news);
@@ -27,11 +27,11 @@ export function seatPage(update) {
   };
 
   function search(event) {
-    const text = event.target.value.trim();
     clearTimeout(seat.typing);
-    change({ chosen: null });
-    if (!text) return found.forget();
-    const ask = () => found.ask(() => get(`tracks?${new URLSearchParams({ q: text, limit: 6 })}`));
+    change({ text: event.target.value, chosen: null });
+    const q = seat.text.trim();
+    if (!q) return found.forget();
+    const ask = () => found.ask(() => get(`tracks?${new URLSearchParams({ q, limit: 6 })}`));
     seat.typing = setTimeout(ask, PATIENCE_MS);
   }
 
@@ -39,9 +39,21 @@ export function seatPage(update) {
     event.preventDefault();
     const listener = new FormData(event.target).get("listener").trim();
     const from = { listener, listens: [], last: null, patience: patience(event.target) };
-    if (seat.chosen) return change({ ...from, playing: seat.chosen });
+    const first = seat.text.trim() ? (seat.chosen ?? found.value?.tracks[0]) : null;
+    if (first) return begin({ ...from, playing: first });
     const answer = await turn.ask(() => post("seat", { listener }));
-    if (answer) change({ ...from, playing: answer.track, last: { answer, arms: null, after: null } });
+    if (answer) begin({ ...from, playing: answer.track, last: { answer, arms: null, after: null } });
+  }
+
+  /** Show the player, and move the focus there: the form that had it is gone. */
+  function begin(news) {
+    change(news);
+    requestAnimationFrame(() => document.querySelector(".player")?.focus());
+  }
+
+  function choose(track) {
+    change({ chosen: track, text: trackName(track) });
+    document.getElementById("first").focus();
   }
 
   /** Say how much of the track was heard. The arms are asked first: asking changes nothing. */
@@ -76,7 +88,7 @@ export function seatPage(update) {
       ${heading("The seat", "You are the listener. Your turns are logged with “seat”, and no analysis counts them.",
         seat.listener ? html`<button @click=${() => change({ listener: "", playing: null })}>Leave the seat</button>` : nothing)}
       ${turn.problem ? html`<div class="above">${turn.notice("That turn was not taken")}</div>` : nothing}
-      ${seat.listener ? played(seat, turn, heard, change) : start(seat, found, search, sit, change)}`,
+      ${seat.listener ? played(seat, turn, heard, change) : start(seat, found, { search, sit, choose })}`,
   };
 }
 
@@ -86,17 +98,17 @@ function patience(form) {
   return skips ? Number(skips) : null;
 }
 
-function start(seat, found, search, sit, change) {
+function start(seat, found, { search, sit, choose }) {
   const tracks = seat.chosen ? [] : (found.value?.tracks ?? []);
   return html`<form class="card stack sit" @submit=${sit}>
     <div class="field"><label for="listener">Listener: an existing one, or a name that you invent</label>
       <input id="listener" name="listener" required value="me" autocomplete="off" spellcheck="false"></div>
     <div class="field"><label for="first">Start with a track (optional): search by title or artist</label>
-      <input id="first" type="search" autocomplete="off" .value=${seat.chosen ? `${seat.chosen.title} by ${seat.chosen.artist}` : (found.text ?? "")}
+      <input id="first" type="search" autocomplete="off" .value=${seat.text}
         placeholder="Leave it empty, and the server chooses" @input=${search}></div>
     ${found.notice("No search")}
     <ul class="found" aria-label="Tracks found">${tracks.map(
-      (each) => html`<li><button type="button" class="plain" @click=${() => change({ chosen: each })}><b>${each.title}</b> ${each.artist}</button></li>`,
+      (each) => html`<li><button type="button" class="plain" @click=${() => choose(each)}><b>${each.title}</b> ${each.artist}</button></li>`,
     )}${found.value && !seat.chosen && !tracks.length ? html`<li class="quiet">No track has this in its title or artist.</li>` : nothing}</ul>
     <div class="field"><label for="patience">Skips until you leave (optional): a listen costs one less its share heard, as in the simulator</label>
       <input id="patience" name="patience" type="number" min="1" max="1000" step="1" inputmode="numeric" placeholder="No limit"></div>
@@ -120,7 +132,7 @@ function played(seat, turn, heard, change) {
 function player(seat, turn, heard, change) {
   const { playing, share, last } = seat;
   const send = (end) => heard(seat.share / 100, end); // the share of now, not of the last drawing
-  return html`<section class="card player" aria-label="Now playing">
+  return html`<section class="card player" tabindex="-1" aria-label="Now playing">
     <p class="over">Now playing${last?.answer ? html` · answered by ${last.answer.answered_by}` : nothing}</p>
     <div role="status"><p class="title">${playing.title || `track ${playing.track}`}</p><p class="artist">${playing.artist}</p></div>
     <div class="answers">${ANSWERS.map(
@@ -130,7 +142,7 @@ function player(seat, turn, heard, change) {
       <label for="share">Share heard</label>
       <input id="share" type="range" min="0" max="100" step="5" .value=${String(share)} aria-valuetext="${share} percent"
         @input=${(event) => change({ share: Number(event.target.value) })}>
-      <output for="share">${share} %</output>
+      <span class="amount" aria-hidden="true">${share} %</span>
       <button ?disabled=${turn.waiting}>Send</button>
       <button type="button" class="plain" ?disabled=${turn.waiting} @click=${() => send(true)}>Send and end</button>
     </form>
