@@ -1,6 +1,7 @@
 """The board in a real Chromium, served by a real server, over events of a small simulation."""
 
 import json
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +67,39 @@ def test_a_page_fits_every_screen_and_is_accessible(
         page.wait_for_selector(sign)
         assert page.locator("h1").count() == 1
         looked_at(page)
+
+
+@needs.program("chromium")
+def test_every_chart_has_a_sentence_and_a_table(site: Site, browser: "Browser") -> None:
+    with opened(browser, f"{site.address}/board#/experiments/{EXPERIMENT}") as page:
+        page.wait_for_selector("figure svg")
+        titles = page.locator("figure h3").all_inner_texts()
+        assert titles == [
+            "Effect so far",
+            "Effect by days since a listener entered",
+            "Latency of answers",
+        ]
+        for title in titles:
+            figure = page.locator("figure", has=page.get_by_role("heading", name=title))
+            assert re.search(r"\d", figure.locator("p.visually-hidden").inner_text())
+            figure.get_by_text("Numbers").click()
+            assert figure.locator("tbody tr").count() > 0
+
+
+@needs.program("chromium")
+def test_paper_has_no_menu_forced_colours_have_shapes_and_calm_people_no_motion(
+    site: Site, browser: "Browser"
+) -> None:
+    with opened(browser, f"{site.address}/board") as page:
+        page.wait_for_selector(".lights .lamp")
+        page.emulate_media(media="print")
+        assert page.locator(".frame").is_hidden()
+        page.emulate_media(media="screen", forced_colors="active", reduced_motion="reduce")
+        lamp = page.locator(".lights .lamp.good").first
+        assert lamp.evaluate("each => getComputedStyle(each).borderStyle") == "solid"
+        link = page.locator(".places a").first
+        assert link.evaluate("each => getComputedStyle(each).transitionDuration") == "0s"
+        assert violations(page) == []
 
 
 @needs.program("chromium")

@@ -40,12 +40,12 @@ function content({ catalog, top, lists, vectors, models }, list, overlap) {
 }
 
 function table(title, things, columns) {
-  return html`<div class="scroll" tabindex="0" role="group" aria-label=${title}><table>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label=${title}><table class="stacked">
     <thead><tr><th scope="col" class="text">name</th>${columns.map(([name, kind]) => html`<th scope="col" class=${kind}>${name}</th>`)}
       <th scope="col" class="text">read by</th><th scope="col" class="text">file</th></tr></thead>
     <tbody>${things.map((each) => html`<tr><th scope="row">${each.name}</th>
-      ${columns.map(([, kind, cell]) => html`<td class=${kind}>${cell(each)}</td>`)}
-      <td class="text">${each.used_by?.join(", ") || "nothing"}</td><td class="text wrap"><code>${each.path}</code>${manifest(each)}</td></tr>`)}</tbody>
+      ${columns.map(([name, kind, cell]) => html`<td class=${kind} data-label=${name}>${cell(each)}</td>`)}
+      <td class="text whole" data-label="read by">${each.used_by?.join(", ") || "nothing"}</td><td class="text wrap whole" data-label="file"><code>${each.path}</code>${manifest(each)}</td></tr>`)}</tbody>
   </table></div>`;
 }
 
@@ -56,9 +56,9 @@ function manifest({ name, manifest: made }) {
 }
 
 function modelTable(models) {
-  return html`<div class="scroll" tabindex="0" role="group" aria-label="Models"><table>
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="Models"><table class="stacked">
     <thead><tr><th scope="col" class="text">name</th><th scope="col" class="text">kind</th><th scope="col" class="text">model</th><th scope="col" class="text">manifest</th></tr></thead>
-    <tbody>${models.map((each) => html`<tr><th scope="row">${each.name}</th><td class="text">${each.kind}</td><td class="text">${each.model}</td><td class="text wrap">${manifest(each)}</td></tr>`)}</tbody>
+    <tbody>${models.map((each) => html`<tr><th scope="row">${each.name}</th><td class="text" data-label="kind">${each.kind}</td><td class="text" data-label="model">${each.model}</td><td class="text whole">${manifest(each)}</td></tr>`)}</tbody>
   </table></div>`;
 }
 

@@ -107,9 +107,9 @@ function start(seat, found, { search, sit, choose }) {
       <input id="first" type="search" autocomplete="off" .value=${seat.text}
         placeholder="Leave it empty, and the server chooses" @input=${search}></div>
     ${found.notice("No search")}
-    <ul class="found" aria-label="Tracks found">${tracks.map(
+    ${found.value && !seat.chosen ? html`<ul class="found" aria-label="Tracks found">${tracks.map(
       (each) => html`<li><button type="button" class="plain" @click=${() => choose(each)}><b>${each.title}</b> ${each.artist}</button></li>`,
-    )}${found.value && !seat.chosen && !tracks.length ? html`<li class="quiet">No track has this in its title or artist.</li>` : nothing}</ul>
+    )}${tracks.length ? nothing : html`<li class="quiet">No track has this in its title or artist.</li>`}</ul>` : nothing}
     <div class="field"><label for="patience">Skips until you leave (optional): a listen costs one less its share heard, as in the simulator</label>
       <input id="patience" name="patience" type="number" min="1" max="1000" step="1" inputmode="numeric" placeholder="No limit"></div>
     <p><button class="main">Take the seat</button></p>

@@ -20,9 +20,9 @@ export function tile(experiment) {
   return html`<article class="card tile" aria-label=${name}>
     <header class="row between">
       ${state(experiment)}
-      <a class="name" href="#/experiments/${encodeURIComponent(name)}">${name}</a>
+      ${question ? html`<a class="name" href="#/experiments/${encodeURIComponent(name)}">${name}</a>` : nothing}
     </header>
-    <h2 class="question">${question || name}</h2>
+    <h2 class="question">${question || html`<a href="#/experiments/${encodeURIComponent(name)}">${name}</a>`}</h2>
     <div class="halves">
       <div class="stack">${effects(experiment)} ${size(experiment)}</div>
       <div class="course">${course(experiment)}</div>
@@ -77,7 +77,7 @@ export function size({ plan, reason }) {
 
 function left({ days_left: days, reached }) {
   if (reached || days == null) return "";
-  if (days < 1) return days * 24 < 1 ? "less than an hour left" : `${plural(Math.round(days * 24), "hour")} left`;
+  if (days < 1) return days * 24 < 1 ? "under an hour left" : `${plural(Math.round(days * 24), "hour")} left`;
   return `${plural(Math.round(days), "day")} left`;
 }
 
