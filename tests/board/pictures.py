@@ -80,7 +80,7 @@ def _seat(page: "Page", site: Site) -> None:
     page.goto(f"{site.address}/board#/seat")
     page.get_by_role("button", name="Take the seat").click()
     page.wait_for_selector(".player")
-    for number, key in enumerate("3213", 1):
+    for number, key in enumerate("3231", 1):
         page.keyboard.press(key)
         page.wait_for_selector(f".session li:nth-child({number})")
     _save(page, "board-seat")
