@@ -20,6 +20,7 @@ COPY simulator ./simulator
 COPY analysis ./analysis
 COPY training ./training
 COPY audit ./audit
+COPY learning ./learning
 COPY cli ./cli
 COPY segue ./segue
 RUN /venv/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation .

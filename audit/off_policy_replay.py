@@ -74,7 +74,7 @@ def evaluate_policies(
             )
     with open_log(logs, progress=progress) as log:
         rewards = logged_rewards(log, first, _read_arm(arm, log.experiments()))
-    recorder = _PolicyRecorder(targets, rewards)
+    recorder = PolicyRecorder(targets, rewards)
     replayed = _replay(sources, snapshots, recorder, progress)
     evaluations = {
         target.name: evaluate(recorder.decisions(number)) for number, target in enumerate(targets)
@@ -99,7 +99,7 @@ def _read_arm(given: str | None, known: Mapping[str, Sequence[str]]) -> tuple[st
 def _replay(
     sources: Sequence[EventFile],
     snapshots: Mapping[str, Path],
-    recorder: "_PolicyRecorder",
+    recorder: "PolicyRecorder",
     progress: Progress,
 ) -> ReplayResult:
     replayer = Replayer(runtimes_by_digest(snapshots, None), watch=recorder.watch)
@@ -113,7 +113,7 @@ def _replay(
     return replayer.finish()
 
 
-class _PolicyRecorder:
+class PolicyRecorder:
     """A recorder of the tracks that the target strategies would play at each replayed decision.
 
     Args:

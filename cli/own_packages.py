@@ -19,6 +19,7 @@ PACKAGES = (
     "analysis",
     "training",
     "audit",
+    "learning",
     "cli",
     "segue",
 )

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from core.catalog import Catalog
-from core.errors import InputError
+from core.errors import EmptyLog, InputError
 from core.progress import SILENT, Progress
 from events.duckdb_engine import DuckDbEngine
 from events.duckdb_loader import database, load
@@ -231,7 +231,7 @@ def _check_some(log: EventLog, path: Path) -> None:
     reasons = "; ".join(
         f"{lines} x {reason}, as at {places[0]}" for reason, lines, places in dropped
     )
-    raise InputError.one(
+    raise EmptyLog.one(
         str(path),
         f"no event is left in the log. Dropped: {reasons}" if reasons else "the log is empty",
     )

@@ -1,5 +1,6 @@
 """The protocol of a strategy, what a strategy may read, and the params that many share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Literal, Protocol
@@ -205,6 +206,48 @@ def named_in(params: BaseModel, kind: str) -> list[tuple[str, str]]:
     for key, info in type(params).model_fields.items():
         _names_in(getattr(params, key), key, kind, marks_of(info), found)
     return found
+
+
+def with_names(
+    params: BaseModel, dumped: dict[str, Any], kind: str, renames: Mapping[str, str]
+) -> dict[str, Any]:
+    """Give what `params` name of this kind new names, nested ones too.
+
+    Args:
+        params: The params.
+        dumped: The same as plain values.
+        kind: The kind, as `Names` has it.
+        renames: Old name -> new name.
+    """
+    return {
+        key: _renamed(
+            getattr(params, key),
+            dumped[key],
+            kind,
+            marks_of(type(params).model_fields[key]),
+            renames,
+        )
+        for key in dumped
+    }
+
+
+def _renamed(
+    value: Any, dumped: Any, kind: str, marks: list[Names], renames: Mapping[str, str]
+) -> Any:
+    is_marked = any(m.kind == kind for m in marks)
+    if isinstance(value, BaseModel):
+        return with_names(value, dumped, kind, renames)
+    if isinstance(value, dict):
+        return {
+            renames.get(key, key) if is_marked else key: item
+            if is_marked
+            else _renamed(item, dumped[key], kind, marks, renames)
+            for key, item in dumped.items()
+        }
+    if isinstance(value, list | tuple):
+        pairs = zip(value, dumped, strict=True)
+        return [_renamed(item, plain, kind, marks, renames) for item, plain in pairs]
+    return renames.get(dumped, dumped) if is_marked and isinstance(value, str) else dumped
 
 
 def marks_of(info: FieldInfo) -> list[Names]:

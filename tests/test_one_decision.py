@@ -17,7 +17,7 @@ from events import schema
 from events.writer import EventWriter
 
 ROOT = Path(__file__).parents[1]
-DECIDING = ("app", "engine", "events", "strategies", "simulator", "training")
+DECIDING = ("app", "engine", "events", "strategies", "simulator", "training", "learning")
 """Packages on the path of a request, and those that play or learn from it."""
 
 JUDGING = ("analysis", "audit", "cli")

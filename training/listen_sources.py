@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from core.progress import SILENT, Progress
 from training.importers.parquet_files import is_parquet
 from training.interactions import Interactions, assemble
 from training.training_table import load_table
+
+if TYPE_CHECKING:
+    from events.reader import EventLog
 
 _NUMBERS = ("session", "turn", "time", "at_ms", "propensity")
 
@@ -108,20 +111,41 @@ def _from_events(
     paths: Sequence[Path], catalog: Catalog, selection: Selection, progress: Progress
 ) -> Interactions:
     """Read the listens of event logs."""
-    from events.queries import read_query
     from events.reader import open_log
 
     with open_log(
         paths, since_ms=selection.since_ms, until_ms=selection.until_ms, progress=progress
     ) as log:
         _check_arms(selection.arms, log.experiments())
-        progress.start("listens")
-        chosen = [
-            f"{experiment}={arm}" for experiment, arms in selection.arms.items() for arm in arms
-        ]
-        query = read_query("training", "listens")
-        rows: Any = log.engine.arrow(query, [chosen, not chosen])
-        sources = _name_sources(log.query(_FILES))
+        return listens_of(log, ", ".join(map(str, paths)), catalog, selection.arms, progress)
+
+
+def listens_of(
+    log: "EventLog",
+    where: str,
+    catalog: Catalog,
+    arms: Mapping[str, Sequence[str]],
+    progress: Progress = SILENT,
+) -> Interactions:
+    """Take the listens of an open log, none or more.
+
+    Args:
+        log: The log.
+        where: Stands in errors.
+        catalog: The catalog that was served.
+        arms: Experiment -> arms that count; empty for all.
+        progress: Shows the work.
+
+    Raises:
+        InputError: Most tracks are not in the catalog.
+    """
+    from events.queries import read_query
+
+    progress.start("listens")
+    chosen = [f"{experiment}={arm}" for experiment, names in arms.items() for arm in names]
+    query = read_query("training", "listens")
+    rows: Any = log.engine.arrow(query, [chosen, not chosen])
+    sources = _name_sources(log.query(_FILES))
     user = rows.column("user").combine_chunks().dictionary_encode()
     track = rows.column("track").combine_chunks().dictionary_encode()
     index = np.array([catalog.index_of(id_) for id_ in track.dictionary.to_pylist()] or [UNKNOWN])
@@ -131,7 +155,7 @@ def _from_events(
     if len(rows) and kept.sum() * 2 < len(rows):
         strange = track.dictionary[int(np.argmin(index))].as_py()
         raise InputError.one(
-            ", ".join(map(str, paths)),
+            where,
             f"{len(rows) - int(kept.sum())} of {len(rows)} listens are of tracks that the catalog "
             f"does not have, for instance {strange!r}. Give the catalog that was served",
         )

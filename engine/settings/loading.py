@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 import strategies  # noqa: F401  (importing it registers the built-in types)
-from core.errors import Faults, SegueError
+from core.errors import Faults, InputError, SegueError
 from engine.settings.checks import (
     check_experiments,
     check_names,
@@ -15,21 +15,60 @@ from engine.settings.checks import (
     check_timeouts,
     in_order,
 )
+from engine.settings.learnt_artifacts import (
+    OWN,
+    ServingState,
+    read_state,
+    read_version,
+    with_version,
+)
 from engine.settings.model import ConfigFile, Settings, StrategySettings
+from engine.settings.pilot import with_pilot
 from engine.settings.validation_faults import add_validation_faults
 from engine.settings.yaml_file import parse_yaml
 from strategies import registry
 from strategies.base import named_in
 
 
-def load_settings(path: Path) -> Settings:
-    """Read and check a config file.
+def load_settings(path: Path, state: ServingState | None = None) -> Settings:
+    """Read and check a config file, with the learnt artifacts that serve.
+
+    Args:
+        path: The file.
+        state: Which learnt version serves; None for what `serving.json` says.
 
     Raises:
         InputError: The config is faulty; the error names every fault.
     """
     content, faults = parse_yaml(path)
-    return build_settings(content, path, faults)
+    folder = _learnt_folder(content)
+    if folder is None:  # the form of the config is faulty; the check says how
+        return build_settings(content, path, faults)
+    beside = path.parent / folder
+    try:
+        state = read_state(beside) if state is None else state
+        if state.serving != OWN:
+            content = with_version(content, folder, read_version(beside, state.serving))
+    except InputError as error:
+        faults.extend(error)
+    settings = build_settings(content, path, faults)
+    if state is None or state.pilot is None:
+        return settings
+    files = read_version(beside, state.pilot.version)
+    return build_settings(with_pilot(content, settings, folder, files, state.pilot), path)
+
+
+def _learnt_folder(content: dict[str, Any]) -> Path | None:
+    """Return `catalog.learnt`; None where the form of the catalog is faulty."""
+    catalog = content.get("catalog")
+    if not isinstance(catalog, dict):
+        return None
+    folder = catalog.get("learnt", "artifacts")
+    sections = (catalog.get("lists"), catalog.get("vectors"))
+    is_sound = isinstance(folder, str) and all(
+        each is None or isinstance(each, dict) for each in sections
+    )
+    return Path(folder) if is_sound else None
 
 
 def build_settings(

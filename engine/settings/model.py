@@ -61,12 +61,15 @@ class CatalogSettings(Section):
         top: Popularity list, a JSON array of track ids.
         lists: Name -> list file, .npz or JSON lines.
         vectors: Name -> vector file, .npz.
+        learnt: Folder of `segue learn`. The lists, the vectors and the popularity list of the
+            version that serves stand in for those of the same name. Nothing need be there.
     """
 
     tracks: Path
     top: Path | None = None
     lists: dict[Name, Path] = {}
     vectors: dict[Name, Path] = {}
+    learnt: Path = Path("artifacts")
 
 
 class ArmSettings(Section):

@@ -64,6 +64,7 @@ class DispatcherRecommender:
         log: Log for the events, or None.
         now_ms: Unix time in ms; day N of the simulation is N days later in the log.
         stem: First part of decision ids; random if left out, so that no two runs share it.
+        histories: Listener's index -> what is known of them, from the day before; grows.
 
     Raises:
         InputError: The config may recommend tracks that the world does not have.
@@ -78,6 +79,7 @@ class DispatcherRecommender:
         log: EventWriter | None = None,
         now_ms: Callable[[], int] | None = None,
         stem: str | None = None,
+        histories: dict[int, History] | None = None,
     ) -> None:
         self._runtime = runtime
         self._seed = seed
@@ -86,7 +88,7 @@ class DispatcherRecommender:
         self._users = world.users
         self._ids = world.catalog.ids
         self._in_world = _in_world(runtime, world)
-        self._histories: dict[int, History] = {}
+        self._histories = {} if histories is None else histories
         self._assigned: list[Assignment] = [UNASSIGNED] * slots
         self._stem = stem or secrets.token_hex(6)
         self._count = count(1)

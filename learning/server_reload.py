@@ -1,0 +1,125 @@
+"""Reloading a running server, and finding out whether it serves what it should."""
+
+import os
+import signal
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Protocol
+
+import httpx
+
+from core.errors import SegueError
+
+LOOK_AGAIN_S = 0.1
+
+
+class ServerReload(Protocol):
+    """A way to let a server load its config again."""
+
+    def reload(self, digest: str) -> str:
+        """Let the server reload.
+
+        Args:
+            digest: Fingerprint of the config that it should serve afterwards.
+
+        Returns:
+            What happened, as a sentence.
+
+        Raises:
+            SegueError: The server cannot be reached, or refuses; the config before still serves.
+        """
+
+
+class HttpReload:
+    """A reload by `POST /admin/reload`, whose answer says what is wrong.
+
+    Args:
+        address: Address of the server, or of its operations.
+        token: The admin token.
+        timeout_s: Time to wait for the answer.
+    """
+
+    def __init__(self, address: str, token: str, timeout_s: float) -> None:
+        self._address = address.rstrip("/")
+        self._token = token
+        self._timeout_s = timeout_s
+
+    def reload(self, digest: str) -> str:
+        """Ask the server to reload, and read its answer."""
+        try:
+            answer = httpx.post(
+                f"{self._address}/admin/reload",
+                headers={"Authorization": f"Bearer {self._token}"},
+                timeout=self._timeout_s,
+            )
+            body = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise SegueError(
+                f"{self._address}: the server cannot be reached ({error or type(error).__name__}). "
+                "Its config is as before; start it, or give its address by --server"
+            ) from error
+        if answer.status_code != 200:
+            message = body.get("error", {}).get("message", answer.text)
+            raise SegueError(f"{self._address}: the server refused the reload: {message}")
+        if body.get("config") != digest:
+            raise SegueError(
+                f"{self._address}: the server serves config {body.get('config')}, and must serve "
+                f"{digest}. It reads a different config file; name that one by --config"
+            )
+        return f"{self._address} serves config {digest}"
+
+
+class SignalReload:
+    """A reload by SIGHUP.
+
+    Args:
+        pid: Process of the server, or of its parent.
+        address: Where to ask whether it serves the config; None to ask nobody.
+        timeout_s: Time until the server must serve it.
+    """
+
+    def __init__(self, pid: int, address: str | None, timeout_s: float) -> None:
+        self._pid = pid
+        self._address = address and address.rstrip("/")
+        self._timeout_s = timeout_s
+
+    def reload(self, digest: str) -> str:
+        """Send the signal, and wait until the server serves the config."""
+        try:
+            os.kill(self._pid, signal.SIGHUP)
+        except (ProcessLookupError, PermissionError, OverflowError) as error:
+            raise SegueError(
+                f"--pid {self._pid}: no server takes a signal there ({error}). Its config is as "
+                "before; give the process id of `segue serve`"
+            ) from error
+        if self._address is None:
+            return f"sent SIGHUP to {self._pid}; its log says whether it serves config {digest}"
+        deadline = monotonic() + self._timeout_s
+        found: object = None
+        while monotonic() < deadline:
+            try:
+                answer = httpx.get(f"{self._address}/experiments", timeout=self._timeout_s)
+                found = answer.json().get("config")
+            except (httpx.HTTPError, ValueError):
+                found = "none, since it cannot be reached"
+            if found == digest:
+                return f"{self._address} serves config {digest}"
+            sleep(LOOK_AGAIN_S)
+        raise SegueError(
+            f"{self._address}: the server must serve config {digest} within {self._timeout_s:g} s "
+            f"after SIGHUP, and serves {found}. Its own log says why it refused"
+        )
+
+
+def pid_in(path: Path) -> int:
+    """Read a process id from a file.
+
+    Raises:
+        SegueError: The file has none.
+    """
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SegueError(
+            f"--pid-file {path}: must have the process id of `segue serve` ({error})"
+        ) from error

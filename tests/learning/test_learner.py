@@ -1,0 +1,239 @@
+"""The learner: what a round decides, and that nothing changes where it fails."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli import main
+from core.catalog import load_catalog
+from core.errors import InputError, SegueError
+from core.lists import save_lists
+from engine.runtime import load_runtime
+from engine.settings.loading import load_settings
+from learning.learner import Learner
+from tests.learning.small_loop import START_MS, SmallLoop, write_config
+
+
+def test_a_version_goes_from_training_through_a_pilot_into_service(folder: Path) -> None:
+    loop = SmallLoop(folder, strategy="softly", pilot=0.4, bound=0.3)
+    assert "version 1: piloted" in loop.round()
+    settings = load_settings(folder / "config.yaml")
+    assert settings.default == "personal"
+    [pilot] = settings.experiments
+    assert (pilot.name, [(arm.name, arm.weight, arm.strategy) for arm in pilot.arms]) == (
+        "pilot_v1",
+        [("C", 60, "personal"), ("T", 40, "softly.v1")],
+    )
+    loop.round()
+    assert loop.outcomes[:2] == [("piloted", 1), ("promoted", 1)]
+    promoted = load_runtime(load_settings(folder / "config.yaml"))
+    assert promoted.default == "softly"
+    assert promoted.artifacts.lists["similar"].manifest["model"] == "neighbours:listener"
+    paths = promoted.settings.catalog.lists
+    assert paths["similar"] == Path("artifacts/1/similar.npz")
+
+
+def test_a_round_without_a_new_session_learns_nothing(folder: Path) -> None:
+    loop = SmallLoop(folder, pilot=0, bound=0.99)
+    loop.round()
+    before = files_of(folder / "artifacts")
+    loop.learner.take_round(is_over=True)
+    assert "nothing learnt, since no session is new" in loop.said[-1]
+    assert files_of(folder / "artifacts") == before
+
+
+def test_a_round_with_too_few_sessions_says_how_many_it_needs(folder: Path) -> None:
+    loop = SmallLoop(folder, least=300)
+    assert loop.round(100) == (
+        "nothing learnt, since 100 sessions are new, too few to learn from (--least 300). The "
+        "config's own files serve"
+    )
+    assert not loop.learner.store.numbers()
+    assert "version 1: " in loop.round(250)  # sessions that were too few count later
+
+
+def test_an_empty_log_is_said_before_anything_is_written(folder: Path) -> None:
+    (folder / "log").mkdir()
+    loop = SmallLoop(folder)
+    with pytest.raises(InputError, match="no event files"):
+        loop.learner.take_round()
+    assert not (folder / "artifacts" / "serving.json").exists()
+
+
+def test_a_round_counts_every_session_once(folder: Path) -> None:
+    loop = SmallLoop(folder, least=10_000)
+    for _ in range(3):
+        loop.round(120)
+    reads = json.loads((folder / "artifacts" / "listens" / "read.json").read_text())
+    assert reads["sessions"] == 360
+    assert len(reads["tables"]) == 3
+
+
+def test_a_session_that_may_go_on_waits_for_a_later_round(folder: Path) -> None:
+    loop = SmallLoop(folder, least=10_000)
+    loop.play(60)
+    [file] = (folder / "log").glob("*.jsonl")
+    whole = file.read_bytes().splitlines(keepends=True)
+    ends = [n for n, line in enumerate(whole) if json.loads(line)["message"] == "last"]
+    learner = Learner(loop.options, None, lambda: START_MS + 60_000, loop.said.append)
+    with learner.store.locked():
+        file.write_bytes(b"".join(whole[: ends[-1]]))  # its last session has no end yet
+        learner.take_round()
+        file.write_bytes(b"".join(whole))
+        learner.take_round()
+    rounds = [each for each in loop.learner.ledger.read() if each["outcome"] == "round"]
+    counted = [each["figures"]["sessions"] for each in rounds]
+    assert 0 < counted[0] < 60
+    assert sum(counted) == 60
+
+
+def test_training_that_fails_leaves_what_serves(folder: Path) -> None:
+    loop = SmallLoop(folder, pilot=0, bound=0.99)
+    loop.round()
+    shutil.rmtree(folder / "artifacts" / "listens")
+    (folder / "artifacts" / "listens").write_text("no folder")
+    before = files_of(folder / "artifacts")
+    with pytest.raises(SegueError, match="artifacts/listens"):
+        loop.round()
+    assert files_of(folder / "artifacts") == before
+    assert loop.outcomes[-1] == ("failed", None)
+
+
+def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
+    (folder / "artifacts").write_text("a file")
+    loop = SmallLoop(folder)
+    with (
+        pytest.raises(InputError, match=r"cannot be written: .* make the folder .*artifacts"),
+        loop.learner.store.locked(),
+    ):
+        pytest.fail("a file is no folder")
+
+
+def test_a_second_loop_is_refused(folder: Path) -> None:
+    loop = SmallLoop(folder)
+    with (
+        loop.learner.store.locked(),
+        pytest.raises(SegueError, match="a second `segue learn` has its lock"),
+        SmallLoop(folder).learner.store.locked(),
+    ):
+        pytest.fail("two loops at once")
+
+
+def test_lists_that_collapsed_are_refused(folder: Path) -> None:
+    # What serves knows the listeners' own tracks; the model of two neighbours knows nearly nothing.
+    loop = SmallLoop(folder, models={"personal": "random"}, pilot=0.2)
+    said = loop.round()
+    assert loop.outcomes == [("refused", 1)]
+    assert "NDCG@10 of 'personal' is 0.0" in said
+    assert "and random lists reach" in said
+    assert loop.serving == 0
+    assert not load_settings(folder / "config.yaml").experiments
+
+
+def test_a_version_that_the_log_cannot_judge_needs_a_pilot(folder: Path) -> None:
+    write_config(folder, lambda config: config.update(default="ranked"))  # it draws the first only
+    loop = SmallLoop(folder, pilot=0)
+    said = loop.round()
+    assert loop.outcomes == [("refused", 1)]
+    assert "the log cannot tell" in said
+    assert "(a pilot can tell: --pilot 0.2)" in said
+
+
+def test_a_pilot_that_stays_unclear_is_given_up(folder: Path) -> None:
+    loop = SmallLoop(folder, strategy="softly", pilot=0.05, bound=0.0, patience=2)
+    loop.round(300)
+    loop.round(60)
+    assert loop.outcomes == [("piloted", 1), ("goes_on", 1)]
+    loop.round(60)
+    assert ("refused", 1) in loop.outcomes
+    assert loop.serving == 0
+
+
+def test_a_pilot_that_is_worse_is_refused(folder: Path) -> None:
+    write_config(folder, lambda config: config["strategies"].update(same=canary(folder)))
+    loop = SmallLoop(folder, pilot=0.5, bound=0.0, strategy="same")
+    loop.round()
+    loop.round(2500)
+    assert loop.outcomes[:2] == [("piloted", 1), ("refused", 1)]
+    refusal = next(each for each in loop.learner.ledger.read() if each["outcome"] == "refused")
+    assert "worse by more than 0.0%" in refusal["reason"]
+    assert loop.serving == 0
+
+
+def test_a_roll_back_says_to_what_it_went_back(promoted: Path) -> None:
+    loop = SmallLoop(promoted)
+    loop.learner.roll_back()
+    assert loop.said[-1] == (
+        "version 1: rolled back, since went back from version 1 on request, and ended pilot_v2. "
+        "The config's own files serve"
+    )
+    assert load_settings(promoted / "config.yaml").default == "personal"
+
+
+def test_a_roll_back_without_an_earlier_version_changes_nothing(folder: Path) -> None:
+    loop = SmallLoop(folder)
+    with pytest.raises(SegueError, match="there is no earlier version to go back to"):
+        loop.learner.roll_back()
+    assert not (folder / "artifacts").exists()
+
+
+def test_a_roll_back_works_though_the_version_is_damaged(promoted: Path) -> None:
+    (promoted / "artifacts" / "1" / "manifest.json").unlink()
+    with pytest.raises(InputError, match=r"manifest.json.*version 1.*--roll-back"):
+        load_settings(promoted / "config.yaml")
+    SmallLoop(promoted).learner.roll_back()
+    assert load_settings(promoted / "config.yaml").default == "personal"
+
+
+def test_experiments_that_take_every_slot_leave_no_pilot(folder: Path) -> None:
+    arms = {"C": {"strategy": "personal", "weight": 50}, "T": {"strategy": "ranked", "weight": 50}}
+    write_config(folder, lambda config: config.update(experiments=[{"name": "all", "arms": arms}]))
+    loop = SmallLoop(folder)
+    with pytest.raises(InputError, match=r"must leave slots of layer 'serving' free.*--pilot 0"):
+        loop.round(400)
+    assert loop.serving == 0
+    assert load_settings(folder / "config.yaml").experiments[0].name == "all"
+
+
+def test_lists_that_no_model_made_stay_as_they_are(folder: Path) -> None:
+    config = load_settings(folder / "config.yaml")
+    catalog = load_catalog(config.resolve(config.catalog.tracks))
+    save_lists(
+        folder / "world" / "similar.npz",
+        "track",
+        {0: [1, 2], 1: [0, 2]},
+        catalog,
+        {"model": "imported"},
+    )
+    loop = SmallLoop(folder)
+    loop.round()
+    assert loop.said[0].startswith("'similar' stays as it is: its manifest names 'imported'")
+    assert not (folder / "artifacts" / "1" / "similar.npz").exists()
+
+
+def test_the_log_of_the_whole_loop_is_valid_and_replays(promoted: Path) -> None:
+    loop = SmallLoop(promoted)
+    loop.play(100)  # version 1 serves, and version 2 plays in a pilot
+    log = str(promoted / "log")
+    replayed = CliRunner().invoke(main.build(), ["replay", log])
+    assert replayed.exit_code == 0, replayed.output
+    verified = CliRunner().invoke(main.build(), ["verify", log])
+    assert verified.exit_code == 0, verified.output
+
+
+def canary(folder: Path) -> dict[str, object]:
+    """Play one track again and again."""
+    first = json.loads((folder / "world" / "tracks.jsonl").read_text().splitlines()[0])
+    return {"type": "constant", "track": first["track"]}
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Read the files of a folder, but for the ledger."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in (".lock", "decisions.jsonl")
+    }
