@@ -26,7 +26,7 @@ FIGURE = "ndcg10"
 
 @dataclass(frozen=True, slots=True)
 class OfflineFigures:
-    """How well lists predict the latest sessions.
+    """The figures of lists that predict the latest sessions.
 
     Attributes:
         name: Name of the lists in the config.

@@ -27,7 +27,7 @@ from training.training_options import TrainingOptions
 
 @dataclass(frozen=True, slots=True)
 class LearnOptions:
-    """How the loop learns and promotes.
+    """The options of the loop: how it learns and promotes.
 
     Attributes:
         config: The config file that serves.

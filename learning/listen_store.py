@@ -45,7 +45,7 @@ class ReadFile:
 
 @dataclass(frozen=True, slots=True)
 class ReadState:
-    """What has been read.
+    """The part of the log that has been read.
 
     Attributes:
         until_ms: Sessions that began before this moment have been counted.

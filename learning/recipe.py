@@ -45,7 +45,7 @@ class LearntFile:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What the loop learns.
+    """The files that the loop learns, and those that it leaves alone.
 
     Attributes:
         files: The files.
