@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.checks.result import ValidityReport
 from analysis.checks.suite import MoreChecks, find_experiments, run_all_checks
 from analysis.effects.experiments import analyse_experiment
 from analysis.effects.guardrails import parse_margins
 from analysis.effects.metrics import LATENCY_P99, Metric, choose_metrics
 from analysis.effects.plans import ExperimentPlan, choose_plan
 from analysis.effects.report_options import ReportOptions
-from analysis.effects.results import Report, ReportProvenance
+from analysis.effects.results import ExperimentResult, Report, ReportProvenance
 from core.allocation import Experiment
 from core.catalog import load_catalog
 from core.errors import Faults, InputError, unknown_name
@@ -161,7 +162,7 @@ def report_of(
     more: MoreChecks | None = None,
 ) -> Report:
     """Check a log that was read, and analyse its experiments; see `make_report`."""
-    names = _select_experiments(log, selection)
+    names = select_experiments(selection, find_experiments(log))
     validity_reports = run_all_checks(
         log,
         archived_configs,
@@ -171,15 +172,38 @@ def report_of(
         more=more,
     )
     progress.start("analysing")
-    results, sealed_plans = [], sealed_plans_beside(selection.logs)
-    for name, validity in zip(names, validity_reports, strict=True):
+    results = analyse_experiments(
+        log, dict(zip(names, validity_reports, strict=True)), selection.logs, request,
+        archived_configs,
+    )  # fmt: skip
+    return Report(provenance_of(log, version, command), results)
+
+
+def analyse_experiments(
+    log: EventLog,
+    validity_reports: Mapping[str, ValidityReport],
+    logs: Sequence[Path],
+    request: ReportRequest,
+    archived_configs: ArchivedConfigs,
+) -> tuple[ExperimentResult, ...]:
+    """Analyse experiments that were checked.
+
+    Args:
+        log: The log that was read.
+        validity_reports: Experiment -> the results of its checks.
+        logs: Where the plans that servers sealed are found.
+        request: What the reader wants to know.
+        archived_configs: The configs that decided.
+    """
+    results, sealed_plans = [], sealed_plans_beside(logs)
+    for name, validity in validity_reports.items():
         digest = find_main_config(log, name)
         definition = archived_configs.experiment(name, digest)
         sealed = _find_sealed_plan(log, name, definition, archived_configs, sealed_plans)
         options = request.options_for(name, sealed)
         types = archived_configs.strategy_types(digest)
         results.append(analyse_experiment(log, name, validity, definition, options, types))
-    return Report(provenance_of(log, version, command), tuple(results))
+    return tuple(results)
 
 
 def provenance_of(log: EventLog, version: str, command: str) -> ReportProvenance:
@@ -190,7 +214,7 @@ def provenance_of(log: EventLog, version: str, command: str) -> ReportProvenance
         files=log.query("SELECT path, format, lines, checksum FROM files ORDER BY file_id"),
         configs=dict(
             log.query(
-                "SELECT config, count(*) FROM events WHERE config IS NOT NULL "
+                "SELECT config, CAST(sum(events) AS BIGINT) FROM config_counts "
                 "GROUP BY config ORDER BY config"
             )
         ),
@@ -201,9 +225,9 @@ def provenance_of(log: EventLog, version: str, command: str) -> ReportProvenance
 def find_main_config(log: EventLog, experiment: str) -> str | None:
     """Digest of the config that decided most events of an experiment; None without a digest."""
     found = log.query(
-        "SELECT e.config FROM events AS e INNER JOIN assignments AS a "
-        "ON e.experiments = a.experiments WHERE a.experiment = ? AND e.config IS NOT NULL "
-        "GROUP BY e.config ORDER BY count(*) DESC, e.config LIMIT 1",
+        "SELECT c.config FROM config_counts AS c INNER JOIN assignments AS a "
+        "ON c.experiments = a.experiments WHERE a.experiment = ? "
+        "GROUP BY c.config ORDER BY sum(c.events) DESC, c.config LIMIT 1",
         [experiment],
     )
     return str(found[0][0]) if found else None
@@ -227,9 +251,9 @@ def _find_sealed_plan(
         ):
             return plan.planned
     for (digest,) in log.query(
-        "SELECT e.config FROM events AS e INNER JOIN assignments AS a "
-        "ON e.experiments = a.experiments WHERE a.experiment = ? AND e.config IS NOT NULL "
-        "GROUP BY e.config ORDER BY min(e.at_ms), e.config LIMIT 1",
+        "SELECT c.config FROM config_counts AS c INNER JOIN assignments AS a "
+        "ON c.experiments = a.experiments WHERE a.experiment = ? "
+        "GROUP BY c.config ORDER BY min(c.first_ms), c.config LIMIT 1",
         [experiment],
     ):
         archived = archived_configs.by_digest.get(digest)
@@ -239,8 +263,12 @@ def _find_sealed_plan(
     return None
 
 
-def _select_experiments(log: EventLog, selection: LogSelection) -> list[str]:
-    known = find_experiments(log)
+def select_experiments(selection: LogSelection, known: Sequence[str]) -> list[str]:
+    """Choose the experiments that were asked for, of those that have an event.
+
+    Raises:
+        InputError: An experiment is unknown, or there is none.
+    """
     if not known:
         raise InputError.one(
             str(selection.logs[0]),
@@ -250,4 +278,4 @@ def _select_experiments(log: EventLog, selection: LogSelection) -> list[str]:
     for name in selection.experiments:
         if name not in known:
             raise InputError.one("--experiment", unknown_name("experiment", name, known))
-    return list(selection.experiments) or known
+    return list(selection.experiments) or list(known)

@@ -13,6 +13,7 @@ from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS, MoreChecks
 from analysis.effects.plans import read_plans
 from analysis.effects.results import Report
 from analysis.live_report import LiveReport
+from analysis.moments.report import report_of_moments
 from analysis.report import LogSelection, ReportRequest, make_report
 from audit.replay_check import ReplayFiles, replay_check
 from core.errors import Faults, unknown_name
@@ -68,6 +69,7 @@ def report_log(
     botify_arms: Mapping[str, Iterable[str]] | None = None,
     replay: bool | None = None,
     progress: Progress = SILENT,
+    moments: Sequence[Path] = (),
 ) -> Report:
     """Check a log, replay it, and analyse its experiments.
 
@@ -80,6 +82,7 @@ def report_log(
         replay: Whether every decision is made again; None: if the log is small and its configs are
             at hand.
         progress: Gets the progress.
+        moments: Folders of moments to report over; a log is added to the one that is named.
 
     Raises:
         InputError: The log, the request, a config or the name of a check is faulty.
@@ -87,10 +90,18 @@ def report_log(
     faults = Faults()
     find_unknown_checks(selection.tolerated, faults, "tolerate")
     faults.raise_if_any()
-    there = [path for path in selection.logs if path.exists()]
-    archived_configs = ArchivedConfigs.read(snapshots_beside(there, folders), botify_arms)
+
+    def read_configs(logs: Sequence[Path]) -> tuple[ArchivedConfigs, Mapping[str, Path]]:
+        snapshots = snapshots_beside([path for path in logs if path.exists()], folders)
+        return ArchivedConfigs.read(snapshots, botify_arms), snapshots
+
     files = ReplayFiles(selection.logs, folders)
     more = MoreChecks(of_log=(replay_check(files, replay, progress),))
+    if moments:
+        return report_of_moments(
+            selection, request, moments, read_configs, version(), command, progress, more
+        )
+    archived_configs, _ = read_configs(selection.logs)
     return make_report(selection, request, archived_configs, version(), command, progress, more)
 
 

@@ -72,6 +72,19 @@ class CheckResult:
             "examples": [{"where": each.where, "what": each.what} for each in self.examples],
         }
 
+    @classmethod
+    def from_dict(cls, said: Mapping[str, Any]) -> "CheckResult":
+        """Read what `to_dict` wrote."""
+        return cls(
+            said["name"],
+            said["question"],
+            Status(said["status"]),
+            said["figure"],
+            said["explanation"],
+            said["numbers"],
+            tuple(Example(each["where"], each["what"]) for each in said["examples"]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ValidityReport:

@@ -4,9 +4,9 @@ WITH shares AS (
         arm,
         count(*) AS listeners,
         max(sessions) / nullif(sum(sessions), 0) AS of_sessions,
-        arg_max("user", sessions) AS most_sessions,
+        max_by("user", (sessions, "user")) AS most_sessions,
         max(recommendations) / nullif(sum(recommendations), 0) AS of_answers,
-        arg_max("user", recommendations) AS most_answers
+        max_by("user", (recommendations, "user")) AS most_answers
     FROM listeners
     WHERE experiment = $experiment
     GROUP BY arm

@@ -31,7 +31,12 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    log: Annotated[list[Path], typer.Argument(help="Event files, or folders with files below.")],
+    log: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Event files, or folders with files below. Needed unless --moments is given."
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(help="Config with `planned:` and `report:`; `config.yaml` if it exists."),
@@ -65,6 +70,13 @@ def report(
             min=2,
             help="Planned listeners of all arms, instead of those of the sealed plan or config. "
             "Intervals are always-valid until so many listeners came.",
+        ),
+    ] = None,
+    moments: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of what a report needs of past days. With LOG, LOG is added to it, and "
+            "the report is over both; without, repeatable, the report is over all of them."
         ),
     ] = None,
     since: Since = None,
@@ -106,10 +118,12 @@ def report(
     metrics = _parse_metrics(metric or (), faults)
     order = parse_botify_arms(botify_arms or (), faults)
     check_tolerated(tolerate or (), faults)
+    if not log and not moments:
+        faults.add("LOG", "name at least one event file or folder, or --moments FOLDER")
     faults.raise_if_any()
     since_ms, until_ms = window(since, until)
     selection = LogSelection(
-        log, 60 * gap, since_ms, until_ms, catalog, experiment or (), tolerate or ()
+        log or (), 60 * gap, since_ms, until_ms, catalog, experiment or (), tolerate or ()
     )
     request = with_settings(
         ReportRequest(
@@ -119,7 +133,9 @@ def report(
     )
     command = shlex.join(["segue", *sys.argv[1:]])
     with bars() as progress:
-        found = report_log(selection, request, command, configs or (), order, replay, progress)
+        found = report_log(
+            selection, request, command, configs or (), order, replay, progress, moments or ()
+        )
     written = _write(found, html, csv, markdown)
     _show(found, written, as_json)
     if not found.valid and not even_if_invalid:

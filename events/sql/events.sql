@@ -72,3 +72,12 @@ SELECT file_id, line, at_ms, "user", decision FROM loaded WHERE "schema" IS NOT 
 SELECT e.file_id, e.line, e."user", e.session, e.turn, e.at_ms, a.experiment, a.arm, e.forced
 FROM events AS e
 INNER JOIN assignments AS a ON e.experiments = a.experiments;
+
+-- VIEW told_attributes
+SELECT experiments, "user", attributes, turn FROM events WHERE attributes IS NOT NULL;
+
+-- VIEW config_counts
+SELECT experiments, config, count(*) AS events, min(at_ms) AS first_ms
+FROM events
+WHERE config IS NOT NULL
+GROUP BY experiments, config;

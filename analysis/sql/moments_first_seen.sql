@@ -1,0 +1,15 @@
+-- Each listener of each experiment, from the parts of moments; see first_seen.sql.
+-- TABLE first_seen
+SELECT
+    a.experiment,
+    s."user",
+    min_by(a.arm, (s.first_ms, s.first_turn)) AS arm,
+    count(DISTINCT a.arm) AS arms,
+    min(s.first_ms) AS first_ms,
+    min_by(s.file_id, (s.first_ms, s.first_turn)) AS file_id,
+    min_by(s.config, (s.first_ms, s.first_turn)) AS config,
+    CAST(sum(s.events) AS BIGINT) AS events,
+    CAST(sum(s.answers) AS BIGINT) AS answers
+FROM kept_seen AS s
+INNER JOIN assignments AS a ON s.experiments = a.experiments
+GROUP BY a.experiment, s."user";
