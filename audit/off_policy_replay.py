@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +10,30 @@ import numpy as np
 
 from analysis.off_policy.estimators import (
     Evaluation,
+    Ints,
     RewardModel,
     WeightedDecisions,
     encode,
     evaluate,
 )
 from analysis.off_policy.logged_rewards import LoggedRewards, logged_rewards
+from analysis.statistics.sample_moments import Values
 from audit.archived_runtimes import runtimes_by_digest
 from audit.replay import Replayer
+from audit.replay_processes import ReplayJob
 from audit.replay_result import ReplayResult
 from audit.target_policy import TargetPolicy
 from core.catalog import UNKNOWN
+from core.draw import FinalDraw
 from core.errors import InputError
 from core.listener import History
 from core.progress import Progress
-from events.event_files import EventFile, find_event_files
+from engine.runtime import Runtime, load_runtime
+from engine.settings.loading import load_settings
+from events.event_files import find_event_files
 from events.merge import merge_events
 from events.reader import open_log
+from events.spark_session import SparkOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,34 @@ class OffPolicyResult:
     replay: ReplayResult
 
 
+@dataclass(frozen=True, slots=True)
+class SparkTargets:
+    """The target strategies as executors build them, for a replay on Spark.
+
+    Attributes:
+        options: Options of Spark.
+        config: The config that has the strategies, at the same path on every machine.
+        strategies: Their names.
+        draw: Draw at the end of their chains.
+    """
+
+    options: SparkOptions
+    config: Path
+    strategies: Sequence[str]
+    draw: FinalDraw | None = None
+
+    def build(self) -> list[TargetPolicy]:
+        """Build the strategies."""
+        runtime = _load_once(self.config)
+        return [TargetPolicy(runtime, name, self.draw) for name in self.strategies]
+
+
+@lru_cache(maxsize=1)
+def _load_once(config: Path) -> Runtime:
+    """Load a config, which stays in an executor's process for its next partitions."""
+    return load_runtime(load_settings(config))
+
+
 def evaluate_policies(
     logs: Sequence[Path],
     targets: Sequence[TargetPolicy],
@@ -50,6 +86,7 @@ def evaluate_policies(
     first: bool,
     arm: str | None,
     progress: Progress,
+    spark: SparkTargets | None = None,
 ) -> OffPolicyResult:
     """Estimate the reward of strategies on the requests of a log.
 
@@ -60,6 +97,7 @@ def evaluate_policies(
         first: Count only the first decision of each session.
         arm: Count only the decisions of this arm, EXPERIMENT=ARM; None counts all.
         progress: Gets the progress of reading and of the replay.
+        spark: The same strategies, to replay on Spark.
 
     Raises:
         InputError: A file is compacted, the arm is unknown, or no decision can be counted.
@@ -75,7 +113,7 @@ def evaluate_policies(
     with open_log(logs, progress=progress) as log:
         rewards = logged_rewards(log, first, _read_arm(arm, log.experiments()))
     recorder = PolicyRecorder(targets, rewards)
-    replayed = _replay(sources, snapshots, recorder, progress)
+    replayed = _replay(ReplayJob(sources, snapshots), recorder, progress, spark)
     evaluations = {
         target.name: evaluate(recorder.decisions(number)) for number, target in enumerate(targets)
     }
@@ -97,20 +135,38 @@ def _read_arm(given: str | None, known: Mapping[str, Sequence[str]]) -> tuple[st
 
 
 def _replay(
-    sources: Sequence[EventFile],
-    snapshots: Mapping[str, Path],
-    recorder: "PolicyRecorder",
-    progress: Progress,
+    job: ReplayJob, recorder: "PolicyRecorder", progress: Progress, spark: SparkTargets | None
 ) -> ReplayResult:
-    replayer = Replayer(runtimes_by_digest(snapshots, None), watch=recorder.watch)
-    progress.start("replaying", sum(source.size for source in sources))
-    for event, where in merge_events(sources, replayer.result.skip, progress):
-        replayer.take(event, where)
+    if spark is not None:
+        from audit.replay_on_spark import replay_on_spark
+
+        make = _MakeRecorder(spark, recorder.rewards)
+        run = replay_on_spark(job, spark.options, progress, make)
+        result = run.result
+        for notes in run.notes:
+            recorder.add(*notes)
+    else:
+        replayer = Replayer(runtimes_by_digest(job.snapshots, None), watch=recorder.watch)
+        progress.start("replaying", sum(source.size for source in job.sources))
+        for event, where in merge_events(job.sources, replayer.result.skip, progress):
+            replayer.take(event, where)
+        result = replayer.finish()
     if not recorder.reached.any():
         raise InputError.one(
             "LOG", "must be replayable, no decision is. `segue replay` on this log says why"
         )
-    return replayer.finish()
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _MakeRecorder:
+    """Makes the recorder of a partition, on its executor."""
+
+    targets: SparkTargets
+    rewards: LoggedRewards
+
+    def __call__(self) -> "PolicyRecorder":
+        return PolicyRecorder(self.targets.build(), self.rewards)
 
 
 class PolicyRecorder:
@@ -146,6 +202,17 @@ class PolicyRecorder:
                 track = event["recommendation"]
                 self.propensities[number, place] = target.propensity_of(candidates, track)
                 self.v_hat[number, place] = candidates.expected(predicted)
+
+    def notes(self) -> tuple[Ints, Values, Values]:
+        """Give what was recorded: the places of decisions, and two numbers of each target."""
+        places = np.flatnonzero(self.reached)
+        return places, self.propensities[:, places], self.v_hat[:, places]
+
+    def add(self, places: Ints, propensities: Values, v_hat: Values) -> None:
+        """Take over what the recorder of a partition noted."""
+        self.reached[places] = True
+        self.propensities[:, places] = propensities
+        self.v_hat[:, places] = v_hat
 
     def decisions(self, number: int) -> WeightedDecisions:
         """The replayed decisions, weighted by one target."""

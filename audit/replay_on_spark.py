@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
 from audit.archived_runtimes import runtimes_by_digest
-from audit.replay import Replayer
+from audit.replay import Event, Replayer
 from audit.replay_processes import ReplayJob, ReplayRun, peak_mb
 from audit.replay_result import ReplayResult
 from core.errors import InputError
+from core.listener import History
 from core.progress import SILENT, Progress
 from events.event_files import EventFile
 from events.merge import PlacedReader, listener_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from engine.runtime import Runtime
 
     RuntimeOf = Callable[[str], Runtime]
+    MakeWatcher = Callable[[], "Watcher"]
 
 Batches = Iterator["pa.RecordBatch"]
 BATCH = 10_000
@@ -40,10 +42,29 @@ PLACED = "listener BINARY, at_ms BIGINT, file INT, line BIGINT, place STRING, ev
 OUTCOME = "outcome BINARY"
 
 
+class Watcher(Protocol):
+    """A watcher of the decisions of a partition."""
+
+    def watch(self, event: Event, history: History) -> None:
+        """Look at a decision that came out the same; see `Replayer`."""
+
+    def notes(self) -> Any:
+        """Give what the driver should get; it must be picklable."""
+
+
 def replay_on_spark(
-    job: ReplayJob, options: SparkOptions, progress: Progress = SILENT
+    job: ReplayJob,
+    options: SparkOptions,
+    progress: Progress = SILENT,
+    make_watcher: "MakeWatcher | None" = None,
 ) -> ReplayRun:
     """Replay a log on a cluster, whose machines find the files and the configs at the same paths.
+
+    Args:
+        job: The log and its configs.
+        options: Options of Spark.
+        progress: Shows that the replay is under way.
+        make_watcher: Makes the watcher of a partition, on its executor; picklable.
 
     Raises:
         InputError: A config that decided cannot be built, a file cannot be read, or Spark does not
@@ -52,11 +73,14 @@ def replay_on_spark(
     session = start_session(options)
     progress.start("replaying on Spark")
     placed = placed_events(session, job)
-    outcomes = placed.mapInArrow(_ReplayPartition(replace(job, sources=())), OUTCOME).toArrow()
+    outcomes = placed.mapInArrow(
+        _ReplayPartition(replace(job, sources=()), make_watcher), OUTCOME
+    ).toArrow()
     runs = [_unpacked(each) for each in outcomes.column("outcome").to_pylist()]
     progress.advance(sum(source.size for source in job.sources))
     merged = ReplayResult.merge([ReplayResult(job.shown), *(run.result for run in runs)])
-    return ReplayRun(merged, [peak for run in runs for peak in run.peaks_mb])
+    peaks = [peak for run in runs for peak in run.peaks_mb]
+    return ReplayRun(merged, peaks, [notes for run in runs for notes in run.notes])
 
 
 def placed_events(session: "SparkSession", job: ReplayJob) -> "DataFrame":
@@ -104,8 +128,9 @@ class _PlaceLines:
 class _ReplayPartition:
     """Replay the listeners of a partition on an executor; a function for `mapInArrow`."""
 
-    def __init__(self, job: ReplayJob) -> None:
+    def __init__(self, job: ReplayJob, make_watcher: "MakeWatcher | None") -> None:
         self._job = job
+        self._make_watcher = make_watcher
 
     def __call__(self, batches: Batches) -> Batches:
         """Yield one outcome: the run of the partition, or the faults that ended it."""
@@ -117,9 +142,9 @@ class _ReplayPartition:
 
     def _replay(self, batches: Batches) -> ReplayRun:
         job = self._job
-        replayer = Replayer(
-            _runtimes(tuple(sorted(job.snapshots.items())), tuple(job.configs)), job.shown
-        )
+        runtime_of = _runtimes(tuple(sorted(job.snapshots.items())), tuple(job.configs))
+        watcher = None if self._make_watcher is None else self._make_watcher()
+        replayer = Replayer(runtime_of, job.shown, None if watcher is None else watcher.watch)
         dropped = [ReplayResult(job.shown)]
         for batch in batches:
             for _, *order, where, event in zip(*(each.to_pylist() for each in batch), strict=True):
@@ -128,7 +153,8 @@ class _ReplayPartition:
                 else:
                     at_ms, file, line = order
                     replayer.take(orjson.loads(event), where, (at_ms, file, line))
-        return ReplayRun(ReplayResult.merge([replayer.finish(), *dropped]), peak_mb())
+        merged = ReplayResult.merge([replayer.finish(), *dropped])
+        return ReplayRun(merged, peak_mb(), () if watcher is None else [watcher.notes()])
 
 
 @lru_cache(maxsize=1)

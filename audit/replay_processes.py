@@ -51,10 +51,12 @@ class ReplayRun:
         result: Its result.
         peaks_mb: The most memory that each process held, in MB; empty where the system does not
             tell it.
+        notes: The notes of each process's watcher, if it had one.
     """
 
     result: ReplayResult
     peaks_mb: Sequence[float]
+    notes: Sequence[Any] = ()
 
 
 def run_replay(job: ReplayJob, processes: int = 1, progress: Progress = SILENT) -> ReplayRun:

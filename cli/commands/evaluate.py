@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from cli.engine_options import ConfOption, EngineOption, MasterOption, parse_engine
 from cli.progress import bars
 from cli.terminal import terminal
 from core.draw import FinalDraw
@@ -52,6 +53,9 @@ def evaluate(
         bool,
         typer.Option("--even-if-doubtful", help="Show estimates that the log does not support."),
     ] = False,
+    engine: EngineOption = "duckdb",
+    master: MasterOption = None,
+    conf: ConfOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Estimate what other strategies would earn on the requests of a log.
@@ -61,17 +65,19 @@ def evaluate(
     rewards: IPS, SNIPS and DR, with intervals over listeners. The strategy need not have served.
     Estimates are withheld if the overlap or the effective sample size fails.
     """
-    from audit.off_policy_replay import evaluate_policies
+    from audit.off_policy_replay import SparkTargets, evaluate_policies
     from audit.target_policy import TargetPolicy
     from engine.runtime import load_runtime
     from engine.settings.loading import load_settings
     from events.config_snapshots import snapshots_beside
 
+    options = parse_engine(engine, master, conf)
+    spark = None if options is None else SparkTargets(options, config.resolve(), strategy, draw)
     runtime = load_runtime(load_settings(config))
     targets = [TargetPolicy(runtime, name, draw) for name in strategy]
     snapshots = snapshots_beside(logs, configs or ())
     with bars() as progress:
-        found = evaluate_policies(logs, targets, snapshots, first, arm, progress)
+        found = evaluate_policies(logs, targets, snapshots, first, arm, progress, spark)
     shown = {
         name: each if even_if_doubtful or not each.withheld else each.without_estimates()
         for name, each in found.evaluations.items()

@@ -11,6 +11,7 @@ from cli.main import build
 from core.errors import InputError
 from events import reader
 from simulator.recommenders.in_process import load_in_process
+from tests import needs
 from tests.logs import Plan, listening, write_botify
 from tests.played import configured, play
 
@@ -71,6 +72,20 @@ def test_the_strategy_that_served_is_estimated_at_the_logged_mean(logged: Path) 
     assert found["strategies"]["mixed"]["withheld"] is False
     assert found["left_out"] == {}
     assert found["replayed"]["mismatched"] == 0
+
+
+@needs.package("pyspark")
+@needs.program("java")
+def test_spark_gives_the_estimates_of_one_machine(logged: Path) -> None:
+    config = logged / "config.yaml"
+    named = ("--strategy", "popular", "--strategy", "personal", "--draw", "score")
+    asked = (logged / "log", "--config", config, *named, "--even-if-doubtful", "--json")
+    settings = ("--conf", "spark.sql.shuffle.partitions=2")
+
+    on_spark = json.loads(segue(*asked, "--engine", "spark", *settings))
+
+    assert on_spark == json.loads(segue(*asked))
+    assert on_spark["replayed"]["decisions"] > 1000
 
 
 def test_a_strategy_without_overlap_is_doubtful(tmp_path: Path) -> None:
