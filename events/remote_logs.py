@@ -19,6 +19,9 @@ DOCKER_FOLDERS = ("/srv/segue/log", "/app/log")
 
 PIECE = 4 << 20
 
+_BY_PYARROW = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "abfs": "abfs", "abfss": "abfss"}
+"""Scheme of a URL -> scheme by which PyArrow knows the same store."""
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
@@ -78,16 +81,35 @@ def remote_log(url: str, scratch: Path) -> Iterator[RemoteLog]:
         with _container(url, scratch) as origin:
             yield origin
         return
-    import fsspec
-
     try:
-        system, root = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
+        system, root = _file_system(url)
+    except (ImportError, ValueError, OSError) as error:
         raise InputError.one(url, f"cannot be reached: {error}") from error
     if _is_local(system):
         root = str(Path(root).resolve())
     folder = _folder(PurePosixPath(root).name, system.unstrip_protocol(root))
     yield RemoteLog(url, folder, root, _files(url, system, root))
+
+
+def _file_system(url: str) -> tuple[Any, str]:
+    """Give the file system of a URL, and the path in it.
+
+    Without the package that fsspec needs for an object store, PyArrow's own client reads it.
+    """
+    import fsspec
+
+    try:
+        system, root = fsspec.core.url_to_fs(url)
+    except ImportError:
+        scheme, _, rest = url.partition("://")
+        if scheme not in _BY_PYARROW:
+            raise
+        from fsspec.implementations.arrow import ArrowFSWrapper
+        from pyarrow import fs
+
+        inner, root = fs.FileSystem.from_uri(f"{_BY_PYARROW[scheme]}://{rest}")
+        system = ArrowFSWrapper(inner)
+    return system, root
 
 
 def _files(url: str, system: Any, root: str) -> tuple[RemoteFile, ...]:

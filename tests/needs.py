@@ -26,6 +26,16 @@ def package(name: str) -> pytest.MarkDecorator:
     return _unless(found, f"{MISSING} the package {name} (pip install {name})")
 
 
+MOTO = shutil.which("moto_server") or str(Path(__file__).parents[1] / ".s3/bin/moto_server")
+"""An S3-compatible server; `.ci/run` installs it into an environment of its own."""
+
+
+def s3_server() -> pytest.MarkDecorator:
+    """Mark a test that starts `MOTO`."""
+    found = Path(MOTO).exists()
+    return _unless(found, f"{MISSING} moto_server (see .ci/run)")
+
+
 def shared(*paths: str) -> pytest.MarkDecorator:
     """Mark a test that reads data from outside the project."""
     absent = [path for path in paths if not (SHARED / path).exists()]
