@@ -7,7 +7,7 @@ after the other), `keys`, and a JSON `manifest`, which has the length of a vecto
 import hashlib
 import json
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,9 @@ from core.errors import InputError
 from core.sealed import sealed_copy
 
 FORMAT = 1
+PRODUCTS = 1 << 22
+"""Products that are made at once, 16 MB; it bounds the memory of a batch."""
+_LOWEST = np.finfo(np.float32).min
 Floats = npt.NDArray[np.float32]
 Precision = Literal["float32", "float16"]
 
@@ -54,6 +57,8 @@ class Vectors:
         self.units: Floats = np.ascontiguousarray(vectors / scale[:, None], dtype=np.float32)
         self.manifest = manifest
         self.checksum = checksum
+        # Twice the bound of the rounding error of a product with a vector of unit length.
+        self._doubt = np.float32(2.5 * self.units.shape[1] * np.finfo(np.float32).eps)
         if key == "track":
             rows = np.full(len(catalog) + 1, -1, dtype=np.int64)
             rows[np.asarray(keys, dtype=np.int64)] = np.arange(len(keys))
@@ -78,25 +83,64 @@ class Vectors:
         """The row of a listener; -1 if they have none."""
         return self._row_of_user.get(user, -1)
 
-    def near(self, query: Floats, k: int) -> tuple[npt.NDArray[np.int32], Floats]:
+    def near(
+        self, query: Floats, k: int, without: Collection[int] = ()
+    ) -> tuple[npt.NDArray[np.int32], Floats]:
         """Find the tracks whose directions have the greatest product with a query; exact.
 
         Args:
             query: float32, (d,).
             k: Number of tracks, at least 1.
+            without: Tracks to leave out.
 
         Returns:
             Catalog indices and products, the greatest first, of equal ones the first rows.
         """
-        products: Floats = self.units @ query
-        if k < len(products):
-            kept = np.argpartition(products, len(products) - k)[len(products) - k :]
-            # All that tie with the last one, so that which of them stay depends on their rows.
-            kept = np.flatnonzero(products >= products[kept].min())
+        return self._best(self.units @ query, query, k, without)
+
+    def near_all(
+        self, queries: Floats, k: int, without: Sequence[Collection[int]]
+    ) -> list[tuple[npt.NDArray[np.int32], Floats]]:
+        """Find the nearest tracks of several queries: what `near` finds for each, to the last bit.
+
+        Several queries are one matrix product, in which a number of the file is read from memory
+        once and not once a query.
+
+        Args:
+            queries: float32, (n, d).
+            k: Number of tracks, at least 1.
+            without: Tracks to leave out, for each query.
+        """
+        at_once = max(1, PRODUCTS // len(self))
+        found = []
+        for start in range(0, len(queries), at_once):
+            block = queries[start : start + at_once]
+            for place, products in enumerate(block @ self.units.T, start):
+                found.append(self._best(products, queries[place], k, without[place]))
+        return found
+
+    def _best(
+        self, products: Floats, query: Floats, k: int, without: Collection[int]
+    ) -> tuple[npt.NDArray[np.int32], Floats]:
+        """Choose by products that BLAS made, whose last bits depend on machine, threads and batch.
+
+        So a decision must not depend on these bits, or replay would make a different one. All rows
+        that may be among the best are kept, by the bound of the rounding error of a product, and
+        their products are computed again in one fixed order.
+        """
+        if without:
+            rows = [self._row_of_track[track] for track in without]
+            products[[row for row in rows if row >= 0]] = -np.inf
+        size = len(products)
+        if k < size:
+            least = np.partition(products, size - k)[size - k]
+            least -= self._doubt * np.sqrt(query @ query)
+            kept = np.flatnonzero(products >= max(least, _LOWEST))
         else:
-            kept = np.arange(len(products))
-        order = kept[np.argsort(-products[kept], kind="stable")[:k]]
-        return self.tracks[order], products[order]
+            kept = np.flatnonzero(products >= _LOWEST)
+        again: Floats = np.einsum("ij,j->i", self.units[kept], query)
+        order = np.argsort(-again, kind="stable")[:k]
+        return self.tracks[kept[order]], again[order]
 
 
 def save_vectors(

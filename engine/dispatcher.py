@@ -7,7 +7,7 @@ No code in here awaits, so two turns of one listener never mingle.
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic, perf_counter
 from typing import ClassVar, NamedTuple, Protocol
@@ -20,6 +20,7 @@ from core.listener import History
 from core.request import ListenReport, Request, TurnInput
 from engine.exposure import assign, exposed_after, newly_exposed, starts_afresh
 from engine.metrics import ServerMetrics
+from engine.preparation import Expected, asks, history_after, prepare
 from engine.proposals import ProposalWatch
 from engine.runtime import Runtime
 from engine.state import ListenerRecord, StateStore
@@ -356,6 +357,8 @@ class Dispatcher(BaseDispatcher):
         """Decide each turn; a later turn of a listener sees the earlier one's record."""
         at_ms = self._now_ms()
         records: dict[str, ListenerRecord] = {}
+        if self.runtime.prepares and len(arrivals) > 1:
+            prepare(self.runtime, self._expected(arrivals, at_ms))
         began_s = perf_counter()
         for place, arrival in enumerate(arrivals):
             try:
@@ -383,6 +386,15 @@ class Dispatcher(BaseDispatcher):
             began_s = ended_s
         for each in staged:
             each.turn.latency_s = began_s - arrivals[each.place].arrived_s
+
+    def _expected(self, arrivals: Sequence[Arrival], at_ms: int) -> Iterator[Expected]:
+        """Give the turns of known listeners as they will be, if nothing else happens before."""
+        for arrival in arrivals:
+            sent, user = arrival.sent, str(arrival.sent.user)
+            record = self.state.get(user) if asks(sent) and arrival.forced is None else None
+            if record is not None and record.assignment is not None and sent.attributes is None:
+                history = history_after(self.runtime, record.history, sent, at_ms)
+                yield user, history, record.assignment
 
     def _decide(
         self, place: int, arrival: Arrival, at_ms: int, records: Mapping[str, ListenerRecord]

@@ -3,7 +3,7 @@
 A reload builds a second runtime and then swaps the two. One runtime decides a request as a whole.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from events.config_snapshots import FORMAT
 from strategies.base import Artifacts, named_in
 
 Propose = Callable[[Listener], Candidates | None]
+Prepare = Callable[[Sequence[Listener]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,16 @@ class Chain:
         ranked: The same strategies without their own draw, for an arm that has one; empty if
             none has a draw.
         declared: Every name that may stand in `answered_by`: the members and those they use.
+        prepare: Prepares the first member's proposals for listeners whose turns come together;
+            None if the member gains nothing by that.
+        prepare_ranked: The same for the first of `ranked`.
     """
 
     members: tuple[tuple[str, Propose], ...]
     declared: frozenset[str]
     ranked: tuple[tuple[str, Propose], ...] = ()
+    prepare: Prepare | None = None
+    prepare_ranked: Prepare | None = None
 
     def asked(self, draw: FinalDraw | None) -> tuple[tuple[str, Propose], ...]:
         """Return the members to ask under this draw at the chain's end."""
@@ -62,6 +68,7 @@ class Runtime:
             read costs ten times as much.
         session_gap_ms: Silence after which a new session begins, ms. Copied for the same reason.
         takes_filters: Whether a strategy reads the `filter` of a request.
+        prepares: Whether turns that come together are worth to prepare together.
     """
 
     settings: Settings
@@ -77,12 +84,15 @@ class Runtime:
     history: int = field(init=False)
     session_gap_ms: float = field(init=False)
     takes_filters: bool = field(init=False)
+    prepares: bool = field(init=False)
 
     def __post_init__(self) -> None:
         state = self.settings.state
         object.__setattr__(self, "history", state.history)
         object.__setattr__(self, "session_gap_ms", state.session_gap_s * 1000)
         object.__setattr__(self, "takes_filters", takes_filters(self.settings))
+        chains = self.chains.values()
+        object.__setattr__(self, "prepares", any(each.prepare_ranked for each in chains))
 
 
 def load_runtime(settings: Settings, known: Artifacts | None = None) -> Runtime:
@@ -159,6 +169,8 @@ def _make_chain(name: str, settings: Settings, built: dict[str, Built]) -> Chain
         tuple((member, built[member].strategy.propose) for member in names),
         frozenset(_used_by(names, settings)),
         tuple((member, built[member].ranked.propose) for member in names),
+        getattr(built[name].strategy, "prepare", None),
+        getattr(built[name].ranked, "prepare", None),
     )
 
 

@@ -12,7 +12,7 @@ import asyncio
 import heapq
 import logging
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from core.listener import History, pack, unpack
 from core.request import ListenReport
 from engine.dispatcher import Arrival, BaseDispatcher, EventSink, KeptAnswer, Outcome, repeated_end
 from engine.metrics import ServerMetrics
+from engine.preparation import Expected, asks, prepare
 from engine.runtime import Runtime
 from engine.shared_state.groups import Unheeded
 from engine.shared_state.keys import answer_key, record_key
@@ -362,6 +363,8 @@ class SharedDispatcher(BaseDispatcher):
         try:
             staged: list[_Staged] = []
             without: list[Ticket] = []
+            if self.runtime.prepares and len(tickets) > 1:
+                prepare(self.runtime, self._expected(tickets, replies))
             began_s = perf_counter()
             for ticket, reply in zip(tickets, replies, strict=True):
                 each = self._read(ticket, reply, shard, without)
@@ -381,6 +384,14 @@ class SharedDispatcher(BaseDispatcher):
             for ticket in tickets:
                 self._give(ticket, error)
         self._go_on()
+
+    def _expected(self, tickets: Sequence[Ticket], replies: Sequence[Any]) -> Iterator[Expected]:
+        """Give the turns that Redis has taken, and that this runtime decides."""
+        for ticket, reply in zip(tickets, replies, strict=True):
+            is_taken = isinstance(reply, bytes) and reply[:1] == b"T"
+            if is_taken and asks(ticket.arrival.sent) and ticket.runtime is self.runtime:
+                history = read_taken(reply).history(self.runtime.catalog)
+                yield ticket.user, history, ticket.assignment
 
     def _read(
         self, ticket: Ticket, reply: Any, shard: Shard, without: list[Ticket]

@@ -1,6 +1,6 @@
 """The protocol of a strategy, what a strategy may read, and the params that many share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any, Literal, Protocol
@@ -26,6 +26,9 @@ class Strategy(Protocol):
 
     A strategy that never abstains has an attribute `always_answers = True`, on its class or on
     itself. Only such a strategy may end a chain.
+
+    A strategy that saves time where turns come together has a method `prepare(listeners)`. The
+    server calls it with the listeners of one batch before it asks for each. It changes no proposal.
     """
 
     def propose(self, listener: Listener) -> Candidates | None:
@@ -111,9 +114,18 @@ class Named:
         always_answers: Whether it never abstains.
         propose_unmarked: Asks the strategy and marks nothing, for callers who only use the tracks.
         draw: Its own draw, for a strategy that wraps it; None if its type has none.
+        prepare_rank: Prepares `rank` for several listeners; None if that gains nothing.
     """
 
-    __slots__ = ("_rank", "_strategy", "always_answers", "draw", "name", "propose_unmarked")
+    __slots__ = (
+        "_rank",
+        "_strategy",
+        "always_answers",
+        "draw",
+        "name",
+        "prepare_rank",
+        "propose_unmarked",
+    )
 
     def __init__(
         self,
@@ -125,6 +137,9 @@ class Named:
         self.name = name
         self.draw = draw
         self._rank = (ranked or strategy).propose
+        self.prepare_rank: Callable[[Sequence[Listener]], None] | None = getattr(
+            ranked or strategy, "prepare", None
+        )
         self.always_answers: bool = getattr(strategy, "always_answers", False)
         self._strategy = strategy
         self.propose_unmarked = strategy.propose

@@ -49,6 +49,7 @@ class Explore:
         self.params = params
         self._of = artifacts.strategies[params.of]
         self.always_answers = self._of.always_answers
+        self.prepare = self._of.prepare_rank
 
     def propose(self, listener: Listener) -> Candidates | None:
         candidates = self._of.rank(listener)

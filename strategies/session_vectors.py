@@ -1,15 +1,22 @@
 """Session vectors: the session as one point of a trained space, and the tracks near it."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from core.candidates import Candidates, Weights, by_rank
 from core.listener import Listener
+from core.vectors import Floats
 from strategies.base import Artifacts, TrackVectors, Unheard, UnheardParams
 from strategies.registry import strategy
 from strategies.session_scores import ArtistFatigue
+
+Tracks = npt.NDArray[np.int32]
+Likings = list[tuple[int, float]]
+Nearest = tuple[Tracks, Floats]
 
 
 class SessionVectorsParams(UnheardParams):
@@ -56,44 +63,83 @@ class SessionVectors:
         self.params = params
         self._catalog = artifacts.catalog
         self._vectors = artifacts.vectors[params.vectors]
+        self._prepared: dict[tuple[str, int, bytes], tuple[Likings, Nearest]] = {}
+
+    def prepare(self, listeners: Sequence[Listener]) -> None:
+        """Find the nearest tracks for turns that come together, by one product.
+
+        `propose` takes what was found for its listener, and finds the same without it.
+        """
+        asked = []
+        for listener in listeners:
+            found = self._query(listener)
+            if found is not None:
+                asked.append((listener, *found))
+        queries = np.array([query for _, _, query in asked], dtype=np.float32)
+        heard = [self._heard(listener) for listener, _, _ in asked]
+        nearest = self._vectors.near_all(queries, self.params.depth, heard)
+        self._prepared = {
+            _key_of(listener): (likings, near)
+            for (listener, likings, _), near in zip(asked, nearest, strict=True)
+        }
 
     def propose(self, listener: Listener) -> Candidates | None:
-        params, vectors = self.params, self._vectors
-        likings = listener.likings(self._catalog, params.fatigue)
-        rows = [(vectors.row_of_track(track), liking) for track, liking in likings]
-        rows = [each for each in rows if each[0] >= 0]
-        if not rows:
+        found = self._prepared.pop(_key_of(listener), None) if self._prepared else None
+        if found is None:
+            found = self._nearest(listener)
+        if found is None:
             listener.note("no track of this session has a vector")
             return None
-        weights = [like**params.power - params.dislike * (1.0 - like) for _, like in rows]
-        query = np.array(weights, dtype=np.float32) @ vectors.units[[row for row, _ in rows]]
-        heard = self._heard(listener)
-        tracks, products = vectors.near(query, params.depth + len(heard))
-        listener.note("{} tracks of this session, the {} nearest tracks", len(rows), len(tracks))
+        likings, (tracks, products) = found
+        listener.note("{} tracks of this session, the {} nearest tracks", len(likings), len(tracks))
         scores: Weights = products.astype(np.float64)
-        scores *= ArtistFatigue(self._catalog, likings, params.fatigue).of(tracks)
-        kept = [
-            place
-            for place, (track, score) in enumerate(
-                zip(tracks.tolist(), scores.tolist(), strict=True)
-            )
-            if score > 0 and track not in heard
-        ]
-        if not kept:
-            listener.note("no unheard track has a positive score")
+        scores *= ArtistFatigue(self._catalog, likings, self.params.fatigue).of(tracks)
+        return self._drawn(tracks, scores, listener)
+
+    def _nearest(self, listener: Listener) -> tuple[Likings, Nearest] | None:
+        """Give likings and nearest tracks, None if no track of the session has a vector."""
+        found = self._query(listener)
+        if found is None:
             return None
-        return self._drawn(tracks[kept], scores[kept])
+        likings, query = found
+        return likings, self._vectors.near(query, self.params.depth, self._heard(listener))
+
+    def _query(self, listener: Listener) -> tuple[Likings, Floats] | None:
+        """Give the likings of the session's tracks, and the sum of their vectors."""
+        params, row_of = self.params, self._vectors.row_of_track
+        likings = listener.likings(self._catalog, params.fatigue)
+        power, dislike = params.power, params.dislike
+        rows, weights = [], []
+        for track, liking in likings:
+            row = row_of(track)
+            if row >= 0:
+                rows.append(row)
+                weights.append(liking**power - dislike * (1.0 - liking))
+        if not rows:
+            return None
+        # einsum and not a matrix product: its last bits are the same on every machine.
+        units = self._vectors.units[rows]
+        return likings, np.einsum("i,ij->j", np.array(weights, dtype=np.float32), units)
 
     def _heard(self, listener: Listener) -> frozenset[int]:
         if self.params.unheard == "none":
             return frozenset()
         return listener.heard if self.params.unheard == "history" else listener.heard_in_session
 
-    def _drawn(self, tracks: np.ndarray, scores: Weights) -> Candidates:
+    def _drawn(self, tracks: Tracks, scores: Weights, listener: Listener) -> Candidates | None:
+        if not len(tracks) or scores[best := int(scores.argmax())] <= 0:
+            listener.note("no unheard track has a positive score")
+            return None
         if self.params.draw == "first":
-            return Candidates([int(tracks[scores.argmax()])])
-        order = np.argsort(-scores, kind="stable")[: self.params.depth]
+            return Candidates([int(tracks[best])])
+        kept = np.flatnonzero(scores > 0)
+        order = kept[np.argsort(-scores[kept], kind="stable")]
         ranked = tracks[order].tolist()
         if self.params.draw == "rank":
             return by_rank(ranked)
         return Candidates(ranked, scores[order] if self.params.draw == "score" else None)
+
+
+def _key_of(listener: Listener) -> tuple[str, int, bytes]:
+    """Give all of a listener that a proposal depends on."""
+    return listener.id, listener.session_start, bytes(listener.packed)

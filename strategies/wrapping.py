@@ -32,6 +32,7 @@ class Wrapper:
     def __init__(self, params: WrapperParams, artifacts: Artifacts) -> None:
         self._of = artifacts.strategies[params.of]
         self._mode = _mode_of(params.draw, self._of)
+        self.prepare = self._of.prepare_rank
 
     def propose(self, listener: Listener) -> Candidates | None:
         candidates = self._of.rank(listener)

@@ -138,7 +138,7 @@ def test_a_comparison_names_the_models_that_it_leaves_out(
     tried = [m["model"] for m in json.loads((tmp_path / "comparison.json").read_text())["models"]]
     assert tried == [
         "popular", "popular:plays", "random",
-        "ease", "ease:session",
+        "ease", "ease:session", "interests",
         "neighbours", "neighbours:time", "neighbours:bm25", "neighbours:listener",
     ]  # fmt: skip
     assert {path.name for path in tmp_path.iterdir()} == {"comparison.json", "comparison.md"}
