@@ -37,6 +37,40 @@ def test_near_gives_the_greatest_products_in_order(points, query, k):
     assert found.tolist() == products[expected].tolist()
 
 
+@pytest.mark.parametrize("at_once", [1 << 22, 50])
+def test_several_queries_find_what_each_finds_alone(at_once, monkeypatch):
+    monkeypatch.setattr("core.vectors.PRODUCTS", at_once)
+    draws = np.random.default_rng(6)
+    points = draws.normal(size=(TRACKS, 37)).astype(np.float32)
+    points[5:9] = points[2] * np.array([[1], [1 + 1e-7], [2], [3]])  # of one direction, nearly
+    vectors = vectors_of(points)
+    queries = np.vstack([points[2], draws.normal(size=(30, 37))]).astype(np.float32)
+    without = [
+        set(draws.choice(TRACKS, number % 6, replace=False).tolist()) for number in range(31)
+    ]
+
+    together = vectors.near_all(queries, 4, without)
+
+    for query, left_out, (tracks, products) in zip(queries, without, together, strict=True):
+        alone = vectors.near(query, 4, left_out)
+        assert (tracks.tolist(), products.tolist()) == (alone[0].tolist(), alone[1].tolist())
+        assert not set(tracks.tolist()) & left_out
+
+
+def test_products_that_differ_in_their_last_bits_choose_the_same_tracks():
+    """Another BLAS, or more threads, give products that differ by rounding."""
+    draws = np.random.default_rng(7)
+    vectors = vectors_of(np.repeat(draws.normal(size=(3, 40)), 8, axis=0) + 1e-7 * np.eye(24, 40))
+    query = draws.normal(size=40).astype(np.float32)
+    exact = vectors.units @ query
+    wanted = vectors._best(exact.copy(), query, 6, ())
+
+    for _ in range(50):
+        noise = draws.uniform(-1, 1, TRACKS) * 20 * np.finfo(np.float32).eps * np.linalg.norm(query)
+        found = vectors._best((exact + noise).astype(np.float32), query, 6, ())
+        assert found[0].tolist() == wanted[0].tolist()
+
+
 def test_directions_have_unit_length_and_lengths_are_kept():
     vectors = vectors_of([[3, 4], [0, 0], [0, 2]])
 
