@@ -11,6 +11,7 @@ import numpy as np
 import yaml
 
 from core.catalog import load_catalog
+from core.listener_tables import ListenerRows, save_table
 from core.lists import save_lists
 from core.vectors import save_vectors
 from strategies import registry
@@ -63,6 +64,12 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     },
     "session_lists": {"type": "session_lists", "lists": "contextual", "fallback": "random"},
     "session_vectors": {"type": "session_vectors", "vectors": "taste", "fallback": "random"},
+    "interest": {
+        "type": "interest",
+        "vectors": "taste",
+        "table": "interests",
+        "fallback": "random",
+    },
     "artist_cap": {"type": "artist_cap", "of": "contextual", "fallback": "random"},
     "artist_discount": {"type": "artist_discount", "of": "contextual", "fallback": "random"},
     "filter": {
@@ -102,6 +109,13 @@ def make_world(folder: Path, tracks: int, listeners: int = LISTENERS, seed: int 
         save_lists(folder / f"{name}.npz", key, made, catalog, about)  # type: ignore[arg-type]
     points = rng.normal(size=(tracks, DIMENSIONS))
     save_vectors(folder / "taste.npz", "track", range(tracks), points, catalog, about)
+    rows = ListenerRows(
+        rng.normal(size=(listeners, 3, DIMENSIONS)).astype(np.float32),
+        np.full((listeners, 3), 1 / 3, dtype=np.float32),
+        np.zeros(listeners, dtype=np.float32),
+        rng.integers(0, tracks, (listeners, 10)).astype(np.int32),
+    )
+    save_table(folder / "interests.npz", list(map(str, range(listeners))), rows, catalog, about)
 
 
 def write_config(folder: Path, data: Path, strategy: str, lists: str = "") -> Path:
@@ -126,6 +140,7 @@ def write_config(folder: Path, data: Path, strategy: str, lists: str = "") -> Pa
                 name: str(data / lists / f"{name}.npz") for name in ("contextual", "personal")
             },
             "vectors": {"taste": str(data / "taste.npz")},
+            "tables": {"interests": str(data / "interests.npz")},
         },
         "strategies": STRATEGIES,
         "default": "random",

@@ -74,12 +74,17 @@ class Lists:
         return None if row is None else self._row(row)
 
     def row_of_track(self, track: int) -> int:
-        """The row of a track's list (an index or `UNKNOWN`), for `heads`; -1 without a list."""
+        """The row of a track's list (an index or `UNKNOWN`), for `head`; -1 without a list."""
         return self._row_of_track[track]
 
     def row_of_user(self, user: str) -> int:
-        """The row of a listener's list, for `heads`; -1 without a list."""
+        """The row of a listener's list, for `head`; -1 without a list."""
         return self._row_of_user.get(user, -1)
+
+    def head(self, row: int, depth: int) -> npt.NDArray[np.integer]:
+        """The first `depth` tracks of the list of a row, as catalog indices."""
+        start = self._starts[row]
+        return self.tracks[start : min(start + depth, self._starts[row + 1])]
 
     def heads(
         self, rows: Sequence[int], depth: int

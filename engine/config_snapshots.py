@@ -130,6 +130,9 @@ def _paths(settings: Settings) -> dict[str, Any]:
         "vectors": {
             name: str(settings.resolve(path).absolute()) for name, path in section.vectors.items()
         },
+        "tables": {
+            name: str(settings.resolve(path).absolute()) for name, path in section.tables.items()
+        },
     }
 
 
@@ -193,6 +196,10 @@ def _check_data(path: Path, snapshot: dict[str, Any], runtime: Runtime) -> None:
     pieces += [
         (f"vectors.{name}", checksum, now.get("vectors", {}).get(name))
         for name, checksum in before.get("vectors", {}).items()
+    ]
+    pieces += [
+        (f"tables.{name}", checksum, now.get("tables", {}).get(name))
+        for name, checksum in before.get("tables", {}).items()
     ]
     pieces += [
         (f"tracks (field '{name}')", checksum, now.get("fields", {}).get(name))

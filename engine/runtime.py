@@ -16,6 +16,7 @@ from core.draw import FinalDraw
 from core.errors import Faults, InputError
 from core.experiment_changes import assignment_fingerprint
 from core.listener import Listener
+from core.listener_tables import ListenerTable, load_table
 from core.lists import Lists, load_lists
 from core.vectors import Vectors, load_vectors
 from engine.settings.defaults import DECIDING, describe_strategy, non_defaults
@@ -158,7 +159,13 @@ def _load_artifacts(settings: Settings, known: Artifacts | None, faults: Faults)
             vectors[name] = load_vectors(settings.resolve(path), catalog)
         except InputError as error:
             faults.extend(error)
-    return Artifacts(catalog, top, lists, vectors=vectors)
+    tables: dict[str, ListenerTable] = {}
+    for name, path in section.tables.items():
+        try:
+            tables[name] = load_table(settings.resolve(path), catalog)
+        except InputError as error:
+            faults.extend(error)
+    return Artifacts(catalog, top, lists, vectors=vectors, tables=tables)
 
 
 def _make_chain(name: str, settings: Settings, built: dict[str, Built]) -> Chain:
@@ -218,6 +225,7 @@ def _describe(settings: Settings, artifacts: Artifacts, chains: dict[str, Chain]
     Keys at their default are left out; `format` says which defaults these are.
     """
     vectors = {name: each.checksum for name, each in artifacts.vectors.items()}
+    tables = {name: each.checksum for name, each in artifacts.tables.items()}
     return {
         "format": FORMAT,
         "default": settings.default,
@@ -232,6 +240,7 @@ def _describe(settings: Settings, artifacts: Artifacts, chains: dict[str, Chain]
             "top": digest_of(artifacts.top.tolist()),
             "lists": {name: lists.checksum for name, lists in artifacts.lists.items()},
             **({"vectors": vectors} if vectors else {}),
+            **({"tables": tables} if tables else {}),
             **_described_fields(settings, artifacts.catalog),
         },
         **non_defaults(settings.state, DECIDING),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple, get_args
 
 from core.errors import Faults, SegueError, unknown_name
+from core.listener_tables import ListenerTable
 from core.lists import Lists
 from core.vectors import Vectors
 from engine.settings.model import Settings, StrategySettings
@@ -70,9 +71,7 @@ def _files_fit(wanted: StrategySettings, artifacts: Artifacts, where: str, fault
     fit = True
     for kind in FILE_KINDS:
         key, what = kind.split()
-        files: Mapping[str, Lists | Vectors] = (
-            artifacts.lists if what == "lists" else artifacts.vectors
-        )
+        files: Mapping[str, Lists | Vectors | ListenerTable] = getattr(artifacts, what)
         for param, name in named_in(wanted.params, kind):
             if files[name].key != key:
                 fit = False

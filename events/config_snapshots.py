@@ -161,9 +161,9 @@ def _located(snapshot: Mapping[str, Any], path: Path) -> dict[str, Any]:
     archived log finds the archived data, even if newer data lies at the old paths.
     """
     paths, before = snapshot["paths"], snapshot["modules"]["beside"]
-    vectors = paths.get("vectors", {})
+    vectors, tables = paths.get("vectors", {}), paths.get("tables", {})
     files = [paths["tracks"], *filter(None, [paths["top"]]), *paths["lists"].values()]
-    files += vectors.values()
+    files += [*vectors.values(), *tables.values()]
     inside = {file: os.path.relpath(file, before) for file in files}
     for folder in path.absolute().parent.parents:
         if all((folder / each).is_file() for each in inside.values()):
@@ -175,6 +175,7 @@ def _located(snapshot: Mapping[str, Any], path: Path) -> dict[str, Any]:
                     "top": paths["top"] and moved[paths["top"]],
                     "lists": {name: moved[file] for name, file in paths["lists"].items()},
                     "vectors": {name: moved[file] for name, file in vectors.items()},
+                    "tables": {name: moved[file] for name, file in tables.items()},
                 },
             }
     return {}

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from core.candidates import Candidates, by_rank
 from core.catalog import Catalog
 from core.listener import Listener
+from core.listener_tables import ListenerTable
 from core.lists import Lists
 from core.track_fields import fault_of
 from core.vectors import Vectors
@@ -48,16 +49,19 @@ class Names:
     """The mark of a param that names something in the config, so that the start checks the name.
 
     Attributes:
-        kind: What the param names: lists or vectors keyed by track or by user, a strategy, a track
-            of the catalog by its id, or a field of the catalog.
+        kind: What the param names: lists or vectors keyed by track or by user, a table by user, a
+            strategy, a track of the catalog by its id, or a field of the catalog.
     """
 
-    kind: Literal["track lists", "user lists", "track vectors", "strategy", "track", "field"]
+    kind: Literal[
+        "track lists", "user lists", "track vectors", "user tables", "strategy", "track", "field"
+    ]
 
 
 TrackLists = Annotated[str, Names("track lists")]
 UserLists = Annotated[str, Names("user lists")]
 TrackVectors = Annotated[str, Names("track vectors")]
+ListenerTables = Annotated[str, Names("user tables")]
 StrategyName = Annotated[str, Names("strategy")]
 FieldName = Annotated[str, Names("field")]
 
@@ -75,7 +79,7 @@ TrackConditions = dict[FieldName, Annotated[Any, AfterValidator(_sound)]]
 CatalogTrack = Annotated[StrictInt | StrictStr, Names("track")]
 
 
-FILE_KINDS = ("track lists", "user lists", "track vectors")
+FILE_KINDS = ("track lists", "user lists", "track vectors", "user tables")
 """Kinds of names that stand for a file under `catalog`: the key, and the section."""
 
 
@@ -165,6 +169,7 @@ class Artifacts:
         lists: Lists by their name in config.
         strategies: The strategies that this one names in its params.
         vectors: Vectors by their name in config.
+        tables: Tables by listener by their name in config.
     """
 
     catalog: Catalog
@@ -172,6 +177,7 @@ class Artifacts:
     lists: dict[str, Lists] = field(default_factory=dict)
     strategies: dict[str, Named] = field(default_factory=dict)
     vectors: dict[str, Vectors] = field(default_factory=dict)
+    tables: dict[str, ListenerTable] = field(default_factory=dict)
 
 
 def unheard_of(candidates: Candidates, listener: Listener, unheard: Unheard) -> Candidates | None:

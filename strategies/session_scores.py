@@ -1,4 +1,4 @@
-"""Scores over a session that several strategies share: the fatigue of artists that were played."""
+"""Scores of a session that several strategies share: sums by track, fatigue of artists."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,31 +6,56 @@ import numpy.typing as npt
 from core.candidates import Weights
 from core.catalog import Catalog
 
+Indices = npt.NDArray[np.intp]
+Likings = list[tuple[int, float]]
+"""(track, liking) of the session's listens, as `Listener.likings` gives them."""
 
-class ArtistFatigue:
-    """The factors on the scores of tracks, by the plays of their artists in the session.
+
+class SumsByTrack:
+    """Sums and factors by track, over a few tracks of a large catalog.
+
+    It has one number for each track and each artist, which is at rest between two calls: so a sum
+    takes no sorting, and its cost does not grow with the catalog.
 
     Args:
         catalog: The catalog of the tracks.
-        likings: (track, liking) of the session's listens.
-        fatigue: Factor for each play of the same artist, in (0, 1].
     """
 
-    def __init__(self, catalog: Catalog, likings: list[tuple[int, float]], fatigue: float) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._artist_of = catalog.artist_of
-        left: dict[int, float] = {}
-        for track, _ in likings:
-            artist = int(self._artist_of[track])
-            left[artist] = left.get(artist, 1.0) * fatigue
-        self._played = np.array(sorted(left))
-        self._factors = np.array([left[artist] for artist in self._played.tolist()])
+        self._totals: Weights = np.zeros(len(catalog))
+        self._factors: Weights = np.ones(len(catalog.artists))
 
-    def of(self, tracks: npt.NDArray[np.integer]) -> Weights:
-        """Give the factor of each track; 1 for an artist that was not played."""
-        if not len(self._played):
-            return np.ones(len(tracks))
-        by_track = self._artist_of[tracks]
-        # Not a table of all artists: a decision's cost must not grow with the catalog.
-        places = np.minimum(np.searchsorted(self._played, by_track), len(self._played) - 1)
-        factors: Weights = np.where(self._played[places] == by_track, self._factors[places], 1.0)
-        return factors
+    def of(self, tracks: Indices, added: Weights, without: list[int]) -> Weights:
+        """Add up the numbers of each track, in their order.
+
+        Args:
+            tracks: Catalog indices; a track may come several times.
+            added: A number for each of them.
+            without: Tracks whose sum is 0, whatever is added.
+
+        Returns:
+            For each of `tracks` the sum of its track.
+        """
+        totals = self._totals
+        np.add.at(totals, tracks, added)
+        if without:
+            totals[without] = 0.0
+        sums = totals[tracks]
+        totals[tracks] = 0.0
+        return sums
+
+    def fatigue(self, tracks: npt.NDArray[np.integer], likings: Likings, fatigue: float) -> Weights:
+        """Give the factor of each track by the plays of its artist in the session.
+
+        Args:
+            tracks: Catalog indices.
+            likings: (track, liking) of the session's listens.
+            fatigue: Factor for each play of the same artist, in (0, 1].
+        """
+        artist_of, factors = self._artist_of, self._factors
+        played = artist_of[[track for track, _ in likings]]
+        np.multiply.at(factors, played, fatigue)
+        found: Weights = factors[artist_of[tracks]]
+        factors[played] = 1.0
+        return found

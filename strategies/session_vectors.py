@@ -12,10 +12,9 @@ from core.listener import Listener
 from core.vectors import Floats
 from strategies.base import Artifacts, TrackVectors, Unheard, UnheardParams
 from strategies.registry import strategy
-from strategies.session_scores import ArtistFatigue
+from strategies.session_scores import Likings, SumsByTrack
 
 Tracks = npt.NDArray[np.int32]
-Likings = list[tuple[int, float]]
 Nearest = tuple[Tracks, Floats]
 
 
@@ -63,6 +62,7 @@ class SessionVectors:
         self.params = params
         self._catalog = artifacts.catalog
         self._vectors = artifacts.vectors[params.vectors]
+        self._sums = SumsByTrack(artifacts.catalog)
         self._prepared: dict[tuple[str, int, bytes], tuple[Likings, Nearest]] = {}
 
     def prepare(self, listeners: Sequence[Listener]) -> None:
@@ -93,7 +93,7 @@ class SessionVectors:
         likings, (tracks, products) = found
         listener.note("{} tracks of this session, the {} nearest tracks", len(likings), len(tracks))
         scores: Weights = products.astype(np.float64)
-        scores *= ArtistFatigue(self._catalog, likings, self.params.fatigue).of(tracks)
+        scores *= self._sums.fatigue(tracks, likings, self.params.fatigue)
         return self._drawn(tracks, scores, listener)
 
     def _nearest(self, listener: Listener) -> tuple[Likings, Nearest] | None:

@@ -11,6 +11,7 @@ import yaml
 from starlette.testclient import TestClient
 
 from app.application import create_app
+from core.listener_tables import save_table
 from core.vectors import save_vectors
 from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
@@ -63,7 +64,11 @@ class Clock:
         self.at_ms += round(seconds * 1000)
 
 
-WITH_VECTORS: dict[str, Any] = {**CONFIG["catalog"], "vectors": {"taste": "taste.npz"}}
+WITH_VECTORS: dict[str, Any] = {
+    **CONFIG["catalog"],
+    "vectors": {"taste": "taste.npz"},
+    "tables": {"interests": "interests.npz"},
+}
 """The section `catalog`, for configs with strategies of every type."""
 
 
@@ -93,6 +98,8 @@ def write_world(folder: Path) -> None:
     )
     taste = small_world.small_vectors(catalog)
     save_vectors(folder / "taste.npz", "track", taste.keys, taste.units, catalog, {})
+    table = small_world.small_table()
+    save_table(folder / "interests.npz", table.keys, table.rows, catalog, {})
 
 
 def write_config(

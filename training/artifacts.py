@@ -1,5 +1,6 @@
 """Artifacts of a training run: list files and popularity lists, with their manifests."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import orjson
 
 from core.archive import Key
+from core.listener_tables import save_table
 from core.lists import save_lists
 from core.progress import SILENT, Progress
 from core.vectors import save_vectors
@@ -48,7 +50,7 @@ def save(
     top: int,
     progress: Progress = SILENT,
 ) -> list[Path]:
-    """Write the lists and vectors of a model: by track and by listener, or one popularity list.
+    """Write lists, vectors and table of a model, or one popularity list.
 
     Returns:
         The files. The manifest of lists is inside the file, that of a popularity list beside it.
@@ -94,7 +96,15 @@ def save(
         manifest = {**about, "metrics": metrics.get(key, {}), "sizes": sizes}
         save_lists(path, key, _rows(ranked, lengths, key, log), log.catalog, manifest)
         written.append(path)
-    return written + _save_vectors(folder, name, fitted, log, about)
+    return written + _save_vectors(folder, name, fitted, log, about | _space_of(fitted))
+
+
+def _space_of(fitted: FittedModel) -> dict[str, str]:
+    """Name the space of the vectors, so that a table of a different training is found out."""
+    if "track" not in fitted.vectors:
+        return {}
+    vectors = np.ascontiguousarray(fitted.vectors["track"][1])
+    return {"space": hashlib.sha256(vectors.tobytes()).hexdigest()[:16]}
 
 
 def _save_vectors(
@@ -105,6 +115,11 @@ def _save_vectors(
         path = folder / f"{name}_vectors_by_{KEY_NAMES[key]}.npz"
         keys = rows.tolist() if key == "track" else [log.users[row] for row in rows.tolist()]
         save_vectors(path, key, keys, vectors, log.catalog, about)
+        written.append(path)
+    if fitted.table is not None:
+        users, numbers = fitted.table
+        path = folder / f"{name}_table_by_listener.npz"
+        save_table(path, [log.users[row] for row in users.tolist()], numbers, log.catalog, about)
         written.append(path)
     return written
 

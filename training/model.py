@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from core.archive import Key
 from core.errors import Fault, InputError, SegueError, unknown_name
+from core.listener_tables import ListenerRows
 from core.progress import SILENT, Progress
 from core.registry import Registry
 from training.interactions import Interactions
@@ -84,6 +85,8 @@ class FittedModel:
         facts: More entries for the manifest: epochs, pairs.
         vectors: Keys and their vectors for each kind of key that the model has vectors of: indices
             int (rows,), of tracks or listeners, and float32 (rows, d).
+        table: Listeners' indices, int (rows,), and their rows of a table by listener; None if the
+            model has none.
         interrupted: Whether Ctrl-C ended the fit early.
     """
 
@@ -94,6 +97,7 @@ class FittedModel:
     facts: Mapping[str, Any] = field(default_factory=dict)
     interrupted: bool = False
     vectors: Mapping[Key, tuple[Ints, npt.NDArray[np.float32]]] = field(default_factory=dict)
+    table: tuple[Ints, ListenerRows] | None = None
 
 
 class Model(Protocol):

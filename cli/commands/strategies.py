@@ -21,6 +21,7 @@ NAMED = {
     "track lists": "name of lists by track",
     "user lists": "name of lists by user",
     "track vectors": "name of vectors of tracks",
+    "user tables": "name of a table by listener",
     "strategy": "name of a strategy",
     "track": "id of a track",
     "field": "name of a field of the catalog",

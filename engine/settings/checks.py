@@ -25,7 +25,7 @@ def check_names(
                 faults.add(f"{where}.{key}", unknown_name("strategy", used, known))
         for kind in FILE_KINDS:
             section = kind.split()[1]
-            files = file.catalog.lists if section == "lists" else file.catalog.vectors
+            files: dict[str, Path] = getattr(file.catalog, section)
             for key, used in named_in(settings.params, kind):
                 if used not in files:
                     faults.add(f"{where}.{key}", unknown_name(section, used, files))

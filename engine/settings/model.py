@@ -61,6 +61,7 @@ class CatalogSettings(Section):
         top: Popularity list, a JSON array of track ids.
         lists: Name -> list file, .npz or JSON lines.
         vectors: Name -> vector file, .npz.
+        tables: Name -> table by listener, .npz.
         learnt: Folder of `segue learn`. The lists, the vectors and the popularity list of the
             version that serves stand in for those of the same name. Nothing need be there.
     """
@@ -69,6 +70,7 @@ class CatalogSettings(Section):
     top: Path | None = None
     lists: dict[Name, Path] = {}
     vectors: dict[Name, Path] = {}
+    tables: dict[Name, Path] = {}
     learnt: Path = Path("artifacts")
 
 

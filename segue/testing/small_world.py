@@ -13,6 +13,7 @@ from core.archive import Key
 from core.candidates import Candidates
 from core.catalog import UNKNOWN, Catalog
 from core.listener import Listener
+from core.listener_tables import ListenerRows, ListenerTable
 from core.lists import Lists
 from core.track_fields import FieldColumns
 from core.vectors import Vectors
@@ -65,6 +66,19 @@ def small_vectors(catalog: Catalog) -> Vectors:
     return Vectors("track", tracks, points.astype(np.float32), catalog, {}, "made-by-hand")
 
 
+def small_table() -> ListenerTable:
+    """Make interests for the listeners "1" to "6", near Artists a and d, or b and e, or c and f."""
+    angles = np.array([[user % 3, user % 3 + 3] for user in range(1, 7)], dtype=np.float32)
+    interests = np.stack([np.cos(angles), np.sin(angles), np.full((6, 2), 0.2)], axis=2)
+    rows = ListenerRows(
+        interests.astype(np.float32),
+        np.array([[0.75, 0.25]] * 6, dtype=np.float32),
+        np.zeros(6, dtype=np.float32),
+        np.array([[user, UNKNOWN] for user in range(6)], dtype=np.int32),
+    )
+    return ListenerTable([str(user) for user in range(1, 7)], rows, {}, "made-by-hand")
+
+
 def lists_of(key: Key, rows: Mapping[Any, Sequence[int]], catalog: Catalog) -> Lists:
     """Make lists in memory: catalog indices by track index or by listener id."""
     lengths = [len(row) for row in rows.values()]
@@ -114,6 +128,7 @@ def small_artifacts(more: int = 0) -> Artifacts:
         },
     )
     artifacts.vectors["taste"] = small_vectors(catalog)
+    artifacts.tables["interests"] = small_table()
     for name, entry in CONFIGURED.items():
         params = {key: value for key, value in entry.items() if key != "type"}
         artifacts.strategies[name] = Named(name, build(entry["type"], artifacts, **params))
@@ -144,6 +159,8 @@ def example_params(params: type[Params]) -> dict[str, Any]:
             used.add(found[key])
         elif "track vectors" in kinds:
             found[key] = "taste"
+        elif "user tables" in kinds:
+            found[key] = "interests"
         elif "track lists" in kinds:
             found[key] = "contextual"
         elif "user lists" in kinds:

@@ -25,6 +25,7 @@ def faults(folder, entry):
             "tracks": "tracks.jsonl",
             "lists": {"contextual": "c", "personal": "p"},
             "vectors": {"taste": "t"},
+            "tables": {"interests": "i"},
         },
         "strategies": {**CONFIGURED, "tried": entry},
         "default": "random",

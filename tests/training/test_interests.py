@@ -87,4 +87,25 @@ def test_ctrl_c_keeps_the_passes_so_far() -> None:
     fitted = build("interests")[0].fit(log, FitRun(log, progress=Impatient(2)))
 
     assert fitted.interrupted
-    assert fitted.facts["iterations"] == 2
+    assert fitted.facts["iterations"] == 3
+
+
+def test_the_table_says_what_each_listener_likes() -> None:
+    log = two_interests()
+    fitted = build("interests", {"interests": 2, "factors": 8})[0].fit(log, FitRun(log))
+    assert fitted.table is not None
+    users, rows = fitted.table
+    keys, vectors = fitted.vectors["track"]
+
+    assert users.tolist() == list(range(USERS))
+    assert rows.shares.sum(axis=1) == pytest.approx(np.ones(USERS))
+    own = (users[:, None] + np.array([0, 1])) % GROUPS
+    assert all(
+        set(group_of(favourites)) <= set(groups)
+        for favourites, groups in zip(rows.favourites, own, strict=True)
+    )
+    # The tracks nearest to an interest are all of one of the two groups, a different one each.
+    near = np.argsort(-rows.interests @ vectors.T, axis=2)[:, :, :5]
+    found = group_of(keys[near])
+    right = [set(a) | set(b) == set(g) for (a, b), g in zip(found, own, strict=True)]
+    assert np.mean(right) > 0.9

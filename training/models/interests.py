@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from core.catalog import UNKNOWN
+from core.listener_tables import ListenerRows
 from core.progress import SILENT, Progress
 from training.interactions import Interactions
 from training.least_squares import solve_groups
@@ -136,7 +138,44 @@ def _fitted(
         {"track": by_track, "user": by_user},
         facts=facts,
         vectors={"track": (np.flatnonzero(seen), fit.tracks[seen])},
+        table=_table(listens, fit, interests),
     )
+
+
+def _table(listens: _Listens, fit: _Fit, interests: Floats) -> tuple[Ints, ListenerRows]:
+    """Give what is known of each listener who heard something."""
+    users, count, _ = interests.shape
+    user = listens.user[listens.starts]
+    sessions = np.bincount(user * count + fit.about, minlength=users * count)
+    sessions = sessions.reshape(users, count)
+    known = np.flatnonzero(sessions.sum(axis=1))
+    shares = sessions[known] / sessions[known].sum(axis=1, keepdims=True)
+    return known, ListenerRows(
+        interests[known],
+        shares.astype(np.float32),
+        fit.bias[known],
+        _favourites(listens, users)[known],
+    )
+
+
+def _favourites(listens: _Listens, users: int) -> npt.NDArray[np.int32]:
+    """Give the tracks that each listener liked best, first the best, of equals the newest."""
+    newest = -np.arange(len(listens.user))
+    order = np.lexsort((newest, -listens.liking, listens.user))
+    user, track = listens.user[order], listens.track[order]
+    # The best listen of each track alone.
+    _, first = np.unique(user.astype(np.int64) << 32 | track, return_index=True)
+    first.sort()
+    user, track = user[first], track[first]
+    at = np.arange(len(user))
+    place = at - np.maximum.accumulate(np.where(np.diff(user, prepend=-1) != 0, at, 0))
+    found = np.full((users, _FAVOURITES), UNKNOWN, dtype=np.int32)
+    kept = place < _FAVOURITES
+    found[user[kept], place[kept]] = track[kept]
+    return found
+
+
+_FAVOURITES = 10
 
 
 def _first_listens(train: Interactions, fatigue: float) -> _Listens:
