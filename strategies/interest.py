@@ -24,6 +24,7 @@ class InterestParams(SessionVectorsParams):
         fatigue: As in `session_vectors`, and so are the params below.
         power: Exponent of the liking.
         dislike: How much a track that was not liked at all pushes away.
+        lengths: How much the length of a track's vector counts.
         depth: How many of the nearest tracks are ranked.
         draw: `first`, `score`, `rank` or `uniform`.
         unheard: `session` by default: nothing twice in a session.

@@ -30,6 +30,9 @@ class SessionVectorsParams(UnheardParams):
             (0, 1]. It is taken out of what was heard, and put on what may come.
         power: Exponent of the liking, above 0: the greater it is, the more the best tracks count.
         dislike: How much a track that was not liked at all pushes away, at least 0.
+        lengths: How much the length of a track's vector counts, at least 0: the score is times
+            length ** lengths. Of `segue train interests`, a long vector tells well who likes the
+            track.
         depth: How many of the nearest tracks are ranked, at least 1.
         draw: `first`, the best one only; `score`, with probability proportional to the score; or
             `rank` or `uniform` over the ranking.
@@ -40,6 +43,7 @@ class SessionVectorsParams(UnheardParams):
     fatigue: float = Field(0.6, gt=0, le=1)
     power: float = Field(2.0, gt=0)
     dislike: float = Field(0.3, ge=0)
+    lengths: float = Field(0.0, ge=0, le=4)
     depth: int = Field(200, ge=1)
     draw: Literal["first", "score", "rank", "uniform"] = "first"
     unheard: Unheard = "session"
@@ -50,7 +54,8 @@ class SessionVectors:
     """Rank the tracks nearest to the sum of the session's vectors, the liked ones weighing most.
 
     A track's vector weighs liking ** power - dislike * (1 - liking). The score is the cosine to the
-    sum, and falls by `fatigue` with each play of the artist in the session.
+    sum, times the length of the track's vector to the power `lengths`. It falls by `fatigue` with
+    each play of the artist in the session.
 
     Reads: the session's listens; the vectors.
     Abstains: no track of the session has a vector, or no unheard track has a positive score.
@@ -63,6 +68,10 @@ class SessionVectors:
         self._catalog = artifacts.catalog
         self._vectors = artifacts.vectors[params.vectors]
         self._sums = SumsByTrack(artifacts.catalog)
+        self._by_length: Weights | None = None
+        if params.lengths > 0:
+            self._by_length = np.zeros(len(artifacts.catalog))
+            self._by_length[self._vectors.tracks] = self._vectors.lengths**params.lengths
         self._prepared: dict[tuple[str, int, bytes], tuple[Likings, Nearest]] = {}
 
     def prepare(self, listeners: Sequence[Listener]) -> None:
@@ -93,6 +102,8 @@ class SessionVectors:
         likings, (tracks, products) = found
         listener.note("{} tracks of this session, the {} nearest tracks", len(likings), len(tracks))
         scores: Weights = products.astype(np.float64)
+        if self._by_length is not None:
+            scores *= self._by_length[tracks]
         scores *= self._sums.fatigue(tracks, likings, self.params.fatigue)
         return self._drawn(tracks, scores, listener)
 

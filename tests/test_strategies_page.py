@@ -75,6 +75,7 @@ def served(folder, recipe):
             "top": "top_tracks.json",
             "lists": LISTS,
             "vectors": {"taste": "taste.npz"},
+            "tables": {"interests": "interests.npz"},
         },
         strategies={**BASE, **recipe},
         default=list(recipe)[-1],

@@ -63,6 +63,7 @@ def small_vectors(catalog: Catalog) -> Vectors:
     tracks = [track for track in range(TRACKS) if track not in WITHOUT_LIST]
     angles = np.array([catalog.artist_of[track] + 0.05 * (track % 7) for track in tracks])
     points = np.stack([np.cos(angles), np.sin(angles), np.full(len(angles), 0.2)], axis=1)
+    points *= 1 + np.arange(len(tracks))[:, None] % 3
     return Vectors("track", tracks, points.astype(np.float32), catalog, {}, "made-by-hand")
 
 

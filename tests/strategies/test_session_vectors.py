@@ -17,11 +17,12 @@ from segue.testing.small_world import (
 WORLD = small_artifacts()
 ARTIST = WORLD.catalog.artist_of.tolist()
 UNITS = WORLD.vectors["taste"].units
+LENGTHS = WORLD.vectors["taste"].lengths
 ROW = {track: row for row, track in enumerate(WORLD.vectors["taste"].keys)}
 SESSION = [(0, 1.0), (6, 0.05), (11, 0.7), (1, 0.5), (21, 1.0)]  # track 21 has no vector
 
 
-def expected_scores(listens, fatigue=0.6, power=2.0, dislike=0.3):
+def expected_scores(listens, fatigue=0.6, power=2.0, dislike=0.3, lengths=0.0):
     query, plays = np.zeros(3), {}
     for track, time in listens:
         played = plays.get(ARTIST[track], 0)
@@ -31,14 +32,18 @@ def expected_scores(listens, fatigue=0.6, power=2.0, dislike=0.3):
             query += (liking**power - dislike * (1 - liking)) * UNITS[ROW[track]]
     heard = {track for track, _ in listens}
     scores = {
-        track: float(UNITS[row] @ query) * fatigue ** plays.get(ARTIST[track], 0)
+        track: float(UNITS[row] @ query)
+        * float(LENGTHS[row]) ** lengths
+        * fatigue ** plays.get(ARTIST[track], 0)
         for track, row in ROW.items()
         if track not in heard
     }
     return {track: score for track, score in scores.items() if score > 0}
 
 
-@pytest.mark.parametrize("given", [{}, {"fatigue": 1.0}, {"power": 1.0, "dislike": 0.0}])
+@pytest.mark.parametrize(
+    "given", [{}, {"fatigue": 1.0}, {"power": 1.0, "dislike": 0.0}, {"lengths": 2.0}]
+)
 def test_scores_follow_the_formula(given):
     wanted = expected_scores(SESSION, **given)
 
