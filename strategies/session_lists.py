@@ -121,7 +121,7 @@ class SessionLists:
         return heads, weights
 
     def _added(self, heads: list[Tracks], weights: list[float]) -> Weights:
-        """What each place of each list adds to the score of its track."""
+        """Give what each place of each list adds to the score of its track."""
         by_place = self._by_place
         lengths = [len(head) for head in heads]
         if min(lengths) == max(lengths):  # the usual case, at half the cost
