@@ -41,7 +41,7 @@ def test_fatigue_is_taken_out_and_a_repeat_does_not_count() -> None:
     found = _first_listens(log, 0.8)
 
     assert found.track.tolist() == [0, 5, 1, 1]
-    assert found.liking == pytest.approx([0.98, 0.5, 0.5, 0.4])
+    assert found.liking == pytest.approx([1, 0.5, 0.5, 0.4])
     assert found.weight == pytest.approx([1, 1, 0.64, 1])
     assert found.starts.tolist() == [0, 3]
 

@@ -190,14 +190,10 @@ def _first_listens(train: Interactions, fatigue: float) -> _Listens:
         session,
         train.user[kept],
         train.track[kept],
-        np.minimum(train.time[kept] / left, _MOST).astype(np.float32),
+        np.minimum(train.time[kept] / left, 1).astype(np.float32),
         left**2 * train.weight[kept],
         starts,
     )
-
-
-_MOST = np.float32(0.98)
-"""Liking of a track heard to its end; the logistic function reaches 1 nowhere."""
 
 
 def _earlier(session: Ints, key: Ints) -> Ints:
