@@ -41,6 +41,7 @@ class ListArchive:
         keys: Catalog index, or listener id, of each list; distinct.
         offsets: int64, (lists + 1,), the start of each list in `tracks`, and the end of the last.
         tracks: Integers, (entries,), catalog indices; a view of the file.
+        scores: float32, (entries,), the score of each track in its list; None if it has none.
     """
 
     key: Key
@@ -48,6 +49,7 @@ class ListArchive:
     keys: list[int] | list[str]
     offsets: npt.NDArray[np.int64]
     tracks: npt.NDArray[np.integer]
+    scores: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,21 @@ def read_archive(
     where = str(path)
     members = read_members(path, file, content, "a list file", _AGAIN, _lists_of)
     check_catalog(where, members.manifest, catalog, FORMAT, _AGAIN)
-    archive = ListArchive(members.key, members.manifest, members.keys, *_lists_of(members.arrays))
+    scores = members.arrays.get("scores")
+    archive = ListArchive(
+        members.key, members.manifest, members.keys, *_lists_of(members.arrays), scores
+    )
     if not _is_consistent(archive, len(catalog)):
         raise InputError.one(
             where,
             "must have one list for each key, of known tracks, none empty; this does not hold. "
             f"{_AGAIN}",
+        )
+    if scores is not None and not _are_scores(archive.offsets, scores, len(archive.tracks)):
+        raise InputError.one(
+            where,
+            "must have one finite score for each track, none above the score before it in its "
+            f"list; this does not hold. {_AGAIN}",
         )
     if (row := _find_repeat(archive.offsets, archive.tracks)) is not None:
         key = archive.keys[row]
@@ -262,6 +273,14 @@ def _is_consistent(archive: ListArchive, tracks: int) -> bool:
         and int(archive.tracks.max()) < tracks
         and int(archive.tracks.min()) >= 0
     )
+
+
+def _are_scores(offsets: npt.NDArray[np.integer], scores: npt.NDArray[Any], entries: int) -> bool:
+    if scores.dtype != np.dtype("f4") or len(scores) != entries or not np.isfinite(scores).all():
+        return False
+    rises = scores[1:] > scores[:-1]
+    rises[offsets[1:-1] - 1] = False  # from one list to the next
+    return not rises.any()
 
 
 def _find_repeat(offsets: npt.NDArray[np.integer], tracks: npt.NDArray[np.integer]) -> int | None:

@@ -1,8 +1,9 @@
 """Lists: for each track, or for each listener, an ordered list of tracks to recommend.
 
 On disk a list file is an uncompressed .npz: arrays `tracks` (all lists in a row), `offsets` (the
-start of each list), `keys`, and a JSON `manifest`. A sealed copy of it is mapped, and never the
-file itself. The JSON lines of botify load as well, only slower.
+start of each list), `keys`, and a JSON `manifest`; `scores` too, one for each track, where the
+model gave some. A sealed copy of it is mapped, and never the file itself. The JSON lines of botify
+load as well, only slower.
 """
 
 import hashlib
@@ -32,6 +33,7 @@ class Lists:
         key: Whether the lists are keyed by track or by listener.
         manifest: How the lists were made; free-form apart from `format`, `key` and `catalog`.
         checksum: SHA-256 of the lists' content in hex.
+        scores: float32, one for each of `tracks`, never rising within a list; None without scores.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class Lists:
         catalog: Catalog,
         manifest: Mapping[str, Any],
         checksum: str,
+        scores: npt.NDArray[np.float32] | None = None,
     ) -> None:
+        self.scores = scores
         self.key = key
         self.keys = keys
         self.offsets = offsets
@@ -86,6 +90,22 @@ class Lists:
         start = self._starts[row]
         return self.tracks[start : min(start + depth, self._starts[row + 1])]
 
+    def relative_scores(self) -> npt.NDArray[np.float32] | None:
+        """Give each score as a share of the first score of its list, in [0, 1]; None without.
+
+        A list whose first score is not above 0 has shares of 0.
+        """
+        if self.scores is None:
+            return None
+        first = np.repeat(self.scores[self.offsets[:-1]], np.diff(self.offsets))
+        shares = np.where(first > 0, self.scores / np.where(first > 0, first, 1), 0)
+        return np.maximum(shares, 0).astype(np.float32)
+
+    def bounds(self, row: int, depth: int) -> slice:
+        """Give where the first `depth` tracks of the list of a row stand in `tracks`."""
+        start = self._starts[row]
+        return slice(start, min(start + depth, self._starts[row + 1]))
+
     def heads(
         self, rows: Sequence[int], depth: int
     ) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -113,6 +133,7 @@ def save_lists(
     rows: Mapping[int, Row] | Mapping[str, Row],
     catalog: Catalog,
     about: Mapping[str, Any],
+    scores: Mapping[Any, Any] | None = None,
 ) -> None:
     """Write a list file that the server maps into memory; same input, same bytes.
 
@@ -122,6 +143,7 @@ def save_lists(
         rows: Catalog indices by track index or by listener id, best first, none empty.
         catalog: The catalog that the indices belong to.
         about: Entries for the manifest: how the lists were made.
+        scores: For each list the scores of its tracks, finite, none above the one before.
 
     Raises:
         InputError: The file cannot be written.
@@ -143,8 +165,17 @@ def save_lists(
             "keys": named_keys(key, ordered),
             "offsets": offsets.astype(np.int64),
             "tracks": tracks.astype(small),
+            **({} if scores is None else {"scores": _joined_scores(scores, ordered, lengths)}),
         },
     )
+
+
+def _joined_scores(
+    scores: Mapping[Any, Any], ordered: Sequence[Any], lengths: Sequence[int]
+) -> npt.NDArray[np.float32]:
+    rows = [np.asarray(scores[key], dtype=np.float32) for key in ordered]
+    assert [len(row) for row in rows] == list(lengths), "a list has one score for each track"
+    return np.concatenate(rows)
 
 
 def load_lists(path: Path, catalog: Catalog, known: Iterable[Lists] = ()) -> Lists:
@@ -256,4 +287,6 @@ def _map_lists(path: Path, catalog: Catalog) -> Lists:
     with copy.file:
         made = read_archive(path, copy.file, copy.content, catalog)
     digest = hashlib.sha256(copy.content.data).hexdigest()
-    return Lists(made.key, made.keys, made.offsets, made.tracks, catalog, made.manifest, digest)
+    return Lists(
+        made.key, made.keys, made.offsets, made.tracks, catalog, made.manifest, digest, made.scores
+    )

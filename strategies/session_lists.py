@@ -7,12 +7,14 @@ import numpy.typing as npt
 from pydantic import ConfigDict, Field, field_validator
 
 from core.candidates import Candidates, Weights, by_rank
+from core.errors import SegueError
 from core.listener import Listener
 from strategies.base import Artifacts, TrackLists, Unheard, UnheardParams, UserLists
 from strategies.registry import strategy
 from strategies.session_scores import SumsByTrack
 
 Tracks = npt.NDArray[np.integer]
+Shares = npt.NDArray[np.float32]
 
 
 class SessionListsParams(UnheardParams):
@@ -27,6 +29,8 @@ class SessionListsParams(UnheardParams):
             (0, 1]. It is taken out of what was heard, and put on what may come.
         power: Exponent of the liking, above 0: the greater it is, the more the best tracks count.
         dislike: How much a track that was not liked at all counts against its list, at least 0.
+        by: What a place in a list is worth: by its `rank`, 1 / (k + rank), or by its `score`, as a
+            share of the list's first score. Scores must be in the file.
         k: Added to every rank, at least 0: the greater it is, the less the first ranks stand out.
         depth: How many tracks of each list count, from its first; at least 1.
         personal: Name of lists, keyed by user: the listener's own list counts as one list more.
@@ -49,6 +53,7 @@ class SessionListsParams(UnheardParams):
     fatigue: float = Field(0.6, gt=0, le=1)
     power: float = Field(2.0, gt=0)
     dislike: float = Field(0.3, ge=0)
+    by: Literal["rank", "score"] = "rank"
     k: float = Field(30.0, ge=0)
     depth: int = Field(100, ge=1)
     personal: UserLists | None = None
@@ -68,9 +73,10 @@ class SessionLists:
     """Rank the tracks of all lists of the session's tracks, the liked ones weighing most.
 
     A track scores the sum, over the lists that have it, of weight / (k + rank) (reciprocal rank
-    fusion; Cormack, Clarke, Buettcher 2009). The weight of a list is that of the session's track it
-    belongs to: liking ** power - dislike * (1 - liking), so that the list of a skipped track counts
-    against its tracks. The score falls by `fatigue` with each play of the artist in the session.
+    fusion; Cormack, Clarke, Buettcher 2009), or of weight * score / first score of the list. The
+    weight of a list is that of the session's track it belongs to: liking ** power - dislike * (1 -
+    liking), so that the list of a skipped track counts against its tracks. The score falls by
+    `fatigue` with each play of the artist in the session.
 
     Reads: the session's listens; the lists; the listener's own list with `personal`.
     Abstains: no track of the session has a list and the listener has none, or no score is positive.
@@ -81,19 +87,41 @@ class SessionLists:
     def __init__(self, params: SessionListsParams, artifacts: Artifacts) -> None:
         self.params = params
         self._catalog = artifacts.catalog
-        self._lists = [(artifacts.lists[name], each) for name, each in params.lists.items()]
+        self._lists = [
+            (artifacts.lists[name], each, self._worths(name, artifacts))
+            for name, each in params.lists.items()
+        ]
         self._personal = None if params.personal is None else artifacts.lists[params.personal]
+        self._personal_worths = (
+            None if params.personal is None else self._worths(params.personal, artifacts)
+        )
         self._by_place = 1.0 / (params.k + np.arange(1, params.depth + 1))
         self._sums = SumsByTrack(artifacts.catalog)
 
+    def _worths(self, name: str, artifacts: Artifacts) -> Shares | None:
+        """Give what each place of a list file is worth by its score; None where ranks count.
+
+        Raises:
+            SegueError: Scores count, and the file has none.
+        """
+        if self.params.by == "rank":
+            return None
+        shares = artifacts.lists[name].relative_scores()
+        if shares is None:
+            raise SegueError(
+                f"lists '{name}' must have scores for `by: score`, have none. Make them again with "
+                "a model that gives scores (docs/training.md), or set `by: rank`"
+            )
+        return shares
+
     def propose(self, listener: Listener) -> Candidates | None:
         likings = listener.likings(self._catalog, self.params.fatigue)
-        heads, weights = self._heads(listener, likings)
+        heads, weights, worths = self._heads(listener, likings)
         if not heads:
             listener.note("no track of this session has a list")
             return None
         tracks = np.concatenate(heads).astype(np.intp)
-        scores = self._sums.of(tracks, self._added(heads, weights), self._heard(listener))
+        scores = self._sums.of(tracks, self._added(heads, weights, worths), self._heard(listener))
         scores *= self._sums.fatigue(tracks, likings, self.params.fatigue)
         listener.note(
             "{} tracks of this session, {} places in their lists", len(likings), len(tracks)
@@ -102,26 +130,33 @@ class SessionLists:
 
     def _heads(
         self, listener: Listener, likings: list[tuple[int, float]]
-    ) -> tuple[list[Tracks], list[float]]:
-        """The first tracks of all lists that count, and the weight of each list."""
+    ) -> tuple[list[Tracks], list[float], list[Shares]]:
+        """The first tracks of all lists that count, the weight of each list, worths if by score."""
         params, depth = self.params, self.params.depth
         power, dislike = params.power, params.dislike
-        heads, weights = [], []
-        for lists, share in self._lists:
+        heads, weights, worths = [], [], []
+        for lists, share, worth in self._lists:
             for track, liking in likings:
                 row = lists.row_of_track(track)
                 if row >= 0:
                     heads.append(lists.head(row, depth))
                     weights.append((liking**power - dislike * (1.0 - liking)) * share)
+                    if worth is not None:
+                        worths.append(worth[lists.bounds(row, depth)])
         if self._personal is not None:
             row = self._personal.row_of_user(listener.id)
             if row >= 0:
                 heads.append(self._personal.head(row, depth))
                 weights.append(params.personal_weight)
-        return heads, weights
+                if self._personal_worths is not None:
+                    worths.append(self._personal_worths[self._personal.bounds(row, depth)])
+        return heads, weights, worths
 
-    def _added(self, heads: list[Tracks], weights: list[float]) -> Weights:
+    def _added(self, heads: list[Tracks], weights: list[float], worths: list[Shares]) -> Weights:
         """Give what each place of each list adds to the score of its track."""
+        if worths:
+            by_score = zip(weights, worths, strict=True)
+            return np.concatenate([weight * each.astype(np.float64) for weight, each in by_score])
         by_place = self._by_place
         lengths = [len(head) for head in heads]
         if min(lengths) == max(lengths):  # the usual case, at half the cost

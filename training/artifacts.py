@@ -94,7 +94,8 @@ def save(
             "tracks": int(lengths.sum()),
         }
         manifest = {**about, "metrics": metrics.get(key, {}), "sizes": sizes}
-        save_lists(path, key, _rows(ranked, lengths, key, log), log.catalog, manifest)
+        scores = _scores(fitted, ranked, lengths, key, log)
+        save_lists(path, key, _rows(ranked, lengths, key, log), log.catalog, manifest, scores)
         written.append(path)
     return written + _save_vectors(folder, name, fitted, log, about | _space_of(fitted))
 
@@ -122,6 +123,17 @@ def _save_vectors(
         save_table(path, [log.users[row] for row in users.tolist()], numbers, log.catalog, about)
         written.append(path)
     return written
+
+
+def _scores(
+    fitted: FittedModel, ranked: Rankings, lengths: np.ndarray, key: Key, log: Interactions
+) -> Any:
+    """Give the scores of the lists by their keys; None for a model without scores."""
+    if key not in fitted.scores:
+        return None
+    scores = fitted.scores[key](np.arange(len(ranked)), ranked)
+    # Equal but for rounding: a list of ranked tracks must not rise.
+    return _rows(np.minimum.accumulate(scores, axis=1), lengths, key, log)
 
 
 def _rows(ranked: Rankings, lengths: np.ndarray, key: Key, log: Interactions) -> Any:

@@ -85,6 +85,8 @@ class FittedModel:
         facts: More entries for the manifest: epochs, pairs.
         vectors: Keys and their vectors for each kind of key that the model has vectors of: indices
             int (rows,), of tracks or listeners, and float32 (rows, d).
+        scores: For each kind of key, the scores of ranked tracks, for models whose scores mean
+            something: float32 in the shape of the rankings.
         table: Listeners' indices, int (rows,), and their rows of a table by listener; None if the
             model has none.
         interrupted: Whether Ctrl-C ended the fit early.
@@ -98,6 +100,9 @@ class FittedModel:
     interrupted: bool = False
     vectors: Mapping[Key, tuple[Ints, npt.NDArray[np.float32]]] = field(default_factory=dict)
     table: tuple[Ints, ListenerRows] | None = None
+    scores: Mapping[Key, Callable[[Ints, Rankings], npt.NDArray[np.float32]]] = field(
+        default_factory=dict
+    )
 
 
 class Model(Protocol):

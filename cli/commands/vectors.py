@@ -18,7 +18,7 @@ CatalogOption = Annotated[Path, typer.Option("--catalog", help="The catalog, JSO
 
 
 class Owner(Enum):
-    """Whose the vectors are."""
+    """Owners of vectors."""
 
     TRACK = "track"
     USER = "user"
@@ -56,7 +56,7 @@ def import_(
     column: Annotated[
         str, typer.Option(help="Parquet: the column with the vectors, lists of numbers.")
     ] = "vector",
-    by: Annotated[Owner, typer.Option(help="Whose ids they are.")] = Owner.TRACK,
+    by: Annotated[Owner, typer.Option(help="Owners that the ids name.")] = Owner.TRACK,
     model: Annotated[
         str, typer.Option(help="Name of what made the vectors, for the manifest.")
     ] = "imported",

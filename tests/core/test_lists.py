@@ -429,3 +429,27 @@ def test_lists_are_views_of_the_sealed_copy_and_not_copies_of_their_own(tmp_path
     row = load_lists(path, CATALOG).of_track(0).tracks
     assert row.base is not None
     assert not row.flags.writeable
+
+
+def test_scores_come_back_with_their_lists(tmp_path):
+    rows, scores = {3: [1, 2, 5], 7: [4]}, {3: [4.0, 4.0, -1.0], 7: [0.0]}
+    save_lists(tmp_path / "l.npz", "track", rows, CATALOG, {}, scores)
+
+    found = load_lists(tmp_path / "l.npz", CATALOG)
+
+    assert found.scores.tolist() == [4, 4, -1, 0]
+    assert found.relative_scores().tolist() == [1, 1, 0, 0]
+    assert found.scores[found.bounds(found.row_of_track(3), 2)].tolist() == [4, 4]
+    save_lists(tmp_path / "m.npz", "track", rows, CATALOG, {})
+    assert load_lists(tmp_path / "m.npz", CATALOG).scores is None
+    assert load_lists(tmp_path / "m.npz", CATALOG).checksum != found.checksum
+
+
+@pytest.mark.parametrize(
+    "scores", [{3: [1.0, 2.0, 0.0], 7: [5.0]}, {3: [1.0, float("nan"), 0.0], 7: [5.0]}]
+)
+def test_scores_that_rise_or_are_no_numbers_are_refused(tmp_path, scores):
+    save_lists(tmp_path / "l.npz", "track", {3: [1, 2, 5], 7: [4]}, CATALOG, {}, scores)
+
+    with pytest.raises(InputError, match="must have one finite score for each track"):
+        load_lists(tmp_path / "l.npz", CATALOG)

@@ -5,8 +5,17 @@ from collections import defaultdict
 import pytest
 
 from core.catalog import UNKNOWN
+from core.errors import SegueError
 from core.listener import Listener
-from segue.testing.small_world import build, chances, list_for, list_of, small_catalog, why
+from segue.testing.small_world import (
+    build,
+    chances,
+    list_for,
+    list_of,
+    small_artifacts,
+    small_catalog,
+    why,
+)
 
 K, FATIGUE, POWER, DISLIKE = 30.0, 0.6, 2.0, 0.3
 ARTIST = small_catalog().artist_of.tolist()
@@ -134,3 +143,28 @@ def test_the_listeners_own_list_answers_a_first_visit():
     made = build("session_lists", lists="contextual", personal="personal", draw="score")
 
     assert made.propose(Listener.of("3")).listed() == list_for(3)
+
+
+def test_by_score_a_place_is_worth_its_share_of_the_first_score():
+    # In the small world the tracks of a list score 1/2, 1/3, 1/4 ...
+    found = build(
+        "session_lists", lists="contextual", by="score", draw="score", dislike=0.0, fatigue=1.0
+    ).propose(Listener.of("1", [(0, 1.0), (1, 0.5)]))
+
+    wanted: dict[int, float] = {}
+    for track, weight in ((0, 1.0), (1, 0.25)):
+        for rank, other in enumerate(list_of(track)):
+            wanted[other] = wanted.get(other, 0) + weight * 2 / (2 + rank)
+    wanted = {track: score for track, score in wanted.items() if track not in (0, 1)}
+    total = sum(wanted.values())
+    assert chances(found) == pytest.approx(
+        {track: score / total for track, score in wanted.items()}, rel=1e-5
+    )
+
+
+def test_by_score_needs_scores():
+    artifacts = small_artifacts()
+    artifacts.lists["contextual"].scores = None
+
+    with pytest.raises(SegueError, match="lists 'contextual' must have scores for `by: score`"):
+        build("session_lists", artifacts, lists="contextual", by="score")

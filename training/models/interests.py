@@ -17,7 +17,7 @@ from core.progress import SILENT, Progress
 from training.interactions import Interactions
 from training.least_squares import solve_groups
 from training.model import FitRun, FittedModel, ModelParams, model
-from training.top_k import Floats, Ints, Rankings, dot_products, top_k
+from training.top_k import BLOCK, Floats, Ints, Rankings, dot_products, top_k
 
 
 class InterestsParams(ModelParams):
@@ -139,7 +139,17 @@ def _fitted(
         facts=facts,
         vectors={"track": (np.flatnonzero(seen), fit.tracks[seen])},
         table=_table(listens, fit, interests),
+        scores={"track": lambda keys, ranked: _cosines(units, keys, ranked)},
     )
+
+
+def _cosines(units: Floats, keys: Ints, ranked: Rankings) -> Floats:
+    """Give the cosines between tracks and those of their lists, some tracks at a time."""
+    found = np.empty(ranked.shape, dtype=np.float32)
+    for start in range(0, len(keys), BLOCK):
+        rows = slice(start, start + BLOCK)
+        found[rows] = np.einsum("ij,ikj->ik", units[keys[rows]], units[ranked[rows]])
+    return found
 
 
 def _table(listens: _Listens, fit: _Fit, interests: Floats) -> tuple[Ints, ListenerRows]:
