@@ -18,6 +18,7 @@ from core.archive import Key, check_catalog, named_keys, read_members, write_arc
 from core.catalog import Catalog, TrackId
 from core.errors import InputError
 from core.sealed import sealed_copy
+from core.vector_cells import CELLS_FROM, Cells, make_cells, rows_of
 
 FORMAT = 1
 PRODUCTS = 1 << 22
@@ -39,6 +40,8 @@ class Vectors:
         lengths: float32, (rows,), the lengths that the vectors have in the file.
         manifest: How they were made.
         checksum: SHA-256 of the file, in hex.
+        cells: The groups in which the rows stand, for a search that reads few of them; None in a
+            small file.
     """
 
     def __init__(
@@ -49,7 +52,9 @@ class Vectors:
         catalog: Catalog,
         manifest: Mapping[str, Any],
         checksum: str,
+        cells: Cells | None = None,
     ) -> None:
+        self.cells = cells
         self.key = key
         self.keys = keys
         self.lengths: Floats = np.linalg.norm(vectors, axis=1).astype(np.float32)
@@ -86,7 +91,10 @@ class Vectors:
     def near(
         self, query: Floats, k: int, without: Collection[int] = ()
     ) -> tuple[npt.NDArray[np.int32], Floats]:
-        """Find the tracks whose directions have the greatest product with a query; exact.
+        """Find the tracks whose directions have the greatest product with a query.
+
+        Exact without cells. With cells some of the tracks are missed: the manifest has the
+        `recall`, the share that is found.
 
         Args:
             query: float32, (d,).
@@ -96,7 +104,21 @@ class Vectors:
         Returns:
             Catalog indices and products, the greatest first, of equal ones the first rows.
         """
+        if self.cells is not None:
+            return self._near_in_cells(self.cells, query, k, without)
         return self._best(self.units @ query, query, k, without)
+
+    def _near_in_cells(
+        self, cells: Cells, query: Floats, k: int, without: Collection[int]
+    ) -> tuple[npt.NDArray[np.int32], Floats]:
+        """Search the nearest cells alone."""
+        ranges = cells.ranges_near(query)
+        products = np.concatenate([self.units[start:end] @ query for start, end in ranges])
+        kept = self._among_best(products, query, k + len(without))
+        rows = rows_of(ranges)[kept]
+        if without:
+            rows = rows[~np.isin(self.tracks[rows], list(without))]
+        return self._ordered(rows, query, k)
 
     def near_all(
         self, queries: Floats, k: int, without: Sequence[Collection[int]]
@@ -111,6 +133,11 @@ class Vectors:
             k: Number of tracks, at least 1.
             without: Tracks to leave out, for each query.
         """
+        if self.cells is not None:
+            return [
+                self._near_in_cells(self.cells, query, k, left_out)
+                for query, left_out in zip(queries, without, strict=True)
+            ]
         at_once = max(1, PRODUCTS // len(self))
         found = []
         for start in range(0, len(queries), at_once):
@@ -131,16 +158,22 @@ class Vectors:
         if without:
             rows = [self._row_of_track[track] for track in without]
             products[[row for row in rows if row >= 0]] = -np.inf
-        size = len(products)
+        return self._ordered(self._among_best(products, query, k), query, k)
+
+    def _among_best(self, products: Floats, query: Floats, k: int) -> npt.NDArray[np.intp]:
+        """Give the places of products that may be among the k greatest, whatever BLAS rounded."""
+        least, size = _LOWEST, len(products)
         if k < size:
             least = np.partition(products, size - k)[size - k]
-            least -= self._doubt * np.sqrt(query @ query)
-            kept = np.flatnonzero(products >= max(least, _LOWEST))
-        else:
-            kept = np.flatnonzero(products >= _LOWEST)
-        again: Floats = np.einsum("ij,j->i", self.units[kept], query)
+            least = max(least - self._doubt * np.sqrt(query @ query), _LOWEST)
+        return np.flatnonzero(products >= least)
+
+    def _ordered(
+        self, rows: npt.NDArray[np.integer], query: Floats, k: int
+    ) -> tuple[npt.NDArray[np.int32], Floats]:
+        again: Floats = np.einsum("ij,j->i", self.units[rows], query)
         order = np.argsort(-again, kind="stable")[:k]
-        return self.tracks[kept[order]], again[order]
+        return self.tracks[rows[order]], again[order]
 
 
 def save_vectors(
@@ -176,14 +209,48 @@ def save_vectors(
         "catalog": catalog.checksum,
         "dimensions": vectors.shape[1],
     }
+    more: dict[str, npt.NDArray[Any]] = {}
+    if key == "track" and len(keys) >= CELLS_FROM:
+        cells, order = make_cells(_units_of(np.asarray(vectors.astype(precision), np.float32)))
+        keys, vectors = np.asarray(keys)[order].tolist(), vectors[order]
+        more = {"centres": cells.centres.ravel(), "cells": cells.starts}
+        manifest["recall"] = _recall(keys, vectors, cells, catalog)
     write_archive(
         path,
         {
             "manifest": _bytes_of(manifest),
             "keys": named_keys(key, keys),
             "vectors": vectors.astype(precision).ravel(),
+            **more,
         },
     )
+
+
+def _recall(
+    keys: Sequence[Any], vectors: npt.NDArray[np.floating], cells: Cells, catalog: Catalog
+) -> dict[str, float]:
+    """Measure the share of the true nearest tracks that a search of the cells finds."""
+    floats = vectors.astype(np.float32)
+    exact = Vectors("track", keys, floats, catalog, {}, "")
+    in_cells = Vectors("track", keys, floats, catalog, {}, "", cells)
+    queries = exact.units[:: max(1, len(keys) // _QUERIES)]
+    shares = {}
+    for k in (10, 200):
+        hits = [
+            len(np.intersect1d(exact.near(query, k)[0], in_cells.near(query, k)[0]))
+            for query in queries
+        ]
+        shares[f"of {k}"] = round(sum(hits) / (k * len(queries)), 4)
+    return shares
+
+
+_QUERIES = 200
+"""Tracks whose neighbours are searched to measure the recall."""
+
+
+def _units_of(vectors: Floats) -> Floats:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 def load_vectors(path: Path, catalog: Catalog) -> Vectors:
@@ -217,8 +284,38 @@ def load_vectors(path: Path, catalog: Catalog) -> Vectors:
         )
     assert flat is not None
     vectors = flat.reshape(len(keys), -1).astype(np.float32)
+    cells = _cells_of(where, members.arrays, vectors.shape)
     digest = hashlib.sha256(copy.content.data).hexdigest()
-    return Vectors(key, keys, vectors, catalog, manifest, digest)
+    return Vectors(key, keys, vectors, catalog, manifest, digest, cells)
+
+
+def _cells_of(
+    where: str, arrays: Mapping[str, npt.NDArray[Any]], shape: tuple[int, ...]
+) -> Cells | None:
+    """Give the cells of a file that has some.
+
+    Raises:
+        InputError: They do not fit the vectors.
+    """
+    starts, centres = arrays.get("cells"), arrays.get("centres")
+    if starts is None and centres is None:
+        return None
+    rows, d = shape
+    is_sound = (
+        starts is not None
+        and centres is not None
+        and (starts.dtype, centres.dtype) == (np.dtype("i8"), np.dtype("f4"))
+        and len(starts) > 1
+        and len(centres) == (len(starts) - 1) * d
+        and (int(starts[0]), int(starts[-1])) == (0, rows)
+        and bool((np.diff(starts) >= 0).all())
+        and bool(np.isfinite(centres).all())
+    )
+    if not is_sound:
+        raise InputError.one(where, f"must have cells that hold each row once. {_AGAIN}")
+    assert starts is not None
+    assert centres is not None
+    return Cells(centres.reshape(-1, d), starts)
 
 
 _AGAIN = "Make it again with `segue train` or `segue vectors import`"

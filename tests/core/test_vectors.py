@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.archive import write_archive
 from core.catalog import UNKNOWN
 from core.errors import InputError
 from core.lists import save_lists
@@ -133,3 +134,61 @@ def test_no_damage_is_a_traceback_or_goes_unseen(data, tmp_path_factory):
         found = load_vectors(path, CATALOG)
     # Some bytes of the packing have no meaning.
     assert found is None or found.units.tolist() == np.eye(3).tolist()
+
+
+LARGE = small_catalog(more=976)
+
+
+@pytest.fixture
+def in_cells(tmp_path, monkeypatch):
+    """A file with cells, over vectors in a few directions; and the vectors by track."""
+    monkeypatch.setattr("core.vectors.CELLS_FROM", 500)
+    draws = np.random.default_rng(3)
+    points = draws.normal(size=(20, 16))[draws.integers(0, 20, 1000)] * 2
+    points = (points + draws.normal(size=points.shape)).astype(np.float32)
+    path = tmp_path / "large.npz"
+    save_vectors(path, "track", range(1000), points, LARGE, {})
+    return path, points
+
+
+def test_a_large_file_has_cells_and_says_its_recall(in_cells):
+    path, points = in_cells
+    found = load_vectors(path, LARGE)
+
+    assert found.cells is not None
+    assert sorted(found.keys) == list(range(1000))
+    rows = [found.row_of_track(track) for track in range(1000)]
+    assert found.units[rows] * found.lengths[rows, None] == pytest.approx(points, abs=1e-5)
+    hits = []
+    for query in points[::50]:
+        near = found.near(query, 10)[0].tolist()
+        assert len(near) == len(set(near)) == 10
+        exact = np.argsort(-(found.units @ query), kind="stable")[:10]
+        hits.append(len(set(near) & set(found.tracks[exact].tolist())))
+    assert np.mean(hits) / 10 > 0.5
+    assert found.manifest["recall"]["of 10"] > 0.5
+    assert found.manifest["recall"]["of 200"] < 1, "some cells are not read"
+
+
+def test_cells_find_together_what_they_find_alone_and_leave_out_what_was_heard(in_cells):
+    found = load_vectors(in_cells[0], LARGE)
+    queries, without = in_cells[1][:9], [set(range(n, n + 30)) for n in range(9)]
+
+    together = found.near_all(queries, 5, without)
+
+    for query, left_out, (tracks, products) in zip(queries, without, together, strict=True):
+        alone = found.near(query, 5, left_out)
+        assert (tracks.tolist(), products.tolist()) == (alone[0].tolist(), alone[1].tolist())
+        assert not set(tracks.tolist()) & left_out
+        assert products.tolist() == sorted(products.tolist(), reverse=True)
+
+
+def test_cells_that_do_not_hold_each_row_are_refused(in_cells):
+    path, _ = in_cells
+    members = dict(np.load(path))
+    write_archive(path, members | {"cells": members["cells"][:-1]})
+    with pytest.raises(InputError, match="must have cells that hold each row once"):
+        load_vectors(path, LARGE)
+    write_archive(path, {name: each for name, each in members.items() if name != "centres"})
+    with pytest.raises(InputError, match="must have cells that hold each row once"):
+        load_vectors(path, LARGE)

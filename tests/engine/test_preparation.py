@@ -13,6 +13,7 @@ from engine.dispatcher import Arrival, Dispatcher
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
 from engine.state import MemoryState
+from strategies import registry
 from tests import needs
 from tests.engine.test_batches import Log
 from tests.redis_server import running_redis
@@ -128,7 +129,10 @@ def test_known_listeners_are_prepared_and_get_what_was_prepared(runtime: Runtime
     assert near._prepared == {}
 
 
-def test_a_preparation_that_raises_costs_no_answer(tmp_path: Path) -> None:
+def test_a_preparation_that_raises_costs_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "TYPES", registry.TYPES.copy())
     (tmp_path / "broken_preparation.py").write_text(
         "from segue import Candidates, Params, strategy\n"
         "@strategy('broken_preparation', Params)\n"
