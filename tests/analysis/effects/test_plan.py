@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from analysis.checks.result import CheckResult, Status, ValidityReport
+from analysis.effects.arm_summary import compare_latency_p99
 from analysis.effects.experiments import analyse_experiment
+from analysis.effects.listener_table import ListenerTable
 from analysis.effects.metrics import STANDARD
 from analysis.effects.plans import ChosenPlan, ExperimentPlan, choose_plan
 from analysis.effects.report_options import ReportOptions
@@ -170,6 +172,26 @@ def test_a_p99_has_no_interval_below_368_answers_or_100_listeners(
     assert few.lift is None
     assert few.note == "no interval: an arm has under 368 answers or 100 listeners"
     assert analysed(log).guardrails[-1].lift is not None
+
+
+def test_the_p99_of_many_answers_comes_from_a_sample_of_listeners_and_says_so(
+    log: EventLog,
+) -> None:
+    def p99(listeners: ListenerTable, **bound: int) -> Effect:
+        (found,) = compare_latency_p99(listeners, [("C", "T1")], seed=1, **bound)
+        return found
+
+    with ListenerTable(log, "fallback", ["C", "T1"]) as listeners:
+        whole = p99(listeners)
+        answers = listeners.one("SELECT count(*) FROM answers WHERE arm = 'C'")
+        assert p99(listeners, most=10 * answers) == whole
+        part = p99(listeners, most=answers // 2)
+        assert p99(listeners, most=answers // 2) == part
+
+    assert whole.method == "bootstrap over listeners"
+    assert 0.4 * whole.control_n < part.control_n < 0.6 * whole.control_n
+    assert part.method.startswith(f"bootstrap over {part.control_n:,} listeners of C and ")
+    assert part.control_mean == pytest.approx(whole.control_mean, rel=0.2)
 
 
 def test_a_verdict_without_a_claim_names_the_lift_that_would_have_shown(small: EventLog) -> None:
