@@ -20,6 +20,7 @@ from core.errors import Faults, InputError, unknown_name
 from core.progress import SILENT, Progress
 from events.reader import GAP_S, EventLog, open_log
 from events.sealed_plans import SealedPlan, sealed_plans_beside
+from events.spark_session import SparkOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class LogSelection:
         catalog: Catalog file; None for that of the log's config, if it is there.
         experiments: Names of the experiments; empty for all.
         tolerated: Names of checks whose failure is accepted.
+        spark: Options of the Spark session that reads the logs; None for DuckDB.
     """
 
     logs: Sequence[Path]
@@ -43,6 +45,7 @@ class LogSelection:
     catalog: Path | None = None
     experiments: Sequence[str] = ()
     tolerated: Sequence[str] = ()
+    spark: SparkOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ def make_report(
         until_ms=selection.until_ms,
         catalog=load_catalog(path) if path is not None else None,
         progress=progress,
+        spark=selection.spark,
     ) as log:
         return report_of(
             log, selection, request, archived_configs, version, command, progress, more

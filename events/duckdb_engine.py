@@ -14,6 +14,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MACROS = (
+    "array_join(texts, sep) AS array_to_string(texts, sep)",
+    "day_of(ms) AS strftime(make_timestamp(CAST(ms AS BIGINT) * 1000), '%Y-%m-%d')",
+    "hex_number(text) AS TRY_CAST('0x' || text AS BIGINT)",
+    "json_text(text, name) AS json_extract_string(text, [concat('$.\"', name, '\"')])[1]",
+    "json_texts(text) AS from_json(text, '[\"VARCHAR\"]')",
+    "known_of(a, b, c) AS list_filter([a, b, c], lambda x: x IS NOT NULL)",
+)
+"""Functions that Spark has, or that `spark_engine.FUNCTIONS` defines there."""
+
 BATCH = 50_000
 """Rows that a function of `map_batches` gets at once."""
 
@@ -30,6 +40,9 @@ class DuckDbEngine:
 
     def __init__(self, con: duckdb.DuckDBPyConnection, is_temporary: bool = False) -> None:
         self.con = con
+        if not is_temporary:
+            for macro in MACROS:
+                con.execute(f"CREATE OR REPLACE MACRO {macro}")
         self._head = "CREATE OR REPLACE TEMP" if is_temporary else "CREATE OR REPLACE"
 
     def create(self, query: NamedQuery, params: Params = ()) -> None:

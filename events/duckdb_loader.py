@@ -26,6 +26,7 @@ from events.line_validation import (
     name_unacknowledged_tails,
 )
 from events.queries import read_named, read_query
+from events.query_engine import QueryEngine
 
 FIELDS = {
     # field of a line -> (column, type)
@@ -148,7 +149,7 @@ def describe_loaded(engine: DuckDbEngine, sources: Sequence[EventFile]) -> None:
     """Fill the tables that say what the lines in `loaded` are: files, arms, span, ids and ends."""
     con = engine.con
     _list_files(con, sources)
-    parse_assignments(con)
+    parse_assignments(engine)
     for query in (*read_named("events", "log_span"), *read_named("events", "written_ids")):
         engine.create(query)
     for step in LOG_SPAN_STEPS:
@@ -216,7 +217,7 @@ def _batches(
         yield pa.record_batch([files, pa.array(numbers), texts], schema=schema)
 
 
-_NEVER_NULL = frozenset({"message", "at_ms", "user"})
+NEVER_NULL = frozenset({"message", "at_ms", "user"})
 """Columns that every event has; a Parquet file without them is no log."""
 
 
@@ -234,7 +235,7 @@ def load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile) -> None:
                 "DESCRIBE SELECT * FROM read_parquet(?, hive_partitioning = false)", [path]
             ).fetchall()
         }
-        if missing := sorted(_NEVER_NULL - there):
+        if missing := sorted(NEVER_NULL - there):
             raise InputError.one(
                 path,
                 f"is not Parquet that `segue logs compact` wrote: it has no {', '.join(missing)}",
@@ -310,27 +311,40 @@ def _list_ends(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) -> 
         _insert(con, "file_ends", ends)
 
 
-def parse_assignments(con: duckdb.DuckDBPyConnection) -> None:
-    """Parse each distinct `experiments` object once, not the object of each line."""
-    con.execute("CREATE TABLE assignments (experiments VARCHAR, experiment VARCHAR, arm VARCHAR)")
-    wrong, rows = [], []
-    texts = con.execute(
+def read_assignments(engine: QueryEngine) -> bool:
+    """Parse each distinct `experiments` object once, not the object of each line.
+
+    Makes the tables `assignments`, and `wrong_experiments` of texts that are no object.
+
+    Returns:
+        Whether there is such a text.
+    """
+    wrong: list[str] = []
+    rows: list[tuple[str, str, str]] = []
+    for (text,) in engine.rows(
         "SELECT DISTINCT experiments FROM loaded WHERE experiments IS NOT NULL ORDER BY 1"
-    ).fetchall()
-    for (text,) in texts:
+    ):
         arms = orjson.loads(text)
-        if not isinstance(arms, dict):
-            wrong.append((text,))
-            continue
-        rows += [(text, name, str(arm)) for name, arm in arms.items()]
-    if rows:
-        _insert(con, "assignments", rows)
-    if wrong:
-        con.execute("CREATE TEMP TABLE wrong (experiments VARCHAR)")
-        _insert(con, "wrong", wrong)
-        con.execute(
-            "INSERT INTO dropped_lines SELECT file_id, line, 'wrong type: experiments' "
-            "FROM loaded WHERE experiments IN (SELECT experiments FROM wrong)"
-        )
-        con.execute("DROP TABLE wrong")
-        delete_dropped(con)
+        if isinstance(arms, dict):
+            rows += [(text, name, str(arm)) for name, arm in arms.items()]
+        else:
+            wrong.append(text)
+    names = ("experiments", "experiment", "arm")
+    columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(3)]
+    engine.add("assignments", pa.table(columns, names=names))
+    engine.add("wrong_experiments", pa.table({"experiments": pa.array(wrong, pa.string())}))
+    return bool(wrong)
+
+
+def parse_assignments(engine: DuckDbEngine) -> None:
+    """Make `assignments`, and drop the lines whose `experiments` is no object."""
+    if read_assignments(engine):
+        engine.con.execute(f"INSERT INTO dropped_lines {WRONG_EXPERIMENTS}")
+        delete_dropped(engine.con)
+    engine.drop("wrong_experiments")
+
+
+WRONG_EXPERIMENTS = (
+    "SELECT file_id, line, 'wrong type: experiments' AS reason FROM loaded "
+    "WHERE experiments IN (SELECT experiments FROM wrong_experiments)"
+)

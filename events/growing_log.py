@@ -229,7 +229,7 @@ class GrowingLog:
             if each.source.packing == "parquet":
                 load_parquet(self.con, each.source)
         drop_faulty(self.con)
-        parse_assignments(self.con)  # drops the lines whose `experiments` is no object
+        parse_assignments(self.engine)  # drops the lines whose `experiments` is no object
         self.con.execute("INSERT INTO read_lines SELECT * FROM loaded")
         self.con.execute("INSERT INTO read_drops SELECT * FROM dropped_lines")
 

@@ -19,13 +19,14 @@ _SHORT = {
         SELECT experiment, reason, count(*) AS listeners FROM excluded GROUP BY 1, 2 ORDER BY 1, 2
     """,
     "days": """
-        SELECT strftime(make_timestamp(started_ms * 1000), '%Y-%m-%d') AS "day, UTC",
-            count(*) AS sessions, count(DISTINCT "user") AS listeners, sum(events)::BIGINT AS events
+        SELECT day_of(started_ms) AS "day, UTC",
+            count(*) AS sessions, count(DISTINCT "user") AS listeners,
+            CAST(sum(events) AS BIGINT) AS events
         FROM sessions GROUP BY 1 ORDER BY 1
     """,
     "configs": """
         SELECT config, count(*) AS events, count(DISTINCT "user") AS listeners
-        FROM events WHERE config IS NOT NULL GROUP BY 1 ORDER BY min(at_ms)
+        FROM events WHERE config IS NOT NULL GROUP BY 1 ORDER BY min(at_ms), config
     """,
 }
 

@@ -1,7 +1,8 @@
 """The reader: turns event files into an `EventLog` of events, sessions and listeners."""
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,9 +12,12 @@ from core.errors import EmptyLog, InputError
 from core.progress import SILENT, Progress
 from events.duckdb_engine import DuckDbEngine
 from events.duckdb_loader import database, load
-from events.event_files import find_event_files
+from events.event_files import EventFile, find_event_files
 from events.queries import NamedQuery, read_named
 from events.query_engine import QueryEngine
+from events.spark_session import SparkOptions, start_session
+
+_Loader = Callable[[list[EventFile], Progress], None]
 
 GAP_S = 1800.0
 SKIP_BELOW = 0.1
@@ -127,6 +131,7 @@ def open_log(
     threads: int | None = None,
     folder: Path | None = None,
     progress: Progress = SILENT,
+    spark: SparkOptions | None = None,
 ) -> EventLog:
     """Read event files of Segue and of botify, mixed, compressed or not, or compacted.
 
@@ -144,18 +149,22 @@ def open_log(
         folder: Folder for the tables while the log is open; the system's temporary folder by
             default. 10 million events take about 2 GB.
         progress: Shows the bytes read.
+        spark: Read on Spark, in a session with these options, and keep the tables there; memory,
+            threads and folder are DuckDB's. None: DuckDB.
 
     Raises:
-        InputError: A path is missing or unreadable, or there is no event in all the files.
+        InputError: Spark does not start. Or a path is missing or unreadable, or there is no event
+            in all the files.
     """
     if gap_s <= 0:
         raise InputError.one("--gap", f"must be above 0, got {gap_s}")
     sources = find_event_files(list(paths))
     kept = tempfile.TemporaryDirectory(prefix="segue-log-", dir=folder)
-    engine = DuckDbEngine(database(Path(kept.name) / "log.duckdb", memory_mb, threads))
+    tables = Path(kept.name) / "log.duckdb"
+    engine, fill = _on_duckdb(tables, memory_mb, threads) if spark is None else _on_spark(spark)
     log = EventLog(engine, kept, gap_s)
     try:
-        load(engine, sources, progress)
+        fill(sources, progress)
         make_tables(log, sources[0].path, skip_below, (since_ms, until_ms), catalog, progress)
     except BaseException:
         log.close()
@@ -187,6 +196,19 @@ def make_tables(
     progress.start("listeners")
     for name in ("listeners", "listener_sums", "excluded"):
         _create(engine, name)
+
+
+def _on_duckdb(tables: Path, memory_mb: int, threads: int | None) -> tuple[QueryEngine, _Loader]:
+    engine = DuckDbEngine(database(tables, memory_mb, threads))
+    return engine, partial(load, engine)
+
+
+def _on_spark(options: SparkOptions) -> tuple[QueryEngine, _Loader]:
+    from events.spark_engine import SparkEngine
+    from events.spark_loader import load_on_spark
+
+    engine = SparkEngine(start_session(options))
+    return engine, partial(load_on_spark, engine)
 
 
 def _create(engine: QueryEngine, name: str, **values: object) -> None:

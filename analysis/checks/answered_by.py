@@ -27,7 +27,9 @@ def check_served(context: CheckContext, experiment: str) -> CheckResult:
     lines = faulty = 0
     for config, text, strategy, answered_by, depth, forced, count in context.query(
         """SELECT config, experiments, strategy, answered_by, depth, forced, count(*) FROM events
-        WHERE "schema" > 0 AND message = 'next' GROUP BY ALL ORDER BY ALL"""
+        WHERE "schema" > 0 AND message = 'next' GROUP BY ALL
+        ORDER BY config NULLS LAST, experiments NULLS LAST, strategy NULLS LAST,
+            answered_by NULLS LAST, depth NULLS LAST, forced"""
     ):
         arms = arms_of(text)
         if experiment not in arms:

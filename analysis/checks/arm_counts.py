@@ -51,9 +51,10 @@ def watch(
     size = max(1, total // LOOKS)
     rows = context.query(
         f"""SELECT look, arm, count(*) FROM (
-            SELECT arm, (row_number() OVER (ORDER BY first_ms, "user") - 1) // $2 AS look
-            FROM {listeners} WHERE experiment = $1)
-        GROUP BY look, arm ORDER BY look""",  # noqa: S608
+            SELECT arm, CAST(floor(
+                (row_number() OVER (ORDER BY first_ms, "user") - 1) / $2
+            ) AS BIGINT) AS look FROM {listeners} WHERE experiment = $1)
+        GROUP BY look, arm ORDER BY look, arm""",  # noqa: S608
         [experiment, size],
     )
     # A low concentration finds a large deviation of few listeners, a high one a small deviation of

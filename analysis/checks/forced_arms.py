@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pyarrow as pa
+
 from analysis.checks.context import CheckContext
 from analysis.checks.result import CheckResult, Status
 
@@ -53,18 +55,18 @@ def _wrongly_marked(context: CheckContext, experiment: str) -> list[tuple[Any, .
         for each in archived.experiments.values()
         for listener in each.forced
     ]
-    known = list(context.configs.by_digest)
+    digests, listeners = zip(*sorted(set(pairs)), strict=True) if pairs else ((), ())
+    columns = {"config": pa.array(digests, pa.string()), "user": pa.array(listeners, pa.string())}
+    context.engine.add("testers", pa.table(columns))
     return context.query(
-        f"""WITH testers AS (
-            SELECT DISTINCT unnest($2) AS config, unnest($3) AS "user")
-        SELECT e.file_id, e.line, e."user",
+        f"""SELECT e.file_id, e.line, e."user",
             CASE WHEN e.forced THEN 'forced' ELSE 'not forced' END,
             CASE WHEN e.forced THEN 'not forced' ELSE 'forced' END
         FROM events AS e
         INNER JOIN assignments AS a ON e.experiments = a.experiments
         LEFT JOIN testers AS t ON e.config = t.config AND e."user" = t."user"
-        WHERE a.experiment = $1 AND e.config IN (SELECT unnest($4)) AND NOT e.seat
+        WHERE a.experiment = $1 AND array_contains($2, e.config) AND NOT e.seat
             AND e.forced <> (t."user" IS NOT NULL OR e.asked IS NOT NULL)
         ORDER BY e.file_id, e.line LIMIT {_MOST + 1}""",  # noqa: S608
-        [experiment, [pair[0] for pair in pairs], [pair[1] for pair in pairs], known],
+        [experiment, list(context.configs.by_digest)],
     )

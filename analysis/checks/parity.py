@@ -209,7 +209,9 @@ def _abandoned_before(context: CheckContext) -> int:
         """WITH pauses AS (
             SELECT at_ms - lag(at_ms) OVER (PARTITION BY "user", session ORDER BY turn) AS pause
             FROM events)
-        SELECT coalesce(quantile_disc(pause, 0.9), 0), (SELECT end_ms FROM log_span)
+        SELECT
+            coalesce(CAST(percentile_disc(0.9) WITHIN GROUP (ORDER BY pause) AS BIGINT), 0),
+            (SELECT end_ms FROM log_span)
         FROM pauses"""
     )[0]
     gap_ms = context.log.gap_s * 1000

@@ -46,12 +46,16 @@ def summarise_arms(
     types: Mapping[str, str] | None = None,
 ) -> tuple[ArmSummary, ...]:
     """Summarise each arm for the allocation table."""
-    quantiles = dict(
-        listeners.query(
-            f"SELECT arm, quantile_cont(latency_ms, {list(QUANTILES.values())}) "  # noqa: S608
-            "FROM answers WHERE latency_ms IS NOT NULL GROUP BY arm"
-        )
+    columns = ", ".join(
+        f"percentile_cont({share}) WITHIN GROUP (ORDER BY latency_ms)"
+        for share in QUANTILES.values()
     )
+    quantiles = {
+        arm: found
+        for arm, *found in listeners.query(
+            f"SELECT arm, {columns} FROM answers WHERE latency_ms IS NOT NULL GROUP BY arm"  # noqa: S608
+        )
+    }
     rows = {
         arm: counts
         for arm, *counts in listeners.query(

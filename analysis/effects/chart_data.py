@@ -19,7 +19,8 @@ def chart_data(listeners: ListenerTable, window: tuple[int, int]) -> ChartData:
     ):
         arrivals.setdefault(start + stretch * step, {})[arm] = count
     longest = listeners.one(
-        "SELECT coalesce(quantile_disc(round(time_all, 6), 0.99), 0) FROM arm_sessions "
+        "SELECT coalesce(percentile_disc(0.99) WITHIN GROUP (ORDER BY round(time_all, 6)), 0) "
+        "FROM arm_sessions "
         "WHERE experiment = ? AND ended",
         [listeners.experiment],
     )

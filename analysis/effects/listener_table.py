@@ -113,7 +113,7 @@ class ListenerTable(Workspace):
 
     def labels(self, expression: str) -> npt.NDArray[np.object_]:
         """Read one text per listener, in the same order; NULL is "(none)"."""
-        found = self._fetch(f"coalesce(CAST(({expression}) AS VARCHAR), '(none)')")
+        found = self._fetch(f"coalesce(CAST(({expression}) AS STRING), '(none)')")
         return np.asarray(found, dtype=object)
 
     def _doubles(

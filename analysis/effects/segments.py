@@ -19,7 +19,7 @@ from events.queries import read_query
 MOST_SEGMENTS = 12
 BUILT_IN = {
     "listener": "CASE WHEN before_sessions > 0 OR entered_turn > 1 THEN 'returning' ELSE 'new' END",
-    "day": "strftime(make_timestamp(CAST(first_ms AS BIGINT) * 1000), '%Y-%m-%d')",
+    "day": "day_of(CAST(first_ms AS BIGINT))",
 }
 """Segments that every log has: new or returning listener, and the day of the first request."""
 
@@ -91,7 +91,7 @@ def _labels(listeners: ListenerTable, attribute: str) -> npt.NDArray[np.object_]
         return listeners.labels(BUILT_IN[attribute])
     rows = listeners.query(
         read_query("analysis", "first_attributes"),
-        {"path": '$."' + attribute.replace('"', "") + '"', "experiment": listeners.experiment},
+        {"name": attribute.replace('"', ""), "experiment": listeners.experiment},
     )
     of = {user: "(none)" if value is None else str(value) for user, value in rows}
     users = listeners.labels('"user"').tolist()

@@ -1,7 +1,7 @@
 -- Sessions of an arm's listeners without a recommendation, by their first line.
 SELECT
-    arg_min(e.file_id, e.turn) AS file_id,
-    arg_min(e.line, e.turn) AS line,
+    min_by(e.file_id, e.turn) AS file_id,
+    min_by(e.line, e.turn) AS line,
     e."user",
     count(*)
 FROM entered_sessions AS s

@@ -1,5 +1,6 @@
 -- One attribute of each listener's first request in the experiment.
-SELECT t."user", arg_min(json_extract_string(t.attributes, [$path])[1], t.turn)
+SELECT t."user", min_by(json_text(t.attributes, $name), t.turn)
+    FILTER (WHERE json_text(t.attributes, $name) IS NOT NULL)
 FROM told_attributes AS t
 INNER JOIN assignments AS a ON t.experiments = a.experiments
 WHERE a.experiment = $experiment

@@ -4,11 +4,11 @@
 SELECT
     a.experiment,
     e."user",
-    arg_min(a.arm, (e.at_ms, e.turn)) AS arm,
+    min_by(a.arm, (e.at_ms, e.turn)) AS arm,
     count(DISTINCT a.arm) AS arms,
     min(e.at_ms) AS first_ms,
-    arg_min(e.file_id, (e.at_ms, e.turn)) AS file_id,
-    arg_min(e.config, (e.at_ms, e.turn)) AS config,
+    min_by(e.file_id, (e.at_ms, e.turn)) AS file_id,
+    min_by(e.config, (e.at_ms, e.turn)) FILTER (WHERE e.config IS NOT NULL) AS config,
     count(*) AS events,
     count(*) FILTER (WHERE e.message = 'next') AS answers
 FROM events AS e

@@ -14,43 +14,42 @@ WITH steps AS (
         "time",
         forced OR failed IS NOT NULL AS spared,
         turn - lag(turn) OVER story AS step,
-        lag({
-            'recommendation': CASE WHEN message = 'next' THEN recommendation END,
-            'recommendations': CASE WHEN message = 'next' THEN recommendations END,
-            'experiments': experiments,
-            'spared': forced OR failed IS NOT NULL,
-            'track': track,
-            'time': "time",
-            'message': message
-        }) OVER story AS before
+        lag(message) OVER story AS message_before,
+        lag(CASE WHEN message = 'next' THEN recommendation END) OVER story AS recommended,
+        lag(CASE WHEN message = 'next' THEN recommendations END) OVER story AS also_recommended,
+        lag(experiments) OVER story AS experiments,
+        lag(forced OR failed IS NOT NULL) OVER story AS spared_before,
+        lag(track) OVER story AS track_before,
+        lag("time") OVER story AS time_before
     FROM events
     WINDOW story AS (PARTITION BY "user", session ORDER BY turn)
-)
-SELECT
-    file_id,
-    line,
-    "user",
-    "schema",
-    before.experiments AS experiments,
-    recommended,
-    track,
-    broken,
-    broken AND track = before.track AND "time" = before."time" AS again
-FROM (
+),
+followed AS (
     SELECT
         *,
-        before.recommendation AS recommended,
-        track IS DISTINCT FROM before.recommendation AND CASE
-            WHEN before.recommendations IS NOT NULL
-                THEN NOT list_contains(
-                    from_json(before.recommendations, '["VARCHAR"]'), track
-                )
+        track IS DISTINCT FROM recommended AND CASE
+            WHEN also_recommended IS NOT NULL
+                THEN NOT array_contains(json_texts(also_recommended), track)
             ELSE TRUE
         END AS broken
     FROM steps
-    WHERE before.message = 'next' AND (step = 1 OR "schema" = 0) AND track IS NOT NULL
-        AND NOT spared AND NOT before.spared
+    WHERE message_before = 'next' AND (step = 1 OR "schema" = 0) AND track IS NOT NULL
+        AND NOT spared AND NOT spared_before
 )
-WHERE NOT broken OR ("user", track) NOT IN (
-    SELECT "user", recommendation FROM unplaced WHERE degraded AND recommendation IS NOT NULL
-);
+SELECT
+    f.file_id,
+    f.line,
+    f."user",
+    f."schema",
+    f.experiments,
+    f.recommended,
+    f.track,
+    f.broken,
+    f.broken AND f.track = f.track_before AND f."time" = f.time_before AS again
+FROM followed AS f
+LEFT JOIN (
+    SELECT DISTINCT "user", recommendation
+    FROM unplaced
+    WHERE degraded AND recommendation IS NOT NULL
+) AS d ON f.broken AND f."user" = d."user" AND f.track = d.recommendation
+WHERE d."user" IS NULL;

@@ -1,6 +1,6 @@
 -- Listeners by arm, for the day and for the process on which they first came.
 SELECT
-    'day ' || strftime(make_timestamp(first_ms * 1000), '%Y-%m-%d') AS part,
+    'day ' || day_of(first_ms) AS part,
     arm,
     count(*)
 FROM {listeners}
@@ -12,4 +12,4 @@ FROM {listeners} AS f
 INNER JOIN processes AS p ON f.file_id = p.file_id
 WHERE f.experiment = $experiment
 GROUP BY part, f.arm
-ORDER BY ALL;
+ORDER BY 1, 2;

@@ -1,9 +1,9 @@
 -- Examples of listeners in several arms: their first line, and all their arms.
 SELECT
-    arg_min(e.file_id, (e.at_ms, e.turn)),
-    arg_min(e.line, (e.at_ms, e.turn)),
+    min_by(e.file_id, (e.at_ms, e.turn)),
+    min_by(e.line, (e.at_ms, e.turn)),
     e."user",
-    string_agg(DISTINCT a.arm, ', ' ORDER BY a.arm)
+    array_join(array_sort(array_agg(DISTINCT a.arm)), ', ')
 FROM events AS e
 INNER JOIN assignments AS a ON e.experiments = a.experiments
 WHERE a.experiment = $experiment AND NOT e.forced AND e."user" IN (

@@ -3,7 +3,7 @@
 SELECT
     file_id,
     regexp_replace(
-        regexp_extract(path, '[^/\\]*$'),
+        regexp_extract(path, '[^/\\]*$', 0),
         '(-[0-9]{4,})?\.(jsonl|json|log)(\.[0-9]+)?(\.gz|\.zst)?$',
         ''
     ) AS process

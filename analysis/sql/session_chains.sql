@@ -15,21 +15,26 @@ WITH parts AS (
         count(DISTINCT e.turn) AS turns,
         min(e.at_ms) AS started_ms,
         max(e.at_ms) AS ended_ms,
-        arg_min(p.process, e.turn) AS process,
-        arg_min(e.file_id, e.turn) AS file_id,
-        arg_min(e.line, e.turn) AS line,
-        arg_min(coalesce(e."reset", FALSE), e.turn) AS afresh
+        min_by(p.process, e.turn) AS process,
+        min_by(e.file_id, e.turn) AS file_id,
+        min_by(e.line, e.turn) AS line,
+        min_by(coalesce(e."reset", FALSE), e.turn) AS afresh
     FROM events AS e
     INNER JOIN processes AS p ON e.file_id = p.file_id
     WHERE e."schema" > 0
     GROUP BY e."user", e.session
 ),
 ends AS (SELECT DISTINCT "user", turn_to FROM parts),
-lives AS (
-    SELECT p.*, (
-        SELECT count(*) FROM forgotten AS f WHERE f."user" = p."user" AND f.at_ms <= p.started_ms
-    ) AS life
+deleted AS (
+    SELECT p."user", p.session, count(*) AS times
     FROM parts AS p
+    INNER JOIN forgotten AS f ON p."user" = f."user" AND f.at_ms <= p.started_ms
+    GROUP BY p."user", p.session
+),
+lives AS (
+    SELECT p.*, coalesce(d.times, 0) AS life
+    FROM parts AS p
+    LEFT JOIN deleted AS d ON p."user" = d."user" AND p.session = d.session
 )
 SELECT
     p.*,

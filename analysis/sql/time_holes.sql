@@ -1,10 +1,12 @@
 -- Hundredths that an arm never reports, although it reports both neighbours, and every other arm reports
 -- this one.
-WITH grid AS (
+WITH digits AS (SELECT d FROM (VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) AS v (d)),
+grid AS (
     SELECT arms.arm, g.hundredth, coalesce(t.listens, 0) AS listens
     FROM (SELECT DISTINCT arm FROM times_by_hundredth) AS arms
-    CROSS JOIN (SELECT unnest(range(1, 100)) AS hundredth) AS g
+    CROSS JOIN (SELECT 10 * t.d + u.d AS hundredth FROM digits AS t CROSS JOIN digits AS u) AS g
     LEFT JOIN times_by_hundredth AS t ON arms.arm = t.arm AND g.hundredth = t.hundredth
+    WHERE g.hundredth > 0
 ),
 neighbours AS (
     SELECT

@@ -13,5 +13,5 @@ FROM (
 WHERE turn > before + 1 OR turn = before
 UNION ALL
 SELECT file_id, line, "user", turn_from, before_to FROM session_chains WHERE gap
-ORDER BY ALL
+ORDER BY 1, 2, 3, 4, 5
 LIMIT 10;

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from cli.engine_options import ConfOption, EngineOption, MasterOption, parse_engine
 from cli.progress import bars
 from cli.terminal import terminal
 from core.errors import InputError
@@ -191,15 +192,19 @@ def show(
         float, typer.Option(min=0.001, help="Minutes of silence that end a session.")
     ] = 30.0,
     memory: Annotated[int, typer.Option(min=100, help="MB of memory for tables.")] = 1000,
+    engine: EngineOption = "duckdb",
+    master: MasterOption = None,
+    conf: ConfOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show a log: files, dropped lines, sessions, experiments and their arms, days."""
     from events.overview import overview
     from events.reader import open_log
 
+    spark = parse_engine(engine, master, conf)
     with (
         bars() as progress,
-        open_log(logs, gap_s=gap * 60, memory_mb=memory, progress=progress) as log,
+        open_log(logs, gap_s=gap * 60, memory_mb=memory, progress=progress, spark=spark) as log,
     ):
         found = overview(log)
     if json:

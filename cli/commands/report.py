@@ -16,6 +16,7 @@ from cli.check_options import (
     check_tolerated,
     parse_botify_arms,
 )
+from cli.engine_options import ConfOption, EngineOption, MasterOption, parse_engine
 from cli.progress import bars
 from cli.terminal import terminal
 from cli.time_window import Since, Until, window
@@ -95,6 +96,9 @@ def report(
     even_if_invalid: Annotated[
         bool, typer.Option("--even-if-invalid", help="Show effects although a check failed.")
     ] = False,
+    engine: EngineOption = "duckdb",
+    master: MasterOption = None,
+    conf: ConfOption = None,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page here.")] = None,
     csv: Annotated[
         Path | None, typer.Option("--csv", help="Write the effects here, a row each, as CSV.")
@@ -123,8 +127,9 @@ def report(
     faults.raise_if_any()
     since_ms, until_ms = window(since, until)
     selection = LogSelection(
-        log or (), 60 * gap, since_ms, until_ms, catalog, experiment or (), tolerate or ()
-    )
+        log or (), 60 * gap, since_ms, until_ms, catalog, experiment or (), tolerate or (),
+        parse_engine(engine, master, conf),
+    )  # fmt: skip
     request = with_settings(
         ReportRequest(
             metrics, primary, control, all_pairs, tuple(segment or ()), even_if_invalid, planned

@@ -16,6 +16,7 @@ from cli.check_options import (
     check_tolerated,
     parse_botify_arms,
 )
+from cli.engine_options import ConfOption, EngineOption, MasterOption, parse_engine
 from cli.progress import bars
 from cli.terminal import terminal
 from cli.time_window import Since, Until, window
@@ -57,6 +58,9 @@ def verify(
     until: Until = None,
     replay: Replay = None,
     tolerate: Tolerate = None,
+    engine: EngineOption = "duckdb",
+    master: MasterOption = None,
+    conf: ConfOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run all checks on a log. Exit code 1 if a check fails, 2 if the input is faulty."""
@@ -74,10 +78,11 @@ def verify(
     constant = _parse_canaries(canary or (), faults)
     faults.raise_if_any()
     since_ms, until_ms = window(since, until)
+    spark = parse_engine(engine, master, conf)
     population = read_listener_ids(listeners) if listeners else None
     with (
         bars() as progress,
-        open_log(logs, since_ms=since_ms, until_ms=until_ms, progress=progress) as log,
+        open_log(logs, since_ms=since_ms, until_ms=until_ms, progress=progress, spark=spark) as log,
     ):
         archived_configs = ArchivedConfigs.read(snapshots_beside(logs, configs or ()), order)
         known = find_experiments(log)

@@ -12,7 +12,7 @@ SELECT
         ELSE hash(decision)
     END AS mark
 FROM loaded
-GROUP BY ALL
+GROUP BY mark
 HAVING count(*) > 1;
 
 -- TABLE repeated_lines
@@ -21,9 +21,9 @@ WITH numbered AS (
         file_id,
         line,
         "schema",
-        "key" IS NOT NULL AND row(
+        "key" IS NOT NULL AND (
             at_ms, message, "user", track, "time", session, turn, recommendation, experiments
-        ) IS NOT DISTINCT FROM first_value(row(
+        ) IS NOT DISTINCT FROM first_value((
             at_ms, message, "user", track, "time", session, turn, recommendation, experiments
         )) OVER same AS retried,
         row_number() OVER same AS place
@@ -38,7 +38,7 @@ WITH numbered AS (
             decision,
             CASE
                 WHEN "schema" IS NULL
-                    THEN row(at_ms, "user", message, track, "time", latency_s, recommendation)
+                    THEN (at_ms, "user", message, track, "time", latency_s, recommendation)
             END
         ORDER BY file_id, line
     )

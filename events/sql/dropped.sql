@@ -12,7 +12,10 @@ WITH placed AS (
 SELECT
     reason,
     count(*) AS lines,
-    array_agg(CASE WHEN number <= 3 THEN place END ORDER BY number)
-        FILTER (WHERE number <= 3) AS examples
+    known_of(
+        max(CASE WHEN number = 1 THEN place END),
+        max(CASE WHEN number = 2 THEN place END),
+        max(CASE WHEN number = 3 THEN place END)
+    ) AS examples
 FROM placed
 GROUP BY reason;

@@ -44,7 +44,7 @@ SELECT
     median(e.at_ms) FILTER (WHERE e.tail) AS end_ms
 FROM file_spans AS s
 INNER JOIN edges AS e ON s.file_id = e.file_id
-GROUP BY ALL;
+GROUP BY s.file_id, s.events, s.first_line, s.last_line;
 
 -- TABLE odd_stamps
 WITH outside AS (

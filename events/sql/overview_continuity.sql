@@ -15,8 +15,8 @@ WITH steps AS (
 SELECT
     CASE WHEN "schema" = 0 THEN 'botify' ELSE 'ours' END AS format,
     count(*) AS "events after the first of a session",
-    sum(CASE WHEN track <> recommended THEN 1 ELSE 0 END)::BIGINT AS "of another track",
-    sum(CASE WHEN step > 1 THEN 1 ELSE 0 END)::BIGINT AS "after a missing turn"
+    CAST(sum(CASE WHEN track <> recommended THEN 1 ELSE 0 END) AS BIGINT) AS "of another track",
+    CAST(sum(CASE WHEN step > 1 THEN 1 ELSE 0 END) AS BIGINT) AS "after a missing turn"
 FROM steps
 WHERE step IS NOT NULL
 GROUP BY 1

@@ -4,8 +4,8 @@ SELECT
     experiment,
     arm,
     count(*) AS listeners,
-    sum(sessions)::BIGINT AS sessions,
-    sum(open_sessions)::BIGINT AS "open sessions",
+    CAST(sum(sessions) AS BIGINT) AS sessions,
+    CAST(sum(open_sessions) AS BIGINT) AS "open sessions",
     avg(mean_time_all) AS "mean session time",
     avg(mean_time_chosen) AS "without the first track"
 FROM listeners

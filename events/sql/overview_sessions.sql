@@ -3,10 +3,10 @@
 SELECT
     ended_by AS "ended by",
     count(*) AS sessions,
-    sum(events)::BIGINT AS events,
-    sum(listens)::BIGINT AS listens,
+    CAST(sum(events) AS BIGINT) AS events,
+    CAST(sum(listens) AS BIGINT) AS listens,
     avg(time_all) AS "mean time",
     avg(time_chosen) AS "mean time without the first track"
 FROM sessions
 GROUP BY 1
-ORDER BY 2 DESC;
+ORDER BY 2 DESC, 1;

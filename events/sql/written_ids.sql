@@ -8,7 +8,7 @@ SELECT stem, min(id) AS first_id, max(id) AS last_id, count(DISTINCT id) AS ids
 FROM (
     SELECT
         regexp_extract(decision, '^(.+)-[0-9a-f]+$', 1) AS stem,
-        TRY_CAST('0x' || regexp_extract(decision, '-([0-9a-f]+)$', 1) AS BIGINT) AS id
+        hex_number(regexp_extract(decision, '-([0-9a-f]+)$', 1)) AS id
     FROM loaded
     WHERE "schema" >= 2
 )
