@@ -133,6 +133,7 @@ def test_an_unknown_decision_is_told_in_a_sentence(site: Site, browser: "Browser
 def test_the_seat_is_played_by_keyboard_alone(site: Site, browser: "Browser") -> None:
     with opened(browser, f"{site.address}/board#/seat") as page:
         page.wait_for_selector(".sit")
+        page.wait_for_selector("#listeners option", state="attached")  # the latest, to pick from
         page.get_by_label("Listener", exact=False).first.focus()
         page.keyboard.press("ControlOrMeta+a")
         page.keyboard.type("somebody new")

@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit-html.js";
 import { get, reload } from "../api.js";
 import { Asked } from "../asked.js";
 import { moment, plural } from "../format.js";
-import { empty, heading, notice } from "../parts.js";
+import { empty, files, heading, notice } from "../parts.js";
 
 /** @param {() => void} update Draws the page again. */
 export function configPage(update) {
@@ -94,6 +94,7 @@ function differences(diff, { same }) {
       <tbody>${diff.map(({ key, served, file }) => html`<tr><th scope="row"><code>${key}</code></th>
         <td class="text wrap before">${side("−", served)}</td><td class="text wrap after">${side("+", file)}</td></tr>`)}</tbody>
     </table></div>
+    ${files("config", "These differences")}
   </section>`;
 }
 

@@ -4,7 +4,7 @@ import { html, nothing } from "../vendor/lit-html.js";
 import { bar } from "../charts/bars.js";
 import "../charts/drawing.js";
 import { count, moment, plural, short } from "../format.js";
-import { notice, track, trackName } from "../parts.js";
+import { files, notice, track, trackName } from "../parts.js";
 
 const OUTCOMES = {
   answered: ["good", "answered"],
@@ -26,7 +26,7 @@ export function story(one) {
       ${step("Heard before", heard(one))}
       ${step("Slot and arm", sentences(one.arms))}
       ${step("Chain", chain(one.chain))}
-      ${step("Candidates", candidates(one.candidates))}
+      ${step("Candidates", candidates(one))}
       ${step("The draw", draw(one))}
       ${step("The event as logged", html`<pre tabindex="0" aria-label="The event as logged">${JSON.stringify(one.event, null, 2)}</pre>`)}
     </ol>
@@ -87,7 +87,7 @@ function chain(members) {
   })}</ol>`;
 }
 
-function candidates({ total, first }) {
+function candidates({ decision, candidates: { total, first } }) {
   const most = Math.max(...first.map(({ chance }) => chance), 1e-12);
   const drawn = first.find((each) => each.drawn);
   return html`
@@ -101,7 +101,8 @@ function candidates({ total, first }) {
           <td class="drawn roomy"><board-chart class="bar" aria-hidden="true" .draw=${bar(each.chance / most)}></board-chart></td>
           <td>${short(each.chance)}</td></tr>`)}</tbody>
       </table>
-    </div>`;
+    </div>
+    ${files(`decisions/${encodeURIComponent(decision)}`, "These candidates")}`;
 }
 
 /** The parts of a stream's name, which a control character divides. */

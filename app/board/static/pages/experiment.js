@@ -37,7 +37,7 @@ export function experimentPage(experiment, snapshot) {
           <div class="stack">${effects(experiment)} ${size(experiment)}</div>
           <div class="course">${course(experiment, HINT)}</div>
         </div>
-        ${experiment.withheld ? nothing : verdicts(experiment)}
+        ${experiment.withheld ? nothing : [verdicts(experiment), files("experiments", "Effects over time", "?table=over_time")]}
       </section>
       ${checks(experiment)}
       ${experiment.withheld ? nothing : effectsCard(experiment)}

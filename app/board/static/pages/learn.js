@@ -33,7 +33,7 @@ function content({ catalog, top, lists, vectors, models }, list, overlap) {
     ${lists.length ? html`
       <section class="card"><h2>Lists</h2>${table("Lists", lists, [["of", "text", (each) => (each.of === "user" ? "listener" : each.of)], ["rows", "", (each) => count(each.rows)], ["entries", "", (each) => count(each.entries)]])}
         ${files("artifacts", "All artifacts")}</section>
-      <div class="cards">${lookUp(lists, list)} ${lists.length > 1 ? comparison(lists, overlap) : nothing}</div>`
+      <div class="cards">${lookUp(lists, list)} ${alike(lists).length ? comparison(alike(lists), overlap) : nothing}</div>`
       : empty("No list in use", "The config names none. segue train makes lists out of logs.")}
     ${vectors.length ? html`<section class="card"><h2>Vectors</h2>${table("Vectors", vectors, [["rows", "", (each) => count(each.rows)], ["dimensions", "", (each) => count(each.dimensions)]])}</section>` : nothing}
     ${models.length ? html`<section class="card"><h2>Models</h2>${modelTable(models)}</section>` : nothing}`;
@@ -89,6 +89,11 @@ function found({ name, id, of, tracks }) {
     ${files(path, "This list")}`;
 }
 
+/** Lists that can be compared: of tracks with lists of tracks, of listeners with those of listeners. */
+function alike(lists) {
+  return lists.filter((each) => lists.some((other) => other !== each && other.of === each.of));
+}
+
 function comparison(lists, overlap) {
   const compare = (event) => {
     event.preventDefault();
@@ -114,7 +119,8 @@ function compared({ a, b, k, both, only_a, only_b, overlap, jaccard, histogram: 
       size: "medium",
       columns: ["shared tracks", "rows"],
       rows: rows.map(({ shared, rows: number }) => [shared, count(number)]),
-    })}`;
+    })}
+    ${files("lists/overlap", "This comparison", `?${new URLSearchParams({ a, b })}`)}`;
 }
 
 function choice(id, name, label, lists, chosen = 0) {

@@ -19,6 +19,7 @@ const PATIENCE_MS = 150;
 export function seatPage(update) {
   const found = new Asked(update);
   const turn = new Asked(update);
+  const latest = new Asked(update);
   const seat = { listener: "", playing: null, listens: [], last: null, share: 50, text: "", chosen: null, typing: 0, patience: null };
 
   const change = (news) => {
@@ -82,13 +83,16 @@ export function seatPage(update) {
   return {
     title: "Seat",
     heading: () => "The seat",
-    enter: () => document.addEventListener("keydown", pressed),
+    enter() {
+      document.addEventListener("keydown", pressed);
+      latest.ask(() => get("decisions?limit=100"));
+    },
     leave: () => document.removeEventListener("keydown", pressed),
     view: () => html`
       ${heading("The seat", "You are the listener. Your turns are logged with “seat”, and no analysis counts them.",
         seat.listener ? html`<button @click=${() => change({ listener: "", playing: null })}>Leave the seat</button>` : nothing)}
       ${turn.problem ? html`<div class="above">${turn.notice("That turn was not taken")}</div>` : nothing}
-      ${seat.listener ? played(seat, turn, heard, change) : start(seat, found, { search, sit, choose })}`,
+      ${seat.listener ? played(seat, turn, heard, change) : start(seat, found, listeners(latest), { search, sit, choose })}`,
   };
 }
 
@@ -98,11 +102,17 @@ function patience(form) {
   return skips ? Number(skips) : null;
 }
 
-function start(seat, found, { search, sit, choose }) {
+/** Listeners of the latest turns, to pick one. */
+function listeners({ value }) {
+  return [...new Set((value?.decisions ?? []).map(({ user }) => String(user)))];
+}
+
+function start(seat, found, known, { search, sit, choose }) {
   const tracks = seat.chosen ? [] : (found.value?.tracks ?? []);
   return html`<form class="card stack sit" @submit=${sit}>
     <div class="field"><label for="listener">Listener: an existing one, or a name that you invent</label>
-      <input id="listener" name="listener" required value="me" autocomplete="off" spellcheck="false"></div>
+      <input id="listener" name="listener" required value="me" list="listeners" autocomplete="off" spellcheck="false">
+      <datalist id="listeners">${known.map((each) => html`<option value=${each}></option>`)}</datalist></div>
     <div class="field"><label for="first">Start with a track (optional): search by title or artist</label>
       <input id="first" type="search" autocomplete="off" .value=${seat.text}
         placeholder="Leave it empty, and the server chooses" @input=${search}></div>
