@@ -40,7 +40,7 @@ soak: $(VENV)/.dev  ## Ten minutes of faults under load, then proof that nothing
 pictures: $(VENV)/.dev  ## Take the pictures of docs/board.md again (needs chromium)
 	@$(BIN)/python -W ignore -m tests.board.pictures
 
-demo: $(VENV)/.demo  ## Serve, log, learn, serve the learnt lists, measure them (EPISODES=, CONFIG=)
+demo: $(VENV)/.run  ## Learn from the log round by round, then measure what was learnt (EPISODES=, CONFIG=)
 	@exec $(BIN)/segue demo --config $(CONFIG) $(if $(EPISODES),--episodes $(EPISODES))
 
 wheel: $(VENV)/bin/python  ## Build dist/segue-*.whl, which has the embedded world and needs no checkout
@@ -66,10 +66,6 @@ $(VENV)/audit/bin/pip-audit: | $(VENV)/bin/python
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Segue into $(VENV) (once, about a minute) ..."
 	@$(PIP) -e '.[simulator,analysis]'
-	@touch $@
-
-$(VENV)/.demo: $(VENV)/.run
-	@$(PIP) implicit
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python

@@ -1,4 +1,4 @@
-"""The configs of the demo: the first day plays at random, the second plays the learnt lists."""
+"""The configs of the demo: the lists that one has play first, then what the loop learnt."""
 
 import os
 import shutil
@@ -15,33 +15,53 @@ RANDOM_DAY: dict[str, Any] = {
     "strategies": {"random": {"type": "random"}},
     "default": "random",
 }
-"""The first day, when there is nothing to learn from."""
+"""A first day without any list."""
 
-LEARNT_DAY: dict[str, Any] = {
-    "strategies": {
-        "random": {"type": "random"},
-        "popular": {"type": "top_pop", "top": 100, "fallback": "random"},
-        "contextual": {"type": "contextual", "list": "near", "fallback": "random"},
-        "improved": {
-            "type": "contextual_and_popular",
-            "list": "near",
-            "popular": "popular",
-            "fallback": "random",
-        },
-        "personal": {"type": "personal", "list": "personal", "fallback": "popular"},
-        "liked": {
-            "type": "contextual_liked",
-            "list": "similar",
-            "personal": "personal",
-            "anchor": "weighted",
-            "fallback": "popular",
-        },
+STRATEGIES: dict[str, Any] = {
+    "random": {"type": "random"},
+    "popular": {"type": "top_pop", "top": 100, "fallback": "random"},
+    "contextual": {"type": "contextual", "list": "contextual", "fallback": "random"},
+    "improved": {
+        "type": "contextual_and_popular",
+        "list": "contextual",
+        "popular": "popular",
+        "fallback": "random",
     },
-    "default": "contextual",
+    "personal": {"type": "personal", "list": "personal", "fallback": "popular"},
+    "liked": {
+        "type": "contextual_liked",
+        "list": "similar",
+        "personal": "personal",
+        "fallback": "popular",
+    },
+    "recommended": {
+        "type": "session_lists",
+        "lists": {"similar": 1, "contextual": 1},
+        "fallback": "personal",
+    },
+    "exploring": {
+        "type": "explore",
+        "of": "recommended",
+        "temperature": 0.2,
+        "epsilon": 0.05,
+        "fallback": "personal",
+    },
+}
+
+LEARNING: dict[str, Any] = {
+    "strategies": STRATEGIES,
+    "default": "personal",
+    "events": {"dir": "log/"},
+}
+"""The days of the loop: the lists that one has, shuffled, until a version is promoted."""
+
+COMPARING: dict[str, Any] = {
+    "strategies": STRATEGIES,
+    "default": "recommended",
     "experiments": [
         {
             "name": "toppop_after_skip",
-            "slots": [0, 5000],
+            "slots": [0, 4000],
             "arms": {
                 "C": {"strategy": "contextual", "weight": 50},
                 "T1": {"strategy": "improved", "weight": 50},
@@ -49,21 +69,24 @@ LEARNT_DAY: dict[str, Any] = {
         },
         {
             "name": "liked_track_vs_personal",
-            "slots": [5000, 10000],
+            "slots": [4000, 10000],
             "arms": {
-                "C": {"strategy": "personal", "weight": 50},
-                "T1": {"strategy": "liked", "weight": 50},
+                "C": {"strategy": "personal", "weight": 34},
+                "T1": {"strategy": "liked", "weight": 33},
+                "T2": {"strategy": "recommended", "weight": 33},
             },
         },
     ],
+    "events": {"dir": "served/"},
 }
-"""The second day: the two default experiments, over lists learnt from the first day."""
+"""The last day: the two default experiments, and the recommended recipe as a third arm."""
 
-LISTS = {
-    "near": "lists/neighbours_bm25_by_track.npz",
-    "similar": "lists/factors_by_track.npz",
-    "personal": "lists/factors_by_listener.npz",
+MODELS = {
+    "similar": "neighbours:listener",
+    "contextual": "neighbours:bm25",
+    "personal": "neighbours:listener",
 }
+"""List of the demo -> the model that learns it."""
 
 
 def clear_folder(folder: Path) -> None:
@@ -82,17 +105,18 @@ def clear_folder(folder: Path) -> None:
                 "holds files that no demo wrote, and a demo would remove them. Choose a different "
                 "folder with --to",
             )
-        for name in ("log", "lists"):
+        for name in ("log", "lists", "artifacts", "first", "served"):
             shutil.rmtree(folder / name, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
 
 
 def write_config(
-    config: Path, tracks: Path, sections: dict[str, Any], lists: dict[str, str] | None = None
+    config: Path, tracks: Path, sections: dict[str, Any], top: Path | None = None
 ) -> None:
-    """Write the config of a day, over a catalog and the lists learnt so far."""
+    """Write a config over a catalog, and over the lists in `lists/` if it has a popularity list."""
     catalog: dict[str, Any] = {"tracks": os.path.relpath(tracks, config.parent)}
-    if lists:
-        catalog |= {"top": "lists/popular.json", "lists": lists}
-    content = {"catalog": catalog, **sections, "events": {"dir": "log/"}}
+    if top is not None:
+        lists = {name: f"lists/{name}.npz" for name in MODELS}
+        catalog |= {"top": os.path.relpath(top, config.parent), "lists": lists}
+    content = {"catalog": catalog, **sections}
     config.write_text(MARK + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")

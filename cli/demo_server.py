@@ -1,15 +1,13 @@
-"""The server of the demo: a `segue serve` process of its own, started, reloaded and ended."""
+"""The server of the demo: a `segue serve` process of its own, started and ended."""
 
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
-
-import httpx
 
 from core.errors import SegueError
 
@@ -28,19 +26,6 @@ class DemoServer:
         self._process = process
         self._stderr = stderr
         self.address = self._wait_for_address()
-
-    def reload(self, experiments: Collection[str]) -> None:
-        """Let the server read its config again, and wait until these experiments run."""
-        self._process.send_signal(signal.SIGHUP)
-        deadline = monotonic() + TIMEOUT_S
-        while monotonic() < deadline and self._process.poll() is None:
-            answer = httpx.get(f"{self.address}/experiments", timeout=TIMEOUT_S).json()
-            if set(experiments) <= {running["name"] for running in answer["experiments"]}:
-                return
-            if "refused" in self._read_stderr():
-                break
-            sleep(0.1)
-        raise SegueError(f"demo: the server did not reload:\n{self._read_stderr()}")
 
     def _wait_for_address(self) -> str:
         deadline = monotonic() + TIMEOUT_S

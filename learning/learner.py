@@ -14,6 +14,7 @@ from core.progress import SILENT, Progress
 from engine.runtime import Runtime, load_runtime
 from engine.settings.learnt_artifacts import OWN, Pilot, ServingState
 from engine.settings.loading import load_settings
+from engine.settings.pilot import free_slots
 from learning.decision_ledger import DecisionLedger, LearningDecision, Outcome
 from learning.fitting import FittedVersion, fit_version
 from learning.listen_store import ListenStore, NewSessions
@@ -220,7 +221,7 @@ class Learner:
         if last.verdict == "worse":
             self._decide("refused", last.reason, number, findings)
         elif options.pilot:
-            pilot = Pilot(number, options.pilot, self._now_ms())
+            pilot = Pilot(number, options.pilot, self._now_ms(), free_slots(serving.settings))
             self._publish(ServingState(state.promoted, pilot))
             said = "; ".join(each.reason for each in findings)
             self._decide("piloted", f"for {options.pilot:.0%} of the listeners: {said}", number)

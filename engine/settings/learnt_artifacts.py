@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from core.allocation import SLOTS
 from core.errors import InputError
 
 FORMAT = 1
@@ -29,11 +30,14 @@ class Pilot:
         version: Its number.
         share: Share of all listeners, in (0, 0.5].
         since_ms: Start of the pilot, Unix time in ms.
+        slots: The slots of the layer `serving` that its experiment takes. They stay as at its
+            start: a running experiment must not lose listeners.
     """
 
     version: int
     share: float
     since_ms: int
+    slots: tuple[int, int] = (0, SLOTS)
 
     @property
     def name(self) -> str:
@@ -65,7 +69,12 @@ class ServingState:
             "format": FORMAT,
             "promoted": list(self.promoted),
             "pilot": pilot
-            and {"version": pilot.version, "share": pilot.share, "since_ms": pilot.since_ms},
+            and {
+                "version": pilot.version,
+                "share": pilot.share,
+                "since_ms": pilot.since_ms,
+                "slots": list(pilot.slots),
+            },
         }
         return orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n"
 
@@ -102,9 +111,7 @@ def read_state(folder: Path) -> ServingState:
     try:
         promoted = tuple(int(each) for each in content["promoted"])
         given = content["pilot"]
-        pilot = given and Pilot(
-            int(given["version"]), float(given["share"]), int(given["since_ms"])
-        )
+        pilot = given and _pilot_of(given)
         if content["format"] != FORMAT or not promoted or promoted[0] != OWN:
             raise ValueError("it has an unknown form")
     except (KeyError, TypeError, ValueError) as error:
@@ -114,6 +121,16 @@ def read_state(folder: Path) -> ServingState:
             "it to serve the config's own files",
         ) from error
     return ServingState(promoted, pilot)
+
+
+def _pilot_of(given: Mapping[str, Any]) -> Pilot:
+    start, end = given["slots"]
+    return Pilot(
+        int(given["version"]),
+        float(given["share"]),
+        int(given["since_ms"]),
+        (int(start), int(end)),
+    )
 
 
 def read_version(folder: Path, version: int) -> VersionFiles:

@@ -30,7 +30,7 @@ def with_pilot(
         pilot: The pilot.
 
     Raises:
-        InputError: The strategy reads no learnt file, or no slot is free for the experiment.
+        InputError: The strategy reads no learnt file.
     """
     suffix = f".v{pilot.version}"
     strategy = files.strategy or settings.default
@@ -42,7 +42,7 @@ def with_pilot(
             f"must read a learnt list or vectors ({learnt}) to be tried out on them, and reads "
             "none. Name a strategy that does with `segue learn --strategy NAME`",
         )
-    start, end = _free_slots(settings)
+    start, end = pilot.slots
     treatment = round(min(50.0, 100 * pilot.share * SLOTS / (end - start)), 6)
     draw = {} if settings.default_draw is None else {"draw": settings.default_draw}
     played = f"{strategy}{suffix}" if f"{strategy}{suffix}" in copies else strategy
@@ -109,8 +109,12 @@ def _below(settings: Settings, first: str) -> set[str]:
     return found
 
 
-def _free_slots(settings: Settings) -> tuple[int, int]:
-    """Find the widest range of slots that no experiment of the config takes."""
+def free_slots(settings: Settings) -> tuple[int, int]:
+    """Find the widest range of slots that no experiment of the config takes.
+
+    Raises:
+        InputError: No slot is free for a pilot.
+    """
     taken = sorted(each.slots for each in settings.experiments if each.layer == SERVING)
     free, at = [], 0
     for start, end in taken:

@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 
 from cli import main
 from core.errors import InputError
-from tests import needs
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +26,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return config
 
 
-@needs.package("implicit")
 def test_the_demo_ends_in_a_report_of_both_experiments(
     world: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     to = tmp_path / "demo"
     result = CliRunner().invoke(
-        main.build(), ["demo", "--config", str(world), "--to", str(to), "--episodes", "400"]
+        main.build(),
+        ["demo", "--config", str(world), "--to", str(to), "--episodes", "400", "--rounds", "2"],
     )
     printed = capfd.readouterr()
     assert result.exit_code == 0, (
@@ -44,18 +43,41 @@ def test_the_demo_ends_in_a_report_of_both_experiments(
     assert "liked_track_vs_personal" in page
     events = [
         json.loads(line)
-        for file in to.glob("log/*.jsonl")
+        for file in to.glob("served/*.jsonl")
         for line in file.read_text().splitlines()
     ]
-    # The first day drew at random; the second was answered by every strategy of the four arms.
-    assert sum(e["message"] == "last" for e in events) == 800
-    answered = {e["answered_by"] for e in events if e["message"] == "next"}
-    assert {"random", "contextual", "popular", "personal"} <= answered
+    assert sum(e["message"] == "last" for e in events) == 400
     arms = {(name, arm) for e in events for name, arm in e["experiments"].items()}
-    experiments = ("toppop_after_skip", "liked_track_vs_personal")
-    assert arms == {(name, arm) for name in experiments for arm in ("C", "T1")}
-    for name in ("neighbours_bm25_by_track", "factors_by_track", "factors_by_listener"):
-        assert (to / "lists" / f"{name}.npz").is_file()
+    first, second = "toppop_after_skip", "liked_track_vs_personal"
+    both = {(name, arm) for name in (first, second) for arm in ("C", "T1")}
+    assert arms == both | {(second, "T2")}
+    ledger = (to / "artifacts" / "decisions.jsonl").read_text().splitlines()
+    decisions = [json.loads(line) for line in ledger]
+    assert [each["outcome"] for each in decisions].count("round") == 2
+    assert {each["outcome"] for each in decisions} & {"piloted", "refused"}
+    assert (to / "artifacts" / "rounds.svg").is_file()
+    assert "round" in printed.out
+
+
+def test_the_demo_begins_with_the_lists_that_one_has(
+    world: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = world.with_name("own.yaml")
+    config.write_text(
+        "catalog: {tracks: tracks.jsonl, top: top_tracks.json, "
+        "lists: {personal: lists/personal.npz}}\n"
+        "strategies: {random: {type: random}}\ndefault: random\n"
+    )
+    to = tmp_path / "demo"
+    result = CliRunner().invoke(
+        main.build(),
+        ["demo", "--config", str(config), "--to", str(to), "--episodes", "400", "--rounds", "2"],
+    )
+    printed = capfd.readouterr()
+    assert result.exit_code == 0, f"{result.output}\n{printed.out}\n{printed.err}"
+    assert not (to / "first").exists()  # no random day
+    first = json.loads((to / "artifacts" / "decisions.jsonl").read_text().splitlines()[0])
+    assert list(first["figures"]["played"]) == ["personal"]
 
 
 def test_the_demo_leaves_a_foreign_folder_alone(world: Path, tmp_path: Path) -> None:

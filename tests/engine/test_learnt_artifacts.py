@@ -14,6 +14,7 @@ from engine.settings.learnt_artifacts import (
     read_state,
 )
 from engine.settings.loading import load_settings
+from engine.settings.pilot import free_slots
 from tests.service import write_config
 
 STRATEGIES: dict[str, Any] = {
@@ -110,10 +111,18 @@ def test_a_pilot_takes_the_widest_free_range_of_slots(
     experiments = [{"name": f"e{n}", "slots": each, "arms": arms} for n, each in enumerate(taken)]
     path = config(tmp_path, "softly", experiments=experiments)
     make_version(tmp_path, 1, lists={"contextual": "c.npz"})
-    serve(tmp_path, ServingState((0,), Pilot(1, 0.1, 0)))
+    free = free_slots(load_settings(path))
+    serve(tmp_path, ServingState((0,), Pilot(1, 0.1, 0, free)))
     pilot = load_settings(path).experiments[-1]
     assert pilot.slots == slots
     assert pilot.arms[1].weight == pytest.approx(treatment, abs=1e-6)
+
+
+def test_a_pilot_keeps_its_slots_when_an_experiment_ends(tmp_path: Path) -> None:
+    path = config(tmp_path, "softly")  # without the experiment that had the other slots
+    make_version(tmp_path, 1, lists={"contextual": "c.npz"})
+    serve(tmp_path, ServingState((0,), Pilot(1, 0.1, 0, (5000, 9000))))
+    assert load_settings(path).experiments[0].slots == (5000, 9000)
 
 
 def test_a_pilot_keeps_the_draw_of_the_default(tmp_path: Path) -> None:
@@ -147,6 +156,6 @@ def test_a_damaged_state_is_named(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_state_reads_as_it_was_written(tmp_path: Path) -> None:
-    state = ServingState((0, 2, 5), Pilot(6, 0.25, 17))
+    state = ServingState((0, 2, 5), Pilot(6, 0.25, 17, (100, 900)))
     (tmp_path / "serving.json").write_bytes(state.as_json())
     assert read_state(tmp_path) == state
