@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from events.duckdb_engine import DuckDbEngine
 from events.event_files import EventFile
 from events.file_ends import UNACKNOWLEDGED, ends_unacknowledged
 from events.queries import read_named, read_query
 
 if TYPE_CHECKING:
     import duckdb
+
+    from events.duckdb_engine import DuckDbEngine
 
 LATEST_MS = 253_402_300_799_999
 """The end of the year 9999; a larger timestamp is no count of milliseconds."""
@@ -47,7 +48,7 @@ def delete_dropped(con: "duckdb.DuckDBPyConnection") -> None:
     )
 
 
-def drop_duplicates(engine: DuckDbEngine, sources: Sequence[EventFile]) -> None:
+def drop_duplicates(engine: "DuckDbEngine", sources: Sequence[EventFile]) -> None:
     """Drop duplicates: whole files, decisions, lines of botify."""
     con = engine.con
     first: dict[str, int] = {}
