@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.allocation import Assignment
 from core.candidates import Candidates
 from core.catalog import TrackId
 from core.draw import FinalDraw, as_drawn
 from core.errors import failure_name
 from core.listener import History, Listener
 from core.request import Request
-from engine.exposure import assign
 from engine.runtime import Runtime
 from engine.turn import start_turn
 
@@ -47,7 +47,12 @@ class ArmProposal:
 
 
 def compare_arms(
-    runtime: Runtime, history: History, request: Request, at_ms: int, shown: int = 5
+    runtime: Runtime,
+    history: History,
+    request: Request,
+    own: Assignment,
+    at_ms: int,
+    shown: int = 5,
 ) -> list[ArmProposal]:
     """Let every arm propose for the history with the request's listen.
 
@@ -55,11 +60,11 @@ def compare_arms(
         runtime: The runtime whose arms propose.
         history: A copy of the listener's history, which the call changes.
         request: What the listener heard.
+        own: The listener's own arms.
         at_ms: Unix time in ms.
         shown: Most tracks to name of a proposal.
     """
     start_turn(runtime, history, request.track, request.time, at_ms, _NO_ID)
-    own = assign(runtime, request)
     found = [
         _propose(
             runtime, history, request, shown, experiment.name, arm.name, arm.strategy, arm.draw,

@@ -156,6 +156,10 @@ class BaseDispatcher:
         """Compute the arms of a turn."""
         return assign(self.runtime, arrival.sent, arrival.forced, arrival.seat)
 
+    def arms_of(self, sent: Request) -> Assignment:
+        """Compute the arms of a turn of a seat that is not taken."""
+        return self._assigned(SeatArrival(sent, 0.0))
+
     def _append(self, turns: Sequence[LoggedTurn]) -> EventLogError | None:
         """Append the lines of turns; give the error if only its first `written` are on file."""
         try:

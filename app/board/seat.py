@@ -116,7 +116,8 @@ async def compare(handlers: BaseHandlers, sent: SeatRequest) -> Found:
     history = await handlers.history_of(sent.listener)
     runtime = handlers.dispatcher.runtime
     request = Request(sent.listener, sent.track, sent.time, sent.attributes)
-    proposals = compare_arms(runtime, history, request, time.time_ns() // 1_000_000)
+    own = handlers.dispatcher.arms_of(request)
+    proposals = compare_arms(runtime, history, request, own, time.time_ns() // 1_000_000)
     return {
         "listener": sent.listener,
         "config": runtime.digest,

@@ -12,9 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from audit.archived_runtimes import runtimes_by_digest
-from audit.event_validation import unusable
+from audit.decision_search import find_decision, find_sources
 from audit.explanation import Explanation, explain
-from audit.replay import Replayer
 from audit.replay_processes import ReplayJob, ReplayRun, run_replay
 from cli.engine_options import ConfOption, EngineOption, MasterOption, parse_engine
 from cli.progress import bars
@@ -22,8 +21,6 @@ from cli.terminal import terminal
 from core.errors import InputError
 from engine.runtime import Runtime
 from events.config_snapshots import snapshots_beside
-from events.event_files import EventFile, find_event_files
-from events.merge import merge_events
 
 
 def register(app: typer.Typer) -> None:
@@ -63,17 +60,10 @@ def replay(
     It is 2 if the input is faulty, or if the data of a config has changed.
     """
     spark = parse_engine(engine, master, conf)
-    sources = find_event_files(logs)
-    for source in sources:
-        if source.packing == "parquet":
-            raise InputError.one(
-                str(source.path),
-                "must be an event file, got a compacted one, which has no exact lines. Replay the "
-                "event files from which it was made",
-            )
+    sources = find_sources(logs)
     snapshots = snapshots_beside(logs, configs or ())
     if decision is not None:
-        _explain(decision, sources, runtimes_by_digest(snapshots, config))
+        _explain(decision, logs, runtimes_by_digest(snapshots, config))
         return
     started = perf_counter()
     job = ReplayJob(sources, snapshots, config or ())
@@ -182,51 +172,12 @@ def _memory(peaks_mb: Sequence[float]) -> str:
     )
 
 
-def _explain(
-    decision: str, sources: Sequence[EventFile], runtime_of: Callable[[str], Runtime]
-) -> None:
+def _explain(decision: str, logs: Sequence[Path], runtime_of: Callable[[str], Runtime]) -> None:
     """Find the decision, replay its listener up to it, and explain it."""
-    marked = f'"decision":"{decision}"'.encode()
     with bars() as progress:
-        progress.start("searching", sum(source.size for source in sources))
-        found = next(
-            (
-                (event, where)
-                for event, where in merge_events(sources, lambda *_: None, progress, [marked])
-                if event.get("decision") == decision
-            ),
-            None,
-        )
-        if found is None:
-            raise InputError.one(
-                "--decision",
-                f"must be the id of an event in these files, got '{decision}'. Copy an event's id",
-            )
-        event, where = found
-        problem = unusable(event)
-        if problem is not None:
-            raise InputError.one(where, f"{problem[0]}, got {problem[1]}. Mend the line")
-        if event["message"] != "next":
-            raise InputError.one(
-                where, "must be a decision, got a listen that was reported. Name an event `next`"
-            )
-        user = str(event["user"])
-        named = [f'"user":{form},'.encode() for form in (user, json.dumps(user))]
-        replayer = Replayer(runtime_of)
-        progress.start("replaying", sum(source.size for source in sources))
-        for earlier, place in merge_events(sources, lambda *_: None, progress, named):
-            if earlier.get("decision") == decision:
-                break
-            if str(earlier.get("user")) == user:
-                replayer.take(earlier, place)
-    history = replayer.history_before(event)
-    if history is None:
-        raise InputError.one(
-            where,
-            f"must follow the turn before it, got turn {event['turn']} of listener {user} without "
-            "that turn. Add the log that has it",
-        )
-    _show_explanation(event, where, explain(event, history, replayer.runtime(event["config"])))
+        found = find_decision(decision, logs, runtime_of, progress=progress)
+    explained = explain(found.event, found.history, found.runtime)
+    _show_explanation(found.event, found.where, explained)
 
 
 def _show_explanation(event: Mapping[str, Any], where: str, found: Explanation) -> None:
