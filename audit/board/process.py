@@ -123,8 +123,8 @@ class Snapshots:
             if changed and (waiting or monotonic() >= not_before_s):
                 began_s = monotonic()
                 self._make()
-                # As long a rest as the work took: at most half of a core, however long the log.
-                not_before_s = monotonic() + max(EVERY_S, monotonic() - began_s)
+                # At most a third of a core, however long the log: caches are shared with turns.
+                not_before_s = monotonic() + max(EVERY_S, 2 * (monotonic() - began_s))
             assert self._latest is not None
             for tell in waiting:
                 tell(self._latest)
