@@ -64,6 +64,7 @@ def test_only_the_allocation_makes_slots_and_assignments() -> None:
         "engine/dispatcher.py": {"core.allocation.Assignment"},  # passes it to the turn
         "engine/shared_dispatcher.py": {"core.allocation.Assignment"},  # passes it to the turn
         "engine/exposure.py": {"core.allocation.Assignment"},  # requests it
+        "engine/comparison.py": {"core.allocation.Assignment"},  # says which arm is the listener's
         "engine/turn.py": {"core.allocation.Assignment"},  # decides by it
         "engine/state.py": {"core.allocation.Assignment"},  # keeps it, with its allocation
         # Keeps a listener's assignment between turns, as the dispatcher does.

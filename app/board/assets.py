@@ -8,6 +8,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 PAGE = "index.html"
+GUIDE = "guide.html"
 FOLDER = "static"
 TYPES = {
     "css": "text/css; charset=utf-8",

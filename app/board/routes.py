@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 
 from app.board import seat
 from app.board.access import CHALLENGE
-from app.board.assets import PAGE, POLICY, Asset, assets, is_known
+from app.board.assets import GUIDE, PAGE, POLICY, Asset, assets, is_known
 from app.board.parts import BoardParts
 from app.board.schemas import (
     BoardArtifacts,
@@ -62,6 +62,11 @@ def _add_page(app: FastAPI) -> None:
     async def page(request: Request) -> Response:
         """Show the board."""
         return await _seen(request, lambda _, request: _asset(PAGE, request))
+
+    @app.get("/board/guide", include_in_schema=False)
+    async def guide(request: Request) -> Response:
+        """Explain the checks."""
+        return await _seen(request, lambda _, request: _asset(GUIDE, request))
 
     @app.get("/board/assets/{name:path}", include_in_schema=False)
     async def asset(request: Request, name: str) -> Response:
@@ -254,7 +259,7 @@ async def _asset(name: str, request: Request) -> Response:
     if found is None:
         raise ApiError(404, "not_found", f"the board has no file {name!r:.80}")
     headers = {"ETag": found.tag, "Cache-Control": "no-cache"}
-    if name == PAGE:
+    if name in (PAGE, GUIDE):
         headers |= {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
     if is_known(found.tag, request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)

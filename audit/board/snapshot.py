@@ -18,7 +18,8 @@ from analysis.effects.results import (
 from analysis.statistics.contrast import Interval
 from audit.board.status import status_of
 
-GUIDE = "/board/guide/verification#"
+GUIDE = "board/guide#"
+"""The page that explains the checks, from the page of the board."""
 DAY_MS = 86_400_000
 PARTS = {"primary": "primary", "secondary": "secondary", "guardrails": "guardrail"}
 """Table of a report -> the role of its effects."""

@@ -1,6 +1,8 @@
 """The board over HTTP: who may see it, its files, and the seat."""
 
 import base64
+import html
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS
 from app.application import create_app
 from app.board.assets import TYPES, assets
 from tests.app.live import get, live
@@ -50,6 +53,22 @@ def test_a_browser_that_has_a_file_does_not_get_it_again(tmp_path: Path) -> None
     assert not tag.startswith("W/")
     assert (again.status_code, again.content) == (304, b"")
     assert (changed.status_code, changed.content) == (200, first.content)
+
+
+def test_the_guide_explains_each_check_as_the_docs_do(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "verification.md").read_text()
+    checks = re.findall(r"^\| `([\w-]+)` \| (.*?) \| (.*?) ?\|$", page, re.MULTILINE)
+    with board(tmp_path) as client:
+        guide = client.get("/board/guide")
+    assert guide.headers["content-security-policy"]
+    rows = re.findall(r'<tr id="([\w-]+)">.*?<td>(.*?)</td><td>(.*?)</td></tr>', guide.text)
+    plain = [
+        (name, *(html.unescape(re.sub("</?code>", "`", cell)) for cell in cells))
+        for name, *cells in rows
+    ]
+    assert plain == checks
+    known = {*LOG_CHECKS, *EXPERIMENT_CHECKS, "replay", "degraded"}
+    assert known <= {name for name, _, _ in checks}
 
 
 @pytest.mark.parametrize("name", ["nowhere.js", "../__init__.py", "%2e%2e/routes.py", ""])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
 
 from analysis.report import LogSelection, ReportRequest
@@ -19,6 +20,7 @@ from audit.board.snapshot import snapshot_of
 from audit.log_report import report_log, with_settings
 from engine.settings.loading import load_settings
 from tests.app.test_kill import ROOT, started
+from tests.app.test_openapi import valid
 from tests.audit.test_board_content import patched
 
 PATIENCE = httpx.Timeout(60)
@@ -167,6 +169,47 @@ def test_tables_come_as_csv_and_markdown(address: str) -> None:
             )
             assert "experiment" in found.text.splitlines()[0]
     assert httpx.get(f"{address}/board/api/experiments.csv?table=nope").status_code == 422
+
+
+ANSWERS = [
+    ("/board/api/experiments", "/board/api/experiments"),
+    ("/board/api/decisions", "/board/api/decisions?limit=3"),
+    ("/board/api/decisions/{decision}", "/board/api/decisions/{latest}"),
+    ("/board/api/tracks", "/board/api/tracks?q=title"),
+    ("/board/api/tracks/{track}", "/board/api/tracks/1000"),
+    ("/board/api/config", "/board/api/config"),
+    ("/board/api/artifacts", "/board/api/artifacts"),
+    ("/board/api/lists/{name}/{owner}", "/board/api/lists/contextual/1000"),
+    ("/board/api/lists/overlap", "/board/api/lists/overlap?a=contextual&b=contextual"),
+]
+
+
+@pytest.mark.parametrize(("route", "path"), ANSWERS, ids=[route for route, _ in ANSWERS])
+def test_each_answer_fits_its_description_and_has_a_table(
+    address: str, route: str, path: str
+) -> None:
+    with httpx.Client(base_url=address, timeout=PATIENCE) as client:
+        (latest,) = client.get("/board/api/decisions?limit=1").json()["decisions"]
+        path = path.replace("{latest}", latest["decision"])
+        described = client.get("/openapi.json").json()["paths"][route]["get"]["responses"]
+        answer = client.get(path)
+        assert answer.status_code == 200
+        valid(client, answer.json(), described["200"]["content"]["application/json"]["schema"])
+        for form in ("csv", "md"):
+            assert len(client.get(path, params={"format": form}).text.splitlines()) >= 1
+
+
+def test_each_answer_to_a_seat_fits_its_description(address: str) -> None:
+    with httpx.Client(base_url=address, timeout=PATIENCE) as client:
+        paths = client.get("/openapi.json").json()["paths"]
+        for route in ("/board/api/seat", "/board/api/seat/compare"):
+            for body in ({"listener": "me"}, {"listener": "me", "track": 1000, "time": 1}):
+                described = paths[route]["post"]
+                content = described["requestBody"]["content"]["application/json"]
+                jsonschema.validate(body, content["schema"])
+                answer = client.post(route, json=body)
+                schema = described["responses"]["200"]["content"]["application/json"]["schema"]
+                valid(client, answer.json(), schema)
 
 
 def test_a_process_that_was_killed_is_started_again(address: str) -> None:
