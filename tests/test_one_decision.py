@@ -65,6 +65,9 @@ def test_only_the_allocation_makes_slots_and_assignments() -> None:
         "engine/shared_dispatcher.py": {"core.allocation.Assignment"},  # passes it to the turn
         "engine/exposure.py": {"core.allocation.Assignment"},  # requests it
         "engine/comparison.py": {"core.allocation.Assignment"},  # says which arm is the listener's
+        "engine/preparation.py": {
+            "core.allocation.Assignment"
+        },  # groups the turns of a batch by it
         "engine/turn.py": {"core.allocation.Assignment"},  # decides by it
         "engine/state.py": {"core.allocation.Assignment"},  # keeps it, with its allocation
         # Keeps a listener's assignment between turns, as the dispatcher does.

@@ -470,11 +470,23 @@ class VectorsInUse(BaseModel):
     used_by: list[str]
 
 
+class TableInUse(BaseModel):
+    """A file of listener tables."""
+
+    name: str
+    path: str
+    of: Literal["user"]
+    rows: int
+    checksum: str
+    manifest: dict[str, Any]
+    used_by: list[str]
+
+
 class ModelInUse(BaseModel):
     """The model behind a file."""
 
     name: str
-    kind: Literal["lists", "vectors"]
+    kind: Literal["lists", "vectors", "tables"]
     model: str
     manifest: dict[str, Any]
 
@@ -487,6 +499,7 @@ class BoardArtifacts(BaseModel):
     top: TopInUse | None
     lists: list[ListsInUse]
     vectors: list[VectorsInUse]
+    tables: list[TableInUse]
     models: list[ModelInUse]
 
 

@@ -102,7 +102,9 @@ class Answers:
     def _artifacts(self, question: Question) -> tuple[Found, BoardTable]:
         found = describe_artifacts(self._configs.served(question.get("config")))
         rows: Sequence[Found] = [
-            {"kind": kind, **each} for kind in ("lists", "vectors") for each in found[kind]
+            {"kind": kind, **each}
+            for kind in ("lists", "vectors", "tables")
+            for each in found[kind]
         ]
         columns = ("kind", "name", "of", "rows", "entries", "dimensions", "path", "checksum")
         return found, BoardTable.of(rows, columns)

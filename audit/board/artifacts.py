@@ -1,4 +1,4 @@
-"""Artifacts in use: the catalog, the lists and the vectors of a config, with their manifests."""
+"""Artifacts in use: catalog, lists, vectors and tables of a config, with their manifests."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def describe_artifacts(runtime: Runtime) -> Found:
     section, settings = runtime.settings.catalog, runtime.settings
     catalog, artifacts = runtime.catalog, runtime.artifacts
     used = _users_of_files(runtime)
-    lists = [
+    lists: list[Found] = [
         {
             "name": name,
             "path": str(settings.resolve(section.lists[name])),
@@ -24,7 +24,7 @@ def describe_artifacts(runtime: Runtime) -> Found:
         }
         for name, each in artifacts.lists.items()
     ]
-    vectors = [
+    vectors: list[Found] = [
         {
             "name": name,
             "path": str(settings.resolve(section.vectors[name])),
@@ -32,6 +32,18 @@ def describe_artifacts(runtime: Runtime) -> Found:
             "used_by": used.get(name, []),
         }
         for name, each in artifacts.vectors.items()
+    ]
+    tables: list[Found] = [
+        {
+            "name": name,
+            "path": str(settings.resolve(section.tables[name])),
+            "of": each.key,
+            "rows": len(each),
+            "checksum": each.checksum,
+            "manifest": dict(each.manifest),
+            "used_by": used.get(name, []),
+        }
+        for name, each in artifacts.tables.items()
     ]
     return {
         "config": runtime.digest,
@@ -47,9 +59,10 @@ def describe_artifacts(runtime: Runtime) -> Found:
         else {"path": str(settings.resolve(section.top)), "tracks": len(artifacts.top)},
         "lists": lists,
         "vectors": vectors,
+        "tables": tables,
         "models": [
             {"name": each["name"], "kind": kind, **_model_of(each["manifest"])}
-            for kind, found in (("lists", lists), ("vectors", vectors))
+            for kind, found in (("lists", lists), ("vectors", vectors), ("tables", tables))
             for each in found
             if "model" in each["manifest"]
         ],

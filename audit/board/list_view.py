@@ -20,20 +20,24 @@ def show_list(runtime: Runtime, name: str, owner: str) -> Found:
         InputError: There is no such file, track or listener.
     """
     lists, catalog = _lists_of(runtime, name, "name"), runtime.catalog
+    of = None
     if lists.key == "track":
         index = index_of(catalog, owner, "id")
-        tracks, of = lists.of_track(index), catalog.describe(index)
+        row, of = lists.row_of_track(index), catalog.describe(index)
     else:
-        tracks, of = lists.of_user(owner), None
-    if tracks is None:
+        row = lists.row_of_user(owner)
+    if row < 0:
         raise InputError.one("id", f"'{name}' has no list of {lists.key} {owner!r:.80}")
+    here = slice(int(lists.offsets[row]), int(lists.offsets[row + 1]))
+    tracks = lists.tracks[here].tolist()
+    scores = [None] * len(tracks) if lists.scores is None else lists.scores[here].tolist()
     return {
         "name": name,
         "id": of["track"] if of else owner,
         "of": of,
         "tracks": [
-            {"rank": rank, **catalog.describe(track), "score": None}
-            for rank, track in enumerate(tracks.listed(), start=1)
+            {"rank": rank, **catalog.describe(track), "score": score}
+            for rank, (track, score) in enumerate(zip(tracks, scores, strict=True), start=1)
         ],
     }
 

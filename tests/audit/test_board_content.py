@@ -17,6 +17,8 @@ from audit.board.config_file import differences
 from audit.board.json_patch import Operation, patch_between
 from audit.board.sources import BoardSources
 from audit.board.tables import BoardTable
+from core.lists import save_lists
+from segue.testing import small_world
 from tests.service import events_in, running, write_config
 
 TOKEN = {"Authorization": "Bearer token"}
@@ -194,6 +196,27 @@ def test_a_list_has_titles(client: TestClient, tmp_path: Path) -> None:
     personal = asked(tmp_path, "list", name="personal", id="1")
     assert personal["of"] is None
     assert [each["rank"] for each in personal["tracks"]][:2] == [1, 2]
+
+
+def test_a_list_shows_its_scores(tmp_path: Path) -> None:
+    catalog = small_world.small_catalog()
+    write_config(tmp_path)
+    save_lists(
+        tmp_path / "scored.npz", "track", {0: [3, 1, 2]}, catalog, {}, {0: [0.75, 0.5, 0.25]}
+    )
+
+    def change(config: dict[str, Any]) -> None:
+        config["catalog"]["lists"]["scored"] = "scored.npz"
+
+    with running(tmp_path, change):
+        found = asked(tmp_path, "list", name="scored", id="1000")
+        plain = asked(tmp_path, "list", name="contextual", id="1000")
+    assert [(each["track"], each["score"]) for each in found["tracks"]] == [
+        (1030, 0.75),
+        (1010, 0.5),
+        (1020, 0.25),
+    ]
+    assert {each["score"] for each in plain["tracks"]} == {None}
 
 
 def test_the_overlap_counts_what_two_files_share(
