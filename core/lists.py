@@ -8,8 +8,10 @@ load as well, only slower.
 
 import hashlib
 import json
+import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import compress, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +204,9 @@ def load_lists(path: Path, catalog: Catalog, known: Iterable[Lists] = ()) -> Lis
 def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> Lists:
     """Read JSON lines of {"user", "tracks"}, {"track", "recommendations"} or {"item_id", ...}.
 
+    A line may have `scores` too, a number for each track, which never rise. All lines have them, or
+    none.
+
     An empty list is a track or a listener without a list; the manifest counts them under `empty`.
 
     Args:
@@ -218,6 +223,7 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
     # 7 and a track 7 are different owners, which is why the two kinds of key cannot mix.
     faults = Faults(FAULTS_SHOWN)
     rows: dict[Any, npt.NDArray[np.int32]] = {}
+    scores: dict[Any, list[float]] = {}
     kinds: set[Key] = set()
     dropped = {"tracks": 0, "lists": 0}
     empty = 0
@@ -236,11 +242,16 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
         if not ids:  # a track or a listener without a list
             empty += 1
             continue
+        given = record.get("scores")
+        if given is not None and not _are_scores(given, len(ids)):
+            faults.add(where, '"scores" must be a finite number for each track, and never rise')
+            continue
         row_key: int | str = str(owner) if key == "user" else catalog.index_of(owner)
         if drop_unknown:
-            known = [t for t in ids if not is_id(t) or catalog.index_of(t) != UNKNOWN]
-            dropped["tracks"] += len(ids) - len(known)
-            ids = known
+            kept = [not is_id(t) or catalog.index_of(t) != UNKNOWN for t in ids]
+            dropped["tracks"] += len(ids) - sum(kept)
+            ids = list(compress(ids, kept))
+            given = None if given is None else list(compress(given, kept))
             if row_key == UNKNOWN or not ids:
                 dropped["lists"] += 1
                 continue
@@ -252,6 +263,8 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
             kinds.add(key)
             try:
                 rows[row_key] = known_tracks(where, ids, catalog)
+                if given is not None:
+                    scores[row_key] = given
             except InputError as error:
                 faults.extend(error)
     if len(kinds) == 2:
@@ -262,6 +275,12 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
     if not rows and not faults.found:
         found = f"has {empty} empty ones" if empty else "has none"
         faults.add(str(path), f"must have at least one list, {found}")
+    if scores and len(scores) < len(rows):
+        faults.add(
+            str(path),
+            f"must have scores in all lines or in none, has them in {len(scores):,} of "
+            f"{len(rows):,}. Add or remove them",
+        )
     faults.raise_if_any()
     (kind,) = kinds
     lengths = [len(row) for row in rows.values()]
@@ -278,7 +297,16 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
         manifest["dropped"] = dropped
     if empty:
         manifest["empty"] = empty
-    return Lists(kind, list(rows), offsets, tracks, catalog, manifest, digest)
+    joined = _joined_scores(scores, list(rows), lengths) if scores else None
+    return Lists(kind, list(rows), offsets, tracks, catalog, manifest, digest, joined)
+
+
+def _are_scores(given: object, count: int) -> bool:
+    if not isinstance(given, list) or len(given) != count:
+        return False
+    if not all(type(each) in (int, float) and math.isfinite(each) for each in given):
+        return False
+    return all(later <= earlier for earlier, later in pairwise(given))
 
 
 def _map_lists(path: Path, catalog: Catalog) -> Lists:

@@ -74,7 +74,7 @@ def served(folder, recipe):
             "tracks": "tracks.jsonl",
             "top": "top_tracks.json",
             "lists": LISTS,
-            "vectors": {"taste": "taste.npz"},
+            "vectors": {"taste": "taste.npz", "audio": "taste.npz"},
             "tables": {"interests": "interests.npz"},
         },
         strategies={**BASE, **recipe},

@@ -1,6 +1,7 @@
 """List files without a log: from lists in JSON lines, or by co-occurrence on lists by user."""
 
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def convert_lists(
     progress.start("writing")
     rows: dict[Any, Any] = {key: _row(lists, row) for row, key in enumerate(lists.keys)}
     about = {"model": model, **_about("import", file, lists)}
-    save_lists(to, lists.key, rows, catalog, about)
+    save_lists(to, lists.key, rows, catalog, about, _scores(lists))
     return load_lists(to, catalog)
 
 
@@ -110,6 +111,15 @@ def _check_target(to: Path) -> None:
 
 def _row(lists: Lists, row: int) -> Any:
     return lists.tracks[lists.offsets[row] : lists.offsets[row + 1]]
+
+
+def _scores(lists: Lists) -> dict[Any, Any] | None:
+    """Give the scores of the lists by their keys, None without scores."""
+    if lists.scores is None:
+        return None
+    bounds = pairwise(lists.offsets.tolist())
+    scores = [lists.scores[start:end] for start, end in bounds]
+    return dict(zip(lists.keys, scores, strict=True))
 
 
 def _about(command: str, file: Path, lists: Lists) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def import_(
     """Turn lists in JSON lines into the file that the server maps into memory.
 
     Lines are `{"user": 7, "tracks": [...]}`, `{"track": 7, "recommendations": [...]}` or
-    `{"item_id": 7, "recommendations": [...]}`, best first.
+    `{"item_id": 7, "recommendations": [...]}`, best first; all of them or none with `"scores"`.
     """
     from training.list_files import convert_lists
 

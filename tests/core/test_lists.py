@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.catalog import UNKNOWN, Catalog
 from core.errors import InputError
-from core.lists import load_lists, save_lists
+from core.lists import load_lists, read_lists, save_lists
 from tests.core.damage import damages
 
 TRACKS = 9
@@ -453,3 +453,42 @@ def test_scores_that_rise_or_are_no_numbers_are_refused(tmp_path, scores):
 
     with pytest.raises(InputError, match="must have one finite score for each track"):
         load_lists(tmp_path / "l.npz", CATALOG)
+
+
+def lines(path, *records):
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def test_scores_of_json_lines_stay_with_their_tracks(tmp_path):
+    path = lines(
+        tmp_path / "l.jsonl",
+        {"track": 0, "recommendations": [10, "gone", 30], "scores": [3, 2.5, 1]},
+        {"track": 20, "recommendations": [40], "scores": [-1]},
+    )
+
+    found = read_lists(path, CATALOG, drop_unknown=True)
+
+    assert found.tracks.tolist() == [1, 3, 4]
+    assert found.scores.tolist() == [3, 1, -1]
+
+
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        ([1], '1: "scores" must be a finite number for each track'),
+        ([1, 2], '1: "scores" must be a finite number for each track'),
+        ([2, None], '1: "scores" must be a finite number for each track'),
+        ([2, 1], "must have scores in all lines or in none, has them in 1 of 2"),
+    ],
+    ids=["too-few", "rising", "no-number", "not-in-all-lines"],
+)
+def test_scores_of_json_lines_must_fit(tmp_path, scores, message):
+    path = lines(
+        tmp_path / "l.jsonl",
+        {"track": 0, "recommendations": [10, 30], "scores": scores},
+        {"track": 20, "recommendations": [40]},
+    )
+
+    with pytest.raises(InputError, match=message):
+        read_lists(path, CATALOG)
