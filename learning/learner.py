@@ -12,7 +12,7 @@ from pathlib import Path
 from core.errors import InputError, SegueError, unknown_name
 from core.progress import SILENT, Progress
 from engine.runtime import Runtime, load_runtime
-from engine.settings.learnt_artifacts import OWN, Pilot, ServingState
+from engine.settings.learnt_artifacts import OWN, Pilot, ServingState, read_version
 from engine.settings.loading import load_settings
 from engine.settings.pilot import free_slots
 from learning.decision_ledger import DecisionLedger, LearningDecision, Outcome
@@ -140,6 +140,8 @@ class Learner:
         settings = runtime.settings
         recipe = recipe_of(runtime, self._options.models)
         self._check_strategy(runtime)
+        if self._options.pilot and self.store.state().pilot is None:
+            free_slots(settings)  # a pilot without listeners is refused before a model is fitted
         listens = ListenStore(self.store.folder, runtime.catalog, settings.state.session_gap_s)
         new = listens.read_new(self._logs, self._now_ms(), is_over, self.progress)
         self._record_round(new, runtime)
@@ -177,7 +179,7 @@ class Learner:
             fitted = fit_version(
                 part,
                 number,
-                self._options.strategy,
+                self._options.strategy or self._strategy_that_serves(),
                 recipe.files,
                 table,
                 serving.artifacts,
@@ -274,6 +276,11 @@ class Learner:
         strategy = self._options.strategy
         if strategy is not None and strategy not in runtime.chains:
             raise InputError.one("--strategy", unknown_name("strategy", strategy, runtime.chains))
+
+    def _strategy_that_serves(self) -> str | None:
+        """Name the strategy of the version that serves; None for the config's default."""
+        serving = self.store.state().serving
+        return read_version(self.store.folder, serving).strategy
 
     def _learnt_sessions(self) -> int:
         """Number of the sessions from which the last version has learnt."""

@@ -12,6 +12,7 @@ from core.catalog import load_catalog
 from core.errors import InputError, SegueError
 from core.lists import save_lists
 from engine.runtime import load_runtime
+from engine.settings.learnt_artifacts import ServingState
 from engine.settings.loading import load_settings
 from learning.learner import Learner
 from tests.learning.small_loop import START_MS, SmallLoop, write_config
@@ -163,6 +164,14 @@ def test_a_pilot_that_is_worse_is_refused(folder: Path) -> None:
     assert loop.serving == 0
 
 
+def test_a_later_version_keeps_the_strategy_of_the_one_that_serves(promoted: Path) -> None:
+    loop = SmallLoop(promoted, bound=0.9)  # nobody names the strategy again
+    loop.learner.store.save_state(ServingState((0, 1)))
+    loop.round(600)
+    assert load_settings(promoted / "config.yaml").default == "softly"
+    assert loop.learner.store.manifest(3)["strategy"] == "softly"
+
+
 def test_a_roll_back_says_to_what_it_went_back(promoted: Path) -> None:
     loop = SmallLoop(promoted)
     loop.learner.roll_back()
@@ -194,7 +203,7 @@ def test_experiments_that_take_every_slot_leave_no_pilot(folder: Path) -> None:
     loop = SmallLoop(folder)
     with pytest.raises(InputError, match=r"must leave slots of layer 'serving' free.*--pilot 0"):
         loop.round(400)
-    assert loop.serving == 0
+    assert not loop.learner.store.numbers()  # it is said before a model is fitted
     assert load_settings(folder / "config.yaml").experiments[0].name == "all"
 
 
