@@ -172,6 +172,24 @@ def test_a_seat_begins_with_a_track_that_the_listener_searched_for(
 
 
 @needs.program("chromium")
+def test_a_session_ends_when_the_listener_has_no_patience_left(
+    site: Site, browser: "Browser"
+) -> None:
+    with opened(browser, f"{site.address}/board#/seat") as page:
+        page.get_by_label("Skips until you leave", exact=False).fill("1")
+        page.get_by_role("button", name="Take the seat").click()
+        half = page.get_by_role("button", name="Half")
+        half.focus()
+        page.keyboard.press("Enter")
+        page.get_by_text("0.50 skips left").wait_for()
+        assert half.evaluate("each => each === document.activeElement")
+        page.keyboard.press("Enter")
+        page.get_by_text("The session has ended").wait_for()
+    last = [each for each in site.events() if each["user"] == "me"][-1]
+    assert (last["message"], last["time"]) == ("last", 0.5)
+
+
+@needs.program("chromium")
 def test_a_config_is_reloaded_with_the_token_only(site: Site, browser: "Browser") -> None:
     with browser.new_page() as page:
         page.set_default_timeout(PATIENCE_MS)

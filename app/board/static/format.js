@@ -36,7 +36,9 @@ export function lift(interval) {
 
 /** The interval of a lift: `[+8.1, +16.9]`. */
 export function bounds(interval) {
-  return interval == null ? "" : `[${signedPercent(interval.low)}, ${signedPercent(interval.high)}]`;
+  return interval == null
+    ? ""
+    : `[${signedPercent(interval.low)}, ${signedPercent(interval.high)}]`;
 }
 
 /** A lift with its interval: `+12.4 % [+8.1, +16.9]`. */

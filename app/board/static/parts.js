@@ -13,7 +13,10 @@ export function notice(kind, title, text = "", more = nothing) {
 
 /** What stands on a page that has nothing to show yet. */
 export function empty(title, text) {
-  return html`<div class="card empty"><strong>${title}</strong><p>${text}</p></div>`;
+  return html`<div class="card empty">
+    <strong>${title}</strong>
+    <p>${text}</p>
+  </div>`;
 }
 
 /** The heading of a page, which gets the focus when the page opens. */
@@ -54,7 +57,10 @@ export function arm(name, place) {
 
 /** The place of an arm, which gives its colour: the control is the first. */
 export function placeOf(name, arms) {
-  return Math.max(0, arms.findIndex((each) => each.name === name));
+  return Math.max(
+    0,
+    arms.findIndex((each) => each.name === name),
+  );
 }
 
 /** Of which log the numbers are, and until when. */

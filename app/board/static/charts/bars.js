@@ -29,15 +29,19 @@ export function latencies(arms, height) {
   return (width) => {
     const x = linear([0, most], [10, width - 24]);
     return svg`<svg width=${width} height=${height} viewBox="0 0 ${width} ${height}">
-      ${ticks([0, most], Math.max(2, Math.min(6, width / 90))).map((each) => svg`
+      ${ticks([0, most], Math.max(2, Math.min(6, width / 90))).map(
+        (each) => svg`
         <path class="grid" d="M${x(each)} 0V${height - 22}"></path>
-        <text x=${x(each)} y=${height - 5} text-anchor="middle">${each}</text>`)}
+        <text x=${x(each)} y=${height - 5} text-anchor="middle">${each}</text>`,
+      )}
       ${arms.map(({ place, values }, nth) => {
         const y = step * (nth + 0.5) + 4;
         return svg`<g class="arm-${place % 8}">
           <path class="whisker" d="M${x(values[0])} ${y}H${x(values.at(-1))}"></path>
-          ${values.map((value) => svg`<circle class="point" r="5" cx=${x(value)} cy=${y}></circle>
-            <text x=${x(value)} y=${y - 10} text-anchor="middle">${value.toFixed(2)}</text>`)}
+          ${values.map(
+            (value) => svg`<circle class="point" r="5" cx=${x(value)} cy=${y}></circle>
+            <text x=${x(value)} y=${y - 10} text-anchor="middle">${value.toFixed(2)}</text>`,
+          )}
         </g>`;
       })}
     </svg>`;

@@ -41,11 +41,12 @@ export function numbers(title, columns, rows) {
         </thead>
         <tbody>
           ${rows.map(
-            (cells) => html`<tr>
-              ${cells.map((cell, place) =>
-                place ? html`<td>${cell}</td>` : html`<th scope="row">${cell}</th>`,
-              )}
-            </tr>`,
+            (cells) =>
+              html`<tr>
+                ${cells.map((cell, place) =>
+                  place ? html`<td>${cell}</td>` : html`<th scope="row">${cell}</th>`,
+                )}
+              </tr>`,
           )}
         </tbody>
       </table>

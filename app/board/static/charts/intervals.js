@@ -23,13 +23,25 @@ export function intervalOverTime(series, height) {
     const x = linear(domain, [LEFT, width - RIGHT]);
     const y = vertical(points, height);
     const names = points.length ? timeTicks(domain, Math.max(3, width / 90)) : [];
-    return frame(width, height, y, names.map(({ at, name }) => ({ x: x(at), name })), svg`
-      ${series.map(({ place, name, points: own }, nth) => svg`<g class="arm-${place % 8}">
+    return frame(
+      width,
+      height,
+      y,
+      names.map(({ at, name }) => ({ x: x(at), name })),
+      svg`
+      ${series.map(
+        ({ place, name, points: own }, nth) => svg`<g class="arm-${place % 8}">
         <path class="band" d=${area(own, x, y)}></path>
         <path class="curve" d=${line(own, x, y)}></path>
-        ${own.length ? svg`<circle class="point" r="4" cx=${x(own.at(-1).at)} cy=${y(own.at(-1).lift)}></circle>
-          ${series.length > 1 ? svg`<text class="value" text-anchor="end" x=${x(own.at(-1).at)} y=${y(own.at(-1).lift) + (nth % 2 ? 18 : -9)}>${name}</text>` : nothing}` : nothing}
-      </g>`)}`);
+        ${
+          own.length
+            ? svg`<circle class="point" r="4" cx=${x(own.at(-1).at)} cy=${y(own.at(-1).lift)}></circle>
+          ${series.length > 1 ? svg`<text class="value" text-anchor="end" x=${x(own.at(-1).at)} y=${y(own.at(-1).lift) + (nth % 2 ? 18 : -9)}>${name}</text>` : nothing}`
+            : nothing
+        }
+      </g>`,
+      )}`,
+    );
   };
 }
 
@@ -47,13 +59,21 @@ export function liftByDay(series, height) {
     const y = vertical(points, height);
     const names = ticks([0, last], Math.min(last, width / 70)).filter(Number.isInteger);
     const apart = Math.min(10, (width - LEFT) / (last + 1) / (series.length + 1));
-    return frame(width, height, y, names.map((day) => ({ x: x(day), name: day })), svg`
+    return frame(
+      width,
+      height,
+      y,
+      names.map((day) => ({ x: x(day), name: day })),
+      svg`
       ${series.map(({ place, points: own }, nth) => {
         const aside = apart * (nth - (series.length - 1) / 2);
-        return svg`<g class="arm-${place % 8}">${own.map((each) => svg`
+        return svg`<g class="arm-${place % 8}">${own.map(
+          (each) => svg`
           <path class="whisker" d="M${x(each.day) + aside} ${y(each.low)}V${y(each.high)}"></path>
-          <circle class="point" r="4" cx=${x(each.day) + aside} cy=${y(each.lift)}></circle>`)}</g>`;
-      })}`);
+          <circle class="point" r="4" cx=${x(each.day) + aside} cy=${y(each.lift)}></circle>`,
+        )}</g>`;
+      })}`,
+    );
   };
 }
 
@@ -68,11 +88,17 @@ function vertical(points, height) {
 
 function frame(width, height, y, names, content) {
   return svg`<svg width=${width} height=${height} viewBox="0 0 ${width} ${height}">
-    ${y.ticks.map((each) => svg`
+    ${y.ticks.map(
+      (each) => svg`
       <path class=${each === 0 ? "axis" : "grid"} d="M${LEFT} ${y(each)}H${width - RIGHT}"></path>
-      <text x=${LEFT - 8} y=${y(each) + 4} text-anchor="end">${each > 0 ? "+" : ""}${each}</text>`)}
-    ${names.filter(({ x }) => x < width - RIGHT - 16).map(({ x, name }) => svg`
-      <text x=${x} y=${height - 5} text-anchor="middle">${name}</text>`)}
+      <text x=${LEFT - 8} y=${y(each) + 4} text-anchor="end">${each > 0 ? "+" : ""}${each}</text>`,
+    )}
+    ${names
+      .filter(({ x }) => x < width - RIGHT - 16)
+      .map(
+        ({ x, name }) => svg`
+      <text x=${x} y=${height - 5} text-anchor="middle">${name}</text>`,
+      )}
     ${content}
   </svg>`;
 }

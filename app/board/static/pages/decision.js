@@ -32,22 +32,46 @@ export function decisionPage(update) {
 
   const view = () => html`
     ${heading("A decision", "Why did a listener get this track? And would the same config give it again?")}
-    ${form(id, listener)}
-    ${id ? shown(one, id) : latest(list, listener, search)}
+    ${form(id, listener)} ${id ? shown(one, id) : latest(list, listener, search)}
   `;
   return { title: "Decision", heading: () => (id ? `Decision ${id}` : "A decision"), enter, view };
 }
 
 function form(id, listener) {
   return html`<div class="cards finders">
-    <form class="card ask" @submit=${(event) => go(event, (value) => `#/decision/${encodeURIComponent(value)}`)}>
-      <div class="field"><label for="decision-id">Decision</label>
-        <input id="decision-id" name="value" .value=${id} placeholder="a1b2c3-9" autocomplete="off" spellcheck="false" required></div>
+    <form
+      class="card ask"
+      @submit=${(event) => go(event, (value) => `#/decision/${encodeURIComponent(value)}`)}
+    >
+      <div class="field">
+        <label for="decision-id">Decision</label>
+        <input
+          id="decision-id"
+          name="value"
+          .value=${id}
+          placeholder="a1b2c3-9"
+          autocomplete="off"
+          spellcheck="false"
+          required
+        />
+      </div>
       <button>Open</button>
     </form>
-    <form class="card ask" @submit=${(event) => go(event, (value) => `#/decision?listener=${encodeURIComponent(value)}`)}>
-      <div class="field"><label for="decision-listener">Listener</label>
-        <input id="decision-listener" name="value" .value=${listener} placeholder="7" autocomplete="off" spellcheck="false"></div>
+    <form
+      class="card ask"
+      @submit=${(event) => go(event, (value) => `#/decision?listener=${encodeURIComponent(value)}`)}
+    >
+      <div class="field">
+        <label for="decision-listener">Listener</label>
+        <input
+          id="decision-listener"
+          name="value"
+          .value=${listener}
+          placeholder="7"
+          autocomplete="off"
+          spellcheck="false"
+        />
+      </div>
       <button>List</button>
     </form>
   </div>`;
@@ -72,18 +96,32 @@ function latest(list, listener, search) {
   const { decisions } = list.value;
   if (!decisions.length) {
     return listener
-      ? empty(`No turn of listener ${listener}`, "The log has none. Is the name written as in the requests?")
+      ? empty(
+          `No turn of listener ${listener}`,
+          "The log has none. Is the name written as in the requests?",
+        )
       : empty("No decision yet", "The log has no turn. Take the seat, or run segue simulate.");
   }
   return html`<section class="card">
     <h2>${listener ? `Latest turns of listener ${listener}` : "Latest turns"}</h2>
     <div class="scroll" tabindex="0" role="group" aria-label="Latest turns">
       <table class="turns">
-        <thead><tr><th scope="col" class="text">at (UTC)</th><th scope="col" class="text">listener</th>
-          <th scope="col" class="wide-only">turn</th><th scope="col" class="text wide-only">heard</th><th scope="col" class="wide-only">share</th>
-          <th scope="col" class="text">then played</th><th scope="col" class="text wide-only">arm</th>
-          <th scope="col" class="text wide-only">answered by</th><th scope="col" class="wide-only">propensity</th></tr></thead>
-        <tbody>${decisions.map(row)}</tbody>
+        <thead>
+          <tr>
+            <th scope="col" class="text">at (UTC)</th>
+            <th scope="col" class="text">listener</th>
+            <th scope="col" class="wide-only">turn</th>
+            <th scope="col" class="text wide-only">heard</th>
+            <th scope="col" class="wide-only">share</th>
+            <th scope="col" class="text">then played</th>
+            <th scope="col" class="text wide-only">arm</th>
+            <th scope="col" class="text wide-only">answered by</th>
+            <th scope="col" class="wide-only">propensity</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${decisions.map(row)}
+        </tbody>
       </table>
     </div>
     ${files("decisions", "These turns", `?${search()}`)}
@@ -91,17 +129,29 @@ function latest(list, listener, search) {
 }
 
 function row(each) {
-  const { decision, at_ms, user, turn, heard, strategy, answered_by, propensity, experiments } = each;
+  const { decision, at_ms, user, turn, heard, strategy, answered_by, propensity, experiments } =
+    each;
   const arms = Object.entries(experiments ?? {}).map(([name, arm]) => `${name}: ${arm}`);
   return html`<tr>
-    <th scope="row"><a href="#/decision/${encodeURIComponent(decision)}" title=${moment(at_ms)} aria-label="Decision ${decision} at ${clock(at_ms)}">${clock(at_ms)}</a></th>
+    <th scope="row">
+      <a
+        href="#/decision/${encodeURIComponent(decision)}"
+        title=${moment(at_ms)}
+        aria-label="Decision ${decision} at ${clock(at_ms)}"
+        >${clock(at_ms)}</a
+      >
+    </th>
     <td class="text"><a href="#/decision?listener=${encodeURIComponent(user)}">${user}</a></td>
     <td class="wide-only">${count(turn)}</td>
     <td class="text wide-only">${heard ? track(heard) : "–"}</td>
     <td class="wide-only">${heard ? heard.time.toFixed(2) : "–"}</td>
     <td class="text">${each.track ? track(each.track) : "–"}</td>
-    <td class="text wide-only">${arms.join(", ") || "none"}${each.seat ? html` <span class="tag">seat</span>` : nothing}${each.forced ? html` <span class="tag">forced</span>` : nothing}</td>
-    <td class="text wide-only">${answered_by === strategy ? answered_by : `${answered_by} for ${strategy}`}</td>
+    <td class="text wide-only">
+      ${arms.join(", ") || "none"}${each.seat ? html` <span class="tag">seat</span>` : nothing}${each.forced ? html` <span class="tag">forced</span>` : nothing}
+    </td>
+    <td class="text wide-only">
+      ${answered_by === strategy ? answered_by : `${answered_by} for ${strategy}`}
+    </td>
     <td class="wide-only">${short(propensity)}</td>
   </tr>`;
 }

@@ -15,7 +15,11 @@ export function soFar({ over_time: courses, arms }) {
     place: placeOf(treatment, arms),
     points: series
       .filter(({ so_far }) => so_far)
-      .map(({ from_ms, so_far }) => ({ at: from_ms + step_ms, interval: so_far, ...percent(so_far) })),
+      .map(({ from_ms, so_far }) => ({
+        at: from_ms + step_ms,
+        interval: so_far,
+        ...percent(so_far),
+      })),
   }));
 }
 
@@ -29,7 +33,9 @@ export function soFarFigure(experiment, hint = "") {
     legend: series.length > 1 ? armLegend(series) : undefined,
     draw: intervalOverTime(series, HEIGHT),
     columns: ["until (UTC)", "arm", "lift"],
-    rows: series.flatMap(({ name, points }) => points.map(({ at, interval }) => [moment(at), name, effect(interval)])),
+    rows: series.flatMap(({ name, points }) =>
+      points.map(({ at, interval }) => [moment(at), name, effect(interval)]),
+    ),
   });
 }
 
@@ -84,5 +90,8 @@ function percent({ estimate, low, high }) {
 
 function atTheEnd(series) {
   const ends = series.filter(({ points }) => points.length);
-  return listed(ends.map(({ name, points }) => `${name} ${effect(points.at(-1).interval)}`)) || plural(0, "arm");
+  return (
+    listed(ends.map(({ name, points }) => `${name} ${effect(points.at(-1).interval)}`)) ||
+    plural(0, "arm")
+  );
 }

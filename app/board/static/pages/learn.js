@@ -7,59 +7,92 @@ import { histogram } from "../charts/bars.js";
 import { chartFigure } from "../charts/figure.js";
 import { count, plural, share, short } from "../format.js";
 import { empty, files, heading, track, trackName } from "../parts.js";
+import { modelTable, table } from "./learn_tables.js";
 
 /** @param {() => void} update Draws the page again. */
 export function learnPage(update) {
   const artifacts = new Asked(update);
   const list = new Asked(update);
   const overlap = new Asked(update);
-  const view = () => html`
-    ${heading("Learn", "The lists, vectors and models that the strategies read.")}
-    <div class="stack">
-      ${artifacts.problem ? artifacts.notice("Nothing to show") : nothing}
-      ${artifacts.value ? content(artifacts.value, list, overlap) : artifacts.problem ? nothing : html`<p class="quiet">Reading …</p>`}
-    </div>`;
+  const view = () =>
+    html` ${heading("Learn", "The lists, vectors and models that the strategies read.")}
+      <div class="stack">
+        ${artifacts.problem ? artifacts.notice("Nothing to show") : nothing}
+        ${artifacts.value ? content(artifacts.value, list, overlap) : artifacts.problem ? nothing : html`<p class="quiet">Reading …</p>`}
+      </div>`;
   return { title: "Learn", enter: () => artifacts.ask(() => get("artifacts")), view };
 }
 
 function content({ catalog, top, lists, vectors, models }, list, overlap) {
-  return html`
-    <section class="card facts catalog"><h2>Catalog</h2>
-      <dl><div><dt>Tracks</dt><dd>${count(catalog.tracks)}</dd></div><div><dt>Artists</dt><dd>${count(catalog.artists)}</dd></div>
-        <div><dt>File</dt><dd><code>${catalog.path}</code></dd></div>
-        ${catalog.fields?.length ? html`<div><dt>Fields</dt><dd>${catalog.fields.join(", ")}</dd></div>` : nothing}
-        ${top ? html`<div><dt>Popular tracks</dt><dd>${count(top.tracks)} <code>${top.path}</code></dd></div>` : nothing}</dl>
+  return html` <section class="card facts catalog">
+      <h2>Catalog</h2>
+      <dl>
+        <div>
+          <dt>Tracks</dt>
+          <dd>${count(catalog.tracks)}</dd>
+        </div>
+        <div>
+          <dt>Artists</dt>
+          <dd>${count(catalog.artists)}</dd>
+        </div>
+        <div>
+          <dt>File</dt>
+          <dd><code>${catalog.path}</code></dd>
+        </div>
+        ${
+          catalog.fields?.length
+            ? html`<div>
+                <dt>Fields</dt>
+                <dd>${catalog.fields.join(", ")}</dd>
+              </div>`
+            : nothing
+        }
+        ${
+          top
+            ? html`<div>
+                <dt>Popular tracks</dt>
+                <dd>${count(top.tracks)} <code>${top.path}</code></dd>
+              </div>`
+            : nothing
+        }
+      </dl>
     </section>
-    ${lists.length ? html`
-      <section class="card"><h2>Lists</h2>${table("Lists", lists, [["of", "text", (each) => (each.of === "user" ? "listener" : each.of)], ["rows", "", (each) => count(each.rows)], ["entries", "", (each) => count(each.entries)]])}
-        ${files("artifacts", "All artifacts")}</section>
-      <div class="cards">${lookUp(lists, list)} ${alike(lists).length ? comparison(alike(lists), overlap) : nothing}</div>`
-      : empty("No list in use", "The config names none. segue train makes lists out of logs.")}
-    ${vectors.length ? html`<section class="card"><h2>Vectors</h2>${table("Vectors", vectors, [["rows", "", (each) => count(each.rows)], ["dimensions", "", (each) => count(each.dimensions)]])}</section>` : nothing}
-    ${models.length ? html`<section class="card"><h2>Models</h2>${modelTable(models)}</section>` : nothing}`;
-}
-
-function table(title, things, columns) {
-  return html`<div class="scroll" tabindex="0" role="group" aria-label=${title}><table class="stacked">
-    <thead><tr><th scope="col" class="text">name</th>${columns.map(([name, kind]) => html`<th scope="col" class=${kind}>${name}</th>`)}
-      <th scope="col" class="text">read by</th><th scope="col" class="text">file</th></tr></thead>
-    <tbody>${things.map((each) => html`<tr><th scope="row">${each.name}</th>
-      ${columns.map(([name, kind, cell]) => html`<td class=${kind} data-label=${name}>${cell(each)}</td>`)}
-      <td class="text whole" data-label="read by">${each.used_by?.join(", ") || "nothing"}</td><td class="text wrap whole" data-label="file"><code>${each.path}</code>${manifest(each)}</td></tr>`)}</tbody>
-  </table></div>`;
-}
-
-function manifest({ name, manifest: made }) {
-  if (!made) return html`<p class="quiet">no manifest</p>`;
-  return html`<details class="data"><summary>Manifest<span class="visually-hidden"> of ${name}</span></summary>
-    <pre tabindex="0" aria-label="Manifest of ${name}">${JSON.stringify(made, null, 2)}</pre></details>`;
-}
-
-function modelTable(models) {
-  return html`<div class="scroll" tabindex="0" role="group" aria-label="Models"><table class="stacked">
-    <thead><tr><th scope="col" class="text">name</th><th scope="col" class="text">kind</th><th scope="col" class="text">model</th><th scope="col" class="text">manifest</th></tr></thead>
-    <tbody>${models.map((each) => html`<tr><th scope="row">${each.name}</th><td class="text" data-label="kind">${each.kind}</td><td class="text" data-label="model">${each.model}</td><td class="text whole">${manifest(each)}</td></tr>`)}</tbody>
-  </table></div>`;
+    ${
+      lists.length
+        ? html` <section class="card">
+              <h2>Lists</h2>
+              ${table("Lists", lists, [
+                ["of", "text", (each) => (each.of === "user" ? "listener" : each.of)],
+                ["rows", "", (each) => count(each.rows)],
+                ["entries", "", (each) => count(each.entries)],
+              ])}
+              ${files("artifacts", "All artifacts")}
+            </section>
+            <div class="cards">
+              ${lookUp(lists, list)}
+              ${alike(lists).length ? comparison(alike(lists), overlap) : nothing}
+            </div>`
+        : empty("No list in use", "The config names none. segue train makes lists out of logs.")
+    }
+    ${
+      vectors.length
+        ? html`<section class="card">
+            <h2>Vectors</h2>
+            ${table("Vectors", vectors, [
+              ["rows", "", (each) => count(each.rows)],
+              ["dimensions", "", (each) => count(each.dimensions)],
+            ])}
+          </section>`
+        : nothing
+    }
+    ${
+      models.length
+        ? html`<section class="card">
+            <h2>Models</h2>
+            ${modelTable(models)}
+          </section>`
+        : nothing
+    }`;
 }
 
 function lookUp(lists, list) {
@@ -68,10 +101,14 @@ function lookUp(lists, list) {
     const { name, id } = Object.fromEntries(new FormData(event.target));
     list.ask(() => get(`lists/${encodeURIComponent(name)}/${encodeURIComponent(id.trim())}`));
   };
-  return html`<section class="card stack"><h2>A list</h2>
+  return html`<section class="card stack">
+    <h2>A list</h2>
     <form class="ask two" @submit=${open}>
       ${choice("list-name", "name", "List", lists)}
-      <div class="field"><label for="list-id">Track or listener</label><input id="list-id" name="id" required autocomplete="off" placeholder="1"></div>
+      <div class="field">
+        <label for="list-id">Track or listener</label
+        ><input id="list-id" name="id" required autocomplete="off" placeholder="1" />
+      </div>
       <button>Open</button>
     </form>
     ${list.notice("No list to show")} ${list.value ? found(list.value) : nothing}
@@ -81,11 +118,30 @@ function lookUp(lists, list) {
 function found({ name, id, of, tracks }) {
   const path = `lists/${encodeURIComponent(name)}/${encodeURIComponent(id)}`;
   const scored = tracks.some(({ score }) => score != null);
-  return html`<p><b>${name}</b> of ${of ? trackName(of) : `listener ${id}`}, ${plural(tracks.length, "track")}</p>
-    <div class="scroll few" tabindex="0" role="group" aria-label="Tracks of the list"><table>
-      <thead><tr><th scope="col">rank</th><th scope="col" class="text">track</th>${scored ? html`<th scope="col">score</th>` : nothing}</tr></thead>
-      <tbody>${tracks.map((each) => html`<tr><td class="rank">${each.rank}</td><th scope="row">${track(each)}</th>${scored ? html`<td>${short(each.score)}</td>` : nothing}</tr>`)}</tbody>
-    </table></div>
+  return html`<p>
+      <b>${name}</b> of ${of ? trackName(of) : `listener ${id}`}, ${plural(tracks.length, "track")}
+    </p>
+    <div class="scroll few" tabindex="0" role="group" aria-label="Tracks of the list">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">rank</th>
+            <th scope="col" class="text">track</th>
+            ${scored ? html`<th scope="col">score</th>` : nothing}
+          </tr>
+        </thead>
+        <tbody>
+          ${tracks.map(
+            (each) =>
+              html`<tr>
+                <td class="rank">${each.rank}</td>
+                <th scope="row">${track(each)}</th>
+                ${scored ? html`<td>${short(each.score)}</td>` : nothing}
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
     ${files(path, "This list")}`;
 }
 
@@ -99,7 +155,8 @@ function comparison(lists, overlap) {
     event.preventDefault();
     overlap.ask(() => get(`lists/overlap?${new URLSearchParams(new FormData(event.target))}`));
   };
-  return html`<section class="card stack"><h2>Two lists compared</h2>
+  return html`<section class="card stack">
+    <h2>Two lists compared</h2>
     <form class="ask two" @submit=${compare}>
       ${choice("list-a", "a", "List", lists)} ${choice("list-b", "b", "and", lists, 1)}
       <button>Compare</button>
@@ -110,12 +167,18 @@ function comparison(lists, overlap) {
 
 function compared({ a, b, k, both, only_a, only_b, overlap, jaccard, histogram: rows }) {
   return html`<p class="figure">${share(overlap)}</p>
-    <p class="quiet">of the first ${k} tracks of a row are in both (Jaccard ${short(jaccard)}).
-      ${plural(both, "row")} in both; only in ${a}: ${count(only_a)}; only in ${b}: ${count(only_b)}.</p>
+    <p class="quiet">
+      of the first ${k} tracks of a row are in both (Jaccard ${short(jaccard)}).
+      ${plural(both, "row")} in both; only in ${a}: ${count(only_a)}; only in ${b}:
+      ${count(only_b)}.
+    </p>
     ${chartFigure({
       title: "Rows by the number of shared tracks",
       sentence: `On average ${share(overlap)} of the first ${k} tracks are in both lists.`,
-      draw: histogram(rows.map(({ shared, rows: number }) => ({ name: shared, value: number })), 160),
+      draw: histogram(
+        rows.map(({ shared, rows: number }) => ({ name: shared, value: number })),
+        160,
+      ),
       size: "medium",
       columns: ["shared tracks", "rows"],
       rows: rows.map(({ shared, rows: number }) => [shared, count(number)]),
@@ -124,7 +187,10 @@ function compared({ a, b, k, both, only_a, only_b, overlap, jaccard, histogram: 
 }
 
 function choice(id, name, label, lists, chosen = 0) {
-  return html`<div class="field"><label for=${id}>${label}</label><select id=${id} name=${name}>
-    ${lists.map((each, place) => html`<option ?selected=${place === chosen}>${each.name}</option>`)}
-  </select></div>`;
+  return html`<div class="field">
+    <label for=${id}>${label}</label
+    ><select id=${id} name=${name}>
+      ${lists.map((each, place) => html`<option ?selected=${place === chosen}>${each.name}</option>`)}
+    </select>
+  </div>`;
 }

@@ -10,8 +10,16 @@ import { track, trackName } from "../parts.js";
 export function comparison({ answer, arms, after }) {
   return html`<section class="stack" aria-label="What each arm would play next">
     <div class="row between">
-      <h2>${after ? html`After ${trackName(after)}, ${after.time.toFixed(2)} heard` : "First turn"}</h2>
-      <a class="quiet" href="#/decision/${encodeURIComponent(answer.decision)}">This decision</a>
+      <h2>
+        ${after ? html`After ${trackName(after)}, ${after.time.toFixed(2)} heard` : "First turn"}
+      </h2>
+      ${
+        answer.track
+          ? html`<a class="quiet" href="#/decision/${encodeURIComponent(answer.decision)}"
+              >This decision</a
+            >`
+          : nothing
+      }
     </div>
     ${arms ? html`<div class="arms-aside">${inOrder(arms).map((each) => column(each, answer, arms))}</div>` : reasons(answer.why)}
   </section>`;
@@ -25,20 +33,46 @@ function inOrder(arms) {
 
 function column(each, answer, arms) {
   const { experiment, arm, strategy, own, answered_by, candidates, first, why, problem } = each;
-  const place = experiment ? arms.filter((other) => other.experiment === experiment).indexOf(each) : 0;
-  return html`<article class="card arm-${place % 8} ${own ? "own" : ""}" aria-label="${arm ?? "default"} of ${experiment ?? "no experiment"}">
+  const place = experiment
+    ? arms.filter((other) => other.experiment === experiment).indexOf(each)
+    : 0;
+  return html`<article
+    class="card arm-${place % 8} ${own ? "own" : ""}"
+    aria-label="${arm ?? "default"} of ${experiment ?? "no experiment"}"
+  >
     <p class="over">${experiment ?? "in no experiment"}</p>
     <h3><span class="dot"></span>${arm ?? "default"} <span class="quiet">${strategy}</span></h3>
     ${own && answer.track ? html`<p class="outcome">Played <b>${trackName(answer.track)}</b></p>` : html`<p class="outcome quiet">${own ? "Your arm" : "Would play one of"}</p>`}
     ${problem ? html`<p class="bad-text">${problem}</p>` : nothing}
-    ${first?.length ? html`<ol class="proposals">${first.map((one) => html`<li class=${own && one.track === answer.track?.track ? "drawn-one" : ""}>
-        ${track(one)}<span class="share"><board-chart class="bar" aria-hidden="true" .draw=${bar(one.chance / first[0].chance)}></board-chart>
-        <span class="visually-hidden">chance</span> <span class="number">${short(one.chance)}</span></span></li>`)}</ol>` : nothing}
+    ${
+      first?.length
+        ? html`<ol class="proposals">
+            ${first.map(
+              (one) =>
+                html`<li class=${own && one.track === answer.track?.track ? "drawn-one" : ""}>
+                  ${track(one)}<span class="share"
+                    ><board-chart
+                      class="bar"
+                      aria-hidden="true"
+                      .draw=${bar(one.chance / first[0].chance)}
+                    ></board-chart>
+                    <span class="visually-hidden">chance</span>
+                    <span class="number">${short(one.chance)}</span></span
+                  >
+                </li>`,
+            )}
+          </ol>`
+        : nothing
+    }
     ${candidates ? html`<p class="quiet">${plural(candidates, "candidate")}, answered by ${answered_by}</p>` : nothing}
     ${reasons(why)}
   </article>`;
 }
 
 function reasons(why) {
-  return why?.length ? html`<ul class="why">${why.map((each) => html`<li>${each}</li>`)}</ul>` : nothing;
+  return why?.length
+    ? html`<ul class="why">
+        ${why.map((each) => html`<li>${each}</li>`)}
+      </ul>`
+    : nothing;
 }
