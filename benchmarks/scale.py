@@ -72,7 +72,7 @@ def measure(command: str, log: Path, spark: Sequence[str] | None) -> Cost:
         arguments = [sys.executable, "-m", "cli", *COMMANDS[command], str(log), "--json"]
         if spark is not None:
             own = ["spark.eventLog.enabled=true", f"spark.eventLog.dir=file://{history}"]
-            own.append("spark.eventLog.rolling.enabled=false")
+            own += ["spark.eventLog.rolling.enabled=false", "spark.eventLog.compress=false"]
             confs = [text for conf in [*own, *spark[1:]] for text in ("--conf", conf)]
             arguments += ["--engine", "spark", "--master", spark[0], *confs]
         began = time.perf_counter()
