@@ -7,7 +7,7 @@ after the other), `keys`, and a JSON `manifest`, which has the length of a vecto
 import hashlib
 import json
 from array import array
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from core.archive import Key, check_catalog, named_keys, read_members, write_archive
 from core.catalog import Catalog, TrackId
 from core.errors import InputError
-from core.sealed import sealed_copy
+from core.sealed import checksum_of, sealed_copy
 from core.vector_cells import CELLS_FROM, Cells, make_cells, rows_of
 
 FORMAT = 1
@@ -253,12 +253,21 @@ def _units_of(vectors: Floats) -> Floats:
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
-def load_vectors(path: Path, catalog: Catalog) -> Vectors:
+def load_vectors(path: Path, catalog: Catalog, known: Iterable[Vectors] = ()) -> Vectors:
     """Load a vector file for this catalog.
+
+    Args:
+        path: The file.
+        catalog: The catalog of its tracks.
+        known: Vectors of the same catalog; those with the same content are returned, not loaded
+            again, so that a reload needs no memory for vectors that did not change.
 
     Raises:
         InputError: The file is missing, damaged, foreign, or of a different catalog.
     """
+    by_checksum = {each.checksum: each for each in known}
+    if by_checksum and (found := by_checksum.get(checksum_of(path))) is not None:
+        return found
     copy = sealed_copy(path)
     where = str(path)
     with copy.file:

@@ -3,7 +3,7 @@
 A reload builds a second runtime and then swaps the two. One runtime decides a request as a whole.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,10 +137,9 @@ def _load_artifacts(settings: Settings, known: Artifacts | None, faults: Faults)
         faults.extend(error)
         faults.raise_if_any()
         raise
-    in_memory: Iterable[Lists] = ()
+    in_memory = Artifacts(catalog)
     if known is not None and known.catalog.has_content_of(catalog):
-        catalog = known.catalog
-        in_memory = known.lists.values()
+        catalog, in_memory = known.catalog, known
     top = np.empty(0, dtype=np.int32)
     if section.top is not None:
         try:
@@ -150,19 +149,20 @@ def _load_artifacts(settings: Settings, known: Artifacts | None, faults: Faults)
     lists: dict[str, Lists] = {}
     for name, path in section.lists.items():
         try:
-            lists[name] = load_lists(settings.resolve(path), catalog, in_memory)
+            lists[name] = load_lists(settings.resolve(path), catalog, in_memory.lists.values())
         except InputError as error:
             faults.extend(error)
     vectors: dict[str, Vectors] = {}
     for name, path in section.vectors.items():
         try:
-            vectors[name] = load_vectors(settings.resolve(path), catalog)
+            file = settings.resolve(path)
+            vectors[name] = load_vectors(file, catalog, in_memory.vectors.values())
         except InputError as error:
             faults.extend(error)
     tables: dict[str, ListenerTable] = {}
     for name, path in section.tables.items():
         try:
-            tables[name] = load_table(settings.resolve(path), catalog)
+            tables[name] = load_table(settings.resolve(path), catalog, in_memory.tables.values())
         except InputError as error:
             faults.extend(error)
     return Artifacts(catalog, top, lists, vectors=vectors, tables=tables)

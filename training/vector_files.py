@@ -19,10 +19,11 @@ from core.progress import SILENT, Progress
 from core.sealed import read_whole
 from core.vectors import Precision, Vectors, load_vectors, save_vectors
 from training.importers.ids import IdFault, parse_id
-from training.importers.parquet_files import is_parquet
+from training.importers.parquet_files import is_parquet, open_parquet
 
 Numbers = npt.NDArray[np.floating]
 _SHOWN = 10
+ROWS_AT_ONCE = 1 << 14
 
 
 def import_vectors(
@@ -137,25 +138,30 @@ def _lines_of(path: Path) -> list[str]:
 
 
 def _from_parquet(file: Path, ids: str, column: str) -> tuple[list[Any], Numbers]:
-    from pyarrow import parquet
-
-    table = parquet.ParquetFile(file)
-    known = table.schema_arrow.names
-    for name in (ids, column):
-        if name not in known:
-            raise InputError.one(
-                str(file), f"must have a column '{name}', has {', '.join(known)}. Name it by option"
-            )
-    read = table.read(columns=[ids, column])
-    vectors = read.column(column).to_pylist()
-    lengths = {len(vector) if isinstance(vector, list) else -1 for vector in vectors}
-    if len(lengths) != 1 or lengths & {-1, 0}:
+    names: list[Any] = []
+    vectors: list[Any] = []
+    with open_parquet(file) as source:
+        for option, name in (("--ids", ids), ("--column", column)):
+            if name not in source.names:
+                raise InputError.one(
+                    str(file),
+                    f"must have a column '{name}', has {', '.join(source.names[:20])}. "
+                    f"Name the right one by {option}",
+                )
+        for batch in source.batches([ids, column], ROWS_AT_ONCE, SILENT):
+            names += batch.column(ids).to_pylist()
+            vectors += batch.column(column).to_pylist()
+    where = f"{file}: column '{column}'"
+    lengths = {len(vector) if isinstance(vector, list) else 0 for vector in vectors}
+    if len(lengths) != 1 or 0 in lengths:
         raise InputError.one(
-            f"{file}: column '{column}'", "must have lists of numbers, all of one length"
+            where,
+            "must have lists of numbers, all of one length; has lengths "
+            f"{', '.join(map(str, sorted(lengths)[:5]))} (0: no list). Leave out the rest",
         )
     try:
-        return read.column(ids).to_pylist(), np.array(vectors, dtype=np.float32)
+        return names, np.array(vectors, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise InputError.one(
-            f"{file}: column '{column}'", "must have lists of numbers, has something else"
+            where, f"must have lists of numbers, has others ({error}). Name the right column"
         ) from error

@@ -133,3 +133,29 @@ def test_near_says_why_it_finds_nothing(world):
     save_vectors(world / "u.npz", "user", ["1"], np.eye(1), own, {})
     with pytest.raises(InputError, match="must have vectors by track, has vectors by user"):
         segue("vectors", "near", world / "u.npz", IDS[0], *catalog)
+
+
+@pytest.mark.parametrize(
+    ("rows", "ids", "message"),
+    [
+        ([[1.0, 2.0], [3.0]], "song", "all of one length; has lengths 1, 2"),
+        ([[1.0, 2.0], [None, 3.0]], "song", "row 2: must have finite numbers"),
+        ([[1.0], [2.0]], "track", "must have a column 'track', has song, vector"),
+        (["a", "b"], "song", "must have lists of numbers"),
+    ],
+    ids=["lengths", "missing", "column", "text"],
+)
+def test_parquet_that_does_not_fit_is_refused(world, rows, ids, message):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.table({"song": IDS[:2], "vector": rows}), world / "bad.parquet")
+    with pytest.raises(InputError, match=message):
+        imported(world, "bad.parquet", ids)
+
+
+def test_damaged_parquet_is_refused_with_one_sentence(world):
+    (world / "cut.parquet").write_bytes(b"PAR1" + bytes(40))
+
+    with pytest.raises(InputError, match="must be a Parquet file"):
+        imported(world, "cut.parquet", "song")

@@ -87,3 +87,11 @@ def test_no_damage_is_a_traceback_or_goes_unseen(data, tmp_path_factory):
         found = load_table(path, CATALOG)
     # Some bytes of the packing have no meaning.
     assert found is None or found.rows.interests.tolist() == ROWS.interests.tolist()
+
+
+def test_a_table_in_memory_is_used_if_the_file_has_the_same_content(tmp_path):
+    path = saved(tmp_path / "t.npz")
+    known = load_table(path, CATALOG)
+    assert load_table(path, CATALOG, [known]) is known
+    saved(path, changed(thresholds=ROWS.thresholds + 1))
+    assert load_table(path, CATALOG, [known]).rows.thresholds.tolist() == [-0.5, 1.5]

@@ -192,3 +192,11 @@ def test_cells_that_do_not_hold_each_row_are_refused(in_cells):
     write_archive(path, {name: each for name, each in members.items() if name != "centres"})
     with pytest.raises(InputError, match="must have cells that hold each row once"):
         load_vectors(path, LARGE)
+
+
+def test_vectors_in_memory_are_used_if_the_file_has_the_same_content(tmp_path):
+    path = saved(tmp_path / "v.npz")
+    known = load_vectors(path, CATALOG)
+    assert load_vectors(path, CATALOG, [known]) is known
+    save_vectors(path, "track", [0, 1, 3], np.eye(3), CATALOG, {})
+    assert load_vectors(path, CATALOG, [known]).keys == [0, 1, 3]

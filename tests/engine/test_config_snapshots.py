@@ -7,12 +7,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.errors import InputError
+from core.listener_tables import save_table
+from core.vectors import save_vectors
 from engine.config_snapshots import load_snapshot, save_snapshot
 from events.config_snapshots import FORMAT
-from tests.service import loaded
+from segue.testing.small_world import small_catalog, small_table
+from tests.service import WITH_VECTORS, loaded
 
 EVERY_KIND: dict[str, Any] = {
     "random": {"type": "random"},
@@ -174,3 +178,17 @@ def test_a_default_that_is_written_out_changes_nothing(tmp_path: Path) -> None:
     assert load_snapshot(save_snapshot(served, tmp_path / "log")).digest == served.digest
     spelled = loaded(tmp_path, state={"session_gap_s": 1800.0, "history": 100})
     assert spelled.digest == served.digest
+
+
+@pytest.mark.parametrize("kind", ["vectors.taste", "tables.interests"])
+def test_vectors_and_tables_that_changed_are_named(tmp_path: Path, kind: str) -> None:
+    path = save_snapshot(loaded(tmp_path, catalog=WITH_VECTORS), tmp_path / "log")
+    catalog = small_catalog()
+    if kind == "vectors.taste":
+        save_vectors(tmp_path / "taste.npz", "track", [0], np.eye(1), catalog, {})
+    else:
+        table = small_table()
+        save_table(tmp_path / "interests.npz", table.keys, table.rows, catalog, {"made": "again"})
+
+    with pytest.raises(InputError, match=rf"paths\.{kind}: must be the data that decided"):
+        load_snapshot(path)
