@@ -23,6 +23,8 @@ TASTE = [param for param in SPECS if str(param.values[0]).partition(":")[0] not 
 SETTINGS = {
     "neural:dot": {"batch": 256, "epochs": 12, "rate": 0.02, "context": "first"},
     "neural:cosine": {"batch": 256, "epochs": 12, "rate": 0.02, "context": "first"},
+    # A pass of 90 tracks by 60 listeners has few steps.
+    "factors:bpr": {"iterations": 60},
 }
 
 

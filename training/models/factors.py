@@ -21,7 +21,9 @@ class FactorsParams(ModelParams):
         method: `als`, alternating least squares with confidences; `bpr`, pairwise ranking.
         factors: Length of the vectors.
         iterations: Passes over the log.
-        regularization: Weight of the penalty on long vectors.
+        regularization: Weight of the penalty on long vectors. In ALS it is put on each listener's
+            and each track's equations as it is, so it stands beside `alpha`: both times ten is much
+            the same model. 0.01 fits a listener's few tracks as if they were all that is liked.
         alpha: ALS: confidence that a fully heard track adds to the 1 of an unheard track.
         learning_rate: BPR: size of the steps.
         min_time: Share heard from which a listen counts, in [0, 1].
@@ -30,7 +32,7 @@ class FactorsParams(ModelParams):
     method: Literal["als", "bpr"] = "als"
     factors: int = Field(64, ge=1, le=1024)
     iterations: int = Field(15, ge=1)
-    regularization: float = Field(0.01, ge=0)
+    regularization: float = Field(60.0, ge=0)
     alpha: float = Field(10.0, gt=0)
     learning_rate: float = Field(0.05, gt=0)
     min_time: float = Field(0.3, ge=0, le=1)
@@ -39,7 +41,11 @@ class FactorsParams(ModelParams):
 @model(
     "factors",
     FactorsParams,
-    {"": {}, "bpr": {"method": "bpr", "iterations": 50}},
+    {
+        "": {},
+        # More steps, or larger ones, fit a listener's known tracks ever better and new ones worse.
+        "bpr": {"method": "bpr", "iterations": 30, "learning_rate": 0.02, "regularization": 0.003},
+    },
     needs="implicit",
 )
 class Factors:
@@ -56,6 +62,10 @@ class Factors:
 
         params = self.params
         heard = confidences(train, params)
+        if params.method == "als":
+            # implicit takes whole confidences. Without the 1 of an unheard track, a short listen
+            # would say less than none.
+            heard.data += 1
         done = 0
         interrupted = False
 

@@ -151,9 +151,11 @@ class SparkFactors:
         session = start_session(self._options)
         heard = confidences(train, params).tocoo()
         ratings = pa.table({"user": heard.row, "track": heard.col, "rating": heard.data})
-        # `confidences` has multiplied by alpha already; MLlib adds the 1 itself.
+        # `confidences` has multiplied by alpha already; MLlib adds the 1 itself. It multiplies the
+        # penalty by the listens of each listener and track, so the mean listener gets ours.
+        penalty = params.regularization * len(np.unique(heard.row)) / max(1, heard.nnz)
         als = ALS(
-            rank=params.factors, maxIter=params.iterations, regParam=params.regularization,
+            rank=params.factors, maxIter=params.iterations, regParam=penalty,
             implicitPrefs=True, alpha=1.0, seed=run.seed, userCol="user", itemCol="track",
             ratingCol="rating",
         )  # fmt: skip
