@@ -16,6 +16,7 @@ import numpy.typing as npt
 from core.archive import Key
 from core.catalog import Catalog
 from core.progress import SILENT, Progress
+from training.heard import HeardTracks
 from training.interactions import Interactions
 from training.model import FittedModel
 from training.top_k import NONE, Ints, Rankings
@@ -43,6 +44,10 @@ class HeldOutPairs:
 
     def __len__(self) -> int:
         return len(self.track)
+
+    def where(self, keep: npt.NDArray[np.bool_]) -> "HeldOutPairs":
+        """Keep some pairs."""
+        return HeldOutPairs(self.user[keep], self.before[keep], self.track[keep], self.weight[keep])
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +143,33 @@ def evaluate(
     test: Interactions,
     held_out: HeldOutPairs,
     *,
+    heard: HeardTracks | None = None,
     estimate: OffPolicyEstimator | None = None,
     progress: Progress = SILENT,
 ) -> OfflineMetrics:
-    """Evaluate the lists of a model by track or by listener."""
+    """Evaluate the lists of a model by track or by listener.
+
+    Args:
+        fitted: The model.
+        key: Which of its lists.
+        train: Listens of the fit.
+        test: Listens of the test split.
+        held_out: The pairs to predict.
+        heard: What listeners heard before, to be left out of each listener's ranking; None to leave
+            nothing out. Lists by listener come without it already.
+        estimate: The off-policy estimator, if the log allows one.
+        progress: Shows the work.
+    """
     given = held_out.before if key == "track" else held_out.user
     keys, row = np.unique(given, return_inverse=True)
     ranked = fitted.rankers[key](keys, K, progress)
+    lists, list_of = ranked, row
+    if heard is not None and key == "track":
+        lists = heard.fresh(fitted.rankers[key], held_out.before, held_out.user, K)
+        list_of = np.arange(len(held_out))
     return OfflineMetrics(
         key,
-        _accuracy(ranked, row, held_out),
+        _accuracy(lists, list_of, held_out),
         {**beyond_accuracy(ranked, train), "answered": float(np.mean(ranked[row, 0] != NONE))},
         _mse(fitted, test),
         None if estimate is None else estimate(fitted, key),

@@ -15,6 +15,7 @@ from training.evaluation import (
     evaluate,
     held_out_pairs,
 )
+from training.heard import HeardTracks, without_heard
 from training.interactions import Interactions
 from training.learning_curve import draw
 from training.model import Device, FitRun, FittedModel, Model, ModelParams, known
@@ -67,8 +68,11 @@ class ModelTrial:
         metrics = {each.key: each.as_json() for each in self.metrics}
         provenance = Provenance(self.name, self.params, options.seed, options.as_json())
         stem = self.name.replace(":", "_")
+        fitted = self.fitted
+        if options.heard == "out":
+            fitted = without_heard(fitted, HeardTracks(log))
         files = save(
-            folder, stem, self.fitted, log, provenance, metrics, top=options.top, progress=progress
+            folder, stem, fitted, log, provenance, metrics, top=options.top, progress=progress
         )
         if self.fitted.curve is not None:
             files.append(folder / f"{stem}.svg")
@@ -89,6 +93,7 @@ class EvaluationSplit:
         seed: Seed of every fit.
         threads: Threads of every fit.
         device: Where models of PyTorch are fitted.
+        heard: What listeners heard in `train_and_valid`, if rankings leave it out; else None.
         estimate: Off-policy estimator over `test`; None where the log allows no estimate.
     """
 
@@ -100,6 +105,7 @@ class EvaluationSplit:
     seed: int
     threads: int
     device: Device = "cpu"
+    heard: HeardTracks | None = None
     estimate: OffPolicyEstimator | None = None
 
     @classmethod
@@ -128,6 +134,9 @@ class EvaluationSplit:
         # more than a tenth, however large a test split the user asks for.
         train, valid = train_and_valid.split(min(options.test_share, _LARGEST_VALID_SHARE))
         held_out = held_out_pairs(test, options.liked)
+        heard = HeardTracks(train_and_valid) if options.heard == "out" else None
+        if heard is not None:
+            held_out = held_out.where(~heard.has(held_out.user, held_out.track))
         if not len(train) or not len(held_out):
             raise InputError.one(
                 "the log",
@@ -138,7 +147,7 @@ class EvaluationSplit:
         estimate = estimator(test) if estimator else None
         return cls(
             train, valid, train_and_valid, test, held_out, options.seed, options.threads,
-            options.device, estimate,
+            options.device, heard, estimate,
         )  # fmt: skip
 
     def evaluate_model(
@@ -153,10 +162,12 @@ class EvaluationSplit:
         fit_s = perf_counter() - start
         progress.start(f"{name}: evaluate")
         start = perf_counter()
+        judged = fitted if self.heard is None else without_heard(fitted, self.heard)
         metrics = [
             evaluate(
-                fitted, key, self.train_and_valid, self.test, self.held_out, estimate=self.estimate
+                judged, key, self.train_and_valid, self.test, self.held_out,
+                heard=self.heard, estimate=self.estimate,
             )
-            for key in fitted.rankers
-        ]
+            for key in judged.rankers
+        ]  # fmt: skip
         return ModelTrial(name, params, fitted, metrics, fit_s, perf_counter() - start)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from training.heard import Heard
 from training.listen_sources import Selection
 from training.model import Device
 
@@ -19,6 +20,8 @@ class TrainingOptions:
         threads: Threads of every fit; results are reproducible only for the same number.
         top: Length of the lists.
         device: Where models of PyTorch are fitted.
+        heard: Whether lists by listener have tracks that the listener heard, and rankings are
+            evaluated with them.
     """
 
     selection: Selection = field(default_factory=Selection)
@@ -28,7 +31,9 @@ class TrainingOptions:
     threads: int = 2
     top: int = 100
     device: Device = "cpu"
+    heard: Heard = "in"
 
     def as_json(self) -> dict[str, Any]:
         """The options that decide which listens a model learnt from, for its manifest."""
-        return {**self.selection.as_json(), "late": self.test_share}
+        heard = {} if self.heard == "in" else {"heard": self.heard}
+        return {**self.selection.as_json(), "late": self.test_share, **heard}

@@ -14,6 +14,7 @@ from cli.progress import bars
 from cli.terminal import terminal
 from cli.time_window import Since, Until, window
 from core.errors import InputError
+from training.heard import Heard
 from training.listen_sources import InverseIn
 from training.model import Device
 
@@ -79,6 +80,14 @@ DeviceOption = Annotated[
         "one. All other models are fitted on the CPU.",
     ),
 ]
+HeardOption = Annotated[
+    Heard,
+    typer.Option(
+        "--heard",
+        help="`out` leaves out what the listener heard before: of lists by listener, and of all "
+        "rankings that are evaluated.",
+    ),
+]
 Top = Annotated[int, typer.Option(min=1, help="Length of the lists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -129,6 +138,7 @@ def _command(name: str, own_variant: str = "") -> Callable[..., None]:
         seed: Seed = 1,
         threads: Threads = 2,
         device: DeviceOption = "auto",
+        heard: HeardOption = "in",
         engine: EngineOption = "duckdb",
         master: MasterOption = None,
         conf: ConfOption = None,
@@ -146,7 +156,7 @@ def _command(name: str, own_variant: str = "") -> Callable[..., None]:
 
             model = (spec, model_on_spark(spec, model[2], spark), model[2])
         selection = _selection(since, until, arms, min_time, inverse_propensity, cap)
-        options = TrainingOptions(selection, test_share, liked, seed, threads, top, device)
+        options = TrainingOptions(selection, test_share, liked, seed, threads, top, device, heard)
         with bars() as progress:
             log = _load(logs, catalog, selection, progress)
             done = train_one(log, model, to, options, _estimator(options), progress)
@@ -182,6 +192,7 @@ def _compare(
     seed: Seed = 1,
     threads: Threads = 2,
     device: DeviceOption = "auto",
+    heard: HeardOption = "in",
     top: Top = 100,
     lists: Annotated[
         bool, typer.Option(help="Write the lists of every model, or the table alone.")
@@ -200,7 +211,7 @@ def _compare(
     names = None if models is None else [name.strip() for name in models.split(",")]
     built = build_models(names, missing)
     selection = _selection(since, until, arms, min_time, inverse_propensity, cap)
-    options = TrainingOptions(selection, test_share, liked, seed, threads, top, device)
+    options = TrainingOptions(selection, test_share, liked, seed, threads, top, device, heard)
     with bars() as progress:
         log = _load(logs, catalog, selection, progress)
         estimator = _estimator(options)
