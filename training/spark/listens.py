@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def share_listens(session: "SparkSession", listens: Interactions) -> None:
     """Make the view `listens(place, session, user, track, time, plays, weight)`.
 
-    The driver holds the listens in some 50 bytes each, and sends 36 of them to the executors.
+    The driver holds a listen in 44 bytes, and sends 36 bytes of it to the executors.
     """
     import pyarrow as pa
 
