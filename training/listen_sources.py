@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,6 +39,8 @@ class Selection:
         min_time: Only listens with this share heard, or more.
         inverse_in: Where each listen counts for the inverse of its propensity; None: nowhere.
         cap: Inverse propensities above this multiple of the smallest are cut to it.
+        sample: Share of the listeners, in (0, 1]; each with all of their listens. The id decides
+            who is in it, so a sample is the same tomorrow, and part of every larger one.
     """
 
     since_ms: int | None = None
@@ -46,6 +49,7 @@ class Selection:
     min_time: float = 0.0
     inverse_in: InverseIn | None = None
     cap: float = 100.0
+    sample: float = 1.0
 
     def as_json(self) -> dict[str, Any]:
         """Options that differ from the default, for a manifest."""
@@ -54,6 +58,7 @@ class Selection:
             "until": None if self.until_ms is None else _iso(self.until_ms),
             "arms": {name: list(arms) for name, arms in self.arms.items()} or None,
             "min_time": self.min_time or None,
+            "sample": None if self.sample == 1 else self.sample,
             "inverse_propensity": {"in": self.inverse_in, "most": self.cap}
             if self.inverse_in
             else None,
@@ -62,9 +67,27 @@ class Selection:
 
     def apply(self, table: Interactions) -> Interactions:
         """Keep the listens that count, and weight them; the reader has applied arms and dates."""
+        if self.sample < 1:
+            table = _listeners_of(table, self.sample)
         if self.min_time > 0:
             table = table.where(table.time >= np.float32(self.min_time))
         return table.weight_by_inverse_propensity(self.cap) if self.inverse_in else table
+
+
+def _listeners_of(table: Interactions, share: float) -> Interactions:
+    """Keep listeners whose id has a hash in the first `share` of all hashes."""
+    below = round(share * (1 << 64))
+    chosen = np.array(
+        [
+            int.from_bytes(blake2b(user.encode(), digest_size=8).digest(), "big") < below
+            for user in table.users
+        ],
+        dtype=bool,
+    )
+    kept = table.where(chosen[table.user])
+    number = np.cumsum(chosen, dtype=np.int32) - 1
+    users = [user for user, is_in in zip(table.users, chosen.tolist(), strict=True) if is_in]
+    return replace(kept, user=number[kept.user].astype(np.int32), users=users)
 
 
 def _iso(at_ms: int) -> str:

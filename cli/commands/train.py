@@ -39,6 +39,14 @@ Arms = Annotated[str | None, typer.Option(help="Only turns of these arms: `fallb
 MinTime = Annotated[
     float, typer.Option(min=0, max=1, help="Leave out listens that heard a smaller share.")
 ]
+Sample = Annotated[
+    float,
+    typer.Option(
+        min=0.0001,
+        max=1,
+        help="Share of the listeners to learn from, each with all listens; their ids decide who.",
+    ),
+]
 TestShare = Annotated[
     float,
     typer.Option(
@@ -131,6 +139,7 @@ def _command(name: str, own_variant: str = "") -> Callable[..., None]:
         until: Until = None,
         arms: Arms = None,
         min_time: MinTime = 0.0,
+        sample: Sample = 1.0,
         test_share: TestShare = 0.1,
         liked: Liked = 0.5,
         inverse_propensity: InverseOption = None,
@@ -155,7 +164,7 @@ def _command(name: str, own_variant: str = "") -> Callable[..., None]:
             from training.spark.models import model_on_spark
 
             model = (spec, model_on_spark(spec, model[2], spark), model[2])
-        selection = _selection(since, until, arms, min_time, inverse_propensity, cap)
+        selection = _selection(since, until, arms, min_time, inverse_propensity, cap, sample)
         options = TrainingOptions(selection, test_share, liked, seed, threads, top, device, heard)
         with bars() as progress:
             log = _load(logs, catalog, selection, progress)
@@ -185,6 +194,7 @@ def _compare(
     until: Until = None,
     arms: Arms = None,
     min_time: MinTime = 0.0,
+    sample: Sample = 1.0,
     test_share: TestShare = 0.1,
     liked: Liked = 0.5,
     inverse_propensity: InverseOption = None,
@@ -210,7 +220,7 @@ def _compare(
     missing = missing_packages() if models is None else {}
     names = None if models is None else [name.strip() for name in models.split(",")]
     built = build_models(names, missing)
-    selection = _selection(since, until, arms, min_time, inverse_propensity, cap)
+    selection = _selection(since, until, arms, min_time, inverse_propensity, cap, sample)
     options = TrainingOptions(selection, test_share, liked, seed, threads, top, device, heard)
     with bars() as progress:
         log = _load(logs, catalog, selection, progress)
@@ -274,6 +284,7 @@ def _selection(
     min_time: float,
     inverse_in: InverseIn | None,
     cap: float,
+    sample: float,
 ) -> "Selection":
     from training.listen_sources import Selection
 
@@ -284,4 +295,4 @@ def _selection(
             raise InputError.one("--arms", f"must be EXPERIMENT=ARM,..., got {pair!r}")
         chosen.setdefault(experiment, []).append(arm)
     since_ms, until_ms = window(since, until)
-    return Selection(since_ms, until_ms, chosen, min_time, inverse_in, cap)
+    return Selection(since_ms, until_ms, chosen, min_time, inverse_in, cap, sample)
