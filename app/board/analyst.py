@@ -6,14 +6,16 @@ of an answer, or of a snapshot and its patch.
 """
 
 import asyncio
+import io
 import json
 import logging
+import os
 import subprocess
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from app.board.news import News, Snapshot
 from app.errors import ApiError
@@ -25,6 +27,10 @@ IDLE_S = 300.0
 """Time without a viewer or a question after which the process ends, in seconds."""
 RESTART_S = 1.0
 """Time after which a process that ended while somebody looked is started again, in seconds."""
+MOST_BYTES = 4096
+"""Longest question: what POSIX writes into a pipe whole."""
+MOST_ASKED = 100
+"""Most questions that wait for an answer."""
 Process = subprocess.Popen[bytes]
 
 
@@ -71,6 +77,8 @@ class Analyst:
             ApiError: There is no process, or it does not answer.
         """
         process = await self._connected()
+        if len(self._asked) >= MOST_ASKED:
+            raise ApiError(503, "board_busy", f"{MOST_ASKED} questions wait; ask again later")
         self._number += 1
         number = self._number
         answer: asyncio.Future[BoardAnswer] = asyncio.get_running_loop().create_future()
@@ -149,10 +157,14 @@ class Analyst:
     def _start(self, loop: asyncio.AbstractEventLoop, command: Sequence[str]) -> Process:
         process = subprocess.Popen(  # noqa: S603 (the command is our own)
             command,
+            bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the server, which then closes the pipe
         )
+        assert process.stdin is not None
+        if os.name == "posix":  # a process that reads nothing must not hold up a turn
+            os.set_blocking(process.stdin.fileno(), False)
         threading.Thread(
             target=self._listen, args=(loop, process), daemon=True, name="segue board"
         ).start()
@@ -161,10 +173,11 @@ class Analyst:
     def _listen(self, loop: asyncio.AbstractEventLoop, process: Process) -> None:
         """Hand over what the process says, in a thread, until it ends."""
         assert process.stdout is not None
+        heard = io.BufferedReader(cast(io.RawIOBase, process.stdout))
         with suppress(RuntimeError, OSError, ValueError):  # the first: the loop is closed
-            for head in process.stdout:
+            for head in heard:
                 message = json.loads(head)
-                message["parts"] = [process.stdout.read(size) for size in message["sizes"]]
+                message["parts"] = [heard.read(size) for size in message["sizes"]]
                 loop.call_soon_threadsafe(self._hear, message)
         process.wait()
         with suppress(RuntimeError):
@@ -201,11 +214,15 @@ class Analyst:
 
     def _send(self, process: Process, message: Mapping[str, Any]) -> None:
         assert process.stdin is not None
+        line = json.dumps(message).encode() + b"\n"
+        if len(line) > MOST_BYTES:
+            raise ApiError(422, "invalid", f"must be shorter: {len(line)} bytes are no question")
         try:
-            process.stdin.write(json.dumps(message).encode() + b"\n")
-            process.stdin.flush()
+            written = process.stdin.write(line)  # so short a line goes whole or not at all
         except OSError as error:
             raise ApiError(503, "board_ended", "the board's process ended; ask again") from error
+        if written is None:
+            raise ApiError(503, "board_busy", "the board's process reads nothing; ask again later")
 
     def _rest_soon(self) -> None:
         """End the process some time after the last viewer has gone."""

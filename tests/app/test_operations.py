@@ -21,6 +21,7 @@ from tests.service import events_in, loaded, running, write_config
 
 OPERATIONS = [
     ("GET", "/metrics"), ("GET", "/experiments"), ("GET", "/docs"), ("GET", "/openapi.json"),
+    ("GET", "/board"),
     ("POST", "/admin/reload"), ("DELETE", "/listeners/7"), ("DELETE", "/listeners/99"),
 ]  # fmt: skip
 FREE = "127.0.0.1:0"

@@ -221,6 +221,32 @@ def test_a_process_that_was_killed_is_started_again(address: str) -> None:
         assert viewer.shown["experiments"]
 
 
+def test_a_process_that_hangs_holds_up_no_turn(address: str) -> None:
+    snapshot(address)
+    (process,) = board_processes()
+    os.kill(process, signal.SIGSTOP)
+    try:
+        long_id = "x" * 3000
+        with httpx.Client(base_url=address, timeout=0.2) as client:
+            statuses = []
+            while 503 not in statuses:
+                try:
+                    url = f"/board/api/decisions/{long_id}"
+                    statuses.append(client.get(url).status_code)
+                except httpx.ReadTimeout:
+                    statuses.append(0)
+                assert len(statuses) < 200
+        play(address, range(500, 505))
+    finally:
+        os.kill(process, signal.SIGCONT)
+    assert snapshot(address)["experiments"]
+
+
+def test_a_question_that_is_too_long_is_refused(address: str) -> None:
+    refused = httpx.get(f"{address}/board/api/decisions/{'x' * 5000}", timeout=PATIENCE)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid")
+
+
 def board_processes() -> list[int]:
     """List the process ids of boards that servers of this test run have started."""
     found = []
