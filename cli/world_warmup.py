@@ -116,7 +116,15 @@ def warm_up(
             runtime = load_runtime(load_settings(_config(own, folder, day)))
             writer = open_log(runtime, events)
             player = DispatcherRecommender(
-                runtime, world, seed, SLOTS, writer, _clock(), f"day{day + 1}"
+                runtime,
+                world,
+                seed,
+                SLOTS,
+                writer,
+                _clock(),
+                stem=f"day{day + 1}",
+                # Not the digest: the lists would change whenever a release computes another.
+                keyed_by="segue world create",
             )
             InProcessRunner(listeners, player).play(
                 listeners.plan_day(day, episodes), progress.advance

@@ -100,17 +100,24 @@ def test_the_report_is_the_one_that_is_printed(tmp_path: Path) -> None:
 
 
 def slow_down(log: Path) -> None:
-    """Give each line a time of its own, ten milliseconds after the line before.
+    """Give each line a time of its own, ten milliseconds after the line before, and one latency.
 
     Some checks wait for a listener's next event, and take their limit from the pauses in the log.
-    In a log that is written in seconds, they would depend on how busy the machine was.
+    In a log that is written in seconds, they would depend on how busy the machine was. So would a
+    warning about latency, and the width of the latencies' intervals.
     """
     (file,) = log.glob("*.jsonl")
     lines = file.read_bytes().splitlines(keepends=True)
     began = json.loads(lines[0])["timestamp"]
     file.write_bytes(
         b"".join(
-            re.sub(rb'"timestamp":\d+', b'"timestamp":%d' % (began + 10 * place), line, count=1)
+            re.sub(
+                rb'"(latency|took_us)":[-+.e\d]+',
+                rb'"\1":0.00025',
+                re.sub(
+                    rb'"timestamp":\d+', b'"timestamp":%d' % (began + 10 * place), line, count=1
+                ),
+            )
             for place, line in enumerate(lines)
         )
     )

@@ -60,7 +60,7 @@ def test_two_runs_of_the_homework_agree_to_the_last_digit(homework: Path) -> Non
 
     assert first == second
     assert first["valid"]
-    assert [effect["treatment"] for effect in first["effects"]] == ["T1", "T1"]
+    assert [effect["treatment"] for effect in first["effects"]] == ["T1", "T1", "T1"]
     assert all(effect["lift"]["low"] < effect["lift"]["high"] for effect in first["effects"])
     make(homework, "clean")
     assert sorted(each.name for each in homework.iterdir()) == [

@@ -65,6 +65,7 @@ class DispatcherRecommender:
         now_ms: Unix time in ms; day N of the simulation is N days later in the log.
         stem: First part of decision ids; random if left out, so that no two runs share it.
         histories: Listener's index -> what is known of them, from the day before; grows.
+        keyed_by: What each request's key says of the config; the config's digest if left out.
 
     Raises:
         InputError: The config may recommend tracks that the world does not have.
@@ -80,6 +81,7 @@ class DispatcherRecommender:
         now_ms: Callable[[], int] | None = None,
         stem: str | None = None,
         histories: dict[int, History] | None = None,
+        keyed_by: str | None = None,
     ) -> None:
         self._runtime = runtime
         self._seed = seed
@@ -91,6 +93,7 @@ class DispatcherRecommender:
         self._histories = {} if histories is None else histories
         self._assigned: list[Assignment] = [UNASSIGNED] * slots
         self._stem = stem or secrets.token_hex(6)
+        self._keyed_by = runtime.digest if keyed_by is None else keyed_by
         self._count = count(1)
 
     def begin(self, stage: SessionBatch, slots: Indices) -> None:
@@ -152,7 +155,7 @@ class DispatcherRecommender:
         self, stage: SessionBatch, slots: Indices
     ) -> Iterator[tuple[int, int | str, History, int | str, float, int, str]]:
         """Yield each turn's slot, user, history, last track, its time, Unix time in ms, and key."""
-        config, seed, now_ms = self._runtime.digest, self._seed, self._now_ms()
+        config, seed, now_ms = self._keyed_by, self._seed, self._now_ms()
         columns = (
             slots,
             stage.listener[slots],
