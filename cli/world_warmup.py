@@ -19,6 +19,7 @@ from core.archive import Key
 if TYPE_CHECKING:
     from core.progress import Progress
     from simulator.world.world import World
+    from training.model import FittedModel
 
 DAYS = 3
 SESSIONS = 10
@@ -30,32 +31,34 @@ _LIKED = 0.5  # share heard from which a listen counts as liked in the evaluatio
 
 
 @dataclass(frozen=True, slots=True)
-class LearntLists:
-    """A list file to learn.
+class LearntFile:
+    """A file of lists, or of vectors of tracks, to learn.
 
     Attributes:
-        file: Name of the file.
+        file: Its path in the folder of what is learnt.
         model: Model of `segue train`, with its variant.
-        key: Key of the lists, track or user.
-        top: Length of the lists.
+        key: Key of the lists or vectors, track or user.
+        top: Length of the lists; 0 for vectors.
     """
 
     file: str
     model: str
     key: Key
-    top: int
+    top: int = 0
 
 
-LISTS = (
-    LearntLists("contextual.npz", "neighbours:bm25", "track", 100),
-    LearntLists("similar.npz", "neighbours:listener", "track", 50),
-    LearntLists("personal.npz", "neighbours:listener", "user", 50),
+LEARNT = (
+    LearntFile("lists/contextual.npz", "neighbours:bm25", "track", 100),
+    LearntFile("lists/similar.npz", "neighbours:listener", "track", 50),
+    LearntFile("lists/personal.npz", "neighbours:listener", "user", 50),
+    LearntFile("vectors/interests.npz", "interests", "track"),
 )
-"""The lists of a new world: tracks of the same sessions, and tracks of similar listeners."""
+"""Files of a new world: lists of tracks of the same sessions and of similar listeners, and vectors
+that say which share of a track is heard."""
 
 _BETWEEN = (
-    LearntLists("familiar.npz", "neighbours:bm25", "track", 30),
-    LearntLists("personal.npz", "neighbours:listener", "user", 30),
+    LearntFile("familiar.npz", "neighbours:bm25", "track", 30),
+    LearntFile("personal.npz", "neighbours:listener", "user", 30),
 )
 """The lists that the next day plays."""
 
@@ -90,7 +93,7 @@ def warm_up(
             `segue replay` can check the log; not kept if left out.
 
     Returns:
-        The files written: a popularity list, its manifest, and `LISTS`.
+        The files written: a popularity list, its manifest, and `LEARNT`.
     """
     from engine.runtime import load_runtime
     from engine.settings.loading import load_settings
@@ -111,7 +114,7 @@ def warm_up(
             own = work / f"day-{day + 1}"
             own.mkdir(parents=True)
             if day:
-                learn(own, own, world, [events], seed, _BETWEEN, progress)
+                learn(own, world, [events], seed, _BETWEEN, progress)
             progress.start(f"day {day + 1} of {DAYS}: sessions", episodes)
             runtime = load_runtime(load_settings(_config(own, folder, day)))
             writer = open_log(runtime, events)
@@ -130,7 +133,7 @@ def warm_up(
                 listeners.plan_day(day, episodes), progress.advance
             )
             writer.close()
-        return learn(folder, folder / "lists", world, [events], seed, LISTS, progress)
+        return learn(folder, world, [events], seed, LEARNT, progress)
 
 
 def _config(own: Path, folder: Path, day: int) -> Path:
@@ -160,27 +163,25 @@ def _clock() -> Callable[[], int]:
 
 
 def learn(
-    top_folder: Path,
-    lists_folder: Path,
+    folder: Path,
     world: "World",
     logs: Sequence[Path],
     seed: int,
-    wanted: Sequence[LearntLists],
+    wanted: Sequence[LearntFile],
     progress: "Progress",
 ) -> list[Path]:
-    """Learn a popularity list and lists of tracks from logs; the same listens, the same bytes.
+    """Learn a popularity list, lists and vectors from logs; the same listens, the same bytes.
 
     Args:
-        top_folder: Folder for the popularity list, `top_tracks.json`.
-        lists_folder: Folder for the list files.
+        folder: Folder for the popularity list, `top_tracks.json`, and for the other files.
         world: The world, of which only the catalog is read.
         logs: Event logs.
         seed: Seed of the models.
-        wanted: The list files to write.
+        wanted: The other files to write.
         progress: Shows each step.
 
     Returns:
-        The files written: the popularity list, its manifest, and the list files.
+        The files written: the popularity list, its manifest, and the others.
     """
     import training.models  # noqa: F401  (importing it registers the models)
     from training.evaluation_split import EvaluationSplit
@@ -194,18 +195,29 @@ def learn(
     options = TrainingOptions(test_share=_LATE, liked=_LIKED, seed=seed, threads=1)
     split = EvaluationSplit.of(listens, options)
     popular = split.evaluate_model("popular", *build("popular"), progress)
-    top, manifest = popular.write(top_folder, listens, options)
+    top, manifest = popular.write(folder, listens, options)
     written = [
-        top.replace(top_folder / "top_tracks.json"),
-        manifest.replace(top_folder / "top_tracks.manifest.json"),
+        top.replace(folder / "top_tracks.json"),
+        manifest.replace(folder / "top_tracks.manifest.json"),
     ]
     for name in dict.fromkeys(learnt.model for learnt in wanted):
         trial = split.evaluate_model(name, *build(name), progress)
         for learnt in wanted:
             if learnt.model == name:
-                ranker = {learnt.key: trial.fitted.rankers[learnt.key]}
-                only = replace(trial, fitted=replace(trial.fitted, rankers=ranker))
-                of_length = replace(options, top=learnt.top)
-                [made] = only.write(lists_folder, listens, of_length, progress)
-                written.append(made.replace(lists_folder / learnt.file))
+                path = folder / learnt.file
+                only = replace(trial, fitted=_only(trial.fitted, learnt))
+                of_length = replace(options, top=learnt.top or options.top)
+                [made] = only.write(path.parent, listens, of_length, progress)
+                written.append(made.replace(path))
     return written
+
+
+def _only(fitted: "FittedModel", learnt: LearntFile) -> "FittedModel":
+    """Leave a model only what one file of it is made of."""
+    key = learnt.key
+    return replace(
+        fitted,
+        rankers={key: fitted.rankers[key]} if learnt.top else {},
+        vectors={} if learnt.top else {key: fitted.vectors[key]},
+        table=None,
+    )

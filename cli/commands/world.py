@@ -39,12 +39,12 @@ def create(
         ),
     ] = None,
 ) -> None:
-    """Generate a catalog and its listeners, with taste vectors and first lists.
+    """Generate a catalog and its listeners, with taste vectors, first lists and learnt vectors.
 
-    Writes `tracks.jsonl`, `users.jsonl`, `embeddings.npy`, `top_tracks.json`, and
-    `contextual.npz`, `similar.npz` and `personal.npz` in `lists/`. The listeners first play three
-    days. The lists are learnt from the event log of these days, as with `segue train`, and never
-    from the taste vectors.
+    Writes `tracks.jsonl`, `users.jsonl`, `embeddings.npy`, `top_tracks.json`,
+    `contextual.npz`, `similar.npz` and `personal.npz` in `lists/`, and `interests.npz` in
+    `vectors/`. The listeners first play three days. Lists and vectors are learnt from the event
+    log of these days, as with `segue train`, and never from the taste vectors.
     """
     import duckdb  # noqa: F401  (training needs it: fail before the days are played)
 

@@ -8,10 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import build
-from cli.world_warmup import DAYS, LISTS, SESSIONS, learn, warm_up
+from cli.world_warmup import DAYS, LEARNT, SESSIONS, learn, warm_up
 from core.errors import InputError
 from core.lists import load_lists
 from core.progress import SILENT
+from core.vectors import load_vectors
 from events.reader import open_log
 from simulator.world.files import write_world
 from simulator.world.generator import generate_world
@@ -45,8 +46,13 @@ def test_the_log_has_every_session_of_every_day(made: dict[str, Path]) -> None:
 
 
 def test_a_manifest_names_the_model_and_its_metrics(made: dict[str, Path], world: World) -> None:
-    for learnt in LISTS:
-        lists = load_lists(made[learnt.file], world.catalog)
+    for learnt in LEARNT:
+        path = made[Path(learnt.file).name]
+        if not learnt.top:
+            vectors = load_vectors(path, world.catalog)
+            assert (vectors.key, vectors.manifest["model"]) == (learnt.key, learnt.model)
+            continue
+        lists = load_lists(path, world.catalog)
         assert lists.key == learnt.key
         assert lists.manifest["model"] == learnt.model
         assert lists.manifest["logs"] == {"segue world create": "seed 7"}
@@ -66,7 +72,7 @@ def test_lists_depend_on_the_log_and_not_on_true_tastes(
         world.catalog, world.embeddings * 0, world.users, world.interests * 0,
         world.consume_bias * 0, world.consume_sharpness * 0,
     )  # fmt: skip
-    again = learn(tmp_path, tmp_path, hollow, [log], 7, LISTS, SILENT)
+    again = learn(tmp_path, hollow, [log], 7, LEARNT, SILENT)
     for path in again:
         assert path.read_bytes() == made[path.name].read_bytes(), path.name
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.world_warmup import LISTS
+from cli.world_warmup import LEARNT
 from core.catalog import load_catalog, load_top
 from core.lists import load_lists
+from core.vectors import load_vectors
 from simulator.world.files import write_world
 from simulator.world.generator import STEP, GeneratedWorld, artist_sizes, generate_world
 from simulator.world.world import World, load_world
@@ -149,8 +150,11 @@ def test_the_command_in_the_readme_makes_the_embedded_catalog() -> None:
 def test_the_embedded_data_can_be_served() -> None:
     catalog = load_catalog(DATA / "tracks.jsonl")
     assert len(load_top(DATA / "top_tracks.json", catalog)) > 9_000
-    for learnt in LISTS:
-        lists = load_lists(DATA / "lists" / learnt.file, catalog)
+    for learnt in LEARNT:
+        if not learnt.top:
+            assert len(load_vectors(DATA / learnt.file, catalog)) == 10_000
+            continue
+        lists = load_lists(DATA / learnt.file, catalog)
         assert (lists.key, lists.manifest["model"]) == (learnt.key, learnt.model)
         assert len(lists) == 10_000
         assert np.median(np.diff(lists.offsets)) == learnt.top
