@@ -31,6 +31,21 @@ def report(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main.build(), ["report", *map(str, arguments)])
 
 
+def test_moments_give_the_report_again_without_the_log(base: Base, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    first = report(base[2] / "log", "--moments", kept, "--json")
+    again = report("--moments", kept, "--json")
+    assert first.exit_code == again.exit_code == 0, first.output + again.output
+    one, two = json.loads(first.stdout), json.loads(again.stdout)
+    assert one["experiments"] == two["experiments"]
+    assert one["experiments"][0]["validity"]["valid"]
+
+
+def test_moments_on_spark_are_refused() -> None:
+    result = report("log", "--moments", "kept", "--engine", "spark")
+    assert "must be duckdb with --moments, got spark" in str(result.exception)
+
+
 def test_a_clean_log_gets_a_verdict(base: Base) -> None:
     result = report(base[2] / "log")
     assert result.exit_code == 0, result.output
