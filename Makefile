@@ -29,7 +29,7 @@ format: $(VENV)/.dev  ## Rewrite the code in the house format
 	$(BIN)/ruff check --fix .
 
 test: lint  ## Everything that CI runs: lint, then the tests with coverage
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev  ## Measure speed side by side (see docs/performance.md)
 	$(BIN)/python -m benchmarks

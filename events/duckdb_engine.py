@@ -1,6 +1,6 @@
 """DuckDB as query engine: one process, on disk, with bounded memory. It is the default."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
@@ -82,11 +82,15 @@ class DuckDbEngine:
         """Run a function over all rows, here, while DuckDB still computes the rest of them."""
         import pyarrow as pa
 
+        return pa.Table.from_batches(list(function(self.batches(query, BATCH, params))), schema)
+
+    def batches(self, query: str, rows: int, params: Params = ()) -> "Iterator[pa.RecordBatch]":
+        """Yield the rows of a query, so many at once, while DuckDB computes the rest of them."""
         with self.con.cursor() as cursor:
             incoming: Any = _guard(
-                lambda: cursor.sql(query, params=params or None).to_arrow_reader(BATCH)
+                lambda: cursor.sql(query, params=params or None).to_arrow_reader(rows)
             )
-            return pa.Table.from_batches(list(function(iter(incoming))), schema)
+            yield from incoming
 
     def workspace(self) -> "DuckDbEngine":
         """Open a connection, because DuckDB keeps temporary tables by connection."""

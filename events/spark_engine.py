@@ -136,7 +136,7 @@ class SparkEngine:
             args = {f"p{place}": value for place, value in enumerate(params, start=1)}
         else:
             args = list(params)
-        return _guard(lambda: self.session.sql(_rename_parameters(query), args=args or None))
+        return _guard(lambda: self.session.sql(_as_spark_writes(query), args=args or None))
 
     def _bind(self) -> None:
         """Let the session know the views that this engine sees, and no further ones."""
@@ -179,13 +179,21 @@ def map_in_arrow(frame: "DataFrame", function: BatchFunction, schema: "pa.Schema
     return frame.mapInArrow(run, from_arrow_schema(schema))
 
 
-def _rename_parameters(query: str) -> str:
-    """Write `$name` as Spark does, `:name`, and `$1` as `:p1`; texts and comments stay."""
+def _as_spark_writes(query: str) -> str:
+    """Write `$name` as `:name`, `$1` as `:p1`, and backslashes in texts twice.
+
+    `spark.sql.parser.escapedStringLiterals` would spare the backslashes, but with it Spark 4.3 cuts
+    the value of a parameter at a quotation mark.
+    """
     parts = _SPARED.split(query)
-    for place in range(0, len(parts), 2):
-        parts[place] = _PARAMETER.sub(
-            lambda found: f":p{found[1]}" if found[1].isdigit() else f":{found[1]}", parts[place]
-        )
+    for place, part in enumerate(parts):
+        if place % 2 == 0:
+            parts[place] = _PARAMETER.sub(
+                lambda found: f":p{found[1]}" if found[1].isdigit() else f":{found[1]}", part
+            )
+        elif part.startswith("'"):
+            inside = part[1:-1].replace("\\", r"\\").replace("''", r"\'")
+            parts[place] = f"'{inside}'"
     return "".join(parts)
 
 

@@ -38,6 +38,9 @@ READER_MB = 256
 BATCH = 10_000
 """Lines that an executor hands to Spark at once."""
 
+TASK_BYTES = 64 << 20
+"""Bytes of event files, as they are packed, from which a task more is worth its cost."""
+
 _ARROW = {
     "BIGINT": pa.int64(),
     "INTEGER": pa.int32(),
@@ -100,7 +103,7 @@ def _read(source: EventFile) -> Iterator[pa.RecordBatch]:
                 f"SELECT 'event' AS row, file_id, line, {columns} FROM loaded ORDER BY line",  # noqa: S608
                 "SELECT 'dropped' AS row, * FROM dropped_lines ORDER BY line",
             ):
-                for batch in engine.arrow(query).to_batches(BATCH):
+                for batch in engine.batches(query, BATCH):
                     yield _complete(batch)
             (last,) = engine.rows("SELECT max(at_ms) FROM loaded")[0]
     yield _row(
@@ -164,9 +167,13 @@ def _read_all(engine: SparkEngine, sources: Sequence[EventFile]) -> dict[int, in
     """
     files = [(source.file_id, str(source.path), source.packing, source.size) for source in sources]
     context = engine.session.sparkContext
-    # One partition for each file: an executor needs the memory of one file only.
+    # A task reads its files one after the other. Small files share a task: each task of each later
+    # query costs some milliseconds.
+    tasks = max(context.defaultParallelism, sum(source.size for source in sources) // TASK_BYTES)
     names = "file_id INT, path STRING, packing STRING, size BIGINT"
-    frame = engine.session.createDataFrame(context.parallelize(files, len(files)), names)
+    frame = engine.session.createDataFrame(
+        context.parallelize(files, min(tasks, len(files))), names
+    )
     engine.name_frame("read_rows", map_in_arrow(frame, FileReader(), READ))
     by_id = {source.file_id: source for source in sources}
     last_ms: dict[int, int | None] = {}

@@ -103,6 +103,7 @@ def _add(
         gap_s=selection.gap_s,
         catalog=load_catalog(path) if path is not None else None,
         progress=progress,
+        spark=selection.spark,
     ) as log:
         reports = run_all_checks(log, archived_configs, progress=progress, more=more)
         part = describe_part(log, {report.experiment or "": report for report in reports})

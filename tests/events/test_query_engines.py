@@ -9,11 +9,19 @@ import pytest
 from events.duckdb_engine import DuckDbEngine
 from events.queries import NamedQuery, read_named
 from events.query_engine import QueryEngine, QueryError
+from events.spark_session import start_session
+from tests.spark_local import MARKS, SPARK
 
 
-@pytest.fixture
-def engine() -> Iterator[QueryEngine]:
-    opened = DuckDbEngine(duckdb.connect())
+@pytest.fixture(params=["duckdb", pytest.param("spark", marks=MARKS)])
+def engine(request: pytest.FixtureRequest) -> Iterator[QueryEngine]:
+    opened: QueryEngine
+    if request.param == "duckdb":
+        opened = DuckDbEngine(duckdb.connect())
+    else:
+        from events.spark_engine import SparkEngine
+
+        opened = SparkEngine(start_session(SPARK))
     opened.add("plays", pa.table({"listener": ["a", "a", "b"], "heard": [1, 2, None]}))
     yield opened
     opened.close()
@@ -57,6 +65,44 @@ def test_a_function_runs_over_all_rows(engine: QueryEngine) -> None:
     schema = pa.schema([("doubled", pa.int64())])
     found = engine.map_batches("SELECT heard FROM plays WHERE heard > ?", _double, schema, [0])
     assert sorted(found.column("doubled").to_pylist()) == [2, 4]
+
+
+ATTRIBUTES = (
+    '{"a b": "x \\"q\\" \u00e9", "n": 1.5, "i": 10, "yes": true, "none": null, "o": {"k":1}}'
+)
+
+FUNCTIONS: dict[str, tuple[str, list[object], object]] = {
+    "day": ("day_of(?)", [1_700_000_000_000], "2023-11-14"),
+    "joined": ("array_join(array_sort(?), ', ')", [["b", "a"]], "a, b"),
+    "hex": ("hex_number(?)", ["ff"], 255),
+    "no hex, too long": ("hex_number(?)", ["f" * 20], None),
+    "a text": ("json_text(?, ?)", [ATTRIBUTES, "a b"], 'x "q" \u00e9'),
+    "a fraction": ("json_text(?, ?)", [ATTRIBUTES, "n"], "1.5"),
+    "a number": ("json_text(?, ?)", [ATTRIBUTES, "i"], "10"),
+    "a boolean": ("json_text(?, ?)", [ATTRIBUTES, "yes"], "true"),
+    "null": ("json_text(?, ?)", [ATTRIBUTES, "none"], None),
+    "an object": ("json_text(?, ?)", [ATTRIBUTES, "o"], '{"k":1}'),
+    "a missing key": ("json_text(?, ?)", [ATTRIBUTES, "away"], None),
+    "texts": ("json_texts(?)", ['["7", "a"]'], ["7", "a"]),
+    "those there": ("known_of(?, ?, ?)", ["a", None, "c"], ["a", "c"]),
+    "a text is in a list": ("array_contains(?, ?)", [["a"], "a"], True),
+    "a quotation mark": ("concat(?, 'it''s')", ["it's \\ "], "it's \\ it's"),
+    "a pattern": (r"regexp_extract(?, '^([^/\\]+)\.json$', 1)", ["a.json"], "a"),
+    "a median": ("(SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY heard) FROM plays)", [], 1.5),
+    "the last one that is there": (
+        "(SELECT max_by(listener, heard) FILTER (WHERE listener IS NOT NULL) FROM plays)",
+        [],
+        "a",
+    ),
+}
+
+
+def test_functions_give_the_same_on_every_engine(engine: QueryEngine) -> None:
+    found = {
+        name: engine.rows(f"SELECT {expression} AS it", params)[0][0]
+        for name, (expression, params, _) in FUNCTIONS.items()
+    }
+    assert found == {name: value for name, (_, _, value) in FUNCTIONS.items()}
 
 
 def test_a_faulty_query_says_what_is_wrong_in_a_line(engine: QueryEngine) -> None:
