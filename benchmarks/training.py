@@ -1,8 +1,9 @@
-"""The cost of training; run with `python -m benchmarks.training [MODEL ...]`.
+"""The cost of training; run with `python -m benchmarks.training [MILLIONS] [MODEL ...]`.
 
-Generates a million listens over 50,000 tracks by 20,000 listeners with tastes, fits each model,
-and makes its lists of 100 for all tracks. Prints wall and CPU seconds, because a busy machine
-changes only the first; memory is the maximum of the process so far.
+Generates a million listens over 50,000 tracks by 20,000 listeners with tastes, or so many millions
+over 100,000 tracks, fits each model, and makes its lists of 100 for all tracks, or for the first
+10,000 where there are more than a million listens. Prints wall and CPU seconds, because a busy
+machine changes only the first; memory is the maximum of the process so far.
 """
 
 import resource
@@ -31,12 +32,18 @@ def main() -> None:
     """Print seconds of the fit and of the lists, and memory."""
     wanted = sys.argv[1:] if sys.argv[0].endswith("training.py") else []
     installed = [name for name, package in MODELS.items() if find_spec(package)]
-    log = listening()
+    if wanted and wanted[0].isdigit():
+        millions, *wanted = int(wanted[0]), *wanted[1:]
+        log = listening(millions * LISTENS, 2 * TRACKS, millions * USERS)
+    else:
+        log = listening()
     early, valid = log.split(0.1)
-    table = Table(title=f"{len(log):,} listens of {TRACKS:,} tracks", title_justify="left")
+    table = Table(
+        title=f"{len(log):,} listens of {len(log.catalog):,} tracks", title_justify="left"
+    )
     for heading in ("model", "fit s", "of CPU", "aim", "lists s", "of CPU", "aim", "memory GB"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
-    keys = np.arange(TRACKS)
+    keys = np.arange(len(log.catalog) if len(log) <= LISTENS else 10_000)
     for name in wanted or installed:
         model, _ = build(name)
         fitted, fit_s, fit_cpu_s = _timed(model.fit, early, FitRun(valid))
