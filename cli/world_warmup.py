@@ -19,7 +19,6 @@ from core.archive import Key
 if TYPE_CHECKING:
     from core.progress import Progress
     from simulator.world.world import World
-    from training.model import FittedModel
 
 DAYS = 3
 SESSIONS = 10
@@ -205,19 +204,11 @@ def learn(
         for learnt in wanted:
             if learnt.model == name:
                 path = folder / learnt.file
-                only = replace(trial, fitted=_only(trial.fitted, learnt))
+                fitted, key = trial.fitted, learnt.key
+                only = replace(
+                    trial, fitted=fitted.only_lists(key) if learnt.top else fitted.only_vectors(key)
+                )
                 of_length = replace(options, top=learnt.top or options.top)
                 [made] = only.write(path.parent, listens, of_length, progress)
                 written.append(made.replace(path))
     return written
-
-
-def _only(fitted: "FittedModel", learnt: LearntFile) -> "FittedModel":
-    """Leave a model only what one file of it is made of."""
-    key = learnt.key
-    return replace(
-        fitted,
-        rankers={key: fitted.rankers[key]} if learnt.top else {},
-        vectors={} if learnt.top else {key: fitted.vectors[key]},
-        table=None,
-    )

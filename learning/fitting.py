@@ -145,20 +145,16 @@ def _write(
         kept = fitted
     elif file.section == "lists":
         assert file.key is not None
-        kept = replace(fitted, rankers=_of_key(fitted.rankers, file.key), vectors={}, curve=None)
+        kept = fitted.only_lists(file.key)
     else:
         assert file.key is not None
-        kept = replace(fitted, rankers={}, vectors=_of_key(fitted.vectors, file.key), curve=None)
+        kept = fitted.only_vectors(file.key)
     of_length = replace(options, top=file.length)
     made, *beside = replace(trial, fitted=kept).write(folder, listens, of_length, progress)
     for each in (made, *beside):
         kind = "".join(each.suffixes[-2:]) if each is not made else made.suffix
         each.rename(folder / f"{file.name}{kind}")
     return f"{file.name}{made.suffix}"
-
-
-def _of_key(given: Mapping[Key, Any], key: Key) -> dict[Key, Any]:
-    return {key: given[key]}
 
 
 def _figures(

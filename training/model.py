@@ -6,7 +6,7 @@ models work without it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -103,6 +103,14 @@ class FittedModel:
     scores: Mapping[Key, Callable[[Ints, Rankings], npt.NDArray[np.float32]]] = field(
         default_factory=dict
     )
+
+    def only_lists(self, key: Key) -> "FittedModel":
+        """Give the model that writes one file, its lists by this key."""
+        return replace(self, rankers={key: self.rankers[key]}, vectors={}, table=None, curve=None)
+
+    def only_vectors(self, key: Key) -> "FittedModel":
+        """Give the model that writes one file, its vectors by this key."""
+        return replace(self, rankers={}, vectors={key: self.vectors[key]}, table=None, curve=None)
 
 
 class Model(Protocol):

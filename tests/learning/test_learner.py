@@ -3,7 +3,9 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -11,6 +13,7 @@ from cli import main
 from core.catalog import load_catalog
 from core.errors import InputError, SegueError
 from core.lists import save_lists
+from core.vectors import load_vectors, save_vectors
 from engine.runtime import load_runtime
 from engine.settings.learnt_artifacts import ServingState
 from engine.settings.loading import load_settings
@@ -35,6 +38,32 @@ def test_a_version_goes_from_training_through_a_pilot_into_service(folder: Path)
     assert promoted.artifacts.lists["similar"].manifest["model"] == "neighbours:listener"
     paths = promoted.settings.catalog.lists
     assert paths["similar"] == Path("artifacts/1/similar.npz")
+
+
+def test_vectors_are_learnt_again_alone_where_their_model_has_more_files(folder: Path) -> None:
+    catalog = load_catalog(folder / "world" / "tracks.jsonl")
+    points = np.random.default_rng(1).normal(size=(200, 4))
+    about = {"model": "interests", "params": {"factors": 4, "iterations": 1}}
+    save_vectors(folder / "world" / "near.npz", "track", range(200), points, catalog, about)
+
+    def near(config: dict[str, Any]) -> None:
+        config["catalog"] |= {"lists": {}, "vectors": {"near": "world/near.npz"}}
+        config["strategies"] = {
+            "random": {"type": "random"},
+            "nearest": {"type": "session_vectors", "vectors": "near", "fallback": "random"},
+        }
+        config["default"] = "random"
+
+    write_config(folder, near)
+    loop = SmallLoop(folder, strategy="nearest", pilot=0.4)
+    said = loop.round()
+    assert loop.outcomes == [("piloted", 1)], said
+    assert {each.name for each in (folder / "artifacts" / "1").iterdir()} == {
+        "manifest.json",
+        "near.npz",
+    }
+    learnt = load_vectors(folder / "artifacts" / "1" / "near.npz", catalog)
+    assert learnt.manifest["model"] == "interests"
 
 
 def test_a_round_without_a_new_session_learns_nothing(folder: Path) -> None:
