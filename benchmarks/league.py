@@ -17,12 +17,11 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-import numpy as np
 import yaml
 
 from cli.progress import bars
 from core.progress import Progress
-from simulator.play.paired_comparison import NORMAL_95
+from simulator.play.paired_comparison import ratio_of_means
 from simulator.play.session_table import SessionTable, mean_by_listener
 from simulator.simulation.options import SimulationOptions, parse_recommender
 from simulator.simulation.plan import SimulationPlan, plan_simulation
@@ -218,28 +217,12 @@ def _row(name: str, kind: str, played: Played, base: Played) -> str:
     if played is base:
         lift = ""
     else:
-        ratio, half = _ratio(base.sessions, played.sessions)
+        ratio, half = ratio_of_means(base.sessions, played.sessions)
         lift = f"{ratio - 1:+.0%} [{ratio - half - 1:+.0%}, {ratio + half - 1:+.0%}]"
     return (
         f"| `{name}` | `{kind}` | {time.mean:.2f} ± {time.standard_error:.2f} | {lift} | "
         f"{played.cpu_us:.0f} |"
     )
-
-
-def _ratio(base: SessionTable, played: SessionTable) -> tuple[float, float]:
-    """The ratio of the means over sessions that both played, and half of its 95 % interval.
-
-    The residuals of a ratio are b - r a (Fieller's linear form), so their standard error divided by
-    the mean of a is that of the ratio.
-    """
-    _, one, two = np.intersect1d(
-        base.number, played.number, assume_unique=True, return_indices=True
-    )
-    first, second = base.rows(one), played.rows(two)
-    mean = float(first.time.mean())
-    ratio = float(second.time.mean()) / mean
-    residual = mean_by_listener(second.time - ratio * first.time, first.listener)
-    return ratio, NORMAL_95 * residual.standard_error / mean
 
 
 if __name__ == "__main__":

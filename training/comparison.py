@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from core.progress import Progress
@@ -12,6 +13,7 @@ from training.comparison_table import markdown_of, report
 from training.evaluation_split import EstimatorFactory, EvaluationSplit, ModelTrial
 from training.interactions import Interactions
 from training.model import Model, ModelParams, build, known
+from training.played_time import Play, PlayFiles, only_played
 from training.training_options import TrainingOptions
 
 BASELINES = ("random", "popular")
@@ -28,15 +30,17 @@ class Comparison:
         split: The sessions.
         trials: The models, in the order of the table.
         files: Files that were written for them.
+        play_about: What the figures of play are; empty if nothing was played.
     """
 
     split: EvaluationSplit
     trials: Sequence[ModelTrial]
     files: Sequence[Path]
+    play_about: str = ""
 
     def report(self) -> dict[str, Any]:
         """Everything as plain values."""
-        return report(self.split, self.trials)
+        return report(self.split, self.trials, self.play_about)
 
     def save(self, folder: Path, options: TrainingOptions) -> dict[str, Any]:
         """Write `comparison.json` and `comparison.md`.
@@ -47,7 +51,8 @@ class Comparison:
         content = self.report() | {"options": options.as_json()}
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "comparison.json").write_text(json.dumps(content, indent=2) + "\n")
-        (folder / "comparison.md").write_text(markdown_of(self.split, self.trials))
+        table = markdown_of(self.split, self.trials, self.play_about)
+        (folder / "comparison.md").write_text(table)
         return content
 
 
@@ -119,6 +124,7 @@ def compare(
     options: TrainingOptions,
     estimator: EstimatorFactory | None,
     progress: Progress,
+    play: Play | None = None,
 ) -> Comparison:
     """Evaluate models one after another; a model that Ctrl-C ended is the last.
 
@@ -129,15 +135,28 @@ def compare(
         options: How the models are fitted and evaluated.
         estimator: Makes the off-policy estimator of the test split.
         progress: Shows the work.
+        play: Plays the files of each model; None to play nothing.
     """
     split = EvaluationSplit.of(log, options, estimator)
     trials: list[ModelTrial] = []
     files: list[Path] = []
     for trial in _evaluate_in_turn(split, models, progress):
-        trials.append(trial)
+        trials.append(trial if play is None else _played(trial, play, log, options, progress))
         if to is not None and trial.name != "random":
             files += trial.write(to, log, options, progress)
-    return Comparison(split, trials, files)
+    return Comparison(split, trials, files, "" if play is None else play.about)
+
+
+def _played(
+    trial: ModelTrial, play: Play, log: Interactions, options: TrainingOptions, progress: Progress
+) -> ModelTrial:
+    """Play the files that the model would write; a model that Ctrl-C ended is not played."""
+    if trial.fitted.interrupted:
+        return trial
+    with TemporaryDirectory(prefix="segue-play-") as made:
+        played = replace(trial, fitted=only_played(trial.fitted))
+        written = played.write(Path(made), log, options, progress)
+        return replace(trial, played=play(PlayFiles.of(trial.name, written), progress))
 
 
 def _evaluate_in_turn(

@@ -8,6 +8,7 @@ from rich.table import Table
 from training.artifacts import KEY_NAMES
 from training.evaluation import OffPolicyEstimate
 from training.evaluation_split import EvaluationSplit, ModelTrial
+from training.played_time import PlayedTime
 
 ACCURACY = (
     ("NDCG@10", "ndcg10"),
@@ -24,14 +25,22 @@ BEYOND_ACCURACY = (
     ("answered", "answered"),
 )
 
+EARNS, EARNS_BY_VECTORS = "earns", "earns by vectors"
+"""Columns of play: of lists, and of vectors."""
+
 _FULL_WIDTH = 190
-"""Characters that the table with all its columns takes."""
+"""Characters that the table with all its columns takes, but those of play."""
+
+_PLAY_WIDTH = 50
+"""Characters that the columns of play take."""
 
 _OPTIONAL = ("recall@10", "MRR", "coverage", "novelty", "artists", "answered", "NDCG@100")
 """Columns that a narrower terminal does without."""
 
 
-def report(split: EvaluationSplit, trials: Sequence[ModelTrial]) -> dict[str, Any]:
+def report(
+    split: EvaluationSplit, trials: Sequence[ModelTrial], play_about: str = ""
+) -> dict[str, Any]:
     """The comparison as plain values; `late` and `judge` are the keys of version 0.1."""
     return {
         "sessions": {
@@ -45,6 +54,7 @@ def report(split: EvaluationSplit, trials: Sequence[ModelTrial]) -> dict[str, An
         "logs": dict(split.train.sources),
         "seed": split.seed,
         "off_policy": None if split.estimate is None else split.estimate.about,
+        **({"played": play_about} if play_about else {}),
         "models": [
             {
                 "model": trial.name,
@@ -52,6 +62,7 @@ def report(split: EvaluationSplit, trials: Sequence[ModelTrial]) -> dict[str, An
                 "fit_s": round(trial.fit_s, 3),
                 "judge_s": round(trial.evaluation_s, 3),
                 "lists": [metrics.as_json() for metrics in trial.metrics],
+                **({"played": [each.as_json() for each in trial.played]} if play_about else {}),
             }
             for trial in trials
         ],
@@ -70,6 +81,8 @@ def rows_of(trials: Sequence[ModelTrial]) -> list[list[str]]:
             cells += [f"{accuracy[name].value:.4f}" for _, name in ACCURACY[1:]]
             cells.append("" if metrics.mse is None else f"{metrics.mse:.4f}")
             cells.append("" if metrics.off_policy is None else _estimate_cell(metrics.off_policy))
+            of_key = [each for each in trial.played if each.key == metrics.key]
+            cells += [_played_cell(of_key, False), _played_cell(of_key, True)]
             cells += [f"{metrics.beyond_accuracy[name]:.3g}" for _, name in BEYOND_ACCURACY]
             cells.append(f"{trial.fit_s:.1f}")
             rows.append(cells)
@@ -84,6 +97,8 @@ def headings() -> list[str]:
         *(name for name, _ in ACCURACY),
         "MSE",
         "off-policy",
+        EARNS,
+        EARNS_BY_VECTORS,
         *(name for name, _ in BEYOND_ACCURACY),
         "fit s",
     ]
@@ -98,11 +113,17 @@ def title_of(split: EvaluationSplit) -> str:
     )
 
 
-def table_of(split: EvaluationSplit, trials: Sequence[ModelTrial], width: int = 200) -> Table:
+def table_of(
+    split: EvaluationSplit,
+    trials: Sequence[ModelTrial],
+    width: int = 200,
+    play_about: str = "",
+) -> Table:
     """The table for a terminal; a narrow one gets the columns that matter most."""
     table = Table(title=title_of(split), title_justify="left")
     rows = rows_of(trials)
-    left_out = () if width >= _FULL_WIDTH else _OPTIONAL
+    full = _FULL_WIDTH + (_PLAY_WIDTH if play_about else 0)
+    left_out = () if width >= full else _OPTIONAL
     shown = [
         place
         for place, name in enumerate(headings())
@@ -112,23 +133,39 @@ def table_of(split: EvaluationSplit, trials: Sequence[ModelTrial], width: int = 
         table.add_column(headings()[place], justify="left" if place < 2 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(row[place] for place in shown))
-    if split.estimate is not None:
-        table.caption, table.caption_justify = split.estimate.about, "left"
+    notes = _notes(split, play_about)
+    if notes:
+        table.caption, table.caption_justify = "\n".join(notes), "left"
     return table
 
 
-def markdown_of(split: EvaluationSplit, trials: Sequence[ModelTrial]) -> str:
+def markdown_of(split: EvaluationSplit, trials: Sequence[ModelTrial], play_about: str = "") -> str:
     """The table as Markdown."""
+    left_out = () if play_about else (EARNS, EARNS_BY_VECTORS)
+    shown = [place for place, name in enumerate(headings()) if name not in left_out]
     lines = [
         f"{title_of(split)}.",
         "",
-        "| " + " | ".join(headings()) + " |",
-        "|---|---|" + "---:|" * (len(headings()) - 2),
-        *("| " + " | ".join(row) + " |" for row in rows_of(trials)),
+        "| " + " | ".join(headings()[place] for place in shown) + " |",
+        "|---|---|" + "---:|" * (len(shown) - 2),
+        *("| " + " | ".join(row[place] for place in shown) + " |" for row in rows_of(trials)),
         "",
-        *([] if split.estimate is None else [f"{split.estimate.about}.", ""]),
+        *(line for note in _notes(split, play_about) for line in (f"{note}.", "")),
     ]
     return "\n".join(lines)
+
+
+def _notes(split: EvaluationSplit, play_about: str) -> list[str]:
+    """Give the notes below the table, a sentence each."""
+    estimate = [] if split.estimate is None else [split.estimate.about]
+    return [*estimate, *([play_about] if play_about else [])]
+
+
+def _played_cell(played: Sequence[PlayedTime], by_vectors: bool) -> str:
+    for each in played:
+        if (each.strategy == "session_vectors") == by_vectors:
+            return f"{each.mean:.2f} ± {each.standard_error:.2f}, {each.lift:+.0%}"
+    return ""
 
 
 def _estimate_cell(estimate: OffPolicyEstimate) -> str:

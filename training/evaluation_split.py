@@ -19,6 +19,7 @@ from training.heard import HeardTracks, without_heard
 from training.interactions import Interactions
 from training.learning_curve import draw
 from training.model import Device, FitRun, FittedModel, Model, ModelParams, known
+from training.played_time import PlayedTime
 from training.training_options import TrainingOptions
 
 _LARGEST_VALID_SHARE = 0.1
@@ -38,6 +39,7 @@ class ModelTrial:
         metrics: Offline metrics, one for each kind of list that the model gives.
         fit_s: Wall time of the fit, seconds.
         evaluation_s: Wall time of making the test split's lists and evaluating them, seconds.
+        played: What its files earn in play; empty if nothing was played.
     """
 
     name: str
@@ -46,6 +48,7 @@ class ModelTrial:
     metrics: Sequence[OfflineMetrics]
     fit_s: float
     evaluation_s: float
+    played: Sequence[PlayedTime] = ()
 
     def write(
         self,

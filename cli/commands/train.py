@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from training.evaluation_split import EstimatorFactory
     from training.interactions import Interactions
     from training.listen_sources import Selection
+    from training.played_time import Play
     from training.training_options import TrainingOptions
 
 Logs = Annotated[
@@ -96,6 +97,16 @@ HeardOption = Annotated[
         "rankings that are evaluated.",
     ),
 ]
+PlayOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--play",
+        help="Folder of a world: its simulated listeners play the lists and the vectors of every "
+        "model by the recommended recipe, and the table shows what each earns.",
+    ),
+]
+PlaySessions = Annotated[int, typer.Option(min=2, help="Sessions to play against each file.")]
+PlaySeed = Annotated[int, typer.Option(min=0, help="Seed of the sessions of --play.")]
 Top = Annotated[int, typer.Option(min=1, help="Length of the lists.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -207,6 +218,9 @@ def _compare(
     lists: Annotated[
         bool, typer.Option(help="Write the lists of every model, or the table alone.")
     ] = True,
+    play: PlayOption = None,
+    play_sessions: PlaySessions = 2000,
+    play_seed: PlaySeed = 1,
     json_: Json = False,
 ) -> None:
     """Compare models on the same sessions; `random` and `popular` are always among them.
@@ -223,9 +237,10 @@ def _compare(
     selection = _selection(since, until, arms, min_time, inverse_propensity, cap, sample)
     options = TrainingOptions(selection, test_share, liked, seed, threads, top, device, heard)
     with bars() as progress:
+        played = _plan_play(play, catalog, play_sessions, play_seed, progress)
         log = _load(logs, catalog, selection, progress)
         estimator = _estimator(options)
-        done = compare(log, built, to if lists else None, options, estimator, progress)
+        done = compare(log, built, to if lists else None, options, estimator, progress, played)
     content = done.save(to, options)
     if json_:
         _out().print_json(json.dumps(content))
@@ -238,17 +253,30 @@ def _compare(
     _out().print(f"Wrote {to}/comparison.json and comparison.md", soft_wrap=True)
 
 
+def _plan_play(
+    folder: Path | None, catalog: Path, sessions: int, seed: int, progress: "Progress"
+) -> "Play | None":
+    """Read the world of --play before the fits, so that a fault in it costs no fit."""
+    if folder is None:
+        return None
+    from cli.list_play import plan_play
+    from core.catalog import load_catalog
+
+    return plan_play(folder, load_catalog(catalog), sessions, seed, progress)
+
+
 def _out() -> Console:
     """Standard output; a file or a pipe is as wide as the table."""
     out = terminal()
-    return out if out.is_terminal else terminal(width=200)
+    return out if out.is_terminal else terminal(width=250)
 
 
 def _print_table(comparison: "Comparison") -> None:
     from training.comparison_table import table_of
 
     out = _out()
-    out.print(table_of(comparison.split, comparison.trials, out.width))
+    about = comparison.play_about
+    out.print(table_of(comparison.split, comparison.trials, out.width, about))
 
 
 def _parse_settings(pairs: list[str] | None) -> dict[str, Any]:

@@ -57,6 +57,22 @@ class Comparison:
     tracks: Difference
 
 
+def ratio_of_means(base: SessionTable, played: SessionTable) -> tuple[float, float]:
+    """The ratio of the mean times over sessions that both played, and half of its 95 % interval.
+
+    The residuals of a ratio are b - r a (Fieller's linear form), so their standard error divided by
+    the mean of a is that of the ratio.
+    """
+    _, one, two = np.intersect1d(
+        base.number, played.number, assume_unique=True, return_indices=True
+    )
+    first, second = base.rows(one), played.rows(two)
+    mean = float(first.time.mean())
+    ratio = float(second.time.mean()) / mean
+    residual = mean_by_listener(second.time - ratio * first.time, first.listener)
+    return ratio, NORMAL_95 * residual.standard_error / mean
+
+
 def compare(first: SessionTable, second: SessionTable) -> Comparison:
     """Compare session by session, without the sessions that only one side played."""
     numbers, in_first, in_second = np.intersect1d(
