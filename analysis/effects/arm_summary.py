@@ -71,7 +71,7 @@ def summarise_arms(
     found = []
     for arm in listeners.arms:
         sessions, still_open, ended_answers, fallbacks = rows.get(arm, (0, 0, 0, 0))
-        count = len(listeners.arm_of[arm])
+        count = listeners.counts[arm]
         found.append(
             ArmSummary(
                 name=arm,

@@ -1,7 +1,5 @@
 """Reasons to show no estimate of a metric: infinite values, or one listener who holds much."""
 
-import numpy as np
-
 from analysis.checks.parity import Clustered, heterogeneity
 from analysis.effects.listener_table import Column, ListenerTable
 from analysis.effects.metrics import Metric
@@ -11,30 +9,31 @@ UNLIKE = 0.001
 """Shares of listeners without a value that differ between the arms by this p-value are named."""
 
 
-def doubt_of(listeners: ListenerTable, metric: Metric, column: Column, pair: Pair) -> str:
+def doubt_of(metric: Metric, column: Column, pair: Pair) -> str:
     """Say why the metric supports no claim about these two arms; empty if it may support one."""
-    infinite = np.concatenate([column.infinite.get(arm, _NOBODY) for arm in pair])
-    if len(infinite):
+    infinite = [column.infinite[arm] for arm in pair if arm in column.infinite]
+    if infinite:
         return (
-            f"not finite for {len(infinite):,} listeners, for instance "
-            f"{listeners.name_of(int(infinite.min()))}. Write `nullif(DIVISOR, 0)` in the metric, "
+            f"not finite for {sum(count for count, _ in infinite):,} listeners, for instance "
+            f"{min(user for _, user in infinite)}. Write `nullif(DIVISOR, 0)` in the metric, "
             "and they are left out"
         )
     held = []
     for arm in pair:
-        heaviest = column.heaviest(arm)
-        if heaviest is not None:
-            row, share = heaviest
+        if arm in column.heaviest:
+            user, share = column.heaviest[arm]
             what = (metric.per or "").replace("_", " ")
-            held.append(f"listener {listeners.name_of(row)} holds {share:.0%} of {arm}'s {what}")
+            held.append(f"listener {user} holds {share:.0%} of {arm}'s {what}")
     return " and ".join(held)
 
 
 def missing_values(listeners: ListenerTable, metric: Metric, column: Column) -> str:
     """Count the listeners with an ended session who have a value, if not all do; else empty."""
-    ended = listeners.numbers("sessions", "sessions") > 0
-    there = {arm: int(ended[rows].sum()) for arm, rows in listeners.arm_of.items()}
-    known = {arm: int(ended[rows].sum()) for arm, rows in column.rows.items()}
+    found = dict(
+        listeners.query("SELECT arm, count(*) FROM listener_table WHERE sessions > 0 GROUP BY arm")
+    )
+    there = {arm: int(found.get(arm, 0)) for arm in listeners.arms}
+    known = {arm: column.ended[arm] for arm in listeners.arms}
     if known == there:
         return ""
     counts = ", ".join(f"{arm} {known[arm]:,} of {there[arm]:,}" for arm in there)
@@ -49,6 +48,3 @@ def missing_values(listeners: ListenerTable, metric: Metric, column: Column) -> 
             "listeners."
         )
     return note
-
-
-_NOBODY = np.empty(0, dtype=np.int64)

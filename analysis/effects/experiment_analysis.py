@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
-import numpy as np
-
 from analysis.effects import caveats, sensitivity
 from analysis.effects.arm_summary import catalog_size, compare_latency_p99
 from analysis.effects.chart_data import chart_data
@@ -28,10 +26,10 @@ from analysis.effects.segments import effects_by_segment
 from analysis.effects.since_entry import effects_since_entry
 from analysis.effects.verdict import describe_doubts, describe_harm, describe_verdict
 from analysis.formatting import confidence
-from analysis.statistics.bootstrap import SMALL, bootstrap_t_lift
+from analysis.statistics.bootstrap import NORMAL_FROM, SMALL, bootstrap_t_lift
 from analysis.statistics.contrast import Contrast, Interval
 from analysis.statistics.corrections import benjamini_hochberg, holm
-from analysis.statistics.cuped import adjust
+from analysis.statistics.cuped import adjust_sums
 from analysis.statistics.inference import InferenceMethod
 
 PAST_SHARE = 0.1
@@ -149,7 +147,7 @@ class ExperimentAnalysis:
         how = "delta method, Fieller" if metric.per else "Fieller"
         method = describe_method(inference, f"CUPED, {how}" if adjusted else how)
         contrast = Contrast(*(column.sample(arm) for arm in pair))
-        doubt = doubt_of(self.listeners, metric, column, pair)
+        doubt = doubt_of(metric, column, pair)
         if doubt:
             labels = self.doubts.setdefault(doubt, {})
             labels[metric.label] = None
@@ -196,7 +194,7 @@ class ExperimentAnalysis:
         column, alpha = adjust_by_past(self.everyone, plain) or plain, self.base.plan.alpha
         found = []
         for pair in self.pairs:
-            if doubt_of(self.everyone, metric, column, pair):
+            if doubt_of(metric, column, pair):
                 continue
             inference = always_valid(self.base.plan, self.share(pair))
             contrast = Contrast(*(column.sample(arm) for arm in pair))
@@ -210,18 +208,22 @@ class ExperimentAnalysis:
         """A bootstrap-t row for each pair with a small arm."""
         found = []
         for place, (control, treatment) in enumerate(self.pairs):
-            before, after = column.values[control], column.values[treatment]
-            if column.per is not None or min(len(before), len(after)) >= SMALL:
+            sizes = [column.sample(arm).n for arm in (control, treatment)]
+            if metric.per is not None or min(sizes) >= SMALL:
                 continue
-            if doubt_of(self.listeners, metric, column, (control, treatment)):
+            if doubt_of(metric, column, (control, treatment)):
                 continue
+            before, after = (
+                column.sample(arm) if n > NORMAL_FROM else self.listeners.values(metric, arm)
+                for arm, n in zip((control, treatment), sizes, strict=True)
+            )
             lift = bootstrap_t_lift(before, after, seed=place, alpha=self.base.plan.alpha)
             if lift is None:
                 continue
-            base = float(before.mean())
+            base, raised = column.sample(control).mean, column.sample(treatment).mean
             found.append(
                 Effect(
-                    metric, control, treatment, len(before), len(after), base, float(after.mean()),
+                    metric, control, treatment, sizes[0], sizes[1], base, raised,
                     Interval(base * lift.estimate, base * lift.low, base * lift.high), lift,
                     confidence=1 - self.base.plan.alpha,
                     method="bootstrap-t",
@@ -237,11 +239,7 @@ class ExperimentAnalysis:
         def maker(pair: Pair) -> Callable[[float], InferenceMethod]:
             return lambda share: self.inference(pair, share)
 
-        pairs = [
-            (pair, maker(pair))
-            for pair in self.pairs
-            if not doubt_of(self.listeners, metric, column, pair)
-        ]
+        pairs = [(pair, maker(pair)) for pair in self.pairs if not doubt_of(metric, column, pair)]
         return effects_by_segment(
             self.listeners,
             column,
@@ -292,12 +290,10 @@ class ExperimentAnalysis:
 
 def adjust_by_past(listeners: ListenerTable, column: Column) -> Column | None:
     """Adjust a metric by the past (CUPED); None if too few listeners have one."""
-    if column.per is not None:
+    if column.metric.per is not None:
         return None
-    past = listeners.numbers("before_mean_time_all", "the past")
-    before = {arm: past[rows] for arm, rows in column.rows.items()}
-    everybody = np.concatenate(list(before.values()))
-    if not len(everybody) or (~np.isnan(everybody)).mean() < PAST_SHARE:
+    sums = listeners.past_sums(column)
+    count = sum(arm.n for arm in sums.values())
+    if not count or sum(arm.known for arm in sums.values()) / count < PAST_SHARE:
         return None
-    values = adjust([column.values[arm] for arm in before], list(before.values()))
-    return replace(column, values=dict(zip(before, values, strict=True)))
+    return replace(column, adjusted=dict(zip(sums, adjust_sums(list(sums.values())), strict=True)))

@@ -1,7 +1,10 @@
-"""The listener table of one experiment: values of any metric, as arrays."""
+"""The listener table of one experiment: sums of any metric, made where the listeners are."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,48 +12,49 @@ import numpy.typing as npt
 
 from analysis.effects.metrics import Metric
 from analysis.statistics.concentration import is_heavy
+from analysis.statistics.cuped import PastSums
+from analysis.statistics.listener_sums import ListenerSums
 from analysis.statistics.sample_moments import SampleMoments, Values
 from analysis.workspace import Workspace
 from core.errors import InputError
-from events.queries import NamedQuery, read_named
+from events.queries import NamedQuery, read_named, read_query
 from events.query_engine import QueryError
 from events.reader import EventLog
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One metric's values, by arm; listeners without a finite value are left out.
+    """One metric's sums, by arm; listeners without a finite value are left out.
 
     Attributes:
-        values: Arm -> float64, (listeners,), in the order of the listeners' ids.
-        per: Arm -> denominators of a ratio, in the same order; None for a plain mean.
-        rows: Arm -> row of each listener in the listener table.
-        infinite: Arm -> rows of the listeners whose value is infinite or no number.
+        metric: The metric.
+        sums: Arm -> its sums.
+        ended: Arm -> listeners with a value and an ended session.
+        infinite: Arm -> listeners whose value is infinite or no number, and the first of their ids.
+        heaviest: Arm -> the listener who holds most of its denominator, and that share; only where
+            the share is heavy. A plain mean has none: every listener has one part in it.
+        digits: Digits behind the point to which x and y are rounded.
+        adjusted: Arm -> moments that are adjusted by the past; None for those of the sums.
     """
 
-    values: dict[str, Values]
-    per: dict[str, Values] | None
-    rows: dict[str, npt.NDArray[np.int64]]
-    infinite: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    metric: Metric
+    sums: dict[str, ListenerSums]
+    ended: dict[str, int]
+    infinite: dict[str, tuple[int, str]]
+    heaviest: dict[str, tuple[str, float]]
+    digits: tuple[int, int] = (9, 9)
+    adjusted: dict[str, SampleMoments] | None = None
 
-    def heaviest(self, arm: str) -> tuple[int, float] | None:
-        """The row of the listener who holds most of an arm's denominator, and that share.
+    def sample(self, arm: str) -> SampleMoments:
+        """Moments of an arm."""
+        if self.adjusted is not None:
+            return self.adjusted[arm]
+        return moments_of(self.metric, self.sums[arm])
 
-        Returns:
-            None where no share is heavy, and for a plain mean: every listener has one part in it.
-        """
-        if self.per is None or not len(self.per[arm]) or not self.per[arm].sum() > 0:
-            return None
-        place = int(self.per[arm].argmax())
-        share = float(self.per[arm][place] / self.per[arm].sum())
-        return (int(self.rows[arm][place]), share) if is_heavy(share, len(self.per[arm])) else None
 
-    def sample(self, arm: str, where: npt.NDArray[np.bool_] | None = None) -> SampleMoments:
-        """Sum up an arm, or only the listeners for whom `where` (over the table) is true."""
-        keep = slice(None) if where is None else where[self.rows[arm]]
-        if self.per is None:
-            return SampleMoments.of(self.values[arm][keep])
-        return SampleMoments.of_ratio(self.values[arm][keep], self.per[arm][keep])
+def moments_of(metric: Metric, sums: ListenerSums) -> SampleMoments:
+    """Moments of a metric from its sums: a mean, or a ratio of totals."""
+    return sums.ratio if metric.per else sums.mean
 
 
 class ListenerTable(Workspace):
@@ -76,70 +80,148 @@ class ListenerTable(Workspace):
         )
         self.experiment = experiment
         self.arms = tuple(arms)
+        counts = dict(self.query("SELECT arm, count(*) FROM listener_table GROUP BY arm"))
+        self.counts = {arm: int(counts.get(arm, 0)) for arm in self.arms}
+        self.count = sum(map(int, counts.values()))
+
+    @cached_property
+    def arm_of(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Arm -> places of its listeners, in the order of the listeners' ids."""
         names = self._fetch("arm")
-        self.arm_of = {arm: np.flatnonzero(names == arm) for arm in self.arms}
-        self.count = len(names)
+        return {arm: np.flatnonzero(names == arm) for arm in self.arms}
 
     def column(self, metric: Metric) -> Column:
-        """Read the values of a metric.
+        """Sum up a metric.
 
         Raises:
             InputError: Its expression is no SQL over the listener table, or gives no number.
         """
-        both = [self._doubles(expression, metric.name) for expression in (metric.value, metric.per)
-                if expression]  # fmt: skip
-        value, per = both[0].filled(np.nan), both[1].filled(np.nan) if metric.per else None
-        known = np.logical_and.reduce([np.isfinite(each.filled(np.nan)) for each in both])
-        given = ~np.logical_or.reduce([np.ma.getmaskarray(each) for each in both])
-        rows = {arm: places[known[places]] for arm, places in self.arm_of.items()}
-        return Column(
-            {arm: value[places] for arm, places in rows.items()},
-            None if per is None else {arm: per[places] for arm, places in rows.items()},
-            rows,
-            {arm: places[(given & ~known)[places]] for arm, places in self.arm_of.items()},
+        query = read_query("analysis", "metric_values")
+        rows = self._of_metric(metric, query)
+        largest = [max((abs(row[place] or 0.0) for row in rows), default=0.0) for place in (5, 6)]
+        digits = (_digits(largest[0]), _digits(largest[1]))
+        found = Column(
+            metric,
+            {arm: sums for (_, arm), sums in self.sums(metric, digits).items()},
+            {arm: int(ended) for arm, _, ended, *_ in rows},
+            {arm: (int(count), str(user)) for arm, _, _, count, user, *_ in rows if count},
+            {
+                arm: (str(user), most / total)
+                for arm, n, _, _, _, _, most, total, user in rows
+                if metric.per and total and total > 0 and is_heavy(most / total, n)
+            },
+            digits,
+        )
+        for arm in self.arms:
+            found.sums.setdefault(arm, ListenerSums(x_digits=digits[0], y_digits=digits[1]))
+            found.ended.setdefault(arm, 0)
+        return found
+
+    def sums(
+        self,
+        metric: Metric,
+        digits: tuple[int, int],
+        label: str = "''",
+        source: str = "listener_table",
+    ) -> dict[tuple[str, str], ListenerSums]:
+        """Sum up a metric by label and arm.
+
+        Args:
+            metric: The metric.
+            digits: Digits behind the point, from `column`.
+            label: SQL over `source`.
+            source: The listener table, or a query of it with more columns.
+        """
+        query = read_query("analysis", "metric_sums")
+        scale = {"x_unit": repr(10.0 ** digits[0]), "y_unit": repr(10.0 ** digits[1])}
+        rows = self._of_metric(metric, query, label=label, source=source, **scale)
+        return {
+            (str(name), arm): ListenerSums(
+                int(n), int(x), int(xx), int(y), int(xy), int(yy), digits[0], digits[1]
+            )
+            for name, arm, n, x, xx, y, xy, yy in rows
+        }
+
+    def past_sums(self, column: Column) -> dict[str, PastSums]:
+        """Arm -> sums of a metric's values and of mean session time before the experiment."""
+        query, (digits, _) = read_query("analysis", "past_sums"), column.digits
+        rows = self._of_metric(column.metric, query, x_unit=repr(10.0**digits), y_unit="1.0")
+        unit, past = Fraction(10) ** -digits, Fraction(10) ** -9
+        found = {
+            arm: PastSums(
+                n, y * unit, yy * unit**2, known, (x or 0) * past, (xx or 0) * past**2,
+                (xy or 0) * past * unit, (without or 0) * unit,
+            )
+            for arm, n, y, yy, known, x, xx, xy, without in (
+                (row[0], *(int(each or 0) for each in row[1:])) for row in rows
+            )
+        }  # fmt: skip
+        zero = Fraction()
+        nothing = PastSums(0, zero, zero, 0, zero, zero, zero, zero)
+        return {arm: found.get(arm, nothing) for arm in self.arms}
+
+    def values(self, metric: Metric, arm: str) -> Values:
+        """Fetch an arm's values, a float64 for each listener with one, in the order of the ids."""
+        query = read_query("analysis", "metric_of_arm")
+        return np.asarray(
+            [row[0] for row in self._of_metric(metric, query, [arm])], dtype=np.float64
         )
 
-    def name_of(self, row: int) -> str:
-        """The id of the listener in this row."""
-        return str(self._fetch('"user"')[row])
+    def count_labels(self, label: str, source: str) -> dict[str, int]:
+        """Label -> number of listeners; NULL is "(none)"."""
+        query = (
+            f"SELECT coalesce(CAST(({label}) AS STRING), '(none)') AS named, count(*) "  # noqa: S608
+            f"FROM {source} GROUP BY named"
+        )
+        return {str(name): int(count) for name, count in self.query(query)}
 
-    def numbers(self, expression: str, name: str) -> Values:
-        """Read one float64 per listener, nan for NULL, in the order of the listeners' ids.
+    def name_attribute(self, attribute: str) -> str:
+        """Make a query of the listener table with the column `segment_label`: an attribute."""
+        params = {"name": attribute.replace('"', ""), "experiment": self.experiment}
+        (labels,) = read_named("analysis", "first_attributes")
+        self.engine.create(labels, params)
+        return f"({read_query('analysis', 'labelled_listeners')})"
+
+    def _of_metric(
+        self, metric: Metric, query: str, params: Sequence[Any] = (), **values: str
+    ) -> list[tuple[Any, ...]]:
+        """Run a query over a metric's values.
 
         Raises:
             InputError: As for `column`.
         """
-        return np.asarray(self._doubles(expression, name).filled(np.nan), dtype=np.float64)
+        text = query.format(value=metric.value, per=metric.per or "1.0", **values)
+        try:
+            return self.query(text, params)
+        except QueryError as error:
+            columns = ", ".join(
+                row[0] for row in self.query("DESCRIBE listener_table") if row[0] != "arm"
+            )
+            raise InputError.one(
+                f"metric {metric.name}",
+                f"must be an SQL expression over the listener table, got {metric.value!r}: "
+                f"{error}. Its columns: {columns}",
+            ) from error
 
     def labels(self, expression: str) -> npt.NDArray[np.object_]:
         """Read one text per listener, in the same order; NULL is "(none)"."""
         found = self._fetch(f"coalesce(CAST(({expression}) AS STRING), '(none)')")
         return np.asarray(found, dtype=object)
 
-    def _doubles(
-        self, expression: str, name: str
-    ) -> "np.ma.MaskedArray[Any, np.dtype[np.float64]]":
-        """One float64 per listener, masked for NULL.
-
-        Raises:
-            InputError: As for `column`.
-        """
-        try:
-            found = self._fetch(f"CAST(({expression}) AS DOUBLE)")
-        except QueryError as error:
-            columns = ", ".join(
-                row[0] for row in self.query("DESCRIBE listener_table") if row[0] != "arm"
-            )
-            raise InputError.one(
-                f"metric {name}",
-                f"must be an SQL expression over the listener table, got {expression!r}: {error}. "
-                f"Its columns: {columns}",
-            ) from error
-        return np.ma.asarray(found, dtype=np.float64)
-
     def _fetch(self, expression: str) -> npt.NDArray[np.generic]:
         query = f'SELECT {expression} AS it FROM listener_table ORDER BY "user"'  # noqa: S608
         return self.arrays(query)["it"]
+
+
+def _digits(largest: float) -> int:
+    """Digits behind the point that sums of squares of such numbers can have.
+
+    A DECIMAL has 38 digits: with nine digits behind the point, numbers up to 100,000 leave room for
+    the squares of ten billion listeners. Times are whole billionths, so they lose nothing.
+    """
+    if not largest or 1e-3 <= largest <= 1e5:
+        return 9
+    return max(-300, min(300, 14 - math.ceil(math.log10(largest))))
 
 
 def _only_until(

@@ -1,20 +1,17 @@
 """The primary effect by segment, and a test of whether segments differ."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from analysis.effects.comparison import Question, describe_method, estimate_effects
-from analysis.effects.listener_table import Column, ListenerTable
+from analysis.effects.listener_table import Column, ListenerTable, moments_of
 from analysis.effects.metrics import Metric
 from analysis.effects.results import Segment, Segments
 from analysis.statistics.contrast import Contrast
 from analysis.statistics.corrections import bonferroni, holm
 from analysis.statistics.heterogeneity import interaction_p
 from analysis.statistics.inference import InferenceMethod
-from events.queries import read_query
+from analysis.statistics.listener_sums import ListenerSums
 
 MOST_SEGMENTS = 12
 BUILT_IN = {
@@ -48,19 +45,21 @@ def effects_by_segment(
     """
     found: list[Segments] = []
     for attribute in attributes:
-        labels = _labels(listeners, attribute)
-        counts = Counter(labels.tolist())
+        counts, sums = _sums_by_label(listeners, column, attribute)
         shown = sorted(counts, key=lambda value: (-counts[value], value))
         if len(shown) > MOST_SEGMENTS:
-            rest = shown[MOST_SEGMENTS - 1 :]
-            labels = np.where(np.isin(labels, rest), "(other)", labels)
+            for value in shown[MOST_SEGMENTS - 1 :]:
+                counts["(other)"] += counts.pop(value)
+                for arm in listeners.arms:
+                    sums["(other)", arm] += sums[value, arm]
             shown = [*shown[: MOST_SEGMENTS - 1], "(other)"]
         for (control, treatment), inference_for in pairs:
             contrasts, questions = [], []
             for value in shown:
-                there = labels == value
-                inference = inference_for(float(there.mean()))
-                contrast = Contrast(column.sample(control, there), column.sample(treatment, there))
+                inference = inference_for(counts[value] / listeners.count)
+                contrast = Contrast(
+                    *(moments_of(metric, sums[value, arm]) for arm in (control, treatment))
+                )
                 contrasts.append(contrast)
                 questions.append(
                     Question(
@@ -86,16 +85,18 @@ def effects_by_segment(
     return _correct(found)
 
 
-def _labels(listeners: ListenerTable, attribute: str) -> npt.NDArray[np.object_]:
+def _sums_by_label(
+    listeners: ListenerTable, column: Column, attribute: str
+) -> tuple[Counter[str], dict[tuple[str, str], ListenerSums]]:
+    """Listeners of each segment, and the sums of each segment and arm; without a listener, 0."""
     if attribute in BUILT_IN:
-        return listeners.labels(BUILT_IN[attribute])
-    rows = listeners.query(
-        read_query("analysis", "first_attributes"),
-        {"name": attribute.replace('"', ""), "experiment": listeners.experiment},
-    )
-    of = {user: "(none)" if value is None else str(value) for user, value in rows}
-    users = listeners.labels('"user"').tolist()
-    return np.asarray([of.get(user, "(none)") for user in users], dtype=object)
+        label, source = BUILT_IN[attribute], "listener_table"
+    else:
+        label, source = "segment_label", listeners.name_attribute(attribute)
+    counts = Counter(listeners.count_labels(label, source))
+    nobody = ListenerSums(x_digits=column.digits[0], y_digits=column.digits[1])
+    found = listeners.sums(column.metric, column.digits, label, source)
+    return counts, defaultdict(lambda: nobody, found)
 
 
 def _correct(found: Sequence[Segments]) -> tuple[Segments, ...]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from analysis.statistics.contrast import Interval
 from analysis.statistics.inference import ALPHA
-from analysis.statistics.sample_moments import Values
+from analysis.statistics.sample_moments import SampleMoments, Values
 
 REPLICATES = 2_000
 QUANTILE_REPLICATES = 500
@@ -24,7 +24,8 @@ FEWEST_CLUSTERS = 100
 with 20 listeners of ten answers, in 7.5 % with 50, in 4 to 5.5 % with 100 and more."""
 
 _DRAWS_AT_ONCE = 4_000_000
-_NORMAL_FROM = 20_000
+NORMAL_FROM = 20_000
+"""An arm of more listeners is not resampled: its mean is normal."""
 
 
 def fewest_values(quantile: float, alpha: float = ALPHA) -> int:
@@ -38,7 +39,10 @@ def fewest_values(quantile: float, alpha: float = ALPHA) -> int:
 
 
 def bootstrap_t_lift(
-    control: Values, treatment: Values, seed: int, alpha: float = ALPHA
+    control: Values | SampleMoments,
+    treatment: Values | SampleMoments,
+    seed: int,
+    alpha: float = ALPHA,
 ) -> Interval | None:
     """Relative lift with a bootstrap-t interval, made on the logarithm of the ratio of means.
 
@@ -46,14 +50,17 @@ def bootstrap_t_lift(
     t statistics, resampled from the listeners, replace Student's distribution. The interval follows
     the skew of small arms, which Fieller's interval ignores.
 
+    Of an arm with more than `NORMAL_FROM` listeners only the moments matter.
+
     Returns:
         None if a mean, or a resampled mean, is not above 0.
     """
-    if min(len(control), len(treatment)) < 3 or min(control.mean(), treatment.mean()) <= 0:
+    before, after = _moments(control), _moments(treatment)
+    if min(before.n, after.n) < 3 or min(before.mean, after.mean) <= 0:
         return None
     random = np.random.default_rng(seed)
-    log_ratio = math.log(treatment.mean() / control.mean())
-    error = math.hypot(_relative_error(control), _relative_error(treatment))
+    log_ratio = math.log(after.mean / before.mean)
+    error = math.hypot(before.standard_error / before.mean, after.standard_error / after.mean)
     if not error > 0:
         return None
     (mean_c, error_c), (mean_t, error_t) = (_resample(arm, random) for arm in (control, treatment))
@@ -129,18 +136,18 @@ def lift_of_replicates(
     return Interval(after.estimate / before.estimate - 1, float(low) - 1, float(high) - 1)
 
 
-def _relative_error(values: Values) -> float:
-    return float(values.std(ddof=1) / math.sqrt(len(values)) / values.mean())
+def _moments(arm: Values | SampleMoments) -> SampleMoments:
+    return arm if isinstance(arm, SampleMoments) else SampleMoments.of(arm)
 
 
-def _resample(values: Values, random: np.random.Generator) -> tuple[Values, Values]:
+def _resample(arm: Values | SampleMoments, random: np.random.Generator) -> tuple[Values, Values]:
     """Means and standard errors of resampled arms, float64 (REPLICATES,) each."""
-    n = len(values)
-    if (
-        n > _NORMAL_FROM
-    ):  # the mean of so many listeners is normal: resampling takes long and changes nothing
-        error = float(values.std(ddof=1)) / math.sqrt(n)
-        return random.normal(values.mean(), error, REPLICATES), np.full(REPLICATES, error)
+    moments = _moments(arm)
+    if isinstance(arm, SampleMoments) or moments.n > NORMAL_FROM:
+        # The mean of so many listeners is normal: resampling takes long and changes nothing.
+        error = moments.standard_error
+        return random.normal(moments.mean, error, REPLICATES), np.full(REPLICATES, error)
+    values, n = arm, moments.n
     means, errors = [], []
     for chunk in _chunks(REPLICATES, n):
         drawn = values[random.integers(0, n, (chunk, n))]

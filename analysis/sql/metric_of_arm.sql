@@ -1,0 +1,12 @@
+-- The values of a metric in one arm.
+SELECT metric_x
+FROM (
+    SELECT
+        arm,
+        "user",
+        CAST(({value}) AS DOUBLE) AS metric_x,
+        CAST(({per}) AS DOUBLE) AS metric_y
+    FROM listener_table
+)
+WHERE arm = ? AND abs(metric_x) < 1e300 AND abs(metric_y) < 1e300
+ORDER BY "user";
