@@ -7,8 +7,9 @@ event file; when an event file has grown, its new Parquet replaces the old.
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,9 @@ class PartFile:
     end: tuple[int, str] | None = None
 
 
+MakeParts = Callable[[Sequence[EventFile], Path], Iterable[tuple[EventFile, PartFile]]]
+
+
 @dataclass(slots=True)
 class CompactionResult:
     """The state of a destination after a compaction.
@@ -69,6 +73,7 @@ def compact(
     memory_mb: int = 1000,
     threads: int | None = None,
     progress: Progress = SILENT,
+    make_parts: MakeParts | None = None,
 ) -> CompactionResult:
     """Write `to/day=2026-11-22/experiment=fallback/CHECKSUM_0.parquet` and so on.
 
@@ -82,6 +87,8 @@ def compact(
         memory_mb: Memory that DuckDB may use.
         threads: Threads of DuckDB; all cores by default.
         progress: Shows the work.
+        make_parts: Makes the Parquet of files, for instance `spark_compaction.SparkCompaction`;
+            DuckDB makes one after the other by default.
 
     Raises:
         InputError: A path is missing or unreadable; or the destination is damaged.
@@ -98,12 +105,13 @@ def compact(
     to.mkdir(parents=True, exist_ok=True)
     manifest = _read_manifest(to)
     done = CompactionResult(manifest)
-    for source in sources:
+    changed = [source for source in sources if not _is_unchanged(manifest, source, to)]
+    make = make_parts or partial(
+        _make_parts, memory_mb=memory_mb, threads=threads, progress=progress
+    )
+    for source, part in make(changed, to):
         name = str(source.path.resolve())
         before = manifest.get(name)
-        if before is not None and _is_unchanged(before, source, to):
-            continue
-        part = _compact_one(source, to, memory_mb, threads, progress)
         manifest[name] = part
         done.written += 1
         _write_manifest(to, manifest)
@@ -119,17 +127,32 @@ def compact(
     return done
 
 
-def _is_unchanged(before: PartFile, source: EventFile, to: Path) -> bool:
+def _make_parts(
+    sources: Sequence[EventFile], to: Path, memory_mb: int, threads: int | None, progress: Progress
+) -> Iterator[tuple[EventFile, PartFile]]:
+    for source in sources:
+        yield source, compact_file(source, to, memory_mb, threads, progress)
+
+
+def _is_unchanged(manifest: Mapping[str, PartFile], source: EventFile, to: Path) -> bool:
+    before = manifest.get(str(source.path.resolve()))
     return (
-        before.size == source.size
+        before is not None
+        and before.size == source.size
         and all((to / each).is_file() for each in before.files)
         and before.checksum == source_checksum(source)
     )
 
 
-def _compact_one(
+def compact_file(
     source: EventFile, to: Path, memory_mb: int, threads: int | None, progress: Progress
 ) -> PartFile:
+    """Write the Parquet of one event file into its place.
+
+    Raises:
+        InputError: The file is unreadable.
+        SegueError: Parquet and dropped lines do not add up to its lines.
+    """
     # The scratch folder lies in the destination, so that a move into place is one atomic step.
     with tempfile.TemporaryDirectory(prefix=".compacting-", dir=to) as scratch:
         con = database(Path(scratch) / "log.duckdb", memory_mb, threads)

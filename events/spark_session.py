@@ -28,6 +28,9 @@ DEFAULTS: Mapping[str, str] = {
     "spark.app.name": "segue",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
+    # Spark keeps a graph of each plan for its UI, with all plans that its tables were made of:
+    # those of 700 queries took 700 MB of the driver.
+    "spark.sql.ui.retainedExecutions": "20",
     # Events travel to Python in batches; a batch of so many lines is about 2 MB.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
 }

@@ -207,8 +207,8 @@ def abandoned_before(context: CheckContext) -> int:
 def _abandoned_before(context: CheckContext) -> int:
     pause, end = context.query(
         """WITH pauses AS (
-            SELECT at_ms - lag(at_ms) OVER (PARTITION BY "user", session ORDER BY turn) AS pause
-            FROM events)
+            SELECT at_ms - lag(at_ms) OVER story AS pause FROM events
+            WINDOW story AS (PARTITION BY "user", session ORDER BY turn, file_id, line))
         SELECT
             coalesce(CAST(percentile_disc(0.9) WITHIN GROUP (ORDER BY pause) AS BIGINT), 0),
             (SELECT end_ms FROM log_span)

@@ -22,7 +22,7 @@ WITH steps AS (
         lag(track) OVER story AS track_before,
         lag("time") OVER story AS time_before
     FROM events
-    WINDOW story AS (PARTITION BY "user", session ORDER BY turn)
+    WINDOW story AS (PARTITION BY "user", session ORDER BY turn, file_id, line)
 ),
 followed AS (
     SELECT

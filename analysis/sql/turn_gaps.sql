@@ -6,7 +6,7 @@ FROM (
         line,
         "user",
         turn,
-        lag(turn) OVER (PARTITION BY "user", session ORDER BY turn) AS before
+        lag(turn) OVER (PARTITION BY "user", session ORDER BY turn, file_id, line) AS before
     FROM events
     WHERE "schema" > 0
 )

@@ -13,6 +13,7 @@ from cli.terminal import terminal
 from core.errors import InputError
 
 if TYPE_CHECKING:
+    from events.compaction import MakeParts
     from events.retention import OldFile
 
 
@@ -101,6 +102,9 @@ def compact(
         ),
     ] = False,
     memory: Annotated[int, typer.Option(min=100, help="MB of memory for tables.")] = 1000,
+    engine: EngineOption = "duckdb",
+    master: MasterOption = None,
+    conf: ConfOption = None,
     json: JsonOption = False,
 ) -> None:
     """Turn JSON lines into Parquet, in folders by day and experiment.
@@ -112,8 +116,13 @@ def compact(
     from events.retention import DAY_S, remove_old
 
     days = _days_to_keep(keep_days, config, remove)
+    make_parts: MakeParts | None = None
+    if (spark := parse_engine(engine, master, conf)) is not None:
+        from events.spark_compaction import SparkCompaction
+
+        make_parts = SparkCompaction(spark, memory)
     with bars() as progress:
-        done = compact_logs(logs, to, memory_mb=memory, progress=progress)
+        done = compact_logs(logs, to, memory_mb=memory, progress=progress, make_parts=make_parts)
     old = []
     if days is not None:
         since_s = time.time() - days * DAY_S

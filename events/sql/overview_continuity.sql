@@ -10,7 +10,7 @@ WITH steps AS (
         lag(recommendation) OVER turns AS recommended,
         turn - lag(turn) OVER turns AS step
     FROM events
-    WINDOW turns AS (PARTITION BY "user", session ORDER BY turn)
+    WINDOW turns AS (PARTITION BY "user", session ORDER BY turn, file_id, line)
 )
 SELECT
     CASE WHEN "schema" = 0 THEN 'botify' ELSE 'ours' END AS format,

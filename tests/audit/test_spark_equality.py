@@ -1,0 +1,154 @@
+"""Spark gives what DuckDB gives: every table, every check and every number of a report."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.rendering.json_report import to_json
+from analysis.report import LogSelection, ReportRequest, report_of
+from audit.injected_faults import known_faults
+from audit.log_faults import CleanLog, FaultNotApplicable, LogLines, as_botify, write
+from events.overview import overview
+from events.reader import EventLog, open_log
+from segue.testing.small_world import small_catalog
+from tests.analysis.trial_log import trial_log
+from tests.spark_local import MARKS, SPARK
+
+pytestmark = MARKS
+
+TABLES = (
+    "files", "dropped", "dropped_lines", "events", "unplaced", "forgotten", "log_span",
+    "odd_stamps", "written_ids", "file_ends", "assignments", "exposures", "sessions", "variety",
+    "session_arms", "running", "entered_sessions", "exposed", "arm_sessions", "listeners",
+    "excluded", "catalog",
+)  # fmt: skip
+
+Trial = tuple[CleanLog, ArchivedConfigs]
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    return trial_log(tmp_path_factory.mktemp("trial"), 120, 60)
+
+
+def _clean_on_several_servers(clean: CleanLog, folder: Path) -> None:
+    """Two servers, one file torn as a killed server leaves it, and a copy of a file."""
+    lines: LogLines = []
+    for event in clean.events:
+        file = f"events-{'ab'[int(event['user']) % 2]}-1000-1-0001.jsonl"
+        lines.append((file, dict(event)))
+    write(lines, folder)
+    first, second = sorted(folder.iterdir())
+    (folder / "z-copy.jsonl").write_bytes(first.read_bytes())
+    with second.open("ab") as file:
+        file.write(b'{"message":"next","timest')
+
+
+def _botify_with_damage(clean: CleanLog, folder: Path) -> None:
+    """Botify's lines on two servers, packed, with lines of each kind that is no event."""
+    import gzip
+
+    import zstandard
+
+    write(as_botify(clean), folder)
+    content = (folder / "b.json").read_bytes().splitlines(keepends=True)
+    (folder / "b.json").unlink()
+    broken = [
+        b"\n", b"not JSON\n", b"[1]\n", b'{"message": 1}\n', b"\xff\xfe\x00\n", content[5], b"{}\n",
+        content[7].replace(b'"experiments":{', b'"experiments":[], "was":{'),
+    ]  # fmt: skip
+    half = len(content) // 3
+    (folder / "one.json.gz").write_bytes(gzip.compress(b"".join(content[:half] + broken)))
+    frames = [b"".join(content[half:-half]), b"".join(content[half:])]
+    packed = b"".join(zstandard.ZstdCompressor().compress(frame) for frame in frames)
+    (folder / "other.json.zst").write_bytes(packed[:-20])
+
+
+def _planted_faults(clean: CleanLog, folder: Path) -> None:
+    """Every fault that the doctor plants, each on listeners, files and processes of its own."""
+    planted = 0
+    for place, fault in enumerate(known_faults()):
+        try:
+            lines = fault.inject(clean)
+        except FaultNotApplicable:
+            continue
+        planted += 1
+        for file, line in lines:
+            text = line if isinstance(line, bytes) else json.dumps(_apart(line, place)).encode()
+            with (folder / f"f{place}-{file}").open("ab") as opened:
+                opened.write(text.rstrip(b"\n") + b"\n")
+    assert planted > 20
+
+
+def _apart(event: dict[str, Any], place: int) -> dict[str, Any]:
+    own = {"user": f"f{place}-{event['user']}"}
+    own |= {key: f"f{place}-{event[key]}" for key in ("decision", "session") if event.get(key)}
+    return {**event, **own}
+
+
+LOGS: dict[str, Callable[[CleanLog, Path], None]] = {
+    "several servers, a torn file and a copy": _clean_on_several_servers,
+    "botify, packed and damaged": _botify_with_damage,
+    "every planted fault": _planted_faults,
+}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_tables_and_reports_are_equal(name: str, trial: Trial, tmp_path: Path) -> None:
+    clean, archived_configs = trial
+    LOGS[name](clean, tmp_path)
+    catalog = small_catalog()
+    with open_log([tmp_path], catalog=catalog) as log:
+        expected = _everything(log, tmp_path, archived_configs)
+    with open_log([tmp_path], catalog=catalog, spark=SPARK) as log:
+        found = _everything(log, tmp_path, archived_configs)
+    differences = list(_differences(expected, found, name))
+    assert differences == []
+
+
+def _everything(log: EventLog, folder: Path, archived_configs: ArchivedConfigs) -> dict[str, Any]:
+    tables = {table: _sorted(log.engine.arrow(f"SELECT * FROM {table}").to_pylist())
+              for table in TABLES}  # fmt: skip
+    request = ReportRequest(even_if_invalid=True, segments=("listener", "day", "country"))
+    selection = LogSelection([folder])
+    report = report_of(log, selection, request, archived_configs, "1", "segue report")
+    return {
+        "tables": tables,
+        "overview": overview(log),
+        "report": json.loads(to_json(report)),
+    }
+
+
+def _sorted(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sort rows by what is exact: a float may differ in its last digit."""
+    return sorted(
+        rows,
+        key=lambda row: [str(v) for v in row.values() if not isinstance(v, float)],
+    )
+
+
+def _differences(expected: Any, found: Any, where: str) -> Iterator[str]:
+    if isinstance(expected, dict) and isinstance(found, dict):
+        if expected.keys() != found.keys():
+            yield f"{where}: {sorted(expected)} and {sorted(found)}"
+            return
+        for key in expected:
+            yield from _differences(expected[key], found[key], f"{where}: {key}")
+    elif isinstance(expected, list) and isinstance(found, list):
+        if len(expected) != len(found):
+            yield f"{where}: {len(expected)} and {len(found)} rows"
+            return
+        for place, (one, other) in enumerate(zip(expected, found, strict=True)):
+            yield from _differences(one, other, f"{where}[{place}]")
+    elif isinstance(expected, float) and isinstance(found, float):
+        if not math.isclose(expected, found, rel_tol=1e-9, abs_tol=1e-9) and not (
+            math.isnan(expected) and math.isnan(found)
+        ):
+            yield f"{where}: {expected!r} and {found!r}"
+    elif expected != found or type(expected) is not type(found):
+        yield f"{where}: {expected!r} and {found!r}"
