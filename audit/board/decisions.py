@@ -2,7 +2,8 @@
 
 import json
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from audit.board.configs import BoardConfigs
@@ -44,6 +45,14 @@ def latest_decisions(
     return {"decisions": found, "has_more": len(kept) > limit}
 
 
+def _place(where: str, logs: Sequence[Path]) -> str:
+    """Name a line from its log folder on, since the board may be seen where the path is not."""
+    for log in logs:
+        if Path(where).is_relative_to(log):
+            return str(log.name / Path(where).relative_to(log))
+    return where
+
+
 def describe_decision(sources: BoardSources, configs: BoardConfigs, decision: str) -> Found:
     """Describe a decision, and make it again.
 
@@ -57,7 +66,7 @@ def describe_decision(sources: BoardSources, configs: BoardConfigs, decision: st
     drawn = {str(track) for track, _ in made.tracks}
     return {
         **_short(event, catalog),
-        "where": found.where,
+        "where": _place(found.where, sources.logs),
         "event": event,
         "heard": [
             {**label(catalog, track), "time": time, "in_session": in_session}

@@ -133,6 +133,7 @@ def test_every_decision_comes_out_the_same(client: TestClient, tmp_path: Path) -
     for event in events_in(tmp_path):
         found = asked(tmp_path, "decision", decision=event["decision"])
         assert found["made_again"] == {"same": True, "differing": []}
+        assert found["where"].startswith("log/events-"), "from the log folder on"
         assert found["event"] == event
         assert found["draw"]["tracks"][0]["track"] == event["recommendation"]
         drawn = [each["track"] for each in found["candidates"]["first"] if each["drawn"]]
