@@ -2,7 +2,7 @@
 
 SegueError                 catch this to catch all of ours
 ├── InputError             faulty config, data or log: every fault, each with its place
-│   └── EmptyLog           a log without an event in the chosen window
+├── EmptyLog               an InputError: a log without an event in the chosen window
 ├── InvalidFilter          a request's filter that no strategy reads, or with an unknown field
 ├── NoCandidatesLeft       no strategy of the chain could answer a decision
 ├── LateProposal           a strategy took longer to propose than its timeout_ms
