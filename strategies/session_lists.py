@@ -17,6 +17,13 @@ Tracks = npt.NDArray[np.integer]
 Shares = npt.NDArray[np.float32]
 
 
+def _or_one_name(schema: dict[str, Any]) -> None:
+    """Let the JSON Schema take the name of one list too, as `_by_name` does."""
+    weights = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [{"type": "string"}, weights]
+
+
 class SessionListsParams(UnheardParams):
     """Settings of one `session_lists` strategy.
 
@@ -49,7 +56,9 @@ class SessionListsParams(UnheardParams):
         }
     )
 
-    lists: dict[TrackLists, Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    lists: dict[TrackLists, Annotated[float, Field(gt=0)]] = Field(
+        min_length=1, json_schema_extra=_or_one_name
+    )
     fatigue: float = Field(0.6, gt=0, le=1)
     power: float = Field(2.0, gt=0)
     dislike: float = Field(0.3, ge=0)
