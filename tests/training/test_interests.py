@@ -81,6 +81,14 @@ def test_tracks_that_one_listener_likes_on_different_days_stay_apart() -> None:
     assert between_groups(log, 1) > 0
 
 
+def test_fewer_listeners_than_factors_are_enough() -> None:
+    log = listening(300)
+    fitted = build("interests", {"factors": 2 * USERS})[0].fit(log, FitRun(log))
+    rows, vectors = fitted.vectors["track"]
+    assert vectors.shape == (len(rows), 2 * USERS)
+    assert np.isfinite(vectors).all()
+
+
 def test_ctrl_c_keeps_the_passes_so_far() -> None:
     log = listening(300)
 

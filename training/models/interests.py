@@ -314,6 +314,8 @@ def _common_likes(
         basis, _ = np.linalg.qr(liked.T @ (liked @ basis))
     _, values, turned = np.linalg.svd(liked @ basis, full_matrices=False)
     vectors = basis @ (turned.T * values)
+    # Fewer listeners, or tracks, than factors have fewer directions: the rest begin at 0.
+    vectors = np.pad(vectors, ((0, 0), (0, d - vectors.shape[1])))
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-9), dtype=np.float32)
 
