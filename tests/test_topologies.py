@@ -44,7 +44,8 @@ def config(folder: Path, redis: RedisServer | None = None) -> Path:
     """Write the default config, with its log in a folder of its own."""
     content = yaml.safe_load((ROOT / "config.yaml").read_text())
     data = content["catalog"]
-    data["lists"] = {name: str(ROOT / path) for name, path in data["lists"].items()}
+    for section in ("lists", "vectors"):
+        data[section] = {name: str(ROOT / path) for name, path in data[section].items()}
     data |= {name: str(ROOT / data[name]) for name in ("tracks", "top")}
     if redis is not None:
         # On a machine under load a turn may wait; here none may be decided without its state.

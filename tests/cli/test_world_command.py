@@ -33,6 +33,7 @@ def test_create_makes_a_world_and_leaves_nothing_half_written(folder: Path) -> N
         "top_tracks.manifest.json",
         "tracks.jsonl",
         "users.jsonl",
+        "vectors/interests.npz",
     ]
 
 

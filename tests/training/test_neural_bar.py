@@ -77,7 +77,7 @@ class TrainedArms:
             self.folder / "learnt", self.split.train_and_valid, TrainingOptions(top=TOP)
         )
         owner, type_ = ("track", "contextual") if key == "track" else ("listener", "personal")
-        [lists] = [path for path in made if path.stem.endswith(f"by_{owner}")]
+        [lists] = [path for path in made if path.stem == f"{name.replace(':', '_')}_by_{owner}"]
         arm = {"type": type_, "list": "learnt", "fallback": "random"}
         config = {
             "catalog": {
