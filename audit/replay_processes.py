@@ -9,6 +9,7 @@ import gc
 import multiprocessing
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ def _started(job: ReplayJob, processes: int) -> Iterator[dict[Connection, BasePr
     context = multiprocessing.get_context("spawn")
     running: dict[Connection, BaseProcess] = {}
     try:
-        with _interrupts_held():
+        with interrupts_held():
             for number in range(processes):
                 ours, theirs = context.Pipe()
                 process: BaseProcess = context.Process(
@@ -118,7 +119,7 @@ def _started(job: ReplayJob, processes: int) -> Iterator[dict[Connection, BasePr
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Hold Ctrl-C back: a process that starts in the block never sees it, and the parent ends it.
 
     A terminal sends Ctrl-C to all of them, and each would print a traceback. The parent gets it
@@ -131,9 +132,30 @@ def _interrupts_held() -> Iterator[None]:
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield
+        with _interrupt_after():
+            yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _interrupt_after() -> Iterator[None]:
+    """Let a Ctrl-C wait for the end of the block.
+
+    The mask is the main thread's own. A thread of numpy's BLAS takes the signal in its place, and
+    Python would then interrupt the main thread between a process's start and our knowledge of it.
+    """
+    if threading.current_thread() is not threading.main_thread():  # Python interrupts only that one
+        yield
+        return
+    held: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if held:
+            signal.raise_signal(held[0])
 
 
 def _results(

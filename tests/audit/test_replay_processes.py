@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 
 from audit import replay_processes
 from audit.replay_on_spark import replay_on_spark
-from audit.replay_processes import ReplayJob, replay_shard, run_replay
+from audit.replay_processes import ReplayJob, interrupts_held, replay_shard, run_replay
 from audit.replay_result import ReplayResult
 from audit.synthetic_traffic import SyntheticTraffic
 from core.errors import InputError, SegueError
@@ -186,21 +188,51 @@ def test_ctrl_c_leaves_no_process_and_no_traceback(played: Path) -> None:
         [sys.executable, str(path)], env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    try:
-        until = monotonic() + 60
-        while len(begun := children_of(replay.pid, "spawn_main")) < 2:
-            assert replay.poll() is None
-            assert monotonic() < until
+    with replay:  # closes its pipe, and waits, whatever happens
+        try:
+            until = monotonic() + 60
+            while len(begun := children_of(replay.pid, "spawn_main")) < 2:
+                assert replay.poll() is None
+                assert monotonic() < until
 
-        os.killpg(replay.pid, signal.SIGINT)  # as a terminal does
-        _, errors = replay.communicate(timeout=60)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(replay.pid, signal.SIGKILL)
+            os.killpg(replay.pid, signal.SIGINT)  # as a terminal does
+            _, errors = replay.communicate(timeout=60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(replay.pid, signal.SIGKILL)
 
     assert errors.count("Traceback") == 1, errors  # of the script, which does not catch it
     assert replay.returncode == -signal.SIGINT
     assert not [pid for pid in begun if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends a signal to one thread")
+def test_ctrl_c_that_a_further_thread_takes_waits_until_the_processes_are_known() -> None:
+    ends = threading.Event()
+    further = threading.Thread(target=ends.wait)
+    further.start()
+    taken, tells = socket.socketpair()
+    tells.setblocking(False)
+    before = signal.set_wakeup_fd(tells.fileno())
+    seen: list[bytes] = []
+
+    def start() -> None:
+        with interrupts_held():
+            signal.pthread_kill(further.ident or 0, signal.SIGINT)
+            seen.append(taken.recv(1))
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start()
+    finally:
+        signal.set_wakeup_fd(before)
+        ends.set()
+        further.join()
+        taken.close()
+        tells.close()
+
+    assert seen == [bytes([signal.SIGINT])]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def children_of(pid: int, named: str) -> list[int]:
