@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Protocol
@@ -11,6 +12,8 @@ import httpx
 from core.errors import SegueError
 
 LOOK_AGAIN_S = 0.1
+ASK_S = 5.0
+"""Time for a server to answer where its answer changes nothing, in seconds."""
 
 
 class ServerReload(Protocol):
@@ -28,6 +31,9 @@ class ServerReload(Protocol):
         Raises:
             SegueError: The server cannot be reached, or refuses; the config before still serves.
         """
+
+    def ask(self) -> None:
+        """Let the server reload what is on the disk, whatever comes of it."""
 
 
 class HttpReload:
@@ -47,11 +53,7 @@ class HttpReload:
     def reload(self, digest: str) -> str:
         """Ask the server to reload, and read its answer."""
         try:
-            answer = httpx.post(
-                f"{self._address}/admin/reload",
-                headers={"Authorization": f"Bearer {self._token}"},
-                timeout=self._timeout_s,
-            )
+            answer = self._post(self._timeout_s)
             body = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise SegueError(
@@ -67,6 +69,18 @@ class HttpReload:
                 f"{digest}. It reads a different config file; name that one by --config"
             )
         return f"{self._address} serves config {digest}"
+
+    def ask(self) -> None:
+        """Ask the server to reload, and wait a moment only."""
+        with suppress(httpx.HTTPError):
+            self._post(ASK_S)
+
+    def _post(self, timeout_s: float) -> httpx.Response:
+        return httpx.post(
+            f"{self._address}/admin/reload",
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=timeout_s,
+        )
 
 
 class SignalReload:
@@ -109,6 +123,11 @@ class SignalReload:
             f"{self._address}: the server must serve config {digest} within {self._timeout_s:g} s "
             f"after SIGHUP, and serves {found}. Its own log says why it refused"
         )
+
+    def ask(self) -> None:
+        """Send the signal."""
+        with suppress(OSError, OverflowError):
+            os.kill(self._pid, signal.SIGHUP)
 
 
 def pid_in(path: Path) -> int:

@@ -11,7 +11,8 @@ import yaml
 from cli.simulated_day import SimulatedDays
 from core.lists import save_lists
 from core.progress import SILENT
-from learning.learner import Learner, LearnOptions
+from learning.learn_options import LearnOptions
+from learning.learner import Learner
 from simulator.simulation.options import SimulationOptions
 from simulator.world.files import write_world
 from simulator.world.generator import generate_world
