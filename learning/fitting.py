@@ -1,48 +1,22 @@
 """Fitting: a version's files from all listens, with offline figures of them and of what serves."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core.archive import Key
-from core.lists import Lists
+from core.errors import InputError
 from core.progress import SILENT, Progress
 from engine.settings.learnt_artifacts import VersionFiles
-from learning.recipe import LearntFile
+from learning.offline_figures import OfflineFigures, figures_by_chance, figures_of
+from learning.recipe import TOP, LearntFile, Section
 from strategies.base import Artifacts
-from training.evaluation import OfflineMetrics, evaluate
 from training.evaluation_split import EvaluationSplit, ModelTrial
 from training.interactions import Interactions
 from training.model import FittedModel, build
-from training.top_k import NONE, Ints, Rankings
 from training.training_options import TrainingOptions
-
-FIGURE = "ndcg10"
-"""The offline figure that is compared."""
-
-
-@dataclass(frozen=True, slots=True)
-class OfflineFigures:
-    """The figures of lists that predict the latest sessions.
-
-    Attributes:
-        name: Name of the lists in the config.
-        learnt: NDCG@10 of the new lists.
-        serving: NDCG@10 of the lists that serve; None if there are none of this name.
-        chance: NDCG@10 that random lists may reach, the upper end of its interval.
-        answered: Share of the questions for which the new lists have a list.
-        answered_serving: The same of those that serve.
-    """
-
-    name: str
-    learnt: float
-    serving: float | None
-    chance: float
-    answered: float
-    answered_serving: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +25,7 @@ class FittedVersion:
 
     Attributes:
         files: The files.
-        figures: Offline figures of each list.
+        figures: Offline figures of each file.
         models: Name of a file -> the model that it is from, with its settings.
         test_since_ms: Start of the first session that no model learnt from, Unix time in ms.
     """
@@ -89,40 +63,43 @@ def fit_version(
         KeyboardInterrupt: Ctrl-C ended a fit early.
     """
     split = EvaluationSplit.of(listens, options)
-    by_chance = {
-        each.key: each.accuracy[FIGURE].high
-        for each in split.evaluate_model("random", *build("random"), progress).metrics
-    }
-    lists, vectors, figures = {}, {}, []
-    top: str | None = None
-    for group in _by_model(wanted):
-        first = group[0]
-        trial = split.evaluate_model(first.model, *build(first.model, first.settings), progress)
-        if trial.fitted.interrupted:
-            raise KeyboardInterrupt
+    by_chance = figures_by_chance(split, progress)
+    written: dict[Section, dict[str, str]] = defaultdict(dict)
+    figures: list[OfflineFigures] = []
+    taken: set[str] = set()
+    for group in _by_fit(wanted):
+        trial = _fit(group[0], split, progress)
         for file in group:
-            written = _write(folder, file, trial, listens, options, progress)
-            if file.section == "lists":
-                lists[file.name] = written
-                assert file.key is not None
-                chance = by_chance[file.key]
-                figures.append(_figures(file, trial, split, serving.lists.get(file.name), chance))
-            elif file.section == "vectors":
-                vectors[file.name] = written
-            else:
-                top = written
+            stem = file.name if file.name not in taken else f"{file.name}.{file.section}"
+            taken.add(stem)
+            written[file.section][file.name] = _write(
+                folder, file, stem, trial, listens, options, progress
+            )
+            lists = serving.lists.get(file.name) if file.section == "lists" else None
+            if (found := figures_of(file, trial, split, lists, by_chance)) is not None:
+                figures.append(found)
+    files = VersionFiles(
+        version, written["lists"], written["vectors"], written["tables"],
+        written["top"].get(TOP), strategy,
+    )  # fmt: skip
     models = {each.name: {"model": each.model, "settings": each.settings} for each in wanted}
     began = split.test.at_ms[split.test.starts[:-1]]
-    files = VersionFiles(version, lists, vectors, top, strategy)
     return FittedVersion(files, figures, models, int(began.min()))
 
 
-def _by_model(wanted: Sequence[LearntFile]) -> Iterable[list[LearntFile]]:
-    """Group the files that one fit gives."""
+def _fit(file: LearntFile, split: EvaluationSplit, progress: Progress) -> ModelTrial:
+    trial = split.evaluate_model(file.model, *build(file.model, file.settings), progress)
+    if trial.fitted.interrupted:
+        raise KeyboardInterrupt
+    return trial
+
+
+def _by_fit(wanted: Sequence[LearntFile]) -> Iterable[list[LearntFile]]:
+    """Group the files that one fit gives: vectors and a table of one space are of one fit."""
     groups: list[list[LearntFile]] = []
     for file in wanted:
         for group in groups:
-            if (group[0].model, group[0].settings) == (file.model, file.settings):
+            if group[0].fit == file.fit:
                 group.append(file)
                 break
         else:
@@ -133,75 +110,47 @@ def _by_model(wanted: Sequence[LearntFile]) -> Iterable[list[LearntFile]]:
 def _write(
     folder: Path,
     file: LearntFile,
+    stem: str,
     trial: ModelTrial,
     listens: Interactions,
     options: TrainingOptions,
     progress: Progress,
 ) -> str:
-    """Write one file of a fitted model under the name of the config; return its file name."""
-    fitted = trial.fitted
-    kept: FittedModel
-    if file.section == "top":
-        kept = fitted
-    elif file.section == "lists":
-        assert file.key is not None
-        kept = fitted.only_lists(file.key)
-    else:
-        assert file.key is not None
-        kept = fitted.only_vectors(file.key)
-    of_length = replace(options, top=file.length)
-    made, *beside = replace(trial, fitted=kept).write(folder, listens, of_length, progress)
+    """Write one file of a fitted model under the name `stem`; return its file name."""
+    kept = replace(trial, fitted=_part(file, trial.fitted))
+    made, *beside = kept.write(folder, listens, replace(options, top=file.length), progress)
     for each in (made, *beside):
         kind = "".join(each.suffixes[-2:]) if each is not made else made.suffix
-        each.rename(folder / f"{file.name}{kind}")
-    return f"{file.name}{made.suffix}"
+        each.rename(folder / f"{stem}{kind}")
+    return f"{stem}{made.suffix}"
 
 
-def _figures(
-    file: LearntFile,
-    trial: ModelTrial,
-    split: EvaluationSplit,
-    serving: Lists | None,
-    chance: float,
-) -> OfflineFigures:
-    assert file.key is not None
-    [learnt] = [each for each in trial.metrics if each.key == file.key]
-    if serving is None:
-        return OfflineFigures(file.name, _ndcg(learnt), None, chance, _answered(learnt), None)
-    ranker = _ListsRanker(serving, file.key, split.test.users)
-    other = FittedModel({file.key: ranker})
-    found = evaluate(other, file.key, split.train_and_valid, split.test, split.held_out)
-    return OfflineFigures(
-        file.name, _ndcg(learnt), _ndcg(found), chance, _answered(learnt), _answered(found)
+def _part(file: LearntFile, fitted: FittedModel) -> FittedModel:
+    """Give the model that writes one file alone.
+
+    Raises:
+        InputError: The model makes no such file.
+    """
+    if file.section == "top" and fitted.order is not None:
+        return fitted
+    key = file.key
+    if file.section == "lists" and key is not None and key in fitted.rankers:
+        return fitted.only_lists(key)
+    if file.section == "vectors" and key is not None and key in fitted.vectors:
+        return fitted.only_vectors(key)
+    if file.section == "tables" and fitted.table is not None:
+        return fitted.only_table()
+    raise InputError.one(
+        f"--model {file.name}={file.model}",
+        f"must be a model that makes {_KINDS[file.section].format(key=_KEYS.get(key))}, and "
+        f"'{file.model}' makes none. `segue train` lists what each model makes",
     )
 
 
-def _ndcg(metrics: OfflineMetrics) -> float:
-    return metrics.accuracy[FIGURE].value
-
-
-def _answered(metrics: OfflineMetrics) -> float:
-    return metrics.beyond_accuracy["answered"]
-
-
-class _ListsRanker:
-    """The ranker that lists of a file are, so that they are judged as those of a model."""
-
-    def __init__(self, lists: Lists, key: Key, users: Sequence[str]) -> None:
-        self._lists = lists
-        self._key = key
-        self._users = users
-
-    def __call__(self, keys: Ints, k: int, progress: Progress = SILENT) -> Rankings:
-        """Give the first `k` tracks of each list."""
-        ranked = np.full((len(keys), k), NONE, dtype=np.int32)
-        for place, key in enumerate(keys.tolist()):
-            row = (
-                self._lists.row_of_track(key)
-                if self._key == "track"
-                else self._lists.row_of_user(self._users[key])
-            )
-            if row >= 0:
-                tracks = self._lists.heads([row], k)[0]
-                ranked[place, : len(tracks)] = tracks
-        return ranked
+_KINDS: Mapping[Section, str] = {
+    "lists": "lists by {key}",
+    "vectors": "vectors by {key}",
+    "tables": "a table by listener",
+    "top": "a popularity list",
+}
+_KEYS: Mapping[Key | None, str] = {"track": "track", "user": "listener"}

@@ -17,7 +17,7 @@ from core.errors import InputError
 from core.progress import SILENT, Progress
 from engine.runtime import Runtime
 from events.config_snapshots import snapshots_beside
-from learning.fitting import OfflineFigures
+from learning.offline_figures import OfflineFigures
 
 COLLAPSE = 0.5
 """Part of the questions that the serving lists answer below which new lists are refused."""
@@ -50,7 +50,7 @@ def check_offline(figures: Iterable[OfflineFigures]) -> Finding:
         values[each.name] = asdict(each)
         serving = "" if each.serving is None else f" (serving {each.serving:.4f})"
         shown.append(f"'{each.name}' {each.learnt:.4f}{serving}")
-        if each.learnt <= each.chance:
+        if each.chance is not None and each.learnt <= each.chance:
             collapsed.append(
                 f"NDCG@10 of '{each.name}' is {each.learnt:.4f}, and random lists reach "
                 f"{each.chance:.4f}"

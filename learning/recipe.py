@@ -1,7 +1,7 @@
 """The recipe: which files of a config the loop learns, each by which model.
 
-A list, a vector file or a popularity list says in its manifest which model made it. So a config
-needs no entry to have its files learnt again.
+A list, vector file, table by listener or popularity list says in its manifest which model made it.
+So a config needs no entry to have its files learnt again.
 """
 
 import json
@@ -13,9 +13,9 @@ import training.models  # noqa: F401  (importing it registers the models)
 from core.archive import Key
 from core.errors import Faults, InputError, unknown_name
 from engine.runtime import Runtime
-from training.model import build, known
+from training.model import ModelParams, build, known
 
-Section = Literal["lists", "vectors", "top"]
+Section = Literal["lists", "vectors", "tables", "top"]
 TOP = "top"
 """Name of the popularity list, which has no name in the config."""
 LENGTH = 100
@@ -41,6 +41,11 @@ class LearntFile:
     model: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     length: int = LENGTH
+
+    @property
+    def fit(self) -> tuple[str, ModelParams]:
+        """The fit that gives it: files of equal fits are of one model."""
+        return self.model.partition(":")[0], build(self.model, self.settings)[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def recipe_of(runtime: Runtime, given: Mapping[str, str]) -> Recipe:
     for name in given:
         if name not in {each[0] for each in found}:
             names = [each[0] for each in found]
-            faults.add("--model", unknown_name("list or vector file", name, names))
+            faults.add("--model", unknown_name("list, vectors or table", name, names))
     faults.raise_if_any()
     for name, section, key, manifest in found:
         model = given.get(name) or str(manifest.get("model", ""))
@@ -92,8 +97,9 @@ def recipe_of(runtime: Runtime, given: Mapping[str, str]) -> Recipe:
         reasons = "; ".join(f"'{name}': {reason}" for name, reason in left_alone.items())
         raise InputError.one(
             str(runtime.settings.path),
-            f"must have a list or vectors that a model can learn, has none ({reasons or 'no file'})"
-            ". Name a model, for instance --model similar=neighbours:listener",
+            "must have a list, vectors or a table that a model can learn, has none "
+            f"({reasons or 'no file'}). Name a model, for instance --model "
+            "similar=neighbours:listener",
         )
     return Recipe(files, left_alone)
 
@@ -107,6 +113,8 @@ def _present(
         yield name, "lists", lists.key, lists.manifest
     for name, vectors in artifacts.vectors.items():
         yield name, "vectors", vectors.key, vectors.manifest
+    for name, table in artifacts.tables.items():
+        yield name, "tables", "user", table.manifest
     if top is not None:
         path = runtime.settings.resolve(top).with_suffix(".manifest.json")
         yield TOP, "top", None, json.loads(path.read_bytes()) if path.is_file() else {}

@@ -1,6 +1,5 @@
 """Artifacts of a training run: list files and popularity lists, with their manifests."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,15 +96,7 @@ def save(
         scores = _scores(fitted, ranked, lengths, key, log)
         save_lists(path, key, _rows(ranked, lengths, key, log), log.catalog, manifest, scores)
         written.append(path)
-    return written + _save_vectors(folder, name, fitted, log, about | _space_of(fitted))
-
-
-def _space_of(fitted: FittedModel) -> dict[str, str]:
-    """Name the space of the vectors, so that a table of a different training is found out."""
-    if "track" not in fitted.vectors:
-        return {}
-    vectors = np.ascontiguousarray(fitted.vectors["track"][1])
-    return {"space": hashlib.sha256(vectors.tobytes()).hexdigest()[:16]}
+    return written + _save_vectors(folder, name, fitted, log, about | fitted.space)
 
 
 def _save_vectors(

@@ -5,6 +5,7 @@ list elsewhere names it. Models of PyTorch import it inside their functions, so 
 models work without it.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, TypeVar
@@ -110,7 +111,22 @@ class FittedModel:
 
     def only_vectors(self, key: Key) -> "FittedModel":
         """Give the model that writes one file, its vectors by this key."""
-        return replace(self, rankers={}, vectors={key: self.vectors[key]}, table=None, curve=None)
+        facts = {**self.facts, **self.space}
+        kept = {key: self.vectors[key]}
+        return replace(self, rankers={}, vectors=kept, table=None, curve=None, facts=facts)
+
+    def only_table(self) -> "FittedModel":
+        """Give the model that writes one file, its table by listener."""
+        facts = {**self.facts, **self.space}
+        return replace(self, rankers={}, vectors={}, curve=None, facts=facts)
+
+    @property
+    def space(self) -> dict[str, str]:
+        """Name of the space of the vectors, for manifests: a table must be of the same."""
+        if "track" not in self.vectors:
+            return {}
+        vectors = np.ascontiguousarray(self.vectors["track"][1])
+        return {"space": hashlib.sha256(vectors.tobytes()).hexdigest()[:16]}
 
 
 class Model(Protocol):

@@ -87,6 +87,7 @@ class VersionFiles:
         version: Its number.
         lists: Name in the config -> file.
         vectors: Name in the config -> file.
+        tables: Name in the config -> file.
         top: The popularity list; None if the version has none.
         strategy: The strategy that plays in the place of the config's `default`; None for that one.
     """
@@ -94,8 +95,14 @@ class VersionFiles:
     version: int
     lists: Mapping[str, str] = field(default_factory=dict)
     vectors: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
     top: str | None = None
     strategy: str | None = None
+
+    @property
+    def by_section(self) -> Mapping[str, Mapping[str, str]]:
+        """The files with a name, by the section of `catalog` that has them."""
+        return {"lists": self.lists, "vectors": self.vectors, "tables": self.tables}
 
 
 def read_state(folder: Path) -> ServingState:
@@ -150,6 +157,7 @@ def read_version(folder: Path, version: int) -> VersionFiles:
             int(content["version"]),
             dict(content["lists"]),
             dict(content["vectors"]),
+            dict(content.get("tables", {})),  # a version from before tables were learnt has none
             content["top"],
             content["strategy"],
         )
@@ -170,10 +178,10 @@ def with_version(
         content: The content.
         folder: Folder of the versions, as `catalog.learnt` has it.
         files: The files.
-        suffix: Added to the names of lists and vectors, so that they stand beside the others.
+        suffix: Added to the names of the files, so that they stand beside the others.
     """
     catalog = dict(content["catalog"])
-    for section, found in (("lists", files.lists), ("vectors", files.vectors)):
+    for section, found in files.by_section.items():
         learnt = {
             f"{name}{suffix}": str(folder / str(files.version) / file)
             for name, file in found.items()

@@ -64,7 +64,7 @@ def _learnt_folder(content: dict[str, Any]) -> Path | None:
     if not isinstance(catalog, dict):
         return None
     folder = catalog.get("learnt", "artifacts")
-    sections = (catalog.get("lists"), catalog.get("vectors"))
+    sections = (catalog.get("lists"), catalog.get("vectors"), catalog.get("tables"))
     is_sound = isinstance(folder, str) and all(
         each is None or isinstance(each, dict) for each in sections
     )

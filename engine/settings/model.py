@@ -62,7 +62,7 @@ class CatalogSettings(Section):
         lists: Name -> list file, .npz or JSON lines.
         vectors: Name -> vector file, .npz.
         tables: Name -> table by listener, .npz.
-        learnt: Folder of `segue learn`. The lists, the vectors and the popularity list of the
+        learnt: Folder of `segue learn`. The lists, vectors, tables and the popularity list of the
             version that serves stand in for those of the same name. Nothing need be there.
     """
 

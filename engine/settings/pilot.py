@@ -36,10 +36,11 @@ def with_pilot(
     strategy = files.strategy or settings.default
     copies = copied_strategies(settings, strategy, files, suffix)
     if f"{strategy}{suffix}" not in copies and strategy == settings.default:
-        learnt = ", ".join(f"'{name}'" for name in [*files.lists, *files.vectors]) or "none"
+        named = [name for found in files.by_section.values() for name in found]
+        learnt = ", ".join(f"'{name}'" for name in named) or "none"
         raise InputError.one(
             f"{settings.path}: strategies.{strategy}",
-            f"must read a learnt list or vectors ({learnt}) to be tried out on them, and reads "
+            f"must read a learnt list, vectors or table ({learnt}) to be tried out, and reads "
             "none. Name a strategy that does with `segue learn --strategy NAME`",
         )
     start, end = pilot.slots
@@ -66,7 +67,10 @@ def copied_strategies(
     settings: Settings, first: str, files: VersionFiles, suffix: str
 ) -> dict[str, dict[str, Any]]:
     """Copy the strategies of a chain that read files of a version, directly or through others."""
-    renames = {name: f"{name}{suffix}" for name in [*files.lists, *files.vectors]}
+    renames = {
+        section: {name: f"{name}{suffix}" for name in found}
+        for section, found in files.by_section.items()
+    }
     wanted = _below(settings, first)
     copies: dict[str, dict[str, Any]] = {}
     copied: dict[str, str] = {}
@@ -75,7 +79,7 @@ def copied_strategies(
             continue
         params = strategy.params.model_dump(mode="json")
         for kind in FILE_KINDS:
-            params = with_names(strategy.params, params, kind, renames)
+            params = with_names(strategy.params, params, kind, renames[kind.split()[1]])
         params = with_names(strategy.params, params, "strategy", copied)
         fallback = strategy.fallback and copied.get(strategy.fallback, strategy.fallback)
         is_touched = fallback != strategy.fallback or params != strategy.params.model_dump(

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from cli import main
 from core.catalog import load_catalog
 from core.errors import InputError, SegueError
+from core.listener_tables import ListenerRows, save_table
 from core.lists import save_lists
 from core.vectors import load_vectors, save_vectors
 from engine.runtime import load_runtime
@@ -64,6 +65,64 @@ def test_vectors_are_learnt_again_alone_where_their_model_has_more_files(folder:
     }
     learnt = load_vectors(folder / "artifacts" / "1" / "near.npz", catalog)
     assert learnt.manifest["model"] == "interests"
+
+
+def test_a_table_is_learnt_again_in_one_fit_with_its_vectors(folder: Path) -> None:
+    of_one_fit = {"model": "interests", "params": {"factors": 4, "iterations": 1}}
+    write_interest_config(folder, of_one_fit)
+    loop = SmallLoop(folder, strategy="known", pilot=0.4)
+    said = loop.round()
+    assert loop.outcomes == [("piloted", 1)], said
+    assert "'tables.near' 0." in loop.learner.ledger.read()[-1]["reason"]
+    piloted = load_runtime(load_settings(folder / "config.yaml")).artifacts
+    spaces = [each["near.v1"].manifest["space"] for each in (piloted.tables, piloted.vectors)]
+    assert spaces[0] == spaces[1] != piloted.tables["near"].manifest["space"] == "first"
+    loop.learner.store.save_state(ServingState((0, 1)))
+    promoted = load_runtime(load_settings(folder / "config.yaml")).artifacts
+    assert promoted.tables["near"].checksum == piloted.tables["near.v1"].checksum
+
+
+def test_vectors_that_leave_their_table_behind_are_refused(folder: Path) -> None:
+    write_interest_config(folder, {"model": "imported"})
+    loop = SmallLoop(folder, strategy="known", pilot=0.4)
+    assert "they have different spaces" in loop.round()
+    assert loop.outcomes == [("refused", 1)]
+
+
+def write_interest_config(folder: Path, about_table: dict[str, Any]) -> None:
+    """Write a config whose vectors and table have one name, and the files of both."""
+    catalog = load_catalog(folder / "world" / "tracks.jsonl")
+    made = np.random.default_rng(1)
+    about = {"model": "interests", "params": {"factors": 4, "iterations": 1}, "space": "first"}
+    points = made.normal(size=(200, 4))
+    save_vectors(folder / "world" / "near.npz", "track", range(200), points, catalog, about)
+    rows = ListenerRows(
+        made.normal(size=(1, 3, 4)), np.full((1, 3), 1 / 3), np.zeros(1), np.zeros((1, 2), np.int32)
+    )
+    about_table |= {"space": "first"}
+    save_table(folder / "world" / "known.npz", ["0"], rows, catalog, about_table)
+
+    def interest(config: dict[str, Any]) -> None:
+        files = {"vectors": {"near": "world/near.npz"}, "tables": {"near": "world/known.npz"}}
+        config["catalog"] |= {"lists": {}, **files}
+        known = {"type": "interest", "vectors": "near", "table": "near", "fallback": "random"}
+        config["strategies"] = {"random": {"type": "random"}, "known": known}
+        config["default"] = "random"
+
+    write_config(folder, interest)
+
+
+def test_a_model_that_makes_no_such_file_is_named(folder: Path) -> None:
+    def popularity(config: dict[str, Any]) -> None:
+        (folder / "top.json").write_text("[0, 1]")
+        config["catalog"]["top"] = "top.json"
+
+    write_config(folder, popularity)
+    loop = SmallLoop(folder, models={"top": "neighbours"})
+    with pytest.raises(InputError, match=r"--model top=neighbours: .* a popularity list"):
+        loop.round()
+    assert not loop.learner.store.numbers()
+    assert not list((folder / "artifacts").glob(".*.part"))
 
 
 def test_a_round_without_a_new_session_learns_nothing(folder: Path) -> None:
