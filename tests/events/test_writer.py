@@ -373,7 +373,9 @@ def test_the_count_of_refused_turns_is_said_once_lines_go_in_again(
     log.append(turn(10))
     log.append(turn(11))
     log.close()
-    said = [each.getMessage() for each in caplog.records if "takes events again" in each.getMessage()]
+    said = [
+        each.getMessage() for each in caplog.records if "takes events again" in each.getMessage()
+    ]
     assert [line.rpartition("; ")[2] for line in said] == [
         "3 turns were refused",
         "6 turns were refused",
