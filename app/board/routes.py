@@ -12,22 +12,12 @@ from app.board import seat
 from app.board.access import CHALLENGE
 from app.board.assets import GUIDE, PAGE, POLICY, Asset, assets, is_known
 from app.board.parts import BoardParts
-from app.board.schemas import (
-    BoardArtifacts,
-    BoardComparison,
-    BoardConfig,
-    BoardDecision,
-    BoardDecisions,
-    BoardList,
-    BoardOverlap,
-    BoardSnapshot,
-    BoardTrack,
-    BoardTracks,
-    SeatTurn,
-    described,
-    described_text,
-    seat_body,
-)
+from app.board.schemas.answers import described, described_text, seat_body
+from app.board.schemas.config import BoardConfig
+from app.board.schemas.decisions import BoardDecision, BoardDecisions
+from app.board.schemas.experiments import BoardSnapshot
+from app.board.schemas.learn import BoardArtifacts, BoardList, BoardOverlap, BoardTrack, BoardTracks
+from app.board.schemas.seat import BoardComparison, SeatTurn
 from app.bodies import too_large
 from app.errors import ApiError, error_response
 from app.requests import MAX_BODY
