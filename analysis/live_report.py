@@ -1,14 +1,16 @@
 """The report of a log that grows: fed with new lines, it says what `segue report` would say now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.suite import MoreChecks
 from analysis.effects.results import Report
+from analysis.new_lines import NewLines
 from analysis.report import LogSelection, ReportRequest, report_of
 from core.catalog import Catalog, load_catalog
 from core.errors import InputError
+from events.growing_file import GrowingFile
 from events.growing_log import GrowingLog
 
 
@@ -66,7 +68,7 @@ class LiveReport:
             request.options_for(name)
         self._selection, self._request = selection, request
         self._read_configs, self._version, self._command = read_configs, version, command
-        self._more = more
+        self._more, self._threads = more, threads
         self._catalog: tuple[Path, Catalog] | None = None
         self._made: Report | None = None
         self._log = GrowingLog(
@@ -103,6 +105,14 @@ class LiveReport:
                 more=self._more,
             )
         return self._made
+
+    def places(self) -> Mapping[Path, GrowingFile]:
+        """Say how far `update` has read, for `NewLines.go_on_from`."""
+        return self._log.places()
+
+    def new_lines(self) -> NewLines:
+        """Make a look at the lines behind `update`; it may belong to a thread of its own."""
+        return NewLines(self._selection.logs, self._read_configs, self._threads)
 
     def close(self) -> None:
         """Delete the tables and free the memory."""

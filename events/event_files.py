@@ -45,6 +45,8 @@ class EventFile:
         checksum: SHA-256 of the unpacked content, in hex.
         unreadable: (line, reason) of lines that are not even text.
         is_cut: Whether the last line has no end.
+        inode: Number of the file on its disk; a file that replaces it has a different one.
+        changed_ns: When its content changed last, Unix time in ns.
     """
 
     file_id: int
@@ -55,6 +57,8 @@ class EventFile:
     checksum: str = ""
     unreadable: list[tuple[int, str]] = field(default_factory=list)
     is_cut: bool = False
+    inode: int = 0
+    changed_ns: int = 0
 
 
 def find_event_files(paths: Sequence[str | Path]) -> list[EventFile]:
@@ -95,12 +99,17 @@ def find_event_files(paths: Sequence[str | Path]) -> list[EventFile]:
         try:
             with path.open("rb") as file:
                 packing = packing_of(file.read(8))
-            size = path.stat().st_size
+            stat = path.stat()
         except OSError as error:
             faults.add(str(path), f"cannot be read: {error.strerror}")
             continue
         packing = packing if packing in _PACKINGS else "plain"
-        sources.append(EventFile(number, path, packing, size))
+        sources.append(
+            EventFile(
+                number, path, packing, stat.st_size,
+                inode=stat.st_ino, changed_ns=stat.st_mtime_ns,
+            )
+        )  # fmt: skip
     faults.raise_if_any()
     return sources
 

@@ -1,15 +1,10 @@
 """A log whose files grow: each line is read once, and the tables are made again on demand."""
 
-import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from core.catalog import Catalog
-from core.errors import InputError
-from core.lines import BOM, check_encoding
 from core.progress import SILENT
 from events.duckdb_engine import DuckDbEngine
 from events.duckdb_loader import (
@@ -21,65 +16,14 @@ from events.duckdb_loader import (
     name_unreadable,
     parse_assignments,
 )
-from events.event_files import LONGEST_LINE, PIECE, EventFile, find_event_files, read_pieces
+from events.event_files import EventFile, find_event_files, read_pieces
+from events.growing_file import GrowingFile
 from events.line_validation import drop_duplicates, drop_faulty
 from events.queries import read_query
-from events.reader import GAP_S, SKIP_BELOW, EventLog, make_tables
+from events.reader import GAP_S, SKIP_BELOW, EventLog, make_events, make_tables
 
 _KEPT = "('read_lines', 'read_drops')"
 """Tables that stay from one reading to the next; all others are made of them."""
-
-
-@dataclass(slots=True)
-class _GrowingFile:
-    """One event file, and how much of it was read.
-
-    Attributes:
-        source: The file; its `file_id`, `size` and `checksum` are those of the last reading.
-        offset: Bytes read: all whole lines.
-        digest: SHA-256 of these bytes.
-    """
-
-    source: EventFile
-    offset: int = 0
-    digest: Any = field(default_factory=hashlib.sha256)
-
-    def pieces(self) -> Iterator[bytes]:
-        """Yield the whole lines behind the offset, and move the offset behind them.
-
-        Raises:
-            InputError: The file cannot be read, is UTF-16, or has a line longer than 64 MB.
-        """
-        path, rest = self.source.path, b""
-        try:
-            with path.open("rb") as file:
-                file.seek(self.offset)
-                while self.offset + len(rest) < self.source.size:
-                    left = self.source.size - self.offset - len(rest)
-                    content = file.read(min(PIECE, left))
-                    if not content:
-                        break
-                    content = rest + content
-                    end = content.rfind(b"\n") + 1
-                    whole, rest = content[:end], content[end:]
-                    if len(rest) > LONGEST_LINE:
-                        raise InputError.one(
-                            f"{path}:{self.source.lines + 1}",
-                            f"is longer than {LONGEST_LINE >> 20} MB; an event log has one event "
-                            "a line",
-                        )
-                    if whole:
-                        yield self._take(whole)
-        except OSError as error:
-            raise InputError.one(str(path), f"cannot be read: {error.strerror}") from error
-
-    def _take(self, whole: bytes) -> bytes:
-        if not self.offset:
-            check_encoding(str(self.source.path), whole)
-        is_first, self.offset = not self.offset, self.offset + len(whole)
-        self.digest.update(whole)
-        self.source.checksum = self.digest.hexdigest()
-        return whole.removeprefix(BOM) if is_first else whole
 
 
 class GrowingLog:
@@ -89,7 +33,8 @@ class GrowingLog:
     its end is still being written. `tables` makes all tables of an `EventLog` of all lines so far.
     They equal those that `open_log` makes of the same lines.
 
-    A file that is gone, or is shorter than it was, makes the next `read` begin from the start.
+    A file that is gone, shorter than it was or written again makes the next `read` begin from the
+    start.
 
     Args:
         paths: Files, or folders, which are searched for new files at each `read`.
@@ -116,7 +61,7 @@ class GrowingLog:
         self.con = database(Path(kept.name) / "log.duckdb", memory_mb, threads)
         self.engine = DuckDbEngine(self.con)
         self.log = EventLog(self.engine, kept, gap_s)
-        self.files: dict[Path, _GrowingFile] = {}
+        self.files: dict[Path, GrowingFile] = {}
         self._begin()
 
     def read(self) -> bool:
@@ -126,7 +71,7 @@ class GrowingLog:
             InputError: A path is missing or unreadable, or a folder has no event file yet.
         """
         found = {source.path.resolve(): source for source in find_event_files(self.paths)}
-        again = any(_began_again(known, found.get(path)) for path, known in self.files.items())
+        again = any(known.began_again(found.get(path)) for path, known in self.files.items())
         if again:
             self.files.clear()
             self._begin()
@@ -147,6 +92,36 @@ class GrowingLog:
         Raises:
             InputError: There is no event.
         """
+        sources = self._gather()
+        path = sources[0].path if sources else Path(self.paths[0])
+        make_tables(self.log, path, self.skip_below, (None, None), catalog, SILENT)
+        return self.log
+
+    def events(self) -> EventLog:
+        """Make the tables of events alone, without sessions and listeners; see `tables`."""
+        self._gather()
+        make_events(self.log)
+        return self.log
+
+    def places(self) -> Mapping[Path, GrowingFile]:
+        """Say how far each file was read."""
+        return {path: each.copy() for path, each in self.files.items()}
+
+    def go_on_from(self, places: Mapping[Path, GrowingFile]) -> None:
+        """Forget every line, and read next what stands behind these places."""
+        self._begin()
+        self.files = {path: each.copy() for path, each in places.items()}
+
+    def forget(self) -> None:
+        """Forget every line; the next `read` goes on behind them."""
+        self._begin()
+
+    def lost_files(self) -> list[Path]:
+        """List the files of which known lines are gone: they went, shrank or were replaced."""
+        return [path for path, known in self.files.items() if known.is_lost()]
+
+    def _gather(self) -> list[EventFile]:
+        """Make the tables of lines, each of which is there once."""
         self._drop_tables()
         sources = sorted((each.source for each in self.files.values()), key=lambda s: s.file_id)
         self.con.execute("CREATE TABLE dropped_lines AS SELECT * FROM read_drops")
@@ -156,9 +131,7 @@ class GrowingLog:
         else:
             self.con.execute("CREATE VIEW loaded AS SELECT * FROM read_lines")
         describe_loaded(self.engine, sources)
-        path = sources[0].path if sources else Path(self.paths[0])
-        make_tables(self.log, path, self.skip_below, (None, None), catalog, SILENT)
-        return self.log
+        return sources
 
     def close(self) -> None:
         """Delete the tables and free the memory."""
@@ -179,11 +152,12 @@ class GrowingLog:
         self.con.execute("ALTER TABLE loaded RENAME TO read_lines")
         self.con.execute("ALTER TABLE dropped_lines RENAME TO read_drops")
 
-    def _follow(self, path: Path, source: EventFile) -> _GrowingFile:
-        known = self.files.setdefault(path, _GrowingFile(source))
+    def _follow(self, path: Path, source: EventFile) -> GrowingFile:
+        known = self.files.setdefault(path, GrowingFile(source))
         if not known.source.checksum:
             known.source.checksum = known.digest.hexdigest()
         known.source.size = source.size
+        known.source.inode, known.source.changed_ns = source.inode, source.changed_ns
         return known
 
     def _number(self, found: dict[Path, EventFile]) -> None:
@@ -206,7 +180,7 @@ class GrowingLog:
         for path, source in found.items():
             self.files[path].source.file_id = source.file_id
 
-    def _load(self, grown: Sequence[_GrowingFile]) -> None:
+    def _load(self, grown: Sequence[GrowingFile]) -> None:
         """Parse new lines, and keep those that are events."""
         self._drop_tables()
         create_tables(self.con)
@@ -250,12 +224,3 @@ class GrowingLog:
             ).fetchall()
             for (name,) in rows:
                 self.con.execute(f'DROP {kind} IF EXISTS "{name}"')
-
-
-def _began_again(known: _GrowingFile, found: EventFile | None) -> bool:
-    """Tell whether a file is not the continuation of the one that was read."""
-    if found is None or found.size < known.source.size:
-        return True
-    # A packed file is read whole, and an empty file has no packing yet.
-    is_plain = found.packing == known.source.packing == "plain"
-    return not is_plain and found.size != known.source.size

@@ -187,15 +187,20 @@ def make_tables(
     """
     engine, gap_ms = log.engine, round(log.gap_s * 1000)
     _add_catalog(engine, catalog)
-    _create(engine, "events", gap_ms=gap_ms)
+    make_events(log)
     _keep_window(engine, *window, gap_ms)
-    _create(engine, "dropped")
     _check_some(log, path)
     progress.start("sessions")
     _create(engine, "sessions", gap_ms=gap_ms, skip_below=repr(float(skip_below)))
     progress.start("listeners")
     for name in ("listeners", "listener_sums", "excluded"):
         _create(engine, name)
+
+
+def make_events(log: EventLog) -> None:
+    """Make events of the lines that were loaded, and no session or listener."""
+    _create(log.engine, "events", gap_ms=round(log.gap_s * 1000))
+    _create(log.engine, "dropped")
 
 
 def _on_duckdb(tables: Path, memory_mb: int, threads: int | None) -> tuple[QueryEngine, _Loader]:

@@ -72,6 +72,7 @@ class CheckContext(Workspace):
         log: The log that was read.
         configs: The configs that decided: what should have happened.
         thresholds: Where alarms begin.
+        tables: Those of `TABLES` that are made; all of them by default.
 
     Attributes:
         ours: Whether the log has events of ours.
@@ -82,9 +83,13 @@ class CheckContext(Workspace):
     """
 
     def __init__(
-        self, log: EventLog, configs: ArchivedConfigs, thresholds: Thresholds | None = None
+        self,
+        log: EventLog,
+        configs: ArchivedConfigs,
+        thresholds: Thresholds | None = None,
+        tables: Sequence[str] = TABLES,
     ) -> None:
-        super().__init__(log, TABLES)
+        super().__init__(log, tables)
         self.log = log
         self.configs = configs
         self.thresholds = thresholds or Thresholds()

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from time import monotonic, time_ns
+from time import monotonic, sleep, time_ns
 from typing import Any, BinaryIO
 
 from audit.board.answers import Answer, Answers, answer_of
@@ -51,7 +51,8 @@ def run(sources: BoardSources) -> None:
         send({**head, "media_type": found.media_type}, found.body)
 
     snapshots = Snapshots(LiveLog(sources), send)
-    threading.Thread(target=snapshots.run, daemon=True).start()
+    for loop in (snapshots.run, snapshots.watch_new_lines):
+        threading.Thread(target=loop, daemon=True).start()
     answers = Answers(sources)
     pool = ThreadPoolExecutor(1)
     for line in sys.stdin.buffer:
@@ -82,7 +83,7 @@ def _own_output() -> BinaryIO:
 
 
 class Snapshots:
-    """The snapshots of a log, one at a time, in a thread of their own.
+    """The snapshots of a log: of its reports, and at once of new lines that break a check.
 
     Args:
         log: The log.
@@ -95,36 +96,40 @@ class Snapshots:
         self._stem = secrets.token_hex(4)
         self._number = 0
         self._latest: Content | None = None
+        self._took_s = 0.0
+        self._sent_s = 0.0
         self._watched = False
+        self._alarmed = False
         self._waiting: list[Callable[[Content], None]] = []
         self._wake = threading.Condition()
+        self._making = threading.Lock()
 
     def watch(self, watched: bool) -> None:
         """Make snapshots by itself while somebody looks."""
         with self._wake:
             self._watched = watched
-            self._wake.notify()
+            self._wake.notify_all()
 
     def tell(self, tell: Callable[[Content], None]) -> None:
         """Call back with a snapshot of the log as it is now."""
         with self._wake:
             self._waiting.append(tell)
-            self._wake.notify()
+            self._wake.notify_all()
 
     def run(self) -> None:
-        """Make snapshots for ever."""
+        """Make a snapshot of each report, for ever."""
         not_before_s = 0.0
         while True:
             with self._wake:
                 while not self._waiting and not self._watched:
                     self._wake.wait()
                 waiting, self._waiting = self._waiting, []
+                hurried, self._alarmed = bool(waiting) or self._alarmed, False
             changed = self._latest is None or self._log.has_changed()
-            if changed and (waiting or monotonic() >= not_before_s):
-                began_s = monotonic()
-                self._make()
+            if changed and (hurried or monotonic() >= not_before_s):
+                self._judge()
                 # At most a third of a core, however long the log: caches are shared with turns.
-                not_before_s = monotonic() + max(EVERY_S, 2 * (monotonic() - began_s))
+                not_before_s = monotonic() + max(EVERY_S, 2 * self._took_s)
             assert self._latest is not None
             for tell in waiting:
                 tell(self._latest)
@@ -132,24 +137,57 @@ class Snapshots:
                 if not self._waiting:
                     self._wake.wait(LOOK_S)
 
-    def _make(self) -> None:
+    def watch_new_lines(self) -> None:
+        """Make a snapshot of new lines that break a check: a long report would tell it too late."""
+        while True:
+            with self._wake:
+                while not self._watched:
+                    self._wake.wait()
+            sleep(self._rest_s())
+            began_s = monotonic()
+            with self._making:
+                content = self._try(self._log.alarm)
+                if content is not None:
+                    self._publish(content)
+            if content is not None:
+                with self._wake:
+                    self._alarmed = True  # the whole log is judged as soon as it can be
+            sleep(max(2 * LOOK_S, 4 * (monotonic() - began_s)))
+
+    def _judge(self) -> None:
         began_s = monotonic()
+        failed = self._try(self._log.judge)
+        self._took_s = monotonic() - began_s
+        with self._making:
+            if self._watched:
+                sleep(self._rest_s())
+            content = failed or self._try(self._log.content)
+            assert content is not None
+            self._publish(content)
+
+    def _rest_s(self) -> float:
+        return max(0.0, self._sent_s + EVERY_S - monotonic())
+
+    def _try(self, make: Callable[[], Content | None]) -> Content | None:
         try:
-            content = self._log.content()
+            return make()
         except Exception as error:
             LOG.exception("the board cannot read its log")
-            content = problem(
+            return problem(
                 "failed", f"The board failed on this log: {error!r:.200}. The server's log has more"
             )
-        content["log"]["took_s"] = round(monotonic() - began_s, 3)
+
+    def _publish(self, content: Content) -> None:
         before, self._number = self._latest, self._number + 1
         snapshot = {
             "id": f"{self._stem}-{self._number}",
             "made_ms": time_ns() // 1_000_000,
             **content,
+            "log": {**content["log"], "took_s": round(self._took_s, 3)},
         }
         patch = b"" if before is None else _bytes(patch_between(before, snapshot))
         self._latest = snapshot
+        self._sent_s = monotonic()
         head = {"kind": "snapshot", "id": snapshot["id"], "before": before and before["id"]}
         self._send(head, _bytes(snapshot), patch)
 

@@ -1,5 +1,6 @@
 """A live report equals, at every moment of a log that grows, a report over the same lines."""
 
+import os
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -96,6 +97,20 @@ def test_a_folder_that_was_emptied_begins_again(tmp_path: Path) -> None:
         live.update()
 
         assert live.report() == whole(tmp_path)
+
+
+def test_a_file_whose_content_changed_in_place_is_read_again(tmp_path: Path) -> None:
+    path, lines = tmp_path / "events-a.jsonl", lines_of(listening(PLAN))
+    with live_on(tmp_path) as live:
+        append(path, lines)
+        live.update()
+        before = live.report()
+        path.write_bytes(b"".join(lines).replace(b'"C"', b'"D"'))
+        os.utime(path, ns=(0, path.stat().st_mtime_ns + 1_000_000_000))
+        assert live.update()
+
+        assert live.report() == whole(tmp_path) != before
+        assert not live.update()
 
 
 def test_events_of_botify_grow_too(tmp_path: Path) -> None:
