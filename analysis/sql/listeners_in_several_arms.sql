@@ -7,10 +7,10 @@ SELECT
 FROM events AS e
 INNER JOIN assignments AS a ON e.experiments = a.experiments
 WHERE a.experiment = $experiment AND NOT e.forced AND e."user" IN (
-    SELECT "user"
-    FROM first_seen
-    WHERE experiment = $experiment AND arms > 1
-    ORDER BY "user"
+    SELECT f."user"
+    FROM first_seen AS f
+    WHERE f.experiment = $experiment AND f.arms > 1
+    ORDER BY f."user"
     LIMIT 10
 )
 GROUP BY e."user"

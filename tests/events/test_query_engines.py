@@ -1,6 +1,8 @@
 """Query engines: tables and views by name, tables of a workspace's own, functions over rows."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -11,6 +13,8 @@ from events.queries import NamedQuery, read_named
 from events.query_engine import QueryEngine, QueryError
 from events.spark_session import start_session
 from tests.spark_local import MARKS, SPARK
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=["duckdb", pytest.param("spark", marks=MARKS)])
@@ -38,6 +42,21 @@ def test_a_query_gets_its_parameters_by_place_or_by_name(engine: QueryEngine) ->
     assert engine.rows("SELECT heard FROM plays WHERE heard > $1 AND heard > $1", [1]) == [(2,)]
     named = engine.rows("SELECT heard FROM plays WHERE heard > $least", {"least": 1})
     assert named == [(2,)]
+
+
+def test_rows_come_in_the_order_of_a_column_that_is_not_selected(engine: QueryEngine) -> None:
+    engine.add("turns", pa.table({"user": ["c", "a", "b"], "turn": [3, 1, 2]}))
+    found = engine.rows('SELECT t.turn FROM turns AS t ORDER BY t."user"')
+    assert found == [(1,), (2,), (3,)]
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("*/sql/*.sql")), ids=lambda path: path.name)
+def test_a_query_that_sorts_by_listeners_says_whose(path: Path) -> None:
+    """In Spark, `"user"` alone is who asks wherever the query does not select a column "user"."""
+    text = re.sub(r"--[^\n]*", "", path.read_text(encoding="utf-8"))
+    while (outside := re.sub(r"\((?!\s*(?:SELECT|WITH))[^()]*\)", "", text)) != text:
+        text = outside
+    assert not re.search(r'ORDER BY (?:[^;()]*,)?\s*"user"', text)
 
 
 def test_a_table_keeps_its_rows_and_a_view_does_not(engine: QueryEngine) -> None:

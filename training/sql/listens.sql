@@ -14,11 +14,11 @@ WITH listened AS (
     WINDOW turns AS (PARTITION BY e."user", e.session ORDER BY e.turn)
 )
 SELECT
-    "user", track, CAST("time" AS DOUBLE) AS "time", at_ms, turn,
+    l."user", track, CAST("time" AS DOUBLE) AS "time", at_ms, turn,
     dense_rank() OVER (ORDER BY "user", session) AS session,
     coalesce(CAST(propensity AS DOUBLE), 'nan'::DOUBLE) AS propensity
-FROM listened
+FROM listened AS l
 WHERE "time" IS NOT NULL AND ($2 OR experiments IN (
     SELECT experiments FROM assignments WHERE list_contains($1, concat(experiment, '=', arm))
 ))
-ORDER BY "user", session, turn;
+ORDER BY l."user", session, turn;
