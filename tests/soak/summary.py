@@ -41,7 +41,7 @@ def figures_of(outcome: SoakOutcome) -> list[tuple[str, str]]:
         ("retries that got the first answer again", f"{ledger.repeated:,}"),
         ("lines cut off by a kill, never acknowledged", f"{read.torn:,}"),
         ("hostile requests", f"{hostility.requests:,}"),
-        ("segue verify", "valid" if outcome.verified[0] == 0 else "NOT VALID"),
+        ("segue verify", "NOT VALID" if outcome.failed_checks else "valid"),
         ("segue replay: decisions made again", f"{outcome.replayed.get('decisions', 0):,}"),
         ("segue replay: differing", f"{outcome.replayed.get('mismatched', 0):,}"),
         ("memory after warm-up, and at the end", memory_of(outcome)),
