@@ -117,17 +117,16 @@ class Learner:
         if fresh < max(1, self._options.least):
             self._announcer.decide("nothing_new", _too_few(fresh, self._options.least))
             return
-        self._learn(self._publisher.serving_runtime(), recipe, listens, new)
+        self._learn(self._publisher.serving_runtime(), recipe, listens)
 
-    def _learn(
-        self, serving: Runtime, recipe: Recipe, listens: ListenStore, new: NewSessions
-    ) -> None:
+    def _learn(self, serving: Runtime, recipe: Recipe, listens: ListenStore) -> None:
         """Learn a version, check it, and let it play."""
         number = self.store.next_number()
         for name, reason in recipe.left_alone.items():
             self._announcer.say(f"'{name}' stays as it is: {reason}")
         fitted = self._fit(number, serving, recipe, listens)
-        self._promotion.consider(number, serving, fitted, new.files, self.progress)
+        late = listens.files_since(self._logs, fitted.test_since_ms)
+        self._promotion.consider(number, serving, fitted, late, self.progress)
 
     def _fit(
         self, number: int, serving: Runtime, recipe: Recipe, listens: ListenStore

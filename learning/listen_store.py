@@ -81,12 +81,10 @@ class NewSessions:
 
     Attributes:
         sessions: How many.
-        files: The event files that may have new events.
         played: Strategy of the arm -> its sessions.
     """
 
     sessions: int
-    files: Sequence[Path]
     played: Mapping[str, Played]
 
 
@@ -122,7 +120,7 @@ class ListenStore:
         margin_ms = 0 if is_over else LONGEST_SESSION_MS
         fresh = [each for each in find_event_files(logs) if _may_have_new(each, state, margin_ms)]
         if not fresh:
-            return NewSessions(0, [], {})
+            return NewSessions(0, {})
         paths = [each.path for each in fresh]
         gap_ms = round(self._gap_s * 1000)
         try:
@@ -130,7 +128,7 @@ class ListenStore:
         except EmptyLog:
             if state.until_ms is None:
                 raise
-            return NewSessions(0, paths, {})
+            return NewSessions(0, {})
         with opened as log:
             [(open_since,)] = log.query(_OPEN_SINCE, [now_ms - gap_ms])
             newest = dict(log.query(_NEWEST))
@@ -142,12 +140,12 @@ class ListenStore:
         if open_since is not None and not is_over:
             listens = listens.between(None, int(open_since))
         if not len(listens):
-            return NewSessions(0, paths, {})
+            return NewSessions(0, {})
         until = int(listens.at_ms[listens.starts[:-1]].max()) + 1
         if open_since is not None and not is_over:
             until = int(open_since)
         files = {
-            str(each.path): ReadFile(each.size, int(newest.get(str(each.path)) or 0))
+            str(each.path): ReadFile(each.size, _newest(str(each.path), newest, state))
             for each in fresh
         }
         name = f"{len(state.tables) + 1:05}.parquet"
@@ -161,12 +159,25 @@ class ListenStore:
                 {**state.files, **files},
             ),
         )
-        return NewSessions(listens.sessions, paths, played)
+        return NewSessions(listens.sessions, played)
 
     @property
     def sessions(self) -> int:
         """Number of sessions that have been read."""
         return self._state().sessions
+
+    def files_since(self, logs: Sequence[Path], since_ms: int) -> list[Path]:
+        """List the event files that may have an event of this moment, Unix time in ms, or later.
+
+        Raises:
+            InputError: A log does not exist.
+        """
+        read = self._state().files
+        return [
+            each.path
+            for each in find_event_files(logs)
+            if (known := read.get(str(each.path))) is None or known.newest_ms >= since_ms
+        ]
 
     def all(self) -> Interactions | None:
         """Load all listens; None before the first round.
@@ -226,6 +237,12 @@ def join(tables: Sequence[Interactions]) -> Interactions:
         sources={name: sum_ for table in tables for name, sum_ in table.sources.items()},
         **joined,
     )
+
+
+def _newest(path: str, found: Mapping[str, int | None], state: ReadState) -> int:
+    """Give the time of a file's last event; a round finds none before the sessions it reads."""
+    before = state.files[path].newest_ms if path in state.files else 0
+    return max(before, int(found.get(path) or 0))
 
 
 def _may_have_new(file: EventFile, state: ReadState, margin_ms: int) -> bool:

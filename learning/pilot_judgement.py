@@ -11,7 +11,7 @@ from core.errors import InputError
 from core.progress import SILENT, Progress
 from engine.settings.learnt_artifacts import Pilot
 from engine.settings.pilot import CONTROL
-from learning.promotion_check import Finding, judge_lift
+from learning.promotion_check import Finding, fails_checks, judge_lift
 
 
 def judge_pilot(
@@ -35,10 +35,8 @@ def _judge(result: ExperimentResult, bound: float) -> Finding:
     listeners = {arm.name: arm.listeners for arm in result.arms}
     figures: dict[str, Any] = {"listeners": listeners}
     if result.withheld:
-        failed = ", ".join(check.name for check in result.validity.failed)
-        return Finding(
-            "pilot", "unclear", f"the log fails its checks ({failed}); see `segue verify`", figures
-        )
+        failed = [check.name for check in result.validity.failed]
+        return Finding("pilot", "unclear", fails_checks(failed), figures)
     if not result.primary or result.primary[0].lift is None:
         return Finding("pilot", "unclear", "too few listeners have played it", figures)
     effect = result.primary[0]

@@ -60,7 +60,7 @@ class Promotion:
             number: The version.
             serving: The config as it serves.
             fitted: The files of the version, with their offline figures.
-            logs: Event files with new events.
+            logs: Event files with late events, from which no model has learnt.
             progress: Shows the work.
         """
         state, options = self._store.state(), self._options

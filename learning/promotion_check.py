@@ -6,17 +6,20 @@ that lists have collapsed. The off-policy estimate is fair to
 both where the log explored; elsewhere it says that it cannot tell, and a pilot must.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.checks.suite import run_all_checks
 from audit.policy_comparison import PolicyComparison, compare_policies
 from audit.target_policy import TargetPolicy
 from core.errors import InputError
 from core.progress import SILENT, Progress
 from engine.runtime import Runtime
 from events.config_snapshots import snapshots_beside
+from events.reader import open_log
 from learning.offline_figures import OfflineFigures
 
 COLLAPSE = 0.5
@@ -81,7 +84,7 @@ def check_off_policy(
     """Estimate from the log what the version would earn, less what serves.
 
     Args:
-        logs: Event files with new events.
+        logs: Event files with late events.
         serving: The config as it serves.
         learnt: The config with the version.
         since_ms: Only sessions that began then or later count: no model has learnt from them.
@@ -94,6 +97,8 @@ def check_off_policy(
     )
     snapshots = snapshots_beside(_folders(logs))
     try:
+        if failed := _failed_checks(logs, snapshots, since_ms, progress):
+            return Finding("off_policy", "unclear", fails_checks(failed))
         found = compare_policies(logs, control, treatment, snapshots, since_ms, progress)
     except InputError as error:
         return Finding(
@@ -102,6 +107,20 @@ def check_off_policy(
     if found.doubts:
         return Finding("off_policy", "unclear", f"the log cannot tell: {_clause(found.doubts[0])}")
     return judge_lift("off_policy", found.lift, bound, "the off-policy estimate", _values(found))
+
+
+def _failed_checks(
+    logs: Sequence[Path], snapshots: Mapping[str, Path], since_ms: int, progress: Progress
+) -> list[str]:
+    """Name the checks that the late part of the log fails."""
+    with open_log(logs, since_ms=since_ms, progress=progress) as log:
+        [found] = run_all_checks(log, ArchivedConfigs.read(snapshots), [], progress=progress)
+    return [check.name for check in found.failed]
+
+
+def fails_checks(names: Iterable[str]) -> str:
+    """Say that a log cannot judge a version, since it fails checks."""
+    return f"the log fails its checks ({', '.join(names)}); see `segue verify`"
 
 
 def judge_lift(

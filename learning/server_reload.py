@@ -137,8 +137,11 @@ def pid_in(path: Path) -> int:
         SegueError: The file has none.
     """
     try:
-        return int(path.read_text())
+        pid = int(path.read_text())
+        if pid < 1:  # 0 and less would signal groups of processes, this one among them
+            raise ValueError(f"{pid} is none")
     except (OSError, ValueError) as error:
         raise SegueError(
             f"--pid-file {path}: must have the process id of `segue serve` ({error})"
         ) from error
+    return pid

@@ -78,7 +78,8 @@ def learn(
         ),
     ] = None,
     pid: Annotated[
-        int | None, typer.Option(help="Process of the running server, to reload it by SIGHUP.")
+        int | None,
+        typer.Option(min=1, help="Process of the running server, to reload it by SIGHUP."),
     ] = None,
     pid_file: Annotated[Path | None, typer.Option(help="A file with that process id.")] = None,
     episodes: Annotated[int, typer.Option(min=1, help="Sessions of a simulated day.")] = 20_000,

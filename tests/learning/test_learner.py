@@ -19,6 +19,7 @@ from engine.runtime import load_runtime
 from engine.settings.learnt_artifacts import ServingState
 from engine.settings.loading import load_settings
 from learning.learner import Learner
+from learning.listen_store import ListenStore
 from tests.learning.small_loop import START_MS, SmallLoop, write_config
 
 
@@ -229,6 +230,47 @@ def test_a_version_that_the_log_cannot_judge_needs_a_pilot(folder: Path) -> None
     assert loop.outcomes == [("refused", 1)]
     assert "the log cannot tell" in said
     assert "(a pilot can tell: --pilot 0.2)" in said
+
+
+def test_a_log_that_fails_its_checks_promotes_nothing(folder: Path) -> None:
+    loop = SmallLoop(folder, pilot=0, bound=0.99)
+    loop.play()
+    lose_lines(folder / "log")
+    loop.learner.take_round(is_over=True)
+    assert loop.outcomes == [("refused", 1)]
+    assert "the log fails its checks" in loop.said[-1]
+    assert loop.serving == 0
+
+
+def test_a_pilot_whose_log_fails_its_checks_promotes_nothing(folder: Path) -> None:
+    loop = SmallLoop(folder, strategy="softly", pilot=0.4, bound=0.9)
+    loop.round()
+    loop.play()
+    lose_lines(folder / "log")
+    loop.learner.take_round(is_over=True)
+    assert loop.outcomes == [("piloted", 1), ("goes_on", 1)]
+    assert "the log fails its checks" in loop.said[-1]
+
+
+def lose_lines(log: Path) -> None:
+    """Remove every tenth decision of the last day."""
+    last = max(log.glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
+    lines = last.read_bytes().splitlines(keepends=True)
+    last.write_bytes(b"".join(line for place, line in enumerate(lines) if place % 10))
+
+
+def test_late_sessions_may_be_in_files_that_an_earlier_round_has_read(folder: Path) -> None:
+    loop = SmallLoop(folder, least=10_000)
+    loop.round(200)
+    [first] = (folder / "log").glob("*.jsonl")
+    loop.round(10)
+    catalog = load_catalog(folder / "world" / "tracks.jsonl")
+    store = ListenStore(folder / "artifacts", catalog, 1800)
+    listens = store.all()
+    assert listens is not None
+    latest_tenth = int(listens.split(0.1)[1].at_ms.min())  # 21 sessions, 11 of them of day one
+    assert first in store.files_since([folder / "log"], latest_tenth)
+    assert first not in store.files_since([folder / "log"], int(listens.at_ms.max()))
 
 
 def test_a_pilot_that_stays_unclear_is_given_up(folder: Path) -> None:

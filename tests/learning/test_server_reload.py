@@ -74,7 +74,9 @@ def test_a_process_that_is_no_more_is_said() -> None:
         SignalReload(4_194_999, None, 5).reload("x")
 
 
-@pytest.mark.parametrize("content", [None, "", "no number"], ids=["missing", "empty", "text"])
+@pytest.mark.parametrize(
+    "content", [None, "", "no number", "0", "-1"], ids=["missing", "empty", "text", "group", "all"]
+)
 def test_a_file_without_a_process_id_is_said(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "server.pid"
     if content is not None:
