@@ -24,6 +24,7 @@ from core.progress import SILENT, Progress
 from events.event_files import EventFile
 from events.merge import PlacedReader, listener_of
 from events.spark_session import SparkOptions, start_session
+from events.url_path import log_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -107,7 +108,7 @@ class _PlaceLines:
         for batch in batches:
             for file in batch.to_pylist():
                 number = file.pop("number")
-                yield from self._read(EventFile(**{**file, "path": Path(file["path"])}), number)
+                yield from self._read(EventFile(**{**file, "path": log_path(file["path"])}), number)
 
     def _read(self, source: EventFile, number: int) -> Batches:
         dropped = ReplayResult(self._shown)

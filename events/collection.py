@@ -58,7 +58,7 @@ def collect(
     A file that grows during the copy is copied up to its size at the listing.
 
     Args:
-        urls: Folders, files, fsspec URLs, `docker://CONTAINER[/path]`.
+        urls: Folders, files, URLs, `docker://CONTAINER[/path]`.
         to: The cache; made if missing. Files in it that are not event files stay.
         thorough: Compare the whole copy with its origin, not only both ends of it.
         progress: Shows the bytes.
@@ -84,9 +84,9 @@ def collect(
 def _collect(origin: RemoteLog, to: Path, thorough: bool, progress: Progress) -> CollectedFiles:
     collected = CollectedFiles(origin.url, to / origin.folder)
     # The cache may lie inside the folder that is collected: so does what `docker cp` writes.
-    cache = str(to.resolve()) + "/"
-    inside = origin.root.startswith(cache)
-    found = [each for each in origin.files if inside or not each.path.startswith(cache)]
+    cache = to.resolve()
+    inside = cache in origin.root.parents
+    found = [each for each in origin.files if inside or cache not in each.path.parents]
     progress.start(origin.url, sum(each.size for each in found))
     for each in found:
         _collect_file(each, collected, thorough, progress)

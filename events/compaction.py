@@ -5,9 +5,8 @@ writes the same bytes under the same names. `compacted.json` beside them lists t
 event file; when an event file has grown, its new Parquet replaces the old.
 """
 
-import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from events.event_files import MANIFEST, EventFile, find_event_files, source_che
 from events.file_ends import said_ends
 from events.queries import read_query
 from events.sealed_plans import copy_sealed_plans
+from events.url_path import UrlPath, log_path, place_file
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ def compact(
         InputError: A path is missing or unreadable; or the destination is damaged.
         SegueError: Parquet and dropped lines do not add up to the lines of a file.
     """
-    logs = [Path(path) for path in paths]
+    logs = [log_path(path) for path in paths]
     sources = [source for source in find_event_files(logs) if source.packing != "parquet"]
     if not sources:
         raise InputError.one(
@@ -105,7 +105,8 @@ def compact(
     to.mkdir(parents=True, exist_ok=True)
     manifest = _read_manifest(to)
     done = CompactionResult(manifest)
-    changed = [source for source in sources if not _is_unchanged(manifest, source, to)]
+    there = {path.relative_to(to).as_posix() for path in to.rglob("*.parquet")}
+    changed = [source for source in sources if not _is_unchanged(manifest, source, there)]
     make = make_parts or partial(
         _make_parts, memory_mb=memory_mb, threads=threads, progress=progress
     )
@@ -123,7 +124,7 @@ def compact(
     for digest, snapshot in snapshots_beside(logs).items():
         if not (target := to / FOLDER / f"{digest}.json").exists():
             target.parent.mkdir(exist_ok=True)
-            shutil.copyfile(snapshot, target)
+            target.write_bytes(snapshot.read_bytes())
     return done
 
 
@@ -134,12 +135,12 @@ def _make_parts(
         yield source, compact_file(source, to, memory_mb, threads, progress)
 
 
-def _is_unchanged(manifest: Mapping[str, PartFile], source: EventFile, to: Path) -> bool:
+def _is_unchanged(manifest: Mapping[str, PartFile], source: EventFile, there: Set[str]) -> bool:
     before = manifest.get(str(source.path.resolve()))
     return (
         before is not None
         and before.size == source.size
-        and all((to / each).is_file() for each in before.files)
+        and there >= set(before.files)
         and before.checksum == source_checksum(source)
     )
 
@@ -154,7 +155,8 @@ def compact_file(
         SegueError: Parquet and dropped lines do not add up to its lines.
     """
     # The scratch folder lies in the destination, so that a move into place is one atomic step.
-    with tempfile.TemporaryDirectory(prefix=".compacting-", dir=to) as scratch:
+    inside = None if isinstance(to, UrlPath) else to
+    with tempfile.TemporaryDirectory(prefix=".compacting-", dir=inside) as scratch:
         con = database(Path(scratch) / "log.duckdb", memory_mb, threads)
         try:
             one = EventFile(1, source.path, source.packing, source.size)
@@ -180,7 +182,7 @@ def compact_file(
         for made in sorted(folder.rglob("*.parquet")) if folder.exists() else []:
             name = made.relative_to(folder)
             (to / name).parent.mkdir(parents=True, exist_ok=True)
-            made.replace(to / name)
+            place_file(made, to / name)
             files.append(name.as_posix())
         end = next(iter(said_ends(source.path)), None)
         return PartFile(one.checksum, source.size, one.lines, written, dropped, files, end)
@@ -225,6 +227,9 @@ def _write_manifest(to: Path, manifest: dict[str, PartFile]) -> None:
         {name: asdict(part) for name, part in sorted(manifest.items())},
         option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE,
     )
+    if isinstance(to, UrlPath):
+        (to / MANIFEST).write_bytes(content)
+        return
     part = to / f".{MANIFEST}.part"
     part.write_bytes(content)
     part.replace(to / MANIFEST)

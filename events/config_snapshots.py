@@ -14,6 +14,7 @@ import orjson
 
 from core.allocation import digest_of
 from core.errors import InputError
+from events.url_path import UrlPath
 
 FOLDER = "configs"
 """Folder of the snapshots, inside the folder of the event log."""
@@ -37,8 +38,8 @@ def read_snapshot(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError.one(
             str(path),
-            f"cannot be read: {error.strerror}. The server writes a snapshot of each config "
-            "that it served beside its log; copy that folder with the log",
+            f"cannot be read: {error.strerror or error}. The server writes a snapshot of each "
+            "config that it served beside its log; copy that folder with the log",
         ) from error
     except orjson.JSONDecodeError as error:
         raise InputError.one(str(path), f"must be JSON: {error.msg}") from error
@@ -165,6 +166,8 @@ def _located(snapshot: Mapping[str, Any], path: Path) -> dict[str, Any]:
     files = [paths["tracks"], *filter(None, [paths["top"]]), *paths["lists"].values()]
     files += [*vectors.values(), *tables.values()]
     inside = {file: os.path.relpath(file, before) for file in files}
+    if isinstance(path, UrlPath):  # data is read from a disk
+        return {}
     for folder in path.absolute().parent.parents:
         if all((folder / each).is_file() for each in inside.values()):
             moved = {file: str(folder / each) for file, each in inside.items()}

@@ -17,7 +17,7 @@ from core.errors import InputError
 from core.progress import Progress
 from events.duckdb_engine import DuckDbEngine
 from events.event_files import EventFile, checksum_of, read_pieces
-from events.file_ends import said_ends
+from events.file_ends import list_ends
 from events.line_validation import (
     LATEST_MS,
     delete_dropped,
@@ -27,6 +27,7 @@ from events.line_validation import (
 )
 from events.queries import read_named, read_query
 from events.query_engine import QueryEngine
+from events.url_path import on_disk
 
 FIELDS = {
     # field of a line -> (column, type)
@@ -227,7 +228,13 @@ def load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile) -> None:
     Raises:
         InputError: It is no Parquet of ours.
     """
-    path = str(source.path)
+    with on_disk(source.path) as path:
+        _load_parquet(con, source, str(path))
+        source.checksum = checksum_of(path)
+
+
+def _load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile, path: str) -> None:
+    where = str(source.path)
     try:
         there = {
             name
@@ -237,7 +244,7 @@ def load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile) -> None:
         }
         if missing := sorted(NEVER_NULL - there):
             raise InputError.one(
-                path,
+                where,
                 f"is not Parquet that `segue logs compact` wrote: it has no {', '.join(missing)}",
             )
         columns = ", ".join(
@@ -251,7 +258,7 @@ def load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile) -> None:
         )
     except duckdb.Error as error:
         raise InputError.one(
-            path, f"is not Parquet that `segue logs compact` wrote: {str(error).splitlines()[0]}"
+            where, f"is not Parquet that `segue logs compact` wrote: {str(error).splitlines()[0]}"
         ) from error
     empty = con.execute(
         "SELECT count(*) FROM loaded WHERE file_id = ? "
@@ -259,10 +266,9 @@ def load_parquet(con: duckdb.DuckDBPyConnection, source: EventFile) -> None:
         [source.file_id],
     ).fetchone()
     if empty and empty[0]:
-        raise InputError.one(path, "is damaged: events lack their time, their listener or both")
+        raise InputError.one(where, "is damaged: events lack their time, their listener or both")
     found = con.execute("SELECT num_rows FROM parquet_file_metadata(?)", [path]).fetchone()
     source.lines = found[0] if found else 0
-    source.checksum = checksum_of(source.path)
 
 
 def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -306,7 +312,7 @@ def _list_files(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) ->
 
 def _list_ends(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) -> None:
     con.execute("CREATE TABLE file_ends (file_id INTEGER, lines BIGINT, last VARCHAR)")
-    ends = [(source.file_id, *end) for source in sources for end in said_ends(source.path)]
+    ends = list_ends(sources)
     if ends:
         _insert(con, "file_ends", ends)
 

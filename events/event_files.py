@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from core.errors import Faults, InputError
 from core.lines import BOM, check_encoding
 from core.packings import UNPACKED_HERE, DamagedArchive, packing_of, unpack
 from core.progress import SILENT, Progress
+from events.url_path import log_path
 
 END_SUFFIX = ".end.json"
 """Ending of the file in which the writer says where an event file ended."""
@@ -62,7 +64,7 @@ class EventFile:
 
 
 def find_event_files(paths: Sequence[str | Path]) -> list[EventFile]:
-    """Find the event files at these paths, and below them; each file once.
+    """Find the event files at these paths or URLs, and below them; each file once.
 
     Raises:
         InputError: A path does not exist, cannot be read, or is a folder without event files.
@@ -71,47 +73,61 @@ def find_event_files(paths: Sequence[str | Path]) -> list[EventFile]:
     found: dict[Path, Path] = {}
     if not paths:
         faults.add("LOG", "name at least one event file or folder, for instance log/")
-    for path in map(Path, paths):
-        if path.is_dir():
-            below = sorted(
-                each
-                for each in path.rglob("*")
-                if EVENT_FILE.search(each.name)
-                and each.name != MANIFEST
-                and not _is_hidden(each, path)
-                and each.is_file()
-            )
-            if not below:
-                faults.add(
-                    str(path),
-                    "has no event files (*.jsonl, *.json, *.log, also .gz, .zst, .bz2 and .xz, "
-                    "*.parquet)",
-                )
-        elif path.is_file():
-            below = [path]
-        else:
-            faults.add(str(path), "is not there: name an event file or a folder with event files")
-            continue
-        for each in below:
-            found.setdefault(each.resolve(), each)
-    sources = []
-    for number, path in enumerate(found.values(), start=1):
+    for given in paths:
         try:
-            with path.open("rb") as file:
-                packing = packing_of(file.read(8))
-            stat = path.stat()
-        except OSError as error:
-            faults.add(str(path), f"cannot be read: {error.strerror}")
-            continue
-        packing = packing if packing in _PACKINGS else "plain"
-        sources.append(
-            EventFile(
-                number, path, packing, stat.st_size,
-                inode=stat.st_ino, changed_ns=stat.st_mtime_ns,
-            )
-        )  # fmt: skip
+            for path in _find_below(log_path(given)):
+                found.setdefault(path.resolve(), path)
+        except InputError as error:
+            faults.extend(error)
+    sources = []
+    with ThreadPoolExecutor(16) as pool:  # a store takes its time for each answer
+        for described in pool.map(_describe, range(1, len(found) + 1), found.values()):
+            if isinstance(described, InputError):
+                faults.extend(described)
+            else:
+                sources.append(described)
     faults.raise_if_any()
     return sources
+
+
+def _find_below(path: Path) -> list[Path]:
+    """Give a file itself; of a folder, the event files in it and below."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise InputError.one(
+            str(path), "is not there: name an event file or a folder with event files"
+        )
+    below = sorted(
+        each
+        for each in path.rglob("*")
+        if EVENT_FILE.search(each.name)
+        and each.name != MANIFEST
+        and not _is_hidden(each, path)
+        and each.is_file()
+    )
+    if not below:
+        raise InputError.one(
+            str(path),
+            "has no event files (*.jsonl, *.json, *.log, also .gz, .zst, .bz2 and .xz, *.parquet)",
+        )
+    return below
+
+
+def _describe(number: int, path: Path) -> EventFile | InputError:
+    """Read how a file is packed, and how large it is."""
+    try:
+        with path.open("rb") as file:
+            packing = packing_of(file.read(8))
+        stat = path.stat()
+    except OSError as error:
+        return InputError.one(str(path), f"cannot be read: {error.strerror or error}")
+    except InputError as error:
+        return error
+    packing = packing if packing in _PACKINGS else "plain"
+    return EventFile(
+        number, path, packing, stat.st_size, inode=stat.st_ino, changed_ns=stat.st_mtime_ns
+    )
 
 
 def read_pieces(source: EventFile, progress: Progress) -> Iterator[bytes]:
@@ -182,7 +198,9 @@ def _read(source: EventFile, progress: Progress) -> Iterator[bytes]:
                 yield content
                 progress.advance(len(content))
     except OSError as error:
-        raise InputError.one(str(source.path), f"cannot be read: {error.strerror}") from error
+        raise InputError.one(
+            str(source.path), f"cannot be read: {error.strerror or error}"
+        ) from error
 
 
 def _is_hidden(path: Path, root: Path) -> bool:

@@ -1,11 +1,14 @@
 """Ends of event files, as the writer or the compaction recorded them."""
 
 import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import orjson
 
-from events.event_files import END_SUFFIX, MANIFEST
+from events.event_files import END_SUFFIX, MANIFEST, EventFile
 
 _ENDING = re.compile(r"\.(jsonl|ndjson|json|log)(\.gz|\.zst|\.bz2|\.xz)?$")
 
@@ -25,10 +28,30 @@ def said_ends(path: Path) -> list[FileEnd]:
     A killed process recorded no end: then the list is empty.
     """
     if path.suffix == ".parquet":
-        return _ends_of_parquet(path)
+        return _Manifests().ends_of(path)
     beside = path.with_name(_ENDING.sub("", path.name) + END_SUFFIX)
     end = read_end(beside)
     return [end] if end is not None else []
+
+
+def list_ends(sources: Sequence[EventFile]) -> list[tuple[int, int, str]]:
+    """List the recorded ends of all files: number of the file, its lines, id of its last line."""
+    manifests = _Manifests()
+    with ThreadPoolExecutor(16) as pool:  # a store takes its time for each answer
+        ends = {
+            source.file_id: pool.submit(said_ends, source.path)
+            for source in sources
+            if source.path.suffix != ".parquet"
+        }
+        return [
+            (source.file_id, *end)
+            for source in sources
+            for end in (
+                ends[source.file_id].result()
+                if source.file_id in ends
+                else manifests.ends_of(source.path)
+            )
+        ]
 
 
 def read_end(path: Path) -> FileEnd | None:
@@ -82,15 +105,30 @@ def _after(path: Path, name: re.Match[str]) -> tuple[bool, int]:
     return is_last, next_ms
 
 
-def _ends_of_parquet(path: Path) -> list[FileEnd]:
-    """Find the manifest above a Parquet file, and the ends of the event files behind the file."""
-    manifest = next((up / MANIFEST for up in path.parents[:4] if (up / MANIFEST).is_file()), None)
-    if manifest is None:
+class _Manifests:
+    """The manifests of compactions, each read once: in an object store every look takes a while."""
+
+    def __init__(self) -> None:
+        self._has = cache(lambda folder: (folder / MANIFEST).is_file())
+        self._ends = cache(_ends_by_name)
+
+    def ends_of(self, path: Path) -> list[FileEnd]:
+        """Find the manifest above a Parquet file, and the ends of the files that it came from."""
+        for folder in path.parents[:4]:
+            # Not in `day=2026-11-22` and its like: there are thousands of them.
+            if "=" not in folder.name and self._has(folder):
+                name = path.relative_to(folder).as_posix()
+                return list(self._ends(folder / MANIFEST).get(name, ()))
         return []
-    name = path.relative_to(manifest.parent).as_posix()
+
+
+def _ends_by_name(manifest: Path) -> dict[str, list[FileEnd]]:
+    found: dict[str, list[FileEnd]] = {}
     try:
-        parts = orjson.loads(manifest.read_bytes()).values()
-        ends = [part.get("end") for part in parts if name in part["files"]]
-        return [(int(end[0]), str(end[1])) for end in ends if end]
+        for part in orjson.loads(manifest.read_bytes()).values():
+            if end := part.get("end"):
+                for name in part["files"]:
+                    found.setdefault(name, []).append((int(end[0]), str(end[1])))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return []
+        return {}
+    return found

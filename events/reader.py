@@ -136,7 +136,7 @@ def open_log(
     """Read event files of Segue and of botify, mixed, compressed or not, or compacted.
 
     Args:
-        paths: Files, or folders, which are read with all their subfolders.
+        paths: Files, or folders, which are read with all their subfolders; or their URLs.
         gap_s: Silence that ends a session, in seconds. The server has already ended sessions of
             Segue; here the gap only decides whether one is `open`.
         skip_below: Share heard below which a listen is a skip, in (0, 1].

@@ -1,4 +1,4 @@
-"""Remote logs: folders, anything that fsspec reaches, and docker containers, with event files."""
+"""Remote logs: folders, object stores and docker containers, with event files."""
 
 import hashlib
 import re
@@ -9,18 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from core.errors import InputError
 from events.event_files import END_SUFFIX, EVENT_FILE
+from events.url_path import UrlPath, log_path
 
 DOCKER_FOLDERS = ("/srv/segue/log", "/app/log")
 """Folders that our own image and botify's log to."""
 
 PIECE = 4 << 20
-
-_BY_PYARROW = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "abfs": "abfs", "abfss": "abfss"}
-"""Scheme of a URL -> scheme by which PyArrow knows the same store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +27,16 @@ class RemoteFile:
     Attributes:
         name: Path below the origin, with `/`.
         size: Bytes when the file was listed.
-        system: The fsspec file system that has it.
-        path: Its path in that file system.
+        path: Its path.
     """
 
     name: str
     size: int
-    system: Any
-    path: str
+    path: Path
 
     def read_pieces(self, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes from `start` to before `end`, fewer when the file became shorter."""
-        with self.system.open(self.path, "rb") as content:
+        with self.path.open("rb") as content:
             content.seek(start)
             while start < end and (piece := content.read(min(PIECE, end - start))):
                 start += len(piece)
@@ -56,13 +51,13 @@ class RemoteLog:
         url: Path or URL as the user gave it.
         folder: Name of this origin's folder in every cache: the last part of its path, which
             people recognise, and a digest of the whole URL, which makes it unique.
-        root: Path of the origin in the file system.
+        root: Path of the origin.
         files: The event files below it, by name.
     """
 
     url: str
     folder: str
-    root: str
+    root: Path
     files: tuple[RemoteFile, ...]
 
 
@@ -71,7 +66,7 @@ def remote_log(url: str, scratch: Path) -> Iterator[RemoteLog]:
     """Open the origin at a path or URL, to be read within the block.
 
     Args:
-        url: A path, an fsspec URL, or `docker://CONTAINER[/path]`.
+        url: A path, a URL, or `docker://CONTAINER[/path]`.
         scratch: Folder for the files of a container while they are read.
 
     Raises:
@@ -81,51 +76,25 @@ def remote_log(url: str, scratch: Path) -> Iterator[RemoteLog]:
         with _container(url, scratch) as origin:
             yield origin
         return
+    root = log_path(url).resolve()
+    whole = str(root) if isinstance(root, UrlPath) else f"file://{root}"
+    yield RemoteLog(url, _folder(root.name, whole), root, _files(url, root))
+
+
+def _files(url: str, root: Path) -> tuple[RemoteFile, ...]:
     try:
-        system, root = _file_system(url)
-    except (ImportError, ValueError, OSError) as error:
-        raise InputError.one(url, f"cannot be reached: {error}") from error
-    if _is_local(system):
-        root = str(Path(root).resolve())
-    folder = _folder(PurePosixPath(root).name, system.unstrip_protocol(root))
-    yield RemoteLog(url, folder, root, _files(url, system, root))
-
-
-def _file_system(url: str) -> tuple[Any, str]:
-    """Give the file system of a URL, and the path in it.
-
-    Without the package that fsspec needs for an object store, PyArrow's own client reads it.
-    """
-    import fsspec
-
-    try:
-        system, root = fsspec.core.url_to_fs(url)
-    except ImportError:
-        scheme, _, rest = url.partition("://")
-        if scheme not in _BY_PYARROW:
-            raise
-        from fsspec.implementations.arrow import ArrowFSWrapper
-        from pyarrow import fs
-
-        inner, root = fs.FileSystem.from_uri(f"{_BY_PYARROW[scheme]}://{rest}")
-        system = ArrowFSWrapper(inner)
-    return system, root
-
-
-def _files(url: str, system: Any, root: str) -> tuple[RemoteFile, ...]:
-    try:
-        single = system.isfile(root)
-        listed = system.find(root, detail=True)
-        there = bool(listed) or system.exists(root)
-    except Exception as error:  # each file system raises exceptions of its own
+        single = root.is_file()
+        listed = [root] if single else sorted(each for each in root.rglob("*") if each.is_file())
+        there = bool(listed) or root.exists()
+    except OSError as error:
         raise InputError.one(url, f"cannot be read: {error}") from error
     found = []
-    for path, detail in sorted(listed.items()):
-        name = PurePosixPath(path).name if single else path.removeprefix(root).lstrip("/")
+    for path in listed:
+        name = path.name if single else path.relative_to(root).as_posix()
         hidden = any(part.startswith(".") for part in name.split("/"))
         wanted = EVENT_FILE.search(name) or name.endswith(END_SUFFIX)
         if single or (wanted and not hidden):
-            found.append(RemoteFile(name, int(detail["size"]), system, path))
+            found.append(RemoteFile(name, path.stat().st_size, path))
     if not found:
         raise InputError.one(
             url,
@@ -146,8 +115,6 @@ def _container(url: str, scratch: Path) -> Iterator[RemoteLog]:
     docker = shutil.which("docker")
     if docker is None:
         raise InputError.one(url, "needs the command docker, which is not on this machine's PATH")
-    from fsspec.implementations.local import LocalFileSystem
-
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".docker-", dir=scratch) as folder:
         target = Path(folder).resolve() / "log"
@@ -157,11 +124,11 @@ def _container(url: str, scratch: Path) -> Iterator[RemoteLog]:
                 break
         else:
             raise InputError.one(url, f"cannot be read: {copied}")
-        found = _files(url, LocalFileSystem(), str(target))
+        found = _files(url, target)
         if target.is_file():
             one = found[0]
-            found = (RemoteFile(PurePosixPath(path).name, one.size, one.system, one.path),)
-        yield RemoteLog(url, _folder(container, f"docker://{container}{path}"), str(target), found)
+            found = (RemoteFile(PurePosixPath(path).name, one.size, one.path),)
+        yield RemoteLog(url, _folder(container, f"docker://{container}{path}"), target, found)
 
 
 def _copy_out(docker: str, source: str, target: Path) -> str | None:
@@ -175,11 +142,6 @@ def _copy_out(docker: str, source: str, target: Path) -> str | None:
         check=False,
     )
     return None if done.returncode == 0 else done.stderr.strip() or "docker failed"
-
-
-def _is_local(system: Any) -> bool:
-    protocol = system.protocol
-    return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
 
 
 def _folder(last: str, whole: str) -> str:

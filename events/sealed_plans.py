@@ -4,7 +4,6 @@ The server writes the plan into the folder `started` when an experiment first ha
 changes it. The report reads it there, so nobody can fit a plan to a result.
 """
 
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +68,7 @@ def copy_sealed_plans(logs: Iterable[Path], to: Path) -> None:
             number += 1
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():
-            shutil.copyfile(path, target)
+            target.write_bytes(content)
 
 
 def _records_beside(logs: Iterable[Path]) -> list[Path]:

@@ -13,6 +13,7 @@ from events.compaction import PartFile, compact_file
 from events.event_files import EventFile
 from events.spark_engine import map_in_arrow
 from events.spark_session import SparkOptions, start_session
+from events.url_path import log_path
 
 _SCHEMA = pa.schema([("file_id", pa.int32()), ("part", pa.string()), ("fault", pa.string())])
 
@@ -72,9 +73,9 @@ class _Compactor:
                 yield pa.RecordBatch.from_pylist([self._compact(**file)], schema=_SCHEMA)
 
     def _compact(self, file_id: int, path: str, packing: str, size: int) -> dict[str, int | str]:
-        source = EventFile(file_id, Path(path), packing, size)
+        source = EventFile(file_id, log_path(path), packing, size)
         try:
-            part = compact_file(source, Path(self.to), self.memory_mb, 1, SILENT)
+            part = compact_file(source, log_path(self.to), self.memory_mb, 1, SILENT)
         except InputError as error:
             fault = orjson.dumps([error.faults[0].where, error.faults[0].what])
             return {"file_id": file_id, "fault": fault.decode()}

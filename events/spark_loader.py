@@ -22,15 +22,17 @@ from events.duckdb_loader import (
     create_tables,
     database,
     load_lines,
+    load_parquet,
     name_unreadable,
     read_assignments,
 )
 from events.event_files import EventFile, checksum_of, read_pieces
-from events.file_ends import UNACKNOWLEDGED, ends_unacknowledged, said_ends
+from events.file_ends import UNACKNOWLEDGED, ends_unacknowledged, list_ends
 from events.line_validation import drop_faulty
 from events.queries import NamedQuery, read_named
 from events.spark_engine import SparkEngine, map_in_arrow
-from events.spark_parquet import read_parquet
+from events.spark_parquet import is_read_by_spark, read_parquet
+from events.url_path import log_path
 
 READER_MB = 256
 """Memory of the small DuckDB in which an executor reads one file; it spills beyond that."""
@@ -73,9 +75,7 @@ class FileReader:
         """Yield the events, dropped lines and one more row of each file of the batches."""
         for batch in batches:
             for file in batch.to_pylist():
-                source = EventFile(
-                    file["file_id"], Path(file["path"]), file["packing"], file["size"]
-                )
+                source = EventFile(**{**file, "path": log_path(file["path"])})
                 try:
                     yield from _read(source)
                 except InputError as error:
@@ -85,15 +85,18 @@ class FileReader:
 
 
 def _read(source: EventFile) -> Iterator[pa.RecordBatch]:
-    if source.packing == "parquet":  # Spark reads the rows
+    if is_read_by_spark(source):
         yield _row("file", file_id=source.file_id, reason=checksum_of(source.path))
         return
     with tempfile.TemporaryDirectory(prefix="segue-read-") as folder:
         engine = DuckDbEngine(database(Path(folder) / "file.duckdb", READER_MB, 1))
         with closing(engine):
             create_tables(engine.con)
-            load_lines(engine.con, [(source, read_pieces(source, SILENT))])
-            name_unreadable(engine.con, [source])
+            if source.packing == "parquet":
+                load_parquet(engine.con, source)
+            else:
+                load_lines(engine.con, [(source, read_pieces(source, SILENT))])
+                name_unreadable(engine.con, [source])
             drop_faulty(engine.con)
             columns = ", ".join(
                 f"CAST({column} AS {'VARCHAR' if kind == 'JSON' else kind}) AS {column}"
@@ -140,7 +143,7 @@ def load_on_spark(
     Args:
         engine: Of the session.
         sources: The files to read, as the driver found them. Executors must find them at the same
-            paths.
+            paths or URLs.
         progress: Shows that the files are read.
 
     Raises:
@@ -155,7 +158,7 @@ def load_on_spark(
         _drop_more(engine, "wrong_lines", WRONG_EXPERIMENTS)
     for query in (*read_named("events", "log_span"), *read_named("events", "written_ids")):
         engine.create(query)
-    ends = [(source.file_id, *end) for source in sources for end in said_ends(source.path)]
+    ends = list_ends(sources)
     engine.add("file_ends", _table(ends, file_id=pa.int32(), lines=pa.int64(), last=pa.string()))
 
 
@@ -188,7 +191,7 @@ def _read_all(engine: SparkEngine, sources: Sequence[EventFile]) -> dict[int, in
         last_ms[file_id] = last
     columns = ", ".join(f'"{name}"' for name in COLUMNS.names)
     events = f"SELECT {columns} FROM read_rows WHERE row = 'event'"  # noqa: S608
-    if packed := [source for source in sources if source.packing == "parquet"]:
+    if packed := [source for source in sources if is_read_by_spark(source)]:
         read_parquet(engine, packed)
         events += f" UNION ALL SELECT {columns} FROM parquet_rows"  # noqa: S608
     engine.create(NamedQuery("view", "loaded", events))

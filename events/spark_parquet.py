@@ -12,8 +12,17 @@ from events.event_files import EventFile
 from events.queries import NamedQuery
 from events.query_engine import QueryError
 from events.spark_engine import SparkEngine
+from events.url_path import UrlPath
 
 _KINDS = {"VARCHAR": "STRING", "JSON": "STRING"}
+
+
+def is_read_by_spark(source: EventFile) -> bool:
+    """Test whether Spark itself reads a file: Parquet on a disk that all its machines see.
+
+    For most URLs Spark needs jars that it does not have; so our own reader reads those.
+    """
+    return source.packing == "parquet" and not isinstance(source.path, UrlPath)
 
 
 def read_parquet(engine: SparkEngine, sources: Sequence[EventFile]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import Faults, InputError
+from events.stores import store_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -90,7 +91,7 @@ def start_session(options: SparkOptions) -> "SparkSession":
     if found is not None:
         for key, value in REQUIRED.items():
             found.conf.set(key, value)
-        return found
+        return _with_stores(found)
     # Executors would take the `python3` of their PATH, which may lack our packages.
     executable = options.conf.get("spark.pyspark.python", sys.executable)
     os.environ.setdefault("PYSPARK_PYTHON", executable)
@@ -105,7 +106,7 @@ def start_session(options: SparkOptions) -> "SparkSession":
     if master is not None:
         builder = builder.master(master)
     try:
-        return builder.getOrCreate()
+        return _with_stores(builder.getOrCreate())
     except (PySparkException, Exception) as error:  # py4j has errors of its own
         if isinstance(error, InputError):
             raise
@@ -114,6 +115,18 @@ def start_session(options: SparkOptions) -> "SparkSession":
             f"must name a Spark that starts: {str(error).splitlines()[0]:.300}. "
             "Look at the master's address, and at the settings of --conf",
         ) from error
+
+
+def _with_stores(session: "SparkSession") -> "SparkSession":
+    """Let Python processes of this machine reach the object stores that this process reaches.
+
+    The session may have started before a variable was set. Other machines have settings of their
+    own: credentials do not travel unless `--conf spark.executorEnv.NAME=VALUE` says so.
+    """
+    context = session.sparkContext
+    if (context.master or "").startswith("local"):
+        context.environment.update(store_settings())
+    return session
 
 
 def check_programs() -> None:

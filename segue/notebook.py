@@ -55,7 +55,7 @@ def report(
     """Make the report that `segue report` makes; the arguments are its options.
 
     Args:
-        log: An event file, a folder with event files, or several.
+        log: An event file, a folder with event files, the URL of one, or several.
         config: Config with `planned:` and `report:`; `config.yaml` if it exists.
         experiments: Names of the experiments; all by default.
         control: Arm to compare with; by default the first of config, or C.
@@ -79,13 +79,14 @@ def report(
     """
     from analysis.report import LogSelection, ReportRequest
     from audit.log_report import report_log, settings_of, with_settings
+    from events.url_path import log_path
 
     since_ms, until_ms = _ms("since", since), _ms("until", until)
     if since_ms is not None and until_ms is not None and since_ms >= until_ms:
         raise InputError.one("until", f"must be after since, {since}, got {until}")
     several = [log] if isinstance(log, str | Path) else log
     selection = LogSelection(
-        [Path(path) for path in several], 60 * gap_minutes, since_ms, until_ms,
+        [log_path(path) for path in several], 60 * gap_minutes, since_ms, until_ms,
         None if catalog is None else Path(catalog), tuple(experiments), tuple(tolerate),
     )  # fmt: skip
     request = ReportRequest(

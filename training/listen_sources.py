@@ -13,6 +13,7 @@ import numpy as np
 from core.catalog import UNKNOWN, Catalog
 from core.errors import Faults, InputError, unknown_name
 from core.progress import SILENT, Progress
+from events.url_path import on_disk
 from training.importers.parquet_files import is_parquet
 from training.interactions import Interactions, assemble
 from training.training_table import load_table
@@ -109,7 +110,8 @@ def load(
                 "is a training table, which has no arms. Leave out --arms, or give the event log",
             )
         progress.start("reading")
-        listens = load_table(paths[0], catalog).between(selection.since_ms, selection.until_ms)
+        with on_disk(paths[0]) as table:
+            listens = load_table(table, catalog).between(selection.since_ms, selection.until_ms)
     else:
         listens = _from_events(paths, catalog, selection, progress)
     kept = selection.apply(listens)
@@ -125,7 +127,8 @@ def _is_table(path: Path) -> bool:
     from pyarrow import ArrowException, parquet
 
     try:
-        return b"segue" in (parquet.read_schema(path).metadata or {})
+        with path.open("rb") as file:
+            return b"segue" in (parquet.read_schema(file).metadata or {})
     except (OSError, ArrowException):
         return False  # damaged: the reader of event logs says so
 

@@ -83,7 +83,7 @@ def write_part(
             query = read_query("analysis", f"moments_{name}").rstrip().removesuffix(";")
             _write_parquet(log.engine, query, folder / f"{name}.parquet")
         for snapshot in snapshots:
-            shutil.copyfile(snapshot, folder / CONFIGS / snapshot.name)
+            (folder / CONFIGS / snapshot.name).write_bytes(snapshot.read_bytes())
         copy_sealed_plans(logs, folder)
         _located(part, folder).write_manifest()
         folder.rename(place)

@@ -18,6 +18,7 @@ from cli.terminal import terminal
 from core.errors import SegueError
 from engine.settings.model import AdminSettings, ServerSettings
 from events.event_files import find_event_files
+from events.url_path import disk_path
 
 PORT = 8010
 
@@ -28,7 +29,10 @@ def register(app: typer.Typer) -> None:
 
 
 def board(
-    log: Annotated[list[Path], typer.Argument(help="Event files, or folders with files below.")],
+    log: Annotated[
+        list[Path],
+        typer.Argument(parser=disk_path, help="Event files, or folders with files below."),
+    ],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = PORT,
     configs: Annotated[

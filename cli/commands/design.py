@@ -14,6 +14,7 @@ from cli.progress import bars
 from cli.terminal import terminal
 from core.allocation import Arm, Experiment
 from core.errors import Faults, InputError, unknown_name
+from events.url_path import log_path
 
 if TYPE_CHECKING:
     from analysis.planning.design import ExperimentDesign
@@ -31,7 +32,9 @@ def design(
     logs: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="A past log, for mean, standard deviation and arrivals; not needed with --sd."
+            parser=log_path,
+            help="A past log, or its URL, for mean, standard deviation and arrivals; not needed "
+            "with --sd.",
         ),
     ] = None,
     mde: Annotated[

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from cli.progress import bars
 from cli.terminal import terminal
+from events.url_path import log_path
 
 if TYPE_CHECKING:
     from audit.doctor import DoctorStep
@@ -33,7 +34,10 @@ def doctor(
     log: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A recorded log for the A/A test; repeatable.", show_default="synthetic traffic"
+            parser=log_path,
+            metavar="PATH",
+            help="A recorded log for the A/A test, or its URL; repeatable.",
+            show_default="synthetic traffic",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

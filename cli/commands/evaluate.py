@@ -14,6 +14,7 @@ from cli.engine_options import ConfOption, EngineOption, MasterOption, parse_eng
 from cli.progress import bars
 from cli.terminal import terminal
 from core.draw import FinalDraw
+from events.url_path import log_path
 
 if TYPE_CHECKING:
     from analysis.off_policy.estimators import Evaluation
@@ -26,7 +27,10 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    logs: Annotated[list[Path], typer.Argument(help="Event files or folders of ours.")],
+    logs: Annotated[
+        list[Path],
+        typer.Argument(parser=log_path, help="Event files or folders of ours, or their URLs."),
+    ],
     strategy: Annotated[list[str], typer.Option(help="A strategy of the config; repeatable.")],
     config: Annotated[Path, typer.Option(help="The config that has the strategy.")] = Path(
         "config.yaml"

@@ -11,6 +11,7 @@ from cli.engine_options import ConfOption, EngineOption, MasterOption, parse_eng
 from cli.progress import bars
 from cli.terminal import terminal
 from core.errors import InputError
+from events.url_path import UrlPath, log_path
 
 if TYPE_CHECKING:
     from events.compaction import MakeParts
@@ -26,7 +27,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(logs, name="logs")
 
 
-Logs = Annotated[list[Path], typer.Argument(help="Event files, or folders of them.")]
+Logs = Annotated[
+    list[Path],
+    typer.Argument(parser=log_path, help="Event files, or folders of them, or their URLs."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -83,7 +87,14 @@ def collect(
 
 def compact(
     logs: Logs,
-    to: Annotated[Path, typer.Option(help="Folder for the Parquet; made if missing.")],
+    to: Annotated[
+        Path,
+        typer.Option(
+            parser=log_path,
+            metavar="PATH",
+            help="Folder for the Parquet, or its URL; made if missing.",
+        ),
+    ],
     keep_days: Annotated[
         float | None,
         typer.Option(
@@ -116,6 +127,8 @@ def compact(
     from events.retention import DAY_S, remove_old
 
     days = _days_to_keep(keep_days, config, remove)
+    if days is not None:
+        _check_on_disk(*logs, to)
     make_parts: MakeParts | None = None
     if (spark := parse_engine(engine, master, conf)) is not None:
         from events.spark_compaction import SparkCompaction
@@ -174,6 +187,21 @@ def _days_to_keep(given: float | None, config: Path | None, remove: bool) -> flo
             "config that has `events.keep_days`",
         )
     return days
+
+
+def _check_on_disk(*paths: Path) -> None:
+    """Refuse to say which objects of a store are old: it has rules of its own for that.
+
+    Raises:
+        InputError: A path is a URL.
+    """
+    for path in paths:
+        if isinstance(path, UrlPath):
+            raise InputError.one(
+                str(path),
+                "must be on this machine for --keep-days, --remove and `events.keep_days`, got a "
+                "URL. Leave them out, and let the store's lifecycle rules remove old objects",
+            )
 
 
 def _show_old(old: "list[OldFile]", days: float, removed: bool) -> None:

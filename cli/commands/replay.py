@@ -21,6 +21,7 @@ from cli.terminal import terminal
 from core.errors import InputError
 from engine.runtime import Runtime
 from events.config_snapshots import snapshots_beside
+from events.url_path import log_path
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +30,12 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    logs: Annotated[list[Path], typer.Argument(help="Event files of Segue, or folders of them.")],
+    logs: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=log_path, help="Event files of Segue, or folders of them, or their URLs."
+        ),
+    ],
     configs: Annotated[
         list[Path] | None,
         typer.Option(help="Folder of config snapshots that is not beside the logs; repeatable."),

@@ -21,6 +21,7 @@ from cli.progress import bars
 from cli.terminal import terminal
 from cli.time_window import Since, Until, window
 from core.errors import Faults
+from events.url_path import log_path
 
 if TYPE_CHECKING:
     from analysis.effects.results import Report
@@ -35,7 +36,9 @@ def report(
     log: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Event files, or folders with files below. Needed unless --moments is given."
+            parser=log_path,
+            help="Event files, or folders with files below, or their URLs. Needed unless --moments "
+            "is given.",
         ),
     ] = None,
     config: Annotated[

@@ -14,6 +14,7 @@ from cli.progress import bars
 from cli.terminal import terminal
 from cli.time_window import Since, Until, window
 from core.errors import InputError
+from events.url_path import log_path
 from training.heard import Heard
 from training.listen_sources import InverseIn
 from training.model import Device
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 Logs = Annotated[
     list[Path],
     typer.Argument(
-        help="Event logs, folders of them, or one training table of `segue data import`.",
+        parser=log_path,
+        help="Event logs, folders of them, URLs of either, or one training table of `segue data "
+        "import`.",
         show_default=False,
     ),
 ]

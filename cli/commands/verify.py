@@ -21,6 +21,7 @@ from cli.progress import bars
 from cli.terminal import terminal
 from cli.time_window import Since, Until, window
 from core.errors import Faults, InputError, unknown_name
+from events.url_path import log_path
 
 if TYPE_CHECKING:
     from analysis.checks.result import ValidityReport
@@ -33,7 +34,12 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    logs: Annotated[list[Path], typer.Argument(help="Event files or folders, ours or botify's.")],
+    logs: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=log_path, help="Event files or folders, or their URLs; ours or botify's."
+        ),
+    ],
     configs: Configs = None,
     experiment: Annotated[
         list[str] | None, typer.Option(help="Check only this experiment; repeatable.")

@@ -11,6 +11,7 @@ from rich.table import Table
 from cli.progress import Bars, bars
 from cli.terminal import terminal
 from core.errors import InputError
+from events.url_path import log_path
 
 if TYPE_CHECKING:
     from simulator.listeners.calibration import Listens
@@ -77,7 +78,11 @@ def create(
 def calibrate(
     log: Annotated[
         list[Path],
-        typer.Option(help="A real log, ours or botify's: a file or folder; repeatable."),
+        typer.Option(
+            parser=log_path,
+            metavar="PATH",
+            help="A real log, ours or botify's: a file, a folder or a URL; repeatable.",
+        ),
     ],
     listener: Annotated[
         list[str] | None,
