@@ -73,7 +73,7 @@ def find_decision(
     """
     event, place = _find_line(decision, logs, where, progress)
     user = str(event["user"])
-    named = [f'"user":{form},'.encode() for form in (user, json.dumps(user))]
+    named = bytes_of_listener(user)
     replayer = Replayer(runtime_of)
     sources = find_sources(logs)
     progress.start("replaying", sum(source.size for source in sources))
@@ -94,6 +94,12 @@ def find_decision(
             "that turn. Add the log that has it",
         )
     return FoundDecision(event, place, history, replayer.runtime(event["config"]))
+
+
+def bytes_of_listener(listener: str) -> list[bytes]:
+    """List what a line of this listener may contain: a number, or text as either JSON writes it."""
+    forms = {listener, json.dumps(listener), json.dumps(listener, ensure_ascii=False)}
+    return [f'"user":{form},'.encode(errors="replace") for form in forms]
 
 
 def _find_line(

@@ -124,8 +124,9 @@ class Analyst:
             self._rest_soon()
 
     def end_streams(self) -> None:
-        """End the streams of all viewers."""
+        """End the streams of all viewers, and refuse what was asked: the server stops."""
         self.news.end()
+        self._refuse_asked(ApiError(503, "stopping", "the server stops; ask it again later"))
 
     def close(self) -> None:
         """End the process."""
@@ -173,8 +174,10 @@ class Analyst:
     def _listen(self, loop: asyncio.AbstractEventLoop, process: Process) -> None:
         """Hand over what the process says, in a thread, until it ends."""
         assert process.stdout is not None
-        heard = io.BufferedReader(cast(io.RawIOBase, process.stdout))
-        with suppress(RuntimeError, OSError, ValueError):  # the first: the loop is closed
+        with (
+            suppress(RuntimeError, OSError, ValueError),  # the first: the loop is closed
+            io.BufferedReader(cast(io.RawIOBase, process.stdout)) as heard,
+        ):
             for head in heard:
                 message = json.loads(head)
                 message["parts"] = [heard.read(size) for size in message["sizes"]]
@@ -197,14 +200,15 @@ class Analyst:
         if process is not self._process:
             return
         self._hang_up()
-        for asked in self._asked.values():
-            if not asked.done():
-                asked.set_exception(
-                    ApiError(503, "board_ended", "the board's process ended; ask again")
-                )
+        self._refuse_asked(ApiError(503, "board_ended", "the board's process ended; ask again"))
         if self._viewers and not self.news.is_over:
             LOG.warning("the board's process ended; it is started again")
             asyncio.get_running_loop().call_later(RESTART_S, self._restart)
+
+    def _refuse_asked(self, error: ApiError) -> None:
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_exception(error)
 
     def _restart(self) -> None:
         if self._viewers and not self.news.is_over:

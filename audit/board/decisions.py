@@ -9,7 +9,7 @@ from typing import Any
 from audit.board.configs import BoardConfigs
 from audit.board.sources import BoardSources
 from audit.board.tracks import label
-from audit.decision_search import find_decision, find_sources
+from audit.decision_search import bytes_of_listener, find_decision, find_sources
 from audit.explanation import Explanation, explain
 from audit.replay import failed_members
 from core.catalog import Catalog
@@ -148,7 +148,7 @@ def _catalog_of(configs: BoardConfigs, event: Mapping[str, Any]) -> Catalog | No
 
 
 def _of_listener(sources: BoardSources, listener: str) -> Iterator[Mapping[str, Any]]:
-    named = [f'"user":{form},'.encode() for form in {listener, json.dumps(listener)}]
+    named = bytes_of_listener(listener)
     files = find_sources(sources.logs)
     for event, _ in merge_events(files, lambda *_: None, containing=named):
         if str(event.get("user")) == listener:

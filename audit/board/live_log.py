@@ -1,7 +1,7 @@
 """The report of a log that grows, made again when lines come and somebody looks."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -36,12 +36,14 @@ class _Judged:
     Attributes:
         report: The report.
         questions: Experiment -> its question.
+        configured: The experiments of the config file; None without a file that can be read.
         places: How far the log was read.
         took_s: How long the report took.
     """
 
     report: "Report"
     questions: Mapping[str, str]
+    configured: Collection[str] | None
     places: "Mapping[Path, GrowingFile]"
     took_s: float
 
@@ -106,7 +108,7 @@ class LiveLog:
             new_lines.go_on_from(judged.places)
         failures = new_lines.failures()
         self._alarms = set(failures)
-        return snapshot_of(withhold(judged.report, failures), judged.questions)
+        return snapshot_of(withhold(judged.report, failures), judged.questions, judged.configured)
 
     def alarm(self) -> dict[str, Any] | None:
         """Make a content at once if the newest lines break more than is shown; else None."""
@@ -127,7 +129,9 @@ class LiveLog:
             self._close()  # files may have been replaced: the next look reads them afresh
             raise
         took_s = monotonic() - began_s
-        return _Judged(report, self._read_questions(), live.places(), took_s)
+        settings = self._settings[1]
+        configured = None if settings is None else {each.name for each in settings.experiments}
+        return _Judged(report, self._read_questions(), configured, live.places(), took_s)
 
     def _live_report(self) -> "LiveReport":
         """Keep one report that reads new lines alone; begin again when the request changes."""

@@ -1,7 +1,7 @@
 """The snapshot of all experiments: what `segue report` says of a log, as the board shows it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from analysis.checks.result import CheckResult
@@ -21,16 +21,22 @@ from audit.board.status import status_of
 GUIDE = "board/guide#"
 """The page that explains the checks, from the page of the board."""
 DAY_MS = 86_400_000
+ENDED = "The config file does not have it any more."
 PARTS = {"primary": "primary", "secondary": "secondary", "guardrails": "guardrail"}
 """Table of a report -> the role of its effects."""
 
 
-def snapshot_of(report: Report, questions: Mapping[str, str | None]) -> dict[str, Any]:
+def snapshot_of(
+    report: Report,
+    questions: Mapping[str, str | None],
+    configured: Collection[str] | None = None,
+) -> dict[str, Any]:
     """Return the part of the snapshot that a report says.
 
     Args:
         report: The report.
         questions: Experiment -> its `question` in the config.
+        configured: The experiments of the config file; None without a file.
     """
     lines = sum(lines for _, _, lines, _ in report.provenance.files)
     until_ms = max((result.window[1] for result in report.experiments), default=None)
@@ -38,18 +44,23 @@ def snapshot_of(report: Report, questions: Mapping[str, str | None]) -> dict[str
         "log": {"lines": lines, "files": len(report.provenance.files), "until_ms": until_ms},
         "problem": None,
         "experiments": [
-            _experiment(result, questions.get(result.experiment)) for result in report.experiments
+            _experiment(
+                result,
+                questions.get(result.experiment),
+                configured is None or result.experiment in configured,
+            )
+            for result in report.experiments
         ],
     }
 
 
-def _experiment(result: ExperimentResult, question: str | None) -> dict[str, Any]:
+def _experiment(result: ExperimentResult, question: str | None, in_config: bool) -> dict[str, Any]:
     status, reason = status_of(result)
     return {
         "name": result.experiment,
         "question": question,
         "status": status,
-        "reason": reason,
+        "reason": reason if in_config else f"{reason} {ENDED}",
         "control": result.control,
         "window": list(result.window),
         "arms": _arms(result),

@@ -15,9 +15,8 @@ from app.standalone_board import create_board
 from audit.board.sources import BoardSources
 from cli.board_process import command_for
 from cli.terminal import terminal
-from core.errors import SegueError
+from core.errors import Faults, SegueError
 from engine.settings.model import AdminSettings, ServerSettings
-from events.event_files import find_event_files
 from events.url_path import disk_path
 
 PORT = 8010
@@ -46,7 +45,7 @@ def board(
     and reloads no config. Where other machines can reach it, it asks for the admin token.
     """
     set_up("text")
-    find_event_files(log)  # a path that is not there is an error at once
+    _check_paths(log)
     token_env = AdminSettings().token_env
     token = read_token(token_env)
     sources = BoardSources(
@@ -70,3 +69,12 @@ def board(
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     Server(app, settings).run(sockets=[listening])
+
+
+def _check_paths(logs: list[Path]) -> None:
+    """Refuse a path that is not there; a folder may get its first event file later."""
+    faults = Faults()
+    for path in logs:
+        if not path.exists():
+            faults.add(str(path), "is not there: name an event file or a folder for event files")
+    faults.raise_if_any()

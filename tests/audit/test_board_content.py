@@ -128,6 +128,19 @@ def test_the_decisions_of_one_listener_are_found(client: TestClient, tmp_path: P
     assert asked(tmp_path, "decisions", listener="nobody", limit=10)["decisions"] == []
 
 
+@pytest.mark.parametrize(
+    "listener", ["jürgen 😀", "\u202eevil", '"quoted" \\', "<b>&amp;</b>", "a/b?c=d&e#f%20"]
+)
+def test_a_listener_of_any_name_is_found_and_their_decision_made_again(
+    listener: str, client: TestClient, tmp_path: Path
+) -> None:
+    for heard in ({}, {"track": 1000, "time": 0.9}):
+        client.post("/recommend", json={"user": listener, **heard})
+    found = asked(tmp_path, "decisions", listener=listener, limit=10)["decisions"]
+    assert [(each["user"], each["turn"]) for each in found] == [(listener, 2), (listener, 1)]
+    assert asked(tmp_path, "decision", decision=found[0]["decision"])["made_again"]["same"]
+
+
 def test_every_decision_comes_out_the_same(client: TestClient, tmp_path: Path) -> None:
     play(client, range(3))
     for event in events_in(tmp_path):

@@ -13,7 +13,7 @@ from audit.board.live_log import LiveLog
 from audit.board.sources import BoardSources
 from audit.synthetic_traffic import START_MS, SyntheticTraffic
 from engine.runtime import Runtime
-from tests.service import loaded
+from tests.service import loaded, write_config
 
 EXPERIMENT = "fallback"
 
@@ -156,6 +156,18 @@ def test_a_file_that_lost_its_lines_withholds_the_effects(
 def test_lines_that_cannot_be_read_withhold_the_effects(log: Path, live: LiveLog) -> None:
     (log / "events-wide.jsonl").write_bytes("{}\n".encode("utf-16"))
     assert failed(shown(live.alarm())) == {"lines"}
+
+
+def test_an_experiment_that_the_config_file_does_not_have_says_so(
+    log: Path, tmp_path: Path
+) -> None:
+    def reason(**sections: Any) -> str:
+        sources = BoardSources((log,), write_config(tmp_path, **sections), ())
+        with closing(LiveLog(sources)) as live:
+            live.judge()
+            return str(shown(live.content())["reason"])
+
+    assert reason(experiments=[]) == f"{reason()} The config file does not have it any more."
 
 
 def test_a_log_that_is_judged_quickly_needs_no_alarm(log: Path) -> None:

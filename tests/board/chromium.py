@@ -32,6 +32,11 @@ def opened(browser: "Browser", address: str, **look: Any) -> Iterator["Page"]:
     """Open a page of the board; afterwards, nothing must have gone wrong in the browser.
 
     A request that the server did not answer is no fault of the page: tests end servers.
+
+    Args:
+        browser: The browser.
+        address: The address of the page.
+        look: Options of the browser's context, for instance its `viewport`.
     """
     page = browser.new_page(**look)
     page.set_default_timeout(PATIENCE_MS)

@@ -5,9 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from time import time_ns
@@ -39,11 +39,17 @@ class Site:
     Attributes:
         folder: Has the config.
         port: The server's, the same after a restart.
+        config: Name of the config file.
+        options: Further options of `segue serve`.
+        environment: Variables of the server's process.
         process: The server; None while it is down.
     """
 
     folder: Path
     port: int
+    config: str = "config.yaml"
+    options: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=lambda: {"SEGUE_ADMIN_TOKEN": TOKEN})
     process: subprocess.Popen[str] | None = None
 
     @property
@@ -56,11 +62,11 @@ class Site:
 
     def start(self) -> None:
         """Start the server, and wait until it listens."""
-        command = [sys.executable, "-m", "cli", "serve", "--config", "config.yaml"]
+        command = [sys.executable, "-m", "cli", "serve", "--config", self.config]
         self.process = subprocess.Popen(
-            [*command, "--port", str(self.port)],
+            [*command, "--port", str(self.port), *self.options],
             cwd=self.folder,
-            env={**os.environ, "SEGUE_ADMIN_TOKEN": TOKEN},
+            env={**os.environ, **self.environment},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -70,6 +76,7 @@ class Site:
             shown.append(line)
             if line.startswith(LISTENING):
                 return
+        self.end()
         raise AssertionError("".join(shown))
 
     def end(self, by: signal.Signals = signal.SIGINT) -> None:
@@ -100,13 +107,24 @@ class Site:
 @contextmanager
 def played_site(folder: Path, sessions: int = 200) -> Iterator[Site]:
     """Play so many sessions a day into the log of a new folder, and serve it."""
+    with serving(Site(played(folder, sessions), free_port())) as site:
+        yield site
+
+
+def played(folder: Path, sessions: int) -> Path:
+    """Play so many sessions a day into the log of a new folder."""
 
     def change(config: dict[str, Any]) -> None:
         (experiment,) = config["experiments"]
         experiment |= {"question": QUESTION, "planned": {"listeners": 1_000}}
 
     _play(loaded(folder, change), folder / "log", sessions)
-    site = Site(folder, free_port())
+    return folder
+
+
+@contextmanager
+def serving(site: Site) -> Iterator[Site]:
+    """Run the server of a site."""
     site.start()
     try:
         yield site

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,25 @@ def server_over(folder: Path, **sections: Any) -> Iterator[tuple[subprocess.Pope
             server.send_signal(signal.SIGTERM)
         server.communicate(timeout=60)
     assert server.returncode in (0, -signal.SIGKILL)
+
+
+@contextmanager
+def own_board(log: Path) -> Iterator[str]:
+    """Run `segue board`; give its address. It must end well."""
+    board = subprocess.Popen(
+        [sys.executable, "-m", "cli", "board", str(log), "--port", "0"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert board.stderr is not None
+        (address,) = re.findall(r"http://\S+(?=/board)", board.stderr.readline())
+        yield address
+    finally:
+        board.send_signal(signal.SIGINT)
+        board.communicate(timeout=60)
+    assert board.returncode == 0
 
 
 @pytest.fixture(scope="module")
@@ -302,16 +322,7 @@ def test_a_killed_and_restarted_server_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_board_of_its_own_shows_a_folder_of_logs(folder: Path, address: str) -> None:
-    board = subprocess.Popen(
-        [sys.executable, "-m", "cli", "board", str(folder / "log"), "--port", "0"],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert board.stderr is not None
-        said = board.stderr.readline()
-        (own,) = re.findall(r"http://\S+(?=/board)", said)
+    with own_board(folder / "log") as own:
         assert content(snapshot(own)) == content(snapshot(address))
         with httpx.Client(base_url=own, timeout=PATIENCE) as client:
             assert client.get("/board").status_code == 200
@@ -323,10 +334,20 @@ def test_a_board_of_its_own_shows_a_folder_of_logs(folder: Path, address: str) -
             seat = client.post("/board/api/seat", json={"listener": "me"})
             assert (seat.status_code, seat.json()["error"]["code"]) == (404, "not_found")
             assert client.post("/recommend", json={"user": 7}).status_code == 404
-    finally:
-        board.send_signal(signal.SIGINT)
-        board.communicate(timeout=60)
-    assert board.returncode == 0
+
+
+def test_a_board_of_its_own_waits_for_the_first_file(folder: Path, tmp_path: Path) -> None:
+    with own_board(tmp_path) as own:
+        assert snapshot(own)["problem"]["code"] == "no_events"
+        shutil.copytree(folder / "log", tmp_path, dirs_exist_ok=True)
+        assert snapshot(own)["experiments"]
+
+
+def test_a_board_of_its_own_refuses_a_path_that_is_not_there(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cli", "board", str(tmp_path / "nowhere"), str(tmp_path)]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "nowhere: is not there" in refused.stderr
 
 
 def test_a_log_without_an_event_says_so(tmp_path: Path) -> None:

@@ -21,17 +21,19 @@ export function configPage(update) {
     read();
   }
 
+  function readAgain() {
+    reloaded.forget();
+    read();
+  }
+
   return {
     title: "Config",
-    enter() {
-      reloaded.forget();
-      read();
-    },
+    enter: readAgain,
     view: () =>
       html` ${heading(
           "Config",
           "What the server decides with, and what the file on the disk says now.",
-          html`<button @click=${read}>Read the file again</button>`,
+          html`<button @click=${readAgain}>Read the file again</button>`,
         )}
         <div class="stack">
           ${reloaded.notice("The reload was refused")}
@@ -40,6 +42,11 @@ export function configPage(update) {
           ${config.value ? cards(config.value, send, reloaded.waiting) : config.problem ? nothing : html`<p class="quiet">Reading the file …</p>`}
         </div>`,
   };
+}
+
+function compared(file, diff) {
+  if (!file.config) return "not possible while the file is faulty";
+  return file.same ? "the same as served" : plural(diff.length, "difference");
 }
 
 function cards(value, send, waiting) {
@@ -81,7 +88,7 @@ function cards(value, send, waiting) {
                 </div>
                 <div>
                   <dt>Compared</dt>
-                  <dd>${file.same ? "the same as served" : plural(diff.length, "difference")}</dd>
+                  <dd>${compared(file, diff)}</dd>
                 </div>
               </dl>
               ${reloading(value, send, waiting)}

@@ -6,6 +6,8 @@ import "../charts/drawing.js";
 import { plural, short } from "../format.js";
 import { track, trackName } from "../parts.js";
 
+const MOST_OTHERS = 6;
+
 /** The arms side by side; the arm of this listener has really played. */
 export function comparison({ answer, arms, after }) {
   return html`<section class="stack" aria-label="What each arm would play next">
@@ -21,14 +23,24 @@ export function comparison({ answer, arms, after }) {
           : nothing
       }
     </div>
-    ${arms ? html`<div class="arms-aside">${inOrder(arms).map((each) => column(each, answer, arms))}</div>` : reasons(answer.why)}
+    ${arms ? asides(arms, answer) : reasons(answer.why)}
   </section>`;
 }
 
-/** The arms of the listener's own experiment come first. */
-function inOrder(arms) {
+/** The arms of the listener's own experiment come first; many others are folded. */
+function asides(arms, answer) {
   const own = arms.find((each) => each.own)?.experiment;
-  return [...arms].sort((a, b) => (b.experiment === own) - (a.experiment === own));
+  const [first, others] = [true, false].map((is) =>
+    arms.filter((each) => (each.experiment === own) === is),
+  );
+  const columns = (some) =>
+    html`<div class="arms-aside">${some.map((each) => column(each, answer, arms))}</div>`;
+  if (others.length <= MOST_OTHERS) return columns([...first, ...others]);
+  return html`${columns(first)}
+    <details class="stack">
+      <summary>The ${others.length} arms of other experiments</summary>
+      ${columns(others)}
+    </details>`;
 }
 
 function column(each, answer, arms) {

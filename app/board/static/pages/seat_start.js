@@ -55,8 +55,8 @@ export function start(seat, found, latest, { search, sit, choose }) {
     }
     <div class="field">
       <label for="patience"
-        >Skips until you leave (optional): a listen costs one less its share heard, as in the
-        simulator</label
+        >Skips until you leave (optional): a listen costs the share that you did not hear, as it
+        does the simulator’s listeners on average. They have 5</label
       >
       <input
         id="patience"
