@@ -12,11 +12,13 @@ from core.progress import SILENT, Progress
 from engine.settings.learnt_artifacts import VersionFiles
 from learning.offline_figures import OfflineFigures, figures_by_chance, figures_of
 from learning.recipe import TOP, LearntFile, Section
+from learning.warm_starts import WarmStarts
 from strategies.base import Artifacts
 from training.evaluation_split import EvaluationSplit, ModelTrial
 from training.interactions import Interactions
 from training.model import FittedModel, build
 from training.training_options import TrainingOptions
+from training.warm_start import WarmStart
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,10 @@ def fit_version(
     listens: Interactions,
     serving: Artifacts,
     options: TrainingOptions,
+    starts: WarmStarts,
     progress: Progress = SILENT,
 ) -> FittedVersion:
-    """Fit each model once, and write the files of the recipe.
+    """Fit each model once, from where its last fit ended, and write the files of the recipe.
 
     Args:
         folder: Folder to write to.
@@ -56,6 +59,7 @@ def fit_version(
         listens: All listens.
         serving: What serves, to be judged on the same sessions.
         options: Of the fits and the split.
+        starts: What the last fits left; gets what these leave.
         progress: Shows the work.
 
     Raises:
@@ -68,7 +72,9 @@ def fit_version(
     figures: list[OfflineFigures] = []
     taken: set[str] = set()
     for group in _by_fit(wanted):
-        trial = _fit(group[0], split, progress)
+        trial = _fit(group[0], split, starts.of(group[0], listens), progress)
+        if trial.fitted.state is not None:
+            starts.keep(group[0], listens, trial.fitted.state)
         for file in group:
             stem = file.name if file.name not in taken else f"{file.name}.{file.section}"
             taken.add(stem)
@@ -87,8 +93,10 @@ def fit_version(
     return FittedVersion(files, figures, models, int(began.min()))
 
 
-def _fit(file: LearntFile, split: EvaluationSplit, progress: Progress) -> ModelTrial:
-    trial = split.evaluate_model(file.model, *build(file.model, file.settings), progress)
+def _fit(
+    file: LearntFile, split: EvaluationSplit, start: WarmStart | None, progress: Progress
+) -> ModelTrial:
+    trial = split.evaluate_model(file.model, *build(file.model, file.settings), progress, start)
     if trial.fitted.interrupted:
         raise KeyboardInterrupt
     return trial

@@ -25,6 +25,7 @@ from learning.publication import Publisher
 from learning.recipe import Recipe, recipe_of
 from learning.server_reload import ServerReload
 from learning.version_store import VersionStore
+from learning.warm_starts import WarmStarts
 
 
 class Learner:
@@ -143,6 +144,7 @@ class Learner:
                 table,
                 serving.artifacts,
                 self._options.training,
+                WarmStarts(self.store.folder, self._announcer.say),
                 self.progress,
             )
             about = {

@@ -21,6 +21,7 @@ from training.learning_curve import draw
 from training.model import Device, FitRun, FittedModel, Model, ModelParams, known
 from training.played_time import PlayedTime
 from training.training_options import TrainingOptions
+from training.warm_start import WarmStart
 
 _LARGEST_VALID_SHARE = 0.1
 
@@ -154,17 +155,22 @@ class EvaluationSplit:
         )  # fmt: skip
 
     def evaluate_model(
-        self, name: str, model: Model, params: ModelParams, progress: Progress
+        self,
+        name: str,
+        model: Model,
+        params: ModelParams,
+        progress: Progress,
+        start: WarmStart | None = None,
     ) -> ModelTrial:
-        """Fit a model and evaluate its lists."""
-        run = FitRun(self.valid, self.seed, self.threads, progress, self.device)
+        """Fit a model, from what an earlier fit left if it is given, and evaluate its lists."""
+        run = FitRun(self.valid, self.seed, self.threads, progress, self.device, start)
         progress.start(f"{name}: fit")
-        start = perf_counter()
+        began = perf_counter()
         stops_early = known()[name.partition(":")[0]].stops_early
         fitted = model.fit(self.train if stops_early else self.train_and_valid, run)
-        fit_s = perf_counter() - start
+        fit_s = perf_counter() - began
         progress.start(f"{name}: evaluate")
-        start = perf_counter()
+        began = perf_counter()
         judged = fitted if self.heard is None else without_heard(fitted, self.heard)
         metrics = [
             evaluate(
@@ -173,4 +179,4 @@ class EvaluationSplit:
             )
             for key in judged.rankers
         ]  # fmt: skip
-        return ModelTrial(name, params, fitted, metrics, fit_s, perf_counter() - start)
+        return ModelTrial(name, params, fitted, metrics, fit_s, perf_counter() - began)

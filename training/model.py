@@ -21,6 +21,7 @@ from core.progress import SILENT, Progress
 from core.registry import Registry
 from training.interactions import Interactions
 from training.top_k import Ints, Rankings
+from training.warm_start import WarmStart
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -41,6 +42,7 @@ class FitRun:
         threads: Threads that a library may use.
         progress: Shows the work.
         device: Where PyTorch computes: `cpu`, `cuda`, or `auto`, which is `cuda` if there is one.
+        start: What an earlier fit left, for models that can go on from it; None to begin.
     """
 
     valid: Interactions
@@ -48,6 +50,7 @@ class FitRun:
     threads: int = 2
     progress: Progress = SILENT
     device: Device = "cpu"
+    start: WarmStart | None = None
 
 
 class Ranker(Protocol):
@@ -91,6 +94,7 @@ class FittedModel:
         table: Listeners' indices, int (rows,), and their rows of a table by listener; None if the
             model has none.
         interrupted: Whether Ctrl-C ended the fit early.
+        state: What the next fit may begin with; None for a model that gains nothing by it.
     """
 
     rankers: Mapping[Key, Ranker]
@@ -104,6 +108,7 @@ class FittedModel:
     scores: Mapping[Key, Callable[[Ints, Rankings], npt.NDArray[np.float32]]] = field(
         default_factory=dict
     )
+    state: WarmStart | None = None
 
     def only_lists(self, key: Key) -> "FittedModel":
         """Give the model that writes one file, its lists by this key."""
