@@ -4,16 +4,18 @@ The command and the notebook make it here. `analysis` alone cannot: it knows no 
 no decision again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.checks.result import ValidityReport
 from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS, MoreChecks
 from analysis.effects.plans import read_plans
 from analysis.effects.results import Report
 from analysis.live_report import LiveReport
-from analysis.moments.report import report_of_moments
+from analysis.moments.gathering import ReadConfigs
+from analysis.moments.report import report_of_moments, verify_moments
 from analysis.report import LogSelection, ReportRequest, make_report
 from audit.replay_check import ReplayFiles, replay_check
 from core.errors import Faults, unknown_name
@@ -90,12 +92,8 @@ def report_log(
     faults = Faults()
     find_unknown_checks(selection.tolerated, faults, "tolerate")
     faults.raise_if_any()
-
-    def read_configs(logs: Sequence[Path]) -> tuple[ArchivedConfigs, Mapping[str, Path]]:
-        snapshots = snapshots_beside([path for path in logs if path.exists()], folders)
-        return ArchivedConfigs.read(snapshots, botify_arms), snapshots
-
-    files = ReplayFiles(selection.logs, folders)
+    read_configs = _reader(folders, botify_arms)
+    files = ReplayFiles(selection.logs, folders, spark=selection.spark)
     more = MoreChecks(of_log=(replay_check(files, replay, progress),))
     if moments:
         return report_of_moments(
@@ -103,6 +101,45 @@ def report_log(
         )
     archived_configs, _ = read_configs(selection.logs)
     return make_report(selection, request, archived_configs, version(), command, progress, more)
+
+
+def check_moments(
+    selection: LogSelection,
+    moments: Sequence[Path],
+    folders: Sequence[Path] = (),
+    botify_arms: Mapping[str, Iterable[str]] | None = None,
+    replay: bool | None = None,
+    progress: Progress = SILENT,
+    listeners: Collection[str] | None = None,
+) -> list[ValidityReport]:
+    """Check moments as `report_log` does before it shows an effect of them.
+
+    Args:
+        selection: What is read; without logs, only the moments are.
+        moments: Folders of moments; a log is added to the one that is named.
+        folders: As for `report_log`, and so are the next three.
+        botify_arms: See above.
+        replay: See above.
+        progress: See above.
+        listeners: All listeners that exist, if they are known.
+
+    Raises:
+        InputError: The log, the moments or a config is faulty.
+    """
+    files = ReplayFiles(selection.logs, folders, spark=selection.spark)
+    more = MoreChecks(of_log=(replay_check(files, replay, progress),))
+    read_configs = _reader(folders, botify_arms)
+    return verify_moments(selection, moments, read_configs, progress, more, listeners)
+
+
+def _reader(
+    folders: Sequence[Path], botify_arms: Mapping[str, Iterable[str]] | None
+) -> ReadConfigs:
+    def read_configs(logs: Sequence[Path]) -> tuple[ArchivedConfigs, Mapping[str, Path]]:
+        snapshots = snapshots_beside([path for path in logs if path.exists()], folders)
+        return ArchivedConfigs.read(snapshots, botify_arms), snapshots
+
+    return read_configs
 
 
 def live_report(

@@ -1,6 +1,5 @@
 """The check `replay`: every decision of a log is made again, as one check of its certificate."""
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -8,14 +7,13 @@ from pathlib import Path
 
 from analysis.checks.context import CheckContext
 from analysis.checks.result import EXAMPLES, CheckResult, Example, Status
-from audit.archived_runtimes import runtimes_by_digest
-from audit.replay import Replayer
+from audit.replay_processes import ReplayJob, run_replay
 from audit.replay_result import ReplayResult
 from core.errors import SegueError
 from core.progress import SILENT, Progress
 from events.config_snapshots import snapshots_beside
 from events.event_files import find_event_files
-from events.merge import Order, merge_placed_events
+from events.spark_session import SparkOptions
 
 NAME = "replay"
 QUESTION = "Does every decision come out the same when it is made again from its id?"
@@ -32,11 +30,13 @@ class ReplayFiles:
         logs: Event files or folders.
         folders: Folders of config snapshots that are not beside the logs.
         configs: Config files that decided, or that have the data which decided.
+        spark: Options of the Spark session whose executors replay; None to replay here.
     """
 
     logs: Sequence[Path]
     folders: Sequence[Path] = ()
     configs: Sequence[Path] = ()
+    spark: SparkOptions | None = None
 
 
 def replay_check(
@@ -106,22 +106,13 @@ def _reason_against(
 def _replay(files: ReplayFiles, progress: Progress) -> ReplayResult:
     sources = find_event_files(files.logs)
     snapshots = snapshots_beside(files.logs, files.folders)
-    replayer = Replayer(runtimes_by_digest(snapshots, files.configs), shown=EXAMPLES)
-    progress.start("replaying", sum(source.size for source in sources))
-    # A replay makes no reference cycles; the search for them costs a tenth of the time.
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        for order, event, where in merge_placed_events(sources, _ignore, progress):
-            replayer.take(event, where, order)
-    finally:
-        if collects:
-            gc.enable()
-    return replayer.finish()
+    # The check `lines` counts lines that are no event; botify's are no fault here.
+    job = ReplayJob(sources, snapshots, files.configs, EXAMPLES, counts_dropped=False)
+    if files.spark is None:
+        return run_replay(job, progress=progress).result
+    from audit.replay_on_spark import replay_on_spark
 
-
-def _ignore(_reason: str, _where: str, _order: Order) -> None:
-    """The check `lines` counts lines that are no event; botify's are no fault here."""
+    return replay_on_spark(job, files.spark, progress).result
 
 
 def _judge(result: ReplayResult) -> CheckResult:

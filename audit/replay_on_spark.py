@@ -93,15 +93,17 @@ def placed_events(session: "SparkSession", job: ReplayJob) -> "DataFrame":
     # One partition for each file, because a file is read from its beginning by one reader.
     spread = session.sparkContext.parallelize(files, max(1, len(files)))
     columns = "number INT, file_id INT, path STRING, packing STRING, size BIGINT"
-    read = session.createDataFrame(spread, columns).mapInArrow(_PlaceLines(job.shown), PLACED)
+    read = session.createDataFrame(spread, columns).mapInArrow(
+        _PlaceLines(replace(job, sources=())), PLACED
+    )
     return read.repartition("listener").sortWithinPartitions("at_ms", "file", "line")
 
 
 class _PlaceLines:
     """Read files on an executor; a function for `mapInArrow`."""
 
-    def __init__(self, shown: int) -> None:
-        self._shown = shown
+    def __init__(self, job: ReplayJob) -> None:
+        self._job = job
 
     def __call__(self, batches: Batches) -> Batches:
         """Yield the events of the files, and one row with what was dropped of each file."""
@@ -111,8 +113,8 @@ class _PlaceLines:
                 yield from self._read(EventFile(**{**file, "path": log_path(file["path"])}), number)
 
     def _read(self, source: EventFile, number: int) -> Batches:
-        dropped = ReplayResult(self._shown)
-        reader = PlacedReader(source, number, dropped.skip)
+        dropped = ReplayResult(self._job.shown)
+        reader = PlacedReader(source, number, self._job.skipper(dropped))
         rows: list[tuple[Any, ...]] = []
         try:
             for order, event, where in reader.events():

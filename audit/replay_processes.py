@@ -25,7 +25,7 @@ from audit.replay_result import ReplayResult
 from core.errors import InputError, SegueError
 from core.progress import SILENT, Progress
 from events.event_files import EventFile
-from events.merge import ALL, ListenerShard, merge_placed_events
+from events.merge import ALL, ListenerShard, OnDrop, Order, merge_placed_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,18 @@ class ReplayJob:
         snapshots: Digest -> the server's copy of a config.
         configs: Config files that decided, or that have the data which decided.
         shown: Most mismatches to keep.
+        counts_dropped: Whether lines that are no event of ours count as skipped.
     """
 
     sources: Sequence[EventFile]
     snapshots: Mapping[str, Path]
     configs: Sequence[Path] = ()
     shown: int = 10
+    counts_dropped: bool = True
+
+    def skipper(self, result: ReplayResult) -> OnDrop:
+        """Give the function that takes each line that is no event of ours."""
+        return result.skip if self.counts_dropped else _ignore
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ def replay_shard(
 ) -> ReplayResult:
     """Replay a part of the listeners in this process."""
     replayer = Replayer(runtimes_by_digest(job.snapshots, job.configs), job.shown)
-    skip = replayer.result.skip
+    skip = job.skipper(replayer.result)
     # A replay makes no reference cycles; the search for them costs a tenth of the time.
     collects = gc.isenabled()
     gc.disable()
@@ -93,6 +99,10 @@ def replay_shard(
         if collects:
             gc.enable()
     return replayer.finish()
+
+
+def _ignore(_reason: str, _where: str, _order: Order) -> None:
+    """Count nothing."""
 
 
 @contextmanager

@@ -1,8 +1,7 @@
 """The reader: turns event files into an `EventLog` of events, sessions and listeners."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,8 +15,6 @@ from events.event_files import EventFile, find_event_files
 from events.queries import NamedQuery, read_named
 from events.query_engine import QueryEngine
 from events.spark_session import SparkOptions, start_session
-
-_Loader = Callable[[list[EventFile], Progress], None]
 
 GAP_S = 1800.0
 SKIP_BELOW = 0.1
@@ -160,11 +157,10 @@ def open_log(
         raise InputError.one("--gap", f"must be above 0, got {gap_s}")
     sources = find_event_files(list(paths))
     kept = tempfile.TemporaryDirectory(prefix="segue-log-", dir=folder)
-    tables = Path(kept.name) / "log.duckdb"
-    engine, fill = _on_duckdb(tables, memory_mb, threads) if spark is None else _on_spark(spark)
+    engine = open_tables(Path(kept.name), memory_mb, threads, spark)
     log = EventLog(engine, kept, gap_s)
     try:
-        fill(sources, progress)
+        _load(engine, sources, progress)
         make_tables(log, sources[0].path, skip_below, (since_ms, until_ms), catalog, progress)
     except BaseException:
         log.close()
@@ -203,17 +199,30 @@ def make_events(log: EventLog) -> None:
     _create(log.engine, "dropped")
 
 
-def _on_duckdb(tables: Path, memory_mb: int, threads: int | None) -> tuple[QueryEngine, _Loader]:
-    engine = DuckDbEngine(database(tables, memory_mb, threads))
-    return engine, partial(load, engine)
+def open_tables(
+    folder: Path, memory_mb: int, threads: int | None, spark: SparkOptions | None
+) -> QueryEngine:
+    """Open an engine without a table: Spark with these options, or DuckDB in a file of the folder.
+
+    Raises:
+        InputError: Spark does not start.
+    """
+    if spark is None:
+        return DuckDbEngine(database(folder / "log.duckdb", memory_mb, threads))
+    from events.spark_engine import SparkEngine
+
+    return SparkEngine(start_session(spark))
 
 
-def _on_spark(options: SparkOptions) -> tuple[QueryEngine, _Loader]:
+def _load(engine: QueryEngine, sources: list[EventFile], progress: Progress) -> None:
+    if isinstance(engine, DuckDbEngine):
+        load(engine, sources, progress)
+        return
     from events.spark_engine import SparkEngine
     from events.spark_loader import load_on_spark
 
-    engine = SparkEngine(start_session(options))
-    return engine, partial(load_on_spark, engine)
+    assert isinstance(engine, SparkEngine)
+    load_on_spark(engine, sources, progress)
 
 
 def _create(engine: QueryEngine, name: str, **values: object) -> None:

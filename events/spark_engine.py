@@ -60,7 +60,7 @@ class SparkEngine:
 
     def create(self, query: NamedQuery, params: Params = ()) -> None:
         """Name the rows of a query; those of a table stay in the executors' memory, or on disk."""
-        frame = self._frame(query.text, params)
+        frame = self.frame(query.text, params)
         self.name_frame(query.name, frame, is_kept=query.kind == "table")
 
     def name_frame(self, name: str, frame: "DataFrame", is_kept: bool = True) -> None:
@@ -81,7 +81,7 @@ class SparkEngine:
         """Make the table the rest of its rows."""
         same = " AND ".join(f"kept.{key} = gone.{key}" for key in keys)
         rest = f"SELECT kept.* FROM {table} AS kept LEFT ANTI JOIN {gone} AS gone ON {same}"  # noqa: S608
-        self._own[table] = self._frame(rest, ())
+        self._own[table] = self.frame(rest, ())
 
     def drop(self, name: str) -> None:
         """Forget a table."""
@@ -91,12 +91,12 @@ class SparkEngine:
 
     def rows(self, query: str, params: Params = ()) -> list[tuple[Any, ...]]:
         """Collect all rows."""
-        frame = self._frame(query, params)
+        frame = self.frame(query, params)
         return [tuple(row) for row in _guard(frame.collect)]
 
     def arrow(self, query: str, params: Params = ()) -> "pa.Table":
         """Collect all rows as Arrow."""
-        return _guard(self._frame(query, params).toArrow)
+        return _guard(self.frame(query, params).toArrow)
 
     def arrays(self, query: str, params: Params = ()) -> dict[str, npt.NDArray[Any]]:
         """Collect all columns."""
@@ -107,8 +107,21 @@ class SparkEngine:
         self, query: str, function: BatchFunction, schema: "pa.Schema", params: Params = ()
     ) -> "pa.Table":
         """Run a function on the executors, and collect what it yields."""
-        frame = map_in_arrow(self._frame(query, params), function, schema)
+        frame = map_in_arrow(self.frame(query, params), function, schema)
         return _guard(frame.toArrow)
+
+    def frame(self, query: str, params: Params = ()) -> "DataFrame":
+        """Make the data frame of a query; nothing runs yet."""
+        if self._is_closed:
+            raise QueryError("the tables are closed already")
+        self._bind()
+        if isinstance(params, Mapping):
+            args: Any = dict(params)
+        elif _PARAMETER.search(query):
+            args = {f"p{place}": value for place, value in enumerate(params, start=1)}
+        else:
+            args = list(params)
+        return _guard(lambda: self.session.sql(_as_spark_writes(query), args=args or None))
 
     def workspace(self) -> "SparkEngine":
         """Open an engine over the same session."""
@@ -125,18 +138,6 @@ class SparkEngine:
             for name in self._bound:
                 self.session.catalog.dropTempView(name)
             self._bound.clear()
-
-    def _frame(self, query: str, params: Params) -> "DataFrame":
-        if self._is_closed:
-            raise QueryError("the tables are closed already")
-        self._bind()
-        if isinstance(params, Mapping):
-            args: Any = dict(params)
-        elif _PARAMETER.search(query):
-            args = {f"p{place}": value for place, value in enumerate(params, start=1)}
-        else:
-            args = list(params)
-        return _guard(lambda: self.session.sql(_as_spark_writes(query), args=args or None))
 
     def _bind(self) -> None:
         """Let the session know the views that this engine sees, and no further ones."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from core.errors import InputError
 from core.progress import SILENT, Progress
+from events.arrow_rows import table_of
 from events.duckdb_engine import DuckDbEngine
 from events.duckdb_loader import (
     FIELDS,
@@ -159,7 +160,7 @@ def load_on_spark(
     for query in (*read_named("events", "log_span"), *read_named("events", "written_ids")):
         engine.create(query)
     ends = list_ends(sources)
-    engine.add("file_ends", _table(ends, file_id=pa.int32(), lines=pa.int64(), last=pa.string()))
+    engine.add("file_ends", table_of(ends, file_id=pa.int32(), lines=pa.int64(), last=pa.string()))
 
 
 def _read_all(engine: SparkEngine, sources: Sequence[EventFile]) -> dict[int, int | None]:
@@ -210,7 +211,7 @@ def _drop_lines(
         if source.is_cut and ends_unacknowledged(source.path, last_ms[source.file_id])
     ]
     if tails:
-        engine.add("tails", _table(tails, file_id=pa.int32(), line=pa.int64()))
+        engine.add("tails", table_of(tails, file_id=pa.int32(), line=pa.int64()))
         renamed = """SELECT d.file_id, d.line, CASE
                 WHEN t.line IS NOT NULL AND d.reason IN ('torn line', 'not UTF-8') THEN ?
                 ELSE d.reason END AS reason
@@ -224,7 +225,7 @@ def _drop_lines(
         if first.setdefault(source.checksum, source.file_id) != source.file_id and source.lines
     ]
     if copies:
-        engine.add("copies", _table(copies, file_id=pa.int32()))
+        engine.add("copies", table_of(copies, file_id=pa.int32()))
         copied = (
             "SELECT file_id, line, 'copy of another file' AS reason FROM loaded "
             "WHERE file_id IN (SELECT file_id FROM copies)"
@@ -266,10 +267,4 @@ def _list_files(engine: SparkEngine, sources: Sequence[EventFile]) -> None:
         for source in sources
     ]
     kinds = {"file_id": pa.int32(), "path": pa.string(), "format": pa.string()}
-    engine.add("files", _table(rows, **kinds, lines=pa.int64(), checksum=pa.string()))
-
-
-def _table(rows: Sequence[tuple[Any, ...]], **kinds: pa.DataType) -> pa.Table:
-    columns = zip(*rows, strict=True) if rows else ([] for _ in kinds)
-    arrays = [pa.array(values, kind) for values, kind in zip(columns, kinds.values(), strict=True)]
-    return pa.table(arrays, names=list(kinds))
+    engine.add("files", table_of(rows, **kinds, lines=pa.int64(), checksum=pa.string()))

@@ -31,7 +31,7 @@ def read_parquet(engine: SparkEngine, sources: Sequence[EventFile]) -> None:
     Raises:
         InputError: A file is no Parquet of `segue logs compact`, or is damaged.
     """
-    paths = [_escape(str(source.path.resolve())) for source in sources]
+    paths = [escape_path(str(source.path.resolve())) for source in sources]
     first = str(sources[0].path)
     reader = engine.session.read.option("mergeSchema", "true")
     frame = reader.option("recursiveFileLookup", "true").parquet(*paths)
@@ -93,6 +93,6 @@ def _number_files(engine: SparkEngine, sources: Sequence[EventFile]) -> None:
     )
 
 
-def _escape(path: str) -> str:
+def escape_path(path: str) -> str:
     """Write a path so that Hadoop takes no character of it for a pattern."""
     return "".join(f"\\{each}" if each in "{}[]*?\\" else each for each in path)

@@ -181,8 +181,7 @@ def _with_examples(
     if result.status is not Status.FAILED:
         return result
     shares = _shares_of(result)
-    rows = context.query(
-        read_query("analysis", query),
-        {"experiment": experiment, "arm": max(shares, key=lambda arm: shares[arm])},
-    )
-    return replace(result, examples=context.examples(rows, what))
+    worst = max(shares, key=lambda arm: shares[arm])
+    params = {"experiment": experiment, "arm": worst}
+    examples = context.find_examples(read_query("analysis", query), params, what)
+    return replace(result, examples=examples)

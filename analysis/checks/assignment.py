@@ -206,12 +206,13 @@ def check_one_arm(context: CheckContext, experiment: str) -> CheckResult:
         return CheckResult(
             "one-arm", question, Status.PASSED, f"{total:,} listeners", numbers=numbers
         )
-    rows = context.query(
-        read_query("analysis", "listeners_in_several_arms"), {"experiment": experiment}
-    )
+    examples = context.find_examples(
+        read_query("analysis", "listeners_in_several_arms"), {"experiment": experiment},
+        "listener {} is in {}",
+    )  # fmt: skip
     return CheckResult(
         "one-arm", question, Status.FAILED, f"{several:,} of {total:,} listeners in several arms",
         "These listeners got more than one treatment. The assignment changed while the experiment "
         "ran, or several definitions of the experiment served at once.",
-        numbers, context.examples(rows, "listener {} is in {}"),
+        numbers, examples,
     )  # fmt: skip

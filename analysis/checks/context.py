@@ -1,6 +1,6 @@
 """The input of every check: a log, the configs that decided, and where alarms begin."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +57,10 @@ TABLES = (
     "first_seen",
     "analysed",
     "processes",
+    "session_turns",
     "session_chains",
     "followed_listens",
+    "sessions_begun",
     "first_listens",
 )
 
@@ -118,3 +120,9 @@ class CheckContext(Workspace):
             Example(f"{places[file_id]}:{line}", what.format(*rest))
             for file_id, line, *rest in rows[:EXAMPLES]
         )
+
+    def find_examples(
+        self, query: str, params: Sequence[Any] | Mapping[str, Any], what: str
+    ) -> tuple[Example, ...]:
+        """Make examples of the rows of a query; see `examples`."""
+        return self.examples(self.query(query, params), what)

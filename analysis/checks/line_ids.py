@@ -21,9 +21,11 @@ def check_ids(context: CheckContext) -> CheckResult:
     if not rows:
         return CheckResult("ids", QUESTION, Status.UNKNOWN, "not in the log", NOT_COUNTED)
     lines = sum(ids for _, _, _, ids, *_ in rows)
-    unreadable = context.one(
-        "SELECT count(*) FROM dropped_lines WHERE NOT array_contains($1, reason)",
-        [list(HARMLESS)],
+    unreadable = int(
+        context.one(
+            "SELECT coalesce(sum(lines), 0) FROM dropped WHERE NOT array_contains($1, reason)",
+            [list(HARMLESS)],
+        )
     )
     gaps = max(0, sum(last - first + 1 - ids for _, first, last, ids, *_ in rows) - unreadable)
     cut = sum(max(0, end - last) for _, _, last, _, end, _ in rows if end is not None)

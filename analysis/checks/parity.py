@@ -22,6 +22,8 @@ SUMS = ", ".join(
 TOO_FEW_ARMS = "fewer than two arms to compare"
 PAUSES = 20
 """A session counts as abandoned after so many times the usual pause between turns."""
+SHORTEST_MS = 1000
+"""A session counts as abandoned after this time at the earliest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,5 +216,9 @@ def _abandoned_before(context: CheckContext) -> int:
             (SELECT end_ms FROM log_span)
         FROM pauses"""
     )[0]
-    gap_ms = context.log.gap_s * 1000
-    return int(end - min(gap_ms, max(1000, PAUSES * pause)))
+    return over_before(end, context.log.gap_s, pause)
+
+
+def over_before(end_ms: int, gap_s: float, pause_ms: int) -> int:
+    """The time before which a session's last event must be for the session to be over, in ms."""
+    return int(end_ms - min(gap_s * 1000, max(SHORTEST_MS, PAUSES * pause_ms)))

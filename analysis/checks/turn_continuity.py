@@ -34,11 +34,13 @@ def check_turns(context: CheckContext) -> CheckResult:
                 "Several lines with different ids claim one turn of a session: two processes serve "
                 "one listener, or lines were changed after they were written."
             )
-        rows = context.query(read_query("analysis", "turn_gaps"))
+        examples = context.find_examples(
+            read_query("analysis", "turn_gaps"), [], "listener {}: turn {} comes after turn {}"
+        )
         return CheckResult(
             "turns", question, Status.FAILED,
             f"{', '.join(found)}; {turns:,} turns are there", " ".join(said), numbers,
-            context.examples(rows, "listener {}: turn {} comes after turn {}"),
+            examples,
         )  # fmt: skip
     if late:
         return CheckResult(
@@ -67,16 +69,17 @@ def check_state(context: CheckContext) -> CheckResult:
         FROM session_chains WHERE started_ms - before_ms < $1""",
         [gap_ms],
     )[0]
-    events = context.one('SELECT count(*) FROM events WHERE "schema" > 0')
+    events = int(context.one("SELECT coalesce(sum(events), 0) FROM session_chains"))
     numbers = {
-        "events": int(events), "forgotten": forgotten, "restarted": restarted, "split": split,
+        "events": events, "forgotten": forgotten, "restarted": restarted, "split": split,
     }  # fmt: skip
     if max(forgotten, split) > context.thresholds.forgotten_share * events:
-        rows = context.query(
+        examples = context.find_examples(
             """SELECT file_id, line, "user", turn_from, before_to FROM session_chains
             WHERE (again OR crossed) AND started_ms - before_ms < $1
             ORDER BY file_id, line LIMIT 10""",
             [gap_ms],
+            "listener {}: turn {} after turn {}",
         )
         why = (
             "A process does not know a listener whom it served moments before. It creates its "
@@ -89,8 +92,8 @@ def check_state(context: CheckContext) -> CheckResult:
         )
         return CheckResult(
             "state", question, Status.FAILED,
-            f"{max(forgotten, split):,} times forgotten in {int(events):,} events",
-            why, numbers, context.examples(rows, "listener {}: turn {} after turn {}"),
+            f"{max(forgotten, split):,} times forgotten in {events:,} events",
+            why, numbers, examples,
         )  # fmt: skip
     if forgotten or restarted or split:
         return CheckResult(

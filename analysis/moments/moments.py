@@ -16,11 +16,15 @@ import orjson
 
 from core.errors import Faults, InputError
 
-FORMAT = 1
+FORMAT = 2
 """Format of a part; a later version that keeps different sums has a different number."""
 MANIFEST = "moments.json"
-TABLES = ("pieces", "turns", "seen", "attributes", "config_counts", "catalog")
-"""Tables of a part, a Parquet file each; `analysis/sql/moments_NAME.sql` makes them."""
+TABLES = (
+    "pieces", "turns", "seen", "attributes", "config_counts", "catalog",
+    "chains", "pauses", "degraded", "forgotten",
+)  # fmt: skip
+"""Tables of a part, Parquet each; `analysis/sql/moments_NAME.sql` makes them. The first row is what
+effects need, the second what checks need beyond that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,9 @@ class Part:
         assignments: (text in the events, experiment, arm).
         ids: Process -> first and last id of its lines, and their number.
         numbered: Whether every line has an id of a process, so that `ids` name all lines.
+        ends: (number of the file in the part, lines, last id) that writers left at file ends.
         catalog: Digest of the catalog; empty without one.
-        validity: Experiment -> its checks, as plain JSON values; "" if the log has none.
+        validity: Experiment -> its own checks, as plain JSON values; "" -> those of the log.
         format: Format of the part.
         folder: Where it lies; not kept in the manifest.
     """
@@ -52,6 +57,7 @@ class Part:
     assignments: Sequence[Sequence[str]]
     ids: Mapping[str, Sequence[int]]
     numbered: bool
+    ends: Sequence[Sequence[Any]]
     catalog: str
     validity: Mapping[str, Sequence[Mapping[str, Any]]]
     format: int = FORMAT
@@ -147,6 +153,11 @@ class Moments:
                 "folder that you gave it",
             )
         return cls.of(map(Part.read, folders))
+
+    @property
+    def experiments(self) -> list[str]:
+        """The experiments that have an event in any part, sorted."""
+        return sorted({name for part in self.parts for name in part.validity if name})
 
     def __add__(self, more: "Moments") -> "Moments":
         """Add moments of different events.

@@ -3,23 +3,32 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from analysis.checks.parity import PAUSES, SHORTEST_MS
 from analysis.checks.result import ValidityReport
 from analysis.moments.moments import TABLES, Part
+from analysis.moments.part_tables import write_table
 from core.errors import InputError
 from events.config_snapshots import FOLDER as CONFIGS
-from events.duckdb_engine import DuckDbEngine
 from events.queries import read_query
-from events.query_engine import QueryEngine
 from events.reader import EventLog
 from events.sealed_plans import copy_sealed_plans
 
 
-def describe_part(log: EventLog, validity_reports: Mapping[str, ValidityReport]) -> Part:
+def describe_part(
+    log: EventLog, validity_reports: Sequence[ValidityReport], log_checks: int
+) -> Part:
     """Say what the part of a log is made of; nothing is written yet.
+
+    Args:
+        log: The log that was read.
+        validity_reports: Of all its experiments.
+        log_checks: How many checks of each report are those of the whole log; they come first.
 
     Raises:
         InputError: The log has events of botify, whose sessions have no name that would last.
@@ -51,10 +60,8 @@ def describe_part(log: EventLog, validity_reports: Mapping[str, ValidityReport])
         },
         numbered=not unnumbered,
         catalog=_catalog_digest(log),
-        validity={
-            name: [check.to_dict() for check in report.checks]
-            for name, report in validity_reports.items()
-        },
+        ends=log.query("SELECT file_id, lines, last FROM file_ends ORDER BY ALL"),
+        validity=_validity(validity_reports, log_checks),
     )
 
 
@@ -76,12 +83,13 @@ def write_part(
     Raises:
         InputError: The folder cannot be written.
     """
+    ends = ends_of_pauses(log.gap_s)
     folder, place = to / f".{part.name}.{os.getpid()}", to / part.name
     try:
         (folder / CONFIGS).mkdir(parents=True)
         for name in TABLES:
             query = read_query("analysis", f"moments_{name}").rstrip().removesuffix(";")
-            _write_parquet(log.engine, query, folder / f"{name}.parquet")
+            write_table(log.engine, query.format(**ends), folder / f"{name}.parquet")
         for snapshot in snapshots:
             (folder / CONFIGS / snapshot.name).write_bytes(snapshot.read_bytes())
         copy_sealed_plans(logs, folder)
@@ -94,21 +102,27 @@ def write_part(
     return _located(part, place)
 
 
+def ends_of_pauses(gap_s: float) -> dict[str, int]:
+    """Shortest and longest pause that decide whether a session is over; see `parity.over_before`.
+
+    A shorter pause counts as the shortest, a longer one as the longest. So a part has few pauses.
+    """
+    return {"shortest": SHORTEST_MS // PAUSES, "longest": max(1, round(gap_s * 1000) // PAUSES)}
+
+
+def _validity(
+    reports: Sequence[ValidityReport], log_checks: int
+) -> dict[str, list[dict[str, Any]]]:
+    found = {"": [check.to_dict() for check in reports[0].checks[:log_checks]]}
+    for report in reports:
+        if report.experiment is not None:
+            own = report.checks[log_checks:]
+            found[report.experiment] = [check.to_dict() for check in own]
+    return found
+
+
 def _located(part: Part, folder: Path) -> Part:
-    from dataclasses import replace
-
     return replace(part, folder=folder)
-
-
-def _write_parquet(engine: QueryEngine, query: str, path: Path) -> None:
-    """Write the rows of a query; DuckDB writes them itself, without all of them in memory."""
-    if isinstance(engine, DuckDbEngine):
-        text = str(path).replace("'", "''")
-        engine.con.execute(f"COPY ({query}) TO '{text}' (FORMAT parquet, COMPRESSION zstd)")
-        return
-    import pyarrow.parquet as parquet
-
-    parquet.write_table(engine.arrow(query), path, compression="zstd")
 
 
 def _catalog_digest(log: EventLog) -> str:

@@ -1,1 +1,1 @@
-SELECT * FROM config_counts;
+SELECT CAST(experiments AS STRING) AS experiments, config, events, first_ms FROM config_counts;

@@ -6,8 +6,8 @@ SELECT
     min_by(a.arm, (s.first_ms, s.first_turn)) AS arm,
     count(DISTINCT a.arm) AS arms,
     min(s.first_ms) AS first_ms,
-    min_by(s.file_id, (s.first_ms, s.first_turn)) AS file_id,
-    min_by(s.config, (s.first_ms, s.first_turn)) AS config,
+    min_by(s.files_before + s.file_id, (s.first_ms, s.first_turn)) AS file_id,
+    min_by(s.config, (s.first_ms, s.first_turn)) FILTER (WHERE s.config IS NOT NULL) AS config,
     CAST(sum(s.events) AS BIGINT) AS events,
     CAST(sum(s.answers) AS BIGINT) AS answers
 FROM kept_seen AS s

@@ -10,7 +10,7 @@ SELECT
     experiments,
     min("schema") AS "schema",
     min(first_turn) AS first_turn,
-    min_by(config, first_turn) AS config,
+    min_by(config, first_turn) FILTER (WHERE config IS NOT NULL) AS config,
     min(started_ms) AS started_ms,
     max(ended_ms) AS ended_ms,
     max(final) AS final,
@@ -60,6 +60,12 @@ SELECT
     min(first_ms) AS first_ms
 FROM kept_config_counts
 GROUP BY experiments, config;
+
+-- VIEW unplaced
+SELECT "user", at_ms, TRUE AS degraded FROM kept_degraded;
+
+-- VIEW forgotten
+SELECT "user", at_ms FROM kept_forgotten;
 
 -- TABLE catalog
 SELECT DISTINCT track, artist FROM kept_catalog;

@@ -5,6 +5,7 @@ SELECT
     session,
     track,
     recommendation,
-    CASE WHEN message = 'next' THEN coalesce(took_us / 1e6, latency_s) END AS latency_s,
+    CAST(CASE WHEN message = 'next' THEN coalesce(took_us / 1e6, latency_s) END AS DOUBLE)
+        AS latency_s,
     message = 'next' AS answer
 FROM events;

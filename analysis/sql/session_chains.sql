@@ -5,25 +5,7 @@
 -- `crossed`: the listener is back from a process of which both counted turns from the first one, and
 -- the turns do not go on there. `life`: how often the listener's history was deleted before.
 -- TABLE session_chains
-WITH parts AS (
-    SELECT
-        e."user",
-        e.session,
-        min(e.turn) AS turn_from,
-        max(e.turn) AS turn_to,
-        count(*) AS events,
-        count(DISTINCT e.turn) AS turns,
-        min(e.at_ms) AS started_ms,
-        max(e.at_ms) AS ended_ms,
-        min_by(p.process, e.turn) AS process,
-        min_by(e.file_id, e.turn) AS file_id,
-        min_by(e.line, e.turn) AS line,
-        min_by(coalesce(e."reset", FALSE), e.turn) AS afresh
-    FROM events AS e
-    INNER JOIN processes AS p ON e.file_id = p.file_id
-    WHERE e."schema" > 0
-    GROUP BY e."user", e.session
-),
+WITH parts AS (SELECT * FROM session_turns),
 ends AS (SELECT DISTINCT "user", turn_to FROM parts),
 deleted AS (
     SELECT p."user", p.session, count(*) AS times

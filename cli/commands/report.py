@@ -127,12 +127,6 @@ def report(
     check_tolerated(tolerate or (), faults)
     if not log and not moments:
         faults.add("LOG", "name at least one event file or folder, or --moments FOLDER")
-    if moments and engine != "duckdb":
-        faults.add(
-            "--engine",
-            f"must be duckdb with --moments, got {engine}: DuckDB writes and reads the parts. "
-            "Leave one of the two out",
-        )
     faults.raise_if_any()
     since_ms, until_ms = window(since, until)
     selection = LogSelection(

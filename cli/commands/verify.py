@@ -1,7 +1,7 @@
 """`segue verify`: check whether a log can be believed, before anybody reads an effect from it."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +25,8 @@ from events.url_path import log_path
 
 if TYPE_CHECKING:
     from analysis.checks.result import ValidityReport
+    from analysis.report import LogSelection
+    from core.progress import Progress
     from events.reader import EventLog
 
 
@@ -35,11 +37,13 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     logs: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
-            parser=log_path, help="Event files or folders, or their URLs; ours or botify's."
+            parser=log_path,
+            help="Event files or folders, or their URLs; ours or botify's. Needed unless --moments "
+            "is given.",
         ),
-    ],
+    ] = None,
     configs: Configs = None,
     experiment: Annotated[
         list[str] | None, typer.Option(help="Check only this experiment; repeatable.")
@@ -60,6 +64,13 @@ def verify(
             "to its listeners must then be that track.",
         ),
     ] = None,
+    moments: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of what a report needs of past days. With LOGS, they are added to it, and "
+            "the checks are over both; without, repeatable, they are over all of them."
+        ),
+    ] = None,
     since: Since = None,
     until: Until = None,
     replay: Replay = None,
@@ -70,45 +81,83 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run all checks on a log. Exit code 1 if a check fails, 2 if the input is faulty."""
-    from analysis.checks.archived_configs import ArchivedConfigs
-    from analysis.checks.constant_arm import constant_arm_check
     from analysis.checks.listener_ids import read_listener_ids
-    from analysis.checks.suite import LOG_CHECKS, MoreChecks, find_experiments, run_all_checks
-    from audit.replay_check import ReplayFiles, replay_check
-    from events.config_snapshots import snapshots_beside
-    from events.reader import open_log
+    from analysis.checks.suite import LOG_CHECKS
+    from analysis.report import LogSelection
 
     faults = Faults()
     check_tolerated(tolerate or (), faults)
     order = parse_botify_arms(botify_arms or (), faults)
     constant = _parse_canaries(canary or (), faults)
+    if not logs and not moments:
+        faults.add("LOGS", "name at least one event file or folder, or --moments FOLDER")
+    if moments and constant:
+        faults.add(
+            "--canary",
+            "must be of a log, got --moments too: a part keeps no single answer. Leave out one",
+        )
     faults.raise_if_any()
     since_ms, until_ms = window(since, until)
-    spark = parse_engine(engine, master, conf)
+    selection = LogSelection(
+        logs or (), since_ms=since_ms, until_ms=until_ms, experiments=experiment or (),
+        tolerated=tolerate or (), spark=parse_engine(engine, master, conf),
+    )  # fmt: skip
     population = read_listener_ids(listeners) if listeners else None
-    with (
-        bars() as progress,
-        open_log(logs, since_ms=since_ms, until_ms=until_ms, progress=progress, spark=spark) as log,
-    ):
-        archived_configs = ArchivedConfigs.read(snapshots_beside(logs, configs or ()), order)
-        known = find_experiments(log)
-        for name in experiment or ():
-            if name not in known:
-                raise InputError.one("--experiment", unknown_name("experiment", name, known))
-        _check_arms(constant, log, experiment or known)
-        more = MoreChecks(
-            (replay_check(ReplayFiles(logs, configs or ()), replay, progress),),
-            (constant_arm_check(constant),) if constant else (),
-        )
-        validity_reports = run_all_checks(
-            log, archived_configs, experiment, None, tolerate or (), population, progress, more
-        )
+    with bars() as progress:
+        if moments:
+            from audit.log_report import check_moments
+
+            validity_reports = check_moments(
+                selection, moments, configs or (), order, replay, progress, population
+            )
+        else:
+            validity_reports = _check_log(
+                selection, configs or (), order, replay, progress, population, constant
+            )
     if as_json:
         print(json.dumps([each.to_dict() for each in validity_reports], indent=2))  # noqa: T201
     else:
-        _show(validity_reports, len(LOG_CHECKS) + len(more.of_log))
+        _show(validity_reports, len(LOG_CHECKS) + 1)  # the replay is a check of the log too
     if not all(validity.valid for validity in validity_reports):
         raise typer.Exit(1)
+
+
+def _check_log(
+    selection: "LogSelection",
+    configs: Sequence[Path],
+    botify_arms: Mapping[str, Iterable[str]],
+    replay: bool | None,
+    progress: "Progress",
+    population: Collection[str] | None,
+    constant: Mapping[str, str],
+) -> "list[ValidityReport]":
+    """Read a log and run all checks, those of constant arms included."""
+    from analysis.checks.archived_configs import ArchivedConfigs
+    from analysis.checks.constant_arm import constant_arm_check
+    from analysis.checks.suite import MoreChecks, find_experiments, run_all_checks
+    from audit.replay_check import ReplayFiles, replay_check
+    from events.config_snapshots import snapshots_beside
+    from events.reader import open_log
+
+    logs, spark = selection.logs, selection.spark
+    with open_log(
+        logs, since_ms=selection.since_ms, until_ms=selection.until_ms, progress=progress,
+        spark=spark,
+    ) as log:  # fmt: skip
+        archived_configs = ArchivedConfigs.read(snapshots_beside(logs, configs), botify_arms)
+        known = find_experiments(log)
+        for name in selection.experiments:
+            if name not in known:
+                raise InputError.one("--experiment", unknown_name("experiment", name, known))
+        _check_arms(constant, log, selection.experiments or known)
+        more = MoreChecks(
+            (replay_check(ReplayFiles(logs, configs, spark=spark), replay, progress),),
+            (constant_arm_check(constant),) if constant else (),
+        )
+        return run_all_checks(
+            log, archived_configs, selection.experiments or None, None, selection.tolerated,
+            population, progress, more,
+        )  # fmt: skip
 
 
 def _parse_canaries(given: Iterable[str], faults: Faults) -> dict[str, str]:

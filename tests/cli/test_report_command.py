@@ -41,11 +41,6 @@ def test_moments_give_the_report_again_without_the_log(base: Base, tmp_path: Pat
     assert one["experiments"][0]["validity"]["valid"]
 
 
-def test_moments_on_spark_are_refused() -> None:
-    result = report("log", "--moments", "kept", "--engine", "spark")
-    assert "must be duckdb with --moments, got spark" in str(result.exception)
-
-
 def test_a_clean_log_gets_a_verdict(base: Base) -> None:
     result = report(base[2] / "log")
     assert result.exit_code == 0, result.output

@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from audit.log_faults import CleanLog, tear_line, write
 from cli import main
+from core.errors import InputError
 from tests.analysis.trial_log import trial_log
 
 BOTIFY_LOGS = Path(__file__).parents[3] / "shared" / "botify" / "logs"
@@ -164,3 +165,33 @@ def test_real_logs_of_botify(name: str, code: int, words: list[str]) -> None:
     for expected in words:
         assert expected in result.output
     assert "Only a canary can tell" in result.output
+
+
+def test_moments_are_verified_with_and_without_a_log(folder: Path, tmp_path: Path) -> None:
+    added = verify(folder / "log", "--moments", tmp_path / "kept")
+    again = verify("--moments", tmp_path / "kept", "--json")
+
+    assert added.exit_code == again.exit_code == 0, added.output + again.output
+    assert "fallback is valid: no check failed." in added.output
+    (alone,) = json.loads(verify(folder / "log", "--json").output)
+    (kept,) = json.loads(again.output)
+    assert kept == alone
+    twice = verify(folder / "log", "--moments", tmp_path / "kept")
+    assert "must not share a file" in str(twice.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name at least one event file or folder, or --moments FOLDER"),
+        (("--moments", "nowhere"), "must be moments that .* wrote, has no part"),
+        (("--moments", "kept", "--canary", "T1=1"), "a part keeps no single answer"),
+        (("--moments", "kept", "--since", "2026-01-01"), "got a time window too"),
+    ],
+    ids=["nothing", "no-moments", "a-canary", "a-window"],
+)
+def test_what_cannot_be_verified_of_moments_is_refused(
+    arguments: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        raise verify(*arguments).exception or AssertionError("it ran")

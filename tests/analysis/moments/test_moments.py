@@ -18,6 +18,7 @@ from analysis.moments.moments import Moments, Part
 from analysis.moments.report import report_of_moments
 from analysis.report import LogSelection, ReportRequest, make_report
 from core.errors import InputError
+from tests.analysis.moments.kept_days import alike
 from tests.logs import DAY_MS, START_MS, Effect, Plan, as_botify, listening, text
 
 PLAN = Plan(
@@ -70,21 +71,6 @@ def report(logs: Sequence[Path], moments: Sequence[Path], more: MoreChecks | Non
 
 def without_checks(result: ExperimentResult) -> ExperimentResult:
     return replace(result, validity=replace(result.validity, checks=()), verdicts=())
-
-
-def alike(one: Any, two: Any) -> bool:
-    """Compare results: counts exactly, floats to 1e-9."""
-    if isinstance(one, float) and isinstance(two, float):
-        return one == pytest.approx(two, rel=1e-9, abs=1e-9, nan_ok=True)
-    if hasattr(one, "__dataclass_fields__"):
-        return type(one) is type(two) and all(
-            alike(getattr(one, name), getattr(two, name)) for name in one.__dataclass_fields__
-        )
-    if isinstance(one, Mapping):
-        return one.keys() == two.keys() and all(alike(one[key], two[key]) for key in one)
-    if isinstance(one, tuple | list):
-        return len(one) == len(two) and all(map(alike, one, two))
-    return bool(one == two)
 
 
 def test_days_in_any_order_give_the_report_over_the_whole_log(
@@ -195,7 +181,7 @@ def part(place: int, **changes: Any) -> Part:
             name=f"day{place}", gap_s=1800.0, begin_ms=place * DAY_MS,
             end_ms=(place + 1) * DAY_MS - 1, files=[(f"{place}.jsonl", "ours", 9, f"{place}")],
             dropped=[], assignments=[], ids={"p": (first, first + 999, 1000)}, numbered=True,
-            catalog="", validity={},
+            ends=[], catalog="", validity={},
         ),
         **changes,
     )  # fmt: skip

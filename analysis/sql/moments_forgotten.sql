@@ -1,0 +1,2 @@
+-- The listeners whose history somebody had deleted.
+SELECT "user", at_ms FROM forgotten;
