@@ -1,16 +1,17 @@
 """The report of a log that grows: fed with new lines, it says what `segue report` would say now."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
+
+import numpy as np
 
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.suite import MoreChecks
 from analysis.effects.results import Report
-from analysis.new_lines import NewLines
+from analysis.new_lines import KnownLines, NewLines
 from analysis.report import LogSelection, ReportRequest, report_of
 from core.catalog import Catalog, load_catalog
 from core.errors import InputError
-from events.growing_file import GrowingFile
 from events.growing_log import GrowingLog
 
 
@@ -106,12 +107,12 @@ class LiveReport:
             )
         return self._made
 
-    def places(self) -> Mapping[Path, GrowingFile]:
-        """Say how far `update` has read, for `NewLines.go_on_from`."""
-        return self._log.places()
+    def known_lines(self) -> KnownLines:
+        """Say which lines `report` has counted, for `NewLines.go_on_from`."""
+        return KnownLines(self._log.places(), np.sort(self._log.marks()["mark"]))
 
     def new_lines(self) -> NewLines:
-        """Make a look at the lines behind `update`; it may belong to a thread of its own."""
+        """Make a look at the lines behind these; it may belong to a thread of its own."""
         return NewLines(self._selection.logs, self._read_configs, self._threads)
 
     def close(self) -> None:

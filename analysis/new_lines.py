@@ -4,15 +4,19 @@ A report of a million lines takes seconds. A torn line or a false arm must not h
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.assignment import check_assignment
 from analysis.checks.config_stability import check_config
 from analysis.checks.context import CheckContext
 from analysis.checks.forced_arms import check_forced
-from analysis.checks.log_integrity import check_duplicates, check_lines
+from analysis.checks.log_integrity import check_duplicates, check_lines, describe_repeated
 from analysis.checks.propensities import check_propensity
 from analysis.checks.result import EXAMPLES, CheckResult, Example, Status, ValidityReport
 from analysis.checks.suite import find_experiments
@@ -28,6 +32,19 @@ EXPERIMENT_CHECKS = (check_config, check_assignment, check_propensity, check_for
 PROVISIONAL = "This was found in the newest lines; the whole log is being checked."
 Failures = Mapping[tuple[str | None, str], CheckResult]
 """(Experiment, or None for the log; name of the check) -> its result."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLines:
+    """The lines of a report.
+
+    Attributes:
+        places: How far each file was read.
+        marks: Sorted; a line that repeats one of them has its mark.
+    """
+
+    places: Mapping[Path, GrowingFile]
+    marks: npt.NDArray[Any]
 
 
 class NewLines:
@@ -48,11 +65,13 @@ class NewLines:
         self._read_configs = read_configs
         self._log = GrowingLog(logs, threads=threads)
         self._failures: dict[tuple[str | None, str], CheckResult] = {}
+        self._marks: list[npt.NDArray[Any]] = []
 
-    def go_on_from(self, places: Mapping[Path, GrowingFile]) -> None:
-        """Forget what was found, and look next at the lines behind these places."""
+    def go_on_from(self, known: KnownLines) -> None:
+        """Forget what was found, and look next at the lines behind the known ones."""
         self._failures.clear()
-        self._log.go_on_from(places)
+        self._marks = [known.marks]
+        self._log.go_on_from(known.places)
 
     def failures(self) -> Failures:
         """Check the lines since the last call; return all failures since `go_on_from`."""
@@ -74,8 +93,23 @@ class NewLines:
         log = self._log.events()
         with CheckContext(log, self._read_configs(), tables=()) as context:
             self._keep(None, [check(context) for check in LOG_CHECKS])
+            self._check_repeated(context)
             for name in find_experiments(log):
                 self._keep(name, [check(context, name) for check in EXPERIMENT_CHECKS])
+
+    def _check_repeated(self, context: CheckContext) -> None:
+        """Find lines that repeat one that is known; the tables have the newest lines only."""
+        found = self._log.marks()
+        again = np.zeros(len(found["mark"]), dtype=bool)
+        for known in self._marks:
+            if len(known):
+                place = np.searchsorted(known, found["mark"]) % len(known)
+                again |= known[place] == found["mark"]
+        self._marks.append(np.sort(found["mark"]))
+        if again.any():
+            rows = zip(found["file_id"][again], found["line"][again], strict=True)
+            examples = context.examples(list(rows)[:EXAMPLES], "repeated decision")
+            self._keep(None, [describe_repeated(int(again.sum()), {}, examples)])
 
     def _keep(self, experiment: str | None, checks: Sequence[CheckResult]) -> None:
         for check in checks:

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from core.catalog import Catalog
 from core.progress import SILENT
@@ -21,6 +22,9 @@ from events.growing_file import GrowingFile
 from events.line_validation import drop_duplicates, drop_faulty
 from events.queries import read_query
 from events.reader import GAP_S, SKIP_BELOW, EventLog, make_events, make_tables
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _KEPT = "('read_lines', 'read_drops')"
 """Tables that stay from one reading to the next; all others are made of them."""
@@ -106,6 +110,10 @@ class GrowingLog:
     def places(self) -> Mapping[Path, GrowingFile]:
         """Say how far each file was read."""
         return {path: each.copy() for path, each in self.files.items()}
+
+    def marks(self) -> "dict[str, npt.NDArray[Any]]":
+        """Give `file_id`, `line`, `mark` of the lines in the tables; repeated ones share a mark."""
+        return self.engine.arrays(read_query("events", "line_marks"))
 
     def go_on_from(self, places: Mapping[Path, GrowingFile]) -> None:
         """Forget every line, and read next what stands behind these places."""

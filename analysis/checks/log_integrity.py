@@ -1,5 +1,8 @@
 """Checks of the lines: each is readable, and there once."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from analysis.checks.context import CheckContext
 from analysis.checks.result import CheckResult, Example, Status
 from events.file_ends import UNACKNOWLEDGED
@@ -7,6 +10,7 @@ from events.file_ends import UNACKNOWLEDGED
 REPEATED = ("repeated line", "repeated decision")
 COPIED = "copy of another file"
 RETRIED = "retried decision"
+ONCE = "Is every event there once?"
 HARMLESS = (*REPEATED, COPIED, RETRIED, UNACKNOWLEDGED, "blank line")
 
 
@@ -42,7 +46,7 @@ def check_lines(context: CheckContext) -> CheckResult:
 
 def check_duplicates(context: CheckContext) -> CheckResult:
     """Check that every event is there once; the reader leaves out repeated ones."""
-    question = "Is every event there once?"
+    question = ONCE
     found = _read_dropped(context, list(HARMLESS))
     repeated = sum(lines for reason, lines, _ in found if reason in REPEATED)
     copied = sum(lines for reason, lines, _ in found if reason == COPIED)
@@ -59,12 +63,7 @@ def check_duplicates(context: CheckContext) -> CheckResult:
         for place in places
     )
     if repeated:
-        return CheckResult(
-            "duplicates", question, Status.FAILED, f"{repeated:,} lines repeated",
-            "The repeated lines were left out, so nothing is counted twice here. A tool that "
-            "repeats lines may also lose some: check how the files were collected.",
-            numbers, examples[:10],
-        )  # fmt: skip
+        return describe_repeated(repeated, numbers, examples[:10])
     if copied:
         return CheckResult(
             "duplicates", question, Status.WARNING, f"{copied:,} lines in copies of files",
@@ -72,6 +71,18 @@ def check_duplicates(context: CheckContext) -> CheckResult:
         )  # fmt: skip
     figure = f"{retried:,} retries, each counted once" if retried else "none repeated"
     return CheckResult("duplicates", question, Status.PASSED, figure, numbers=numbers)
+
+
+def describe_repeated(
+    repeated: int, numbers: Mapping[str, Any], examples: tuple[Example, ...]
+) -> CheckResult:
+    """Describe lines that are there twice."""
+    return CheckResult(
+        "duplicates", ONCE, Status.FAILED, f"{repeated:,} lines repeated",
+        "The repeated lines were left out, so nothing is counted twice here. A tool that "
+        "repeats lines may also lose some: check how the files were collected.",
+        numbers, examples,
+    )  # fmt: skip
 
 
 def _read_dropped(context: CheckContext, kinds: list[str]) -> list[tuple[str, int, list[str]]]:

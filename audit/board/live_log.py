@@ -17,9 +17,8 @@ from events.event_files import find_event_files
 if TYPE_CHECKING:
     from analysis.effects.results import Report
     from analysis.live_report import LiveReport
-    from analysis.new_lines import NewLines
+    from analysis.new_lines import KnownLines, NewLines
     from analysis.report import ReportRequest
-    from events.growing_file import GrowingFile
 
 NO_EVENTS = "The log has no event of an experiment yet. The board shows the first one that comes."
 THREADS = 1
@@ -37,14 +36,14 @@ class _Judged:
         report: The report.
         questions: Experiment -> its question.
         configured: The experiments of the config file; None without a file that can be read.
-        places: How far the log was read.
+        known: Its lines.
         took_s: How long the report took.
     """
 
     report: "Report"
     questions: Mapping[str, str]
     configured: Collection[str] | None
-    places: "Mapping[Path, GrowingFile]"
+    known: "KnownLines"
     took_s: float
 
 
@@ -105,7 +104,7 @@ class LiveLog:
         assert new_lines is not None
         if judged is not self._shown:
             self._shown = judged
-            new_lines.go_on_from(judged.places)
+            new_lines.go_on_from(judged.known)
         failures = new_lines.failures()
         self._alarms = set(failures)
         return snapshot_of(withhold(judged.report, failures), judged.questions, judged.configured)
@@ -131,7 +130,7 @@ class LiveLog:
         took_s = monotonic() - began_s
         settings = self._settings[1]
         configured = None if settings is None else {each.name for each in settings.experiments}
-        return _Judged(report, self._read_questions(), configured, live.places(), took_s)
+        return _Judged(report, self._read_questions(), configured, live.known_lines(), took_s)
 
     def _live_report(self) -> "LiveReport":
         """Keep one report that reads new lines alone; begin again when the request changes."""

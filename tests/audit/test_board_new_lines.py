@@ -72,6 +72,10 @@ def changed(log: Path, **change: Any) -> bytes:
     return orjson.dumps({**event, "decision": "broken-1", **change})
 
 
+def first_line(log: Path) -> bytes:
+    return max(log.glob("events-*-0000.jsonl")).read_bytes().splitlines()[0]
+
+
 BROKEN: dict[str, tuple[str, Callable[[Path], list[bytes]]]] = {
     "a torn line": ("lines", lambda log: [b'{"message": "next", "ti']),
     "an arm that the hash does not give": (
@@ -80,10 +84,8 @@ BROKEN: dict[str, tuple[str, Callable[[Path], list[bytes]]]] = {
     ),
     "an impossible propensity": ("propensity", lambda log: [changed(log, propensity=1.5)]),
     "a config that is not there": ("config", lambda log: [changed(log, config="0123456789ab")]),
-    "a line that is there twice": (
-        "duplicates",
-        lambda log: [changed(log), changed(log)],
-    ),
+    "a line that is there twice": ("duplicates", lambda log: [changed(log), changed(log)]),
+    "a line that was there before": ("duplicates", lambda log: [first_line(log)]),
 }
 
 

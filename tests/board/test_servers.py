@@ -10,7 +10,7 @@ import yaml
 
 from tests import needs
 from tests.board.chromium import chromium, opened, violations
-from tests.board.site import EXPERIMENT, TOKEN, Site, free_port, played, serving
+from tests.board.site import TOKEN, Site, free_port, played, serving
 from tests.redis_server import running_redis
 
 if TYPE_CHECKING:
@@ -136,5 +136,9 @@ def test_names_that_look_like_markup_are_text_and_fit_a_phone(
         assert page.locator(".session h2").inner_text() == f"Session of {name}"
         assert page.locator(".session li").first.inner_text().startswith("<script>")
         page.wait_for_function("document.documentElement.scrollWidth <= window.innerWidth")
-        page.goto(f"{site.address}/board#/experiments/{EXPERIMENT}")
-        page.wait_for_selector(".checks li")
+        page.goto(f"{site.address}/board#/experiments")
+        mean = page.locator(".tile .arms tbody td").last
+        mean.wait_for()
+        box = mean.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= phone["width"], "the mean session is in view"
