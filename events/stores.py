@@ -63,7 +63,8 @@ def _connect(scheme: str, place: str, settings: object) -> "tuple[FileSystem, st
         import fsspec
 
         try:
-            system, root = fsspec.core.url_to_fs(url)
+            # A listing that is kept would hide what was written meanwhile.
+            system, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except ImportError:
             if scheme not in _PYARROW:
                 raise

@@ -109,9 +109,12 @@ class UrlPath(Path, PurePosixPath):
         """Write a file as `write_bytes` does, without all of it in memory; return its size."""
 
         def write(system: "FileSystem", path: str) -> int:
-            with system.open_output_stream(path, compression=None) as file:
-                shutil.copyfileobj(content, file, 4 << 20)
-                return int(file.tell())
+            try:
+                with system.open_output_stream(path, compression=None) as file:
+                    shutil.copyfileobj(content, file, 4 << 20)
+                    return int(file.tell())
+            except FileNotFoundError as error:  # the bucket, as s3fs says it
+                raise OSError(str(error)) from error
 
         return self._ask(write)
 
@@ -223,8 +226,8 @@ def disk_path(given: str) -> Path:
     if isinstance(path, UrlPath):
         raise InputError.one(
             given,
-            "must be a file or folder on this machine, got a URL. Copy it here first: segue logs "
-            f"collect --from {given} --to cache",
+            "must be a file or folder on this machine, got a URL. A log can be copied here: segue "
+            f"logs collect --from {given} --to cache",
         )
     return path
 

@@ -9,6 +9,7 @@ import typer
 
 from cli.terminal import terminal
 from core.errors import InputError
+from events.url_path import disk_path
 
 if TYPE_CHECKING:
     from simulator.simulation.options import SimulationOptions
@@ -25,7 +26,9 @@ def learn(
     logs: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Event logs, or folders of them.", show_default="the log of the config"
+            parser=disk_path,
+            help="Event logs, or folders of them.",
+            show_default="the log of the config",
         ),
     ] = None,
     config: Annotated[Path, typer.Option(help="The config that serves.")] = Path("config.yaml"),

@@ -11,7 +11,7 @@ from cli.engine_options import ConfOption, EngineOption, MasterOption, parse_eng
 from cli.progress import bars
 from cli.terminal import terminal
 from core.errors import InputError
-from events.url_path import UrlPath, log_path
+from events.url_path import UrlPath, disk_path, log_path
 
 if TYPE_CHECKING:
     from events.compaction import MakeParts
@@ -43,7 +43,12 @@ def collect(
             "`docker://CONTAINER[/path]`; repeatable.",
         ),
     ],
-    to: Annotated[Path, typer.Option(help="Folder to collect in; made if missing.")],
+    to: Annotated[
+        Path,
+        typer.Option(
+            parser=disk_path, metavar="PATH", help="Folder to collect in; made if missing."
+        ),
+    ],
     thorough: Annotated[
         bool,
         typer.Option(

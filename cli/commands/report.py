@@ -21,7 +21,7 @@ from cli.progress import bars
 from cli.terminal import terminal
 from cli.time_window import Since, Until, window
 from core.errors import Faults
-from events.url_path import log_path
+from events.url_path import disk_path, log_path
 
 if TYPE_CHECKING:
     from analysis.effects.results import Report
@@ -79,8 +79,10 @@ def report(
     moments: Annotated[
         list[Path] | None,
         typer.Option(
+            parser=disk_path,
+            metavar="PATH",
             help="Folder of what a report needs of past days. With LOG, LOG is added to it, and "
-            "the report is over both; without, repeatable, the report is over all of them."
+            "the report is over both; without, repeatable, the report is over all of them.",
         ),
     ] = None,
     since: Since = None,
