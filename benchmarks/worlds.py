@@ -13,7 +13,7 @@ import yaml
 from core.catalog import load_catalog
 from core.listener_tables import ListenerRows, save_table
 from core.lists import save_lists
-from core.vectors import save_vectors
+from core.vector_archive import save_vectors
 from strategies import registry
 
 STRATEGIES: dict[str, dict[str, Any]] = {

@@ -30,6 +30,7 @@ EXTRAS = {
     "redis": "redis",
     "scipy": "analysis",
     "torch": "train",
+    "usearch": "vectors",
     "vl_convert": "analysis",
     "zstandard": "analysis",
 }

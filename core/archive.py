@@ -27,6 +27,8 @@ BLOCK = 1 << 22
 """Tracks that are compared at once when a file is checked; it bounds the memory for that."""
 
 _AGAIN = "Make it again with `segue lists` or `segue train`"
+_FILLER, _EXTRA_HEADER, _ALIGNMENT = 0xD935, 4, 64
+"""An extra field that readers of .zip pass over; the length of its head; numpy's alignment."""
 _LOCAL_HEADER = 30
 """Bytes of a local file header; at 26 and 28 are the lengths of the name and the extra field."""
 
@@ -176,8 +178,16 @@ def named_keys(key: Key, keys: Sequence[Any]) -> npt.NDArray[Any]:
     return np.frombuffer(json.dumps([str(k) for k in keys]).encode(), dtype=np.uint8)
 
 
-def write_archive(path: Path, members: Mapping[str, npt.NDArray[Any]]) -> None:
+def write_archive(
+    path: Path, members: Mapping[str, npt.NDArray[Any]], aligned: bool = False
+) -> None:
     """Write an archive without compression; the file is replaced as a whole.
+
+    Args:
+        path: The file.
+        members: The arrays by name.
+        aligned: Begin each array at a multiple of 64 bytes. numpy copies a matrix whose numbers
+            are not at multiples of their size before it multiplies it.
 
     Raises:
         InputError: The file cannot be written.
@@ -186,7 +196,10 @@ def write_archive(path: Path, members: Mapping[str, npt.NDArray[Any]]) -> None:
     try:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
             for name, values in members.items():
-                with archive.open(zipfile.ZipInfo(name + ".npy"), "w") as member:
+                info = zipfile.ZipInfo(name + ".npy")
+                if aligned:
+                    info.extra = _filler(archive.start_dir, info.filename)
+                with archive.open(info, "w") as member:
                     npy.write_array(member, values, version=(1, 0), allow_pickle=False)
         part.replace(path)
     except OSError as error:
@@ -195,6 +208,13 @@ def write_archive(path: Path, members: Mapping[str, npt.NDArray[Any]]) -> None:
         ) from error
     finally:
         part.unlink(missing_ok=True)  # still there only after an error or an interrupt
+
+
+def _filler(offset: int, name: str) -> bytes:
+    """Give an extra field after which the content of a member begins at a multiple of 64."""
+    begins = offset + _LOCAL_HEADER + len(name) + _EXTRA_HEADER
+    filled = -begins % _ALIGNMENT
+    return _FILLER.to_bytes(2, "little") + filled.to_bytes(2, "little") + bytes(filled)
 
 
 def _parse(file: BinaryIO, content: npt.NDArray[np.uint8]) -> Members:

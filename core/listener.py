@@ -250,15 +250,17 @@ class Listener:
         Returns:
             (track, liking in [0, 1]) of each listen of a known track, the oldest first.
         """
-        artists, found = catalog.artist_of, []
+        # `item` gives an int at half the cost of int(artists[track]).
+        artist_of, found = catalog.artist_of.item, []
         remaining: dict[int, float] = {}
         for word in self.packed[self.session_start :]:
             track = (word >> 32) - 1
             if track != UNKNOWN:
-                artist = int(artists[track])
+                artist = artist_of(track)
                 factor = remaining.get(artist, 1.0)
                 remaining[artist] = factor * fatigue
-                found.append((track, min(1.0, (word & _TIME_MASK) / _TIME_UNITS / factor)))
+                liking = (word & _TIME_MASK) / _TIME_UNITS / factor
+                found.append((track, liking if liking < 1.0 else 1.0))
         return found
 
     def skip_streak(self, below: float) -> int:

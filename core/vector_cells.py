@@ -4,22 +4,21 @@ An inverted file over k-means (IVF). The file has its rows in the order of the c
 centres, so the search is the same wherever the file is: replay needs no index of its own.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from core.nearest import Places, among_greatest
+
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
-CELLS_FROM = 20_000
-"""Rows from which a file has cells. Below, one product with all rows is as fast, and exact."""
 _SAMPLE = 50_000
 _ROUNDS = 8
 _BLOCK = 4096
 _PROBED = 16
-"""One in so many cells is read. At 50,000 rows that is 16 cells of 256."""
+"""One in so many cells is read of a file that does not say how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +28,32 @@ class Cells:
     Attributes:
         centres: float32, (cells, d), the mean direction of each cell.
         starts: int64, (cells + 1,), the first row of each cell, and the number of rows.
+        probed: Number of cells that a search reads.
     """
 
     centres: Floats
     starts: Ints
+    probed: int
 
-    def ranges_near(self, query: Floats) -> list[tuple[int, int]]:
-        """Give the rows of the cells whose centres are nearest to a query, as (from, to)."""
+    def rows_near(self, units: Floats, query: Floats, k: int, within: float) -> Places:
+        """Give the rows, in order, that may be among the k nearest in the nearest cells.
+
+        Args:
+            units: float32, (rows, d), the directions.
+            query: float32, (d,).
+            k: Number of rows that are wanted.
+            within: As in `among_greatest`.
+        """
         # einsum and not a matrix product: its last bits are the same on every machine.
         products = np.einsum("ij,j->i", self.centres, query)
-        most = max(1, len(self.centres) // _PROBED)
-        near = np.sort(np.argsort(-products, kind="stable")[:most])
-        starts = self.starts
-        return list(zip(starts[near].tolist(), starts[near + 1].tolist(), strict=True))
+        near = np.sort(np.argsort(-products, kind="stable")[: self.probed])
+        starts, ends = self.starts[near], self.starts[near + 1]
+        ranges = zip(starts.tolist(), ends.tolist(), strict=True)
+        read = np.concatenate([units[start:end] @ query for start, end in ranges])
+        places = among_greatest(read, k, within)
+        read_before = np.cumsum(ends - starts)
+        cell = np.searchsorted(read_before, places, side="right")
+        return places + (ends - read_before)[cell]
 
 
 def make_cells(units: Floats, seed: int = 1) -> tuple[Cells, Ints]:
@@ -68,7 +80,12 @@ def make_cells(units: Floats, seed: int = 1) -> tuple[Cells, Ints]:
     cell = _nearest(units, centres)
     order = np.argsort(cell, kind="stable")
     starts = np.searchsorted(cell[order], np.arange(count + 1)).astype(np.int64)
-    return Cells(centres, starts), order
+    return Cells(centres, starts, default_probed(count)), order
+
+
+def default_probed(cells: int) -> int:
+    """Give the number of cells that are read of a file that does not say how many."""
+    return max(1, cells // _PROBED)
 
 
 def _nearest(units: Floats, centres: Floats) -> Ints:
@@ -79,8 +96,3 @@ def _nearest(units: Floats, centres: Floats) -> Ints:
         for start in range(0, len(units), _BLOCK)
     ]
     return np.concatenate(found)
-
-
-def rows_of(ranges: Sequence[tuple[int, int]]) -> Ints:
-    """Give the rows of ranges, in order."""
-    return np.concatenate([np.arange(start, end) for start, end in ranges])

@@ -18,7 +18,8 @@ from core.experiment_changes import assignment_fingerprint
 from core.listener import Listener
 from core.listener_tables import ListenerTable, load_table
 from core.lists import Lists, load_lists
-from core.vectors import Vectors, load_vectors
+from core.vector_archive import load_vectors
+from core.vectors import Vectors
 from engine.settings.defaults import DECIDING, describe_strategy, non_defaults
 from engine.settings.model import Settings
 from engine.strategy_building import Built, build_strategies

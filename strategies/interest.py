@@ -5,7 +5,7 @@ from pydantic import Field
 
 from core.errors import SegueError
 from core.listener import Listener
-from core.vectors import Floats
+from core.nearest import Floats
 from strategies.base import Artifacts, ListenerTables
 from strategies.registry import strategy
 from strategies.session_scores import Likings

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from core.candidates import Candidates, Weights, by_rank
 from core.listener import Listener
-from core.vectors import Floats
+from core.nearest import Floats
 from strategies.base import Artifacts, TrackVectors, Unheard, UnheardParams
 from strategies.registry import strategy
 from strategies.session_scores import Likings, SumsByTrack

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from app.application import create_app
 from core.listener_tables import save_table
-from core.vectors import save_vectors
+from core.vector_archive import save_vectors
 from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings
 from segue.testing import small_world

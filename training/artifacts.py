@@ -12,7 +12,7 @@ from core.archive import Key
 from core.listener_tables import save_table
 from core.lists import save_lists
 from core.progress import SILENT, Progress
-from core.vectors import save_vectors
+from core.vector_archive import save_vectors
 from training.interactions import Interactions
 from training.model import FittedModel, ModelParams
 from training.top_k import NONE, Rankings

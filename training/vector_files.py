@@ -3,7 +3,6 @@
 Vectors of audio or text need no listens, so a track that nobody heard has one too.
 """
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,10 @@ from core.catalog import UNKNOWN, Catalog
 from core.errors import Faults, InputError
 from core.lines import line_blocks, text_in
 from core.progress import SILENT, Progress
-from core.sealed import read_whole
-from core.vectors import Precision, Vectors, load_vectors, save_vectors
+from core.sealed import checksum_of, read_whole
+from core.vector_archive import Precision, load_vectors, save_vectors
+from core.vector_index import Way
+from core.vectors import Vectors, split
 from training.importers.ids import IdFault, parse_id
 from training.importers.parquet_files import is_parquet, open_parquet
 
@@ -37,6 +38,7 @@ def import_vectors(
     model: str = "imported",
     drop_unknown: bool = False,
     precision: Precision = "float32",
+    way: Way = "auto",
     progress: Progress = SILENT,
 ) -> Vectors:
     """Write a vector file.
@@ -52,6 +54,7 @@ def import_vectors(
         model: Name of what made the vectors, for the manifest.
         drop_unknown: Leave out tracks that the catalog does not have.
         precision: Type of the numbers on disk.
+        way: How a search finds the tracks near a point.
         progress: Shows the work.
 
     Raises:
@@ -64,8 +67,7 @@ def import_vectors(
         names, vectors = _from_npy(file, Path(ids))
     faults = Faults(_SHOWN)
     keys, rows, dropped = _known_keys(str(file), names, catalog, key, drop_unknown, faults)
-    for row in np.flatnonzero(~np.isfinite(vectors).all(axis=1)).tolist():
-        faults.add(f"{file}: row {row + 1}", "must have finite numbers, has one that is not")
+    _check_numbers(file, vectors, precision, faults)
     faults.raise_if_any()
     if not keys:
         raise InputError.one(str(file), "must have a vector of a known track, has none")
@@ -73,11 +75,28 @@ def import_vectors(
     about = {
         "model": model,
         "made_by": "segue vectors import",
-        "from": {file.name: hashlib.sha256(file.read_bytes()).hexdigest()},
+        "from": {file.name: checksum_of(file)},
         **({"dropped": dropped} if dropped else {}),
     }
-    save_vectors(to, key, keys, np.asarray(vectors)[rows], catalog, about, precision)
+    save_vectors(to, key, keys, np.asarray(vectors)[rows], catalog, about, precision, way)
     return load_vectors(to, catalog)
+
+
+def _check_numbers(file: Path, vectors: Numbers, precision: Precision, faults: Faults) -> None:
+    """Note the rows whose numbers, or whose length, are not finite, or not as this type."""
+    for start in range(0, len(vectors), ROWS_AT_ONCE):
+        block = np.asarray(vectors[start : start + ROWS_AT_ONCE])
+        finite = np.asarray(np.isfinite(block).all(axis=1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            rounded = block.astype(precision)
+            _, lengths = split(rounded)
+        fits = np.isfinite(rounded).all(axis=1) & np.isfinite(lengths)
+        for row in np.flatnonzero(~(finite & fits)).tolist():
+            at = f"{file}: row {start + row + 1}"
+            if not finite[row]:
+                faults.add(at, "must have finite numbers, has one that is not")
+            else:
+                faults.add(at, f"must have numbers that fit {precision}, has larger ones")
 
 
 def _known_keys(
@@ -112,12 +131,22 @@ def _from_npy(file: Path, ids: Path) -> tuple[list[str], Numbers]:
         vectors = np.load(file, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise InputError.one(str(file), "does not exist") from None
-    except (OSError, ValueError, EOFError) as error:
+    # The head of a .npy file is a Python literal, so a damaged one raises nearly anything.
+    except Exception as error:
+        # Of a file that is no .npy, numpy says how to load it unsafely.
+        reason = "" if "pickle" in str(error) else f" ({str(error)[:100]})"
+        raise InputError.one(str(file), f"must be a .npy file or Parquet{reason}") from error
+    if not isinstance(vectors, np.ndarray):
+        vectors.close()
         raise InputError.one(
-            str(file), f"must be a .npy file or Parquet ({str(error)[:100]})"
-        ) from error
-    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind != "f":
-        raise InputError.one(str(file), "must be an array (rows, numbers) of floats")
+            str(file), "must be a .npy file of one array, is an archive of several (.npz)"
+        )
+    if vectors.ndim != 2 or vectors.dtype.kind != "f" or vectors.shape[1] == 0:
+        raise InputError.one(
+            str(file),
+            f"must be an array (rows, numbers) of floats, is {vectors.shape} of {vectors.dtype}. "
+            "Save it again with numpy.save, after .astype('float32')",
+        )
     names = _lines_of(ids)
     if len(names) != len(vectors):
         raise InputError.one(
@@ -139,7 +168,8 @@ def _lines_of(path: Path) -> list[str]:
 
 def _from_parquet(file: Path, ids: str, column: str) -> tuple[list[Any], Numbers]:
     names: list[Any] = []
-    vectors: list[Any] = []
+    blocks: list[Numbers] = []
+    lengths: set[int] = set()
     with open_parquet(file) as source:
         for option, name in (("--ids", ids), ("--column", column)):
             if name not in source.names:
@@ -148,20 +178,44 @@ def _from_parquet(file: Path, ids: str, column: str) -> tuple[list[Any], Numbers
                     f"must have a column '{name}', has {', '.join(source.names[:20])}. "
                     f"Name the right one by {option}",
                 )
+        where = f"{file}: column '{column}'"
         for batch in source.batches([ids, column], ROWS_AT_ONCE, SILENT):
             names += batch.column(ids).to_pylist()
-            vectors += batch.column(column).to_pylist()
-    where = f"{file}: column '{column}'"
-    lengths = {len(vector) if isinstance(vector, list) else 0 for vector in vectors}
+            of_batch, numbers = _lists_in(where, batch.column(column))
+            lengths |= of_batch
+            blocks.append(numbers)
     if len(lengths) != 1 or 0 in lengths:
         raise InputError.one(
             where,
             "must have lists of numbers, all of one length; has lengths "
-            f"{', '.join(map(str, sorted(lengths)[:5]))} (0: no list). Leave out the rest",
+            f"{', '.join(map(str, sorted(lengths)[:5])) or 'of no row'} (0: no list). Leave out "
+            "the rest",
         )
-    try:
-        return names, np.array(vectors, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+    [length] = lengths
+    return names, np.concatenate(blocks).reshape(-1, length)
+
+
+def _lists_in(where: str, lists: Any) -> tuple[set[int], Numbers]:
+    """Give the lengths of the lists of a column, and their numbers one after the other.
+
+    Raises:
+        InputError: The column has no lists of numbers.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = lists.type
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    if not is_list and not pa.types.is_fixed_size_list(kind):
         raise InputError.one(
-            where, f"must have lists of numbers, has others ({error}). Name the right column"
-        ) from error
+            where, f"must have lists of numbers, has {kind}. Name the right column by --column"
+        )
+    item = kind.value_type
+    if not (pa.types.is_floating(item) or pa.types.is_integer(item)):
+        raise InputError.one(
+            where, f"must have lists of numbers, has lists of {item}. Name the right column"
+        )
+    lengths = pc.fill_null(pc.list_value_length(lists), 0)
+    numbers = pc.list_flatten(lists).to_numpy(zero_copy_only=False)
+    # Where an element is missing, whole numbers become floats with NaN.
+    return set(pc.unique(lengths).to_pylist()), np.asarray(numbers, dtype=np.float64)

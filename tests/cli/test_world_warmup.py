@@ -12,7 +12,7 @@ from cli.world_warmup import DAYS, LEARNT, SESSIONS, learn, warm_up
 from core.errors import InputError
 from core.lists import load_lists
 from core.progress import SILENT
-from core.vectors import load_vectors
+from core.vector_archive import load_vectors
 from events.reader import open_log
 from simulator.world.files import write_world
 from simulator.world.generator import generate_world

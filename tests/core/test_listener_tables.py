@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.catalog import UNKNOWN
 from core.errors import InputError
 from core.listener_tables import ListenerRows, load_table, save_table
-from core.vectors import save_vectors
+from core.vector_archive import save_vectors
 from segue.testing.small_world import TRACKS, small_catalog
 
 CATALOG = small_catalog()

@@ -11,8 +11,11 @@ from core.archive import write_archive
 from core.catalog import UNKNOWN
 from core.errors import InputError
 from core.lists import save_lists
-from core.vectors import Vectors, load_vectors, save_vectors
+from core.nearest import among_greatest, among_greatest_of_each, doubt
+from core.vector_archive import load_vectors, save_again, save_vectors
+from core.vectors import Vectors
 from segue.testing.small_world import TRACKS, small_catalog
+from tests import needs
 
 CATALOG = small_catalog()
 
@@ -64,12 +67,39 @@ def test_products_that_differ_in_their_last_bits_choose_the_same_tracks():
     vectors = vectors_of(np.repeat(draws.normal(size=(3, 40)), 8, axis=0) + 1e-7 * np.eye(24, 40))
     query = draws.normal(size=40).astype(np.float32)
     exact = vectors.units @ query
-    wanted = vectors._best(exact.copy(), query, 6, ())
+
+    def chosen(products):
+        return vectors._ordered(among_greatest(products, 6, doubt(query, 40)), query, 6)[0].tolist()
+
+    wanted = chosen(exact)
 
     for _ in range(50):
         noise = draws.uniform(-1, 1, TRACKS) * 20 * np.finfo(np.float32).eps * np.linalg.norm(query)
-        found = vectors._best((exact + noise).astype(np.float32), query, 6, ())
-        assert found[0].tolist() == wanted[0].tolist()
+        assert chosen((exact + noise).astype(np.float32)) == wanted
+
+
+@given(
+    st.lists(st.sampled_from([-np.inf, -2.0, 0.0, 0.5, 1.0]) | st.floats(-3, 3, width=32),
+             min_size=1, max_size=300),
+    st.integers(1, 40),
+)  # fmt: skip
+def test_the_k_greatest_are_always_among_those_that_are_kept(products, k):
+    row = np.asarray(products, dtype=np.float32)
+    kept = among_greatest(row, k, 0.0)
+
+    greatest = np.sort(row)[::-1][:k]
+    assert sorted(row[kept])[::-1][:k] == greatest[greatest > -np.inf].tolist()
+    [of_each, _] = among_greatest_of_each(np.stack([row, row[::-1]]), k, [0.0, 0.0])
+    assert of_each.tolist() == kept.tolist()
+
+
+def test_very_large_and_very_small_vectors_have_unit_length_too():
+    vectors = vectors_of([[3e30, 4e30], [3e-30, -4e-30], [0, 0], [3e38, 3e38]])
+
+    assert vectors.units == pytest.approx(
+        np.array([[0.6, 0.8], [0.6, -0.8], [0, 0], [0.5**0.5, 0.5**0.5]]), abs=1e-6
+    )
+    assert vectors.lengths.tolist() == pytest.approx([5e30, 5e-30, 0, np.inf])
 
 
 def test_directions_have_unit_length_and_lengths_are_kept():
@@ -110,6 +140,43 @@ def saved(path, catalog=CATALOG):
     return path
 
 
+def test_directions_are_mapped_and_not_copied(tmp_path):
+    found = load_vectors(saved(tmp_path / "v.npz"), CATALOG)
+
+    assert not found.units.flags.owndata
+    assert not found.units.flags.writeable
+    assert found.units.ctypes.data % 64 == 0, "numpy copies a matrix that is not aligned"
+
+
+def test_a_file_from_before_directions_were_stored_is_read(tmp_path):
+    path = saved(tmp_path / "v.npz")
+    members = dict(np.load(path))
+    members["vectors"] = members.pop("units") * 2
+    del members["lengths"]
+    write_archive(path, members)
+    found = load_vectors(path, CATALOG)
+
+    assert (found.units.tolist(), found.lengths.tolist()) == (np.eye(3).tolist(), [2, 2, 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("units", np.full(9, 0.5, np.float32)),
+        ("units", np.full(9, np.nan, np.float32)),
+        ("units", np.eye(3, dtype=np.float16).ravel()),
+        ("lengths", np.ones(2, np.float32)),
+        ("lengths", np.array([1, np.inf, 1], np.float32)),
+    ],
+)
+def test_directions_that_are_none_are_refused(tmp_path, name, values):
+    path = saved(tmp_path / "v.npz")
+    write_archive(path, dict(np.load(path)) | {name: values})
+
+    with pytest.raises(InputError, match="must have one vector of finite numbers for each key"):
+        load_vectors(path, CATALOG)
+
+
 def test_a_file_of_a_different_catalog_is_refused(tmp_path):
     with pytest.raises(InputError, match="was made for a different catalog"):
         load_vectors(saved(tmp_path / "v.npz", small_catalog(more=1)), CATALOG)
@@ -142,7 +209,7 @@ LARGE = small_catalog(more=976)
 @pytest.fixture
 def in_cells(tmp_path, monkeypatch):
     """A file with cells, over vectors in a few directions; and the vectors by track."""
-    monkeypatch.setattr("core.vectors.CELLS_FROM", 500)
+    monkeypatch.setattr("core.vector_index.INDEXED_FROM", 500)
     draws = np.random.default_rng(3)
     points = draws.normal(size=(20, 16))[draws.integers(0, 20, 1000)] * 2
     points = (points + draws.normal(size=points.shape)).astype(np.float32)
@@ -155,7 +222,7 @@ def test_a_large_file_has_cells_and_says_its_recall(in_cells):
     path, points = in_cells
     found = load_vectors(path, LARGE)
 
-    assert found.cells is not None
+    assert found.index is not None
     assert sorted(found.keys) == list(range(1000))
     rows = [found.row_of_track(track) for track in range(1000)]
     assert found.units[rows] * found.lengths[rows, None] == pytest.approx(points, abs=1e-5)
@@ -168,6 +235,7 @@ def test_a_large_file_has_cells_and_says_its_recall(in_cells):
     assert np.mean(hits) / 10 > 0.5
     assert found.manifest["recall"]["of 10"] > 0.5
     assert found.manifest["recall"]["of 200"] < 1, "some cells are not read"
+    assert found.manifest["probed"] == found.index.probed < len(found.index.centres)
 
 
 def test_cells_find_together_what_they_find_alone_and_leave_out_what_was_heard(in_cells):
@@ -192,6 +260,79 @@ def test_cells_that_do_not_hold_each_row_are_refused(in_cells):
     write_archive(path, {name: each for name, each in members.items() if name != "centres"})
     with pytest.raises(InputError, match="must have cells that hold each row once"):
         load_vectors(path, LARGE)
+
+
+@pytest.fixture
+def in_graph(in_cells):
+    """The same vectors in a file with a graph."""
+    path = in_cells[0].with_name("graph.npz")
+    save_vectors(path, "track", range(1000), in_cells[1], LARGE, {}, way="graph")
+    return path, in_cells[1]
+
+
+@needs.package("usearch")
+def test_a_graph_finds_most_of_the_nearest_and_says_how_many(in_graph):
+    path, points = in_graph
+    found, exact = load_vectors(path, LARGE), Vectors("track", range(1000), points, LARGE, {}, "")
+    queries, without = points[:40] + points[40:80], [set(range(n, n + 30)) for n in range(40)]
+
+    shares = []
+    for near, true in zip(
+        found.near_all(queries, 20, without), exact.near_all(queries, 20, without), strict=True
+    ):
+        assert len(near[0]) == 20
+        assert near[1].tolist() == sorted(near[1].tolist(), reverse=True)
+        shares.append(len({*near[0].tolist()} & {*true[0].tolist()}) / 20)
+    for query, left_out, near in zip(
+        queries, without, found.near_all(queries, 20, without), strict=True
+    ):
+        assert not left_out & {*near[0].tolist()}
+        assert near[0].tolist() == found.near(query, 20, left_out)[0].tolist()
+    assert np.mean(shares) > 0.9
+    assert found.manifest["recall"]["of 10"] > 0.9
+    assert (found.manifest["index"], found.keys) == ("graph", list(range(1000)))
+
+
+@needs.package("usearch")
+def test_the_same_vectors_make_the_same_graph(in_graph):
+    path, points = in_graph
+    again = path.with_name("again.npz")
+    save_vectors(again, "track", range(1000), points, LARGE, {}, way="graph")
+
+    assert again.read_bytes() == path.read_bytes()
+
+
+@needs.package("usearch")
+@pytest.mark.parametrize("content", [np.zeros(40, np.uint8), np.zeros(3, np.int64)])
+def test_a_graph_that_is_none_is_refused(in_graph, content):
+    path, _ = in_graph
+    write_archive(path, dict(np.load(path)) | {"graph": content})
+
+    with pytest.raises(InputError, match="must have a graph"):
+        load_vectors(path, LARGE)
+
+
+@needs.package("usearch")
+def test_a_graph_over_fewer_rows_is_refused(in_graph):
+    path, points = in_graph
+    fewer = path.with_name("fewer.npz")
+    save_vectors(fewer, "track", range(900), points[:900], LARGE, {}, way="graph")
+    write_archive(path, dict(np.load(path)) | {"graph": dict(np.load(fewer))["graph"]})
+
+    with pytest.raises(InputError, match="must have a graph over each row once"):
+        load_vectors(path, LARGE)
+
+
+def test_an_index_can_be_taken_away_and_given_again(in_cells):
+    path, _ = in_cells
+    vectors = load_vectors(path, LARGE)
+    save_again(path, vectors, LARGE, "exact")
+    exact = load_vectors(path, LARGE)
+    save_again(path, exact, LARGE, "auto")
+
+    assert exact.index is None
+    assert "recall" not in exact.manifest
+    assert load_vectors(path, LARGE).manifest["recall"]["of 10"] > 0.5
 
 
 def test_vectors_in_memory_are_used_if_the_file_has_the_same_content(tmp_path):

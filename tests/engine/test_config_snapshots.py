@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import InputError
 from core.listener_tables import save_table
-from core.vectors import save_vectors
+from core.vector_archive import save_vectors
 from engine.config_snapshots import load_snapshot, save_snapshot
 from events.config_snapshots import FORMAT
 from segue.testing.small_world import small_catalog, small_table

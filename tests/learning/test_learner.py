@@ -14,7 +14,7 @@ from core.catalog import load_catalog
 from core.errors import InputError, SegueError
 from core.listener_tables import ListenerRows, save_table
 from core.lists import save_lists
-from core.vectors import load_vectors, save_vectors
+from core.vector_archive import load_vectors, save_vectors
 from engine.runtime import load_runtime
 from engine.settings.learnt_artifacts import ServingState
 from engine.settings.loading import load_settings

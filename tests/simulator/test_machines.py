@@ -15,7 +15,7 @@ import numpy as np
 from cli.world_warmup import warm_up
 from core.catalog import load_catalog
 from core.progress import SILENT
-from core.vectors import load_vectors
+from core.vector_archive import load_vectors
 from simulator.listeners.botify import BotifyListeners
 from simulator.play.in_process_runner import InProcessRunner
 from simulator.recommenders.baselines import RandomTracks

@@ -11,7 +11,7 @@ import pytest
 from cli.world_warmup import LEARNT
 from core.catalog import load_catalog, load_top
 from core.lists import load_lists
-from core.vectors import load_vectors
+from core.vector_archive import load_vectors
 from simulator.world.files import write_world
 from simulator.world.generator import STEP, GeneratedWorld, artist_sizes, generate_world
 from simulator.world.world import World, load_world
