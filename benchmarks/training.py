@@ -1,11 +1,13 @@
-"""The cost of training; run with `python -m benchmarks.training [MILLIONS] [MODEL ...]`.
+"""The cost of training.
 
-Generates a million listens over 50,000 tracks by 20,000 listeners with tastes, or so many millions
-over 100,000 tracks, fits each model, and makes its lists of 100 for all tracks, or for the first
-10,000 where there are more than a million listens. Prints wall and CPU seconds, because a busy
-machine changes only the first; memory is the maximum of the process so far.
+Run with `python -m benchmarks.training [MILLIONS] [MODEL ...] [--tracks N]`. Generates a million
+listens over 50,000 tracks by 20,000 listeners with tastes, or so many millions over 100,000 or N
+tracks, fits each model, and makes its lists of 100 for all tracks, or for the first 10,000 where
+there are more than a million listens. Prints wall and CPU seconds, because a busy machine changes
+only the first; memory is the maximum of the process so far.
 """
 
+import argparse
 import resource
 import sys
 from importlib.util import find_spec
@@ -30,26 +32,28 @@ AIMS = {"popular": "20", "neighbours": "20", "factors": "60", "neural": "300"}
 
 def main() -> None:
     """Print seconds of the fit and of the lists, and memory."""
-    wanted = sys.argv[1:] if sys.argv[0].endswith("training.py") else []
+    options = _parse()
+    wanted = options.models
     installed = [name for name, package in MODELS.items() if find_spec(package)]
-    if wanted and wanted[0].isdigit():
-        millions, *wanted = int(wanted[0]), *wanted[1:]
-        log = listening(millions * LISTENS, 2 * TRACKS, millions * USERS)
+    if options.millions:
+        tracks = options.tracks or 2 * TRACKS
+        log = listening(options.millions * LISTENS, tracks, options.millions * USERS)
     else:
-        log = listening()
+        log = listening(tracks=options.tracks or TRACKS)
+    listens, catalog = len(log), log.catalog
     early, valid = log.split(0.1)
-    table = Table(
-        title=f"{len(log):,} listens of {len(log.catalog):,} tracks", title_justify="left"
-    )
+    del log  # 50 million listens take 2.2 GB, and a fit needs only the two parts
+    table = Table(title=f"{listens:,} listens of {len(catalog):,} tracks", title_justify="left")
     for heading in ("model", "fit s", "of CPU", "aim", "lists s", "of CPU", "aim", "memory GB"):
         table.add_column(heading, justify="left" if heading == "model" else "right")
-    keys = np.arange(len(log.catalog) if len(log) <= LISTENS else 10_000)
+    keys = np.arange(len(catalog) if listens <= LISTENS else 10_000)
     for name in wanted or installed:
         model, _ = build(name)
         fitted, fit_s, fit_cpu_s = _timed(model.fit, early, FitRun(valid))
         _, lists_s, lists_cpu_s = _timed(fitted.rankers["track"], keys, 100)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
         aim = AIMS.get(name.partition(":")[0], "")
+        del fitted
         table.add_row(
             name, f"{fit_s:.1f}", f"{fit_cpu_s:.1f}", aim,
             f"{lists_s:.1f}", f"{lists_cpu_s:.1f}", "30", f"{memory:.1f}",
@@ -59,23 +63,40 @@ def main() -> None:
         print(f"Not installed, so not measured: {', '.join(MODELS.keys() - set(installed))}")
 
 
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training")
+    parser.add_argument("what", nargs="*", help="millions of listens, then models")
+    parser.add_argument("--tracks", type=int, help="tracks of the catalog")
+    options, _ = parser.parse_known_args()
+    if not sys.argv[0].endswith("training.py"):  # run with all benchmarks, whose names these are
+        options.what = []
+    first = options.what[:1]
+    options.millions = int(first[0]) if first and first[0].isdigit() else None
+    options.models = options.what[1:] if options.millions else options.what
+    return options
+
+
 def listening(listens: int = LISTENS, tracks: int = TRACKS, users: int = USERS) -> Interactions:
     """Make sessions of ten listens; three in four are of the session's genre and liked."""
     draws = np.random.default_rng(31337)
     sessions = listens // LENGTH
-    session = np.repeat(np.arange(sessions), LENGTH)
-    user = draws.integers(0, users, sessions)[session]
-    genre = ((user * 7 + draws.integers(0, 3, sessions)[session] * 131) % GENRES).astype(np.int64)
+    # Small types, and one column after the other: at 50 million listens 64 bits take 0.4 GB each.
+    user = np.repeat(draws.integers(0, users, sessions).astype(np.int32), LENGTH)
+    genre = (user * 7 + np.repeat(draws.integers(0, 3, sessions), LENGTH) * 131) % GENRES
     liked = draws.random(listens) < 0.75
     # The square of a uniform number favours low places, as popularity does in a real catalog.
-    within = (draws.random(listens) ** 2 * (tracks // GENRES)).astype(np.int64)
-    track = np.where(liked, genre * (tracks // GENRES) + within, draws.integers(0, tracks, listens))
+    track = (draws.random(listens) ** 2 * (tracks // GENRES)).astype(np.int32)
+    track += genre.astype(np.int32) * (tracks // GENRES)
+    del genre
+    track = np.where(liked, track, draws.integers(0, tracks, listens).astype(np.int32))
     time = np.where(liked, draws.uniform(0.3, 1, listens), draws.uniform(0, 0.3, listens))
+    time = time.astype(np.float32)
+    session = np.repeat(np.arange(sessions, dtype=np.int32), LENGTH)
     catalog = Catalog(
         range(tracks), [f"artist {index // 4}" for index in range(tracks)], [""] * tracks
     )
     return assemble(
-        user, track, time, session * 10_000 + np.arange(listens) % LENGTH * 100,
+        user, track, time, session * np.int64(10_000) + np.arange(listens) % LENGTH * 100,
         [str(index) for index in range(users)], catalog, {}, session=session,
     )  # fmt: skip
 
