@@ -6,6 +6,7 @@ Nothing that serves changes before a version is whole on the disk and its config
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -180,7 +181,8 @@ class Learner:
 
     def _record_failure(self, error: SegueError) -> None:
         if self.store.folder.is_dir():
-            self._announcer.decide("failed", str(error), quiet=True)
+            with suppress(SegueError):  # on a full disk; the failure itself is what the user needs
+                self._announcer.decide("failed", str(error), quiet=True)
 
     @property
     def _logs(self) -> Sequence[Path]:

@@ -73,10 +73,13 @@ class TableWriter:
 def save_table(path: Path, table: Interactions, about: Mapping[str, Any]) -> None:
     """Write the training table as Parquet, with the catalog's checksum in its metadata."""
     part = path.with_name(path.name + ".part")
-    with TableWriter(part, table.catalog, table.sources, about) as writer:
-        columns = ("session", "position", "user", "users", "track", "time", "plays")
-        writer.write({name: getattr(table, name) for name in columns} | {"at": table.at_ms})
-    part.replace(path)
+    try:
+        with TableWriter(part, table.catalog, table.sources, about) as writer:
+            columns = ("session", "position", "user", "users", "track", "time", "plays")
+            writer.write({name: getattr(table, name) for name in columns} | {"at": table.at_ms})
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)  # still there only after an error, as on a full disk
 
 
 def load_table(path: Path, catalog: Catalog) -> Interactions:

@@ -192,6 +192,22 @@ def test_training_that_fails_leaves_what_serves(folder: Path) -> None:
     assert loop.outcomes[-1] == ("failed", None)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(folder: Path) -> None:
+    loop = SmallLoop(folder, pilot=0, bound=0.99)
+    listens = folder / "artifacts" / "listens"
+    listens.mkdir(parents=True)
+    part = listens / "00001.parquet.part"
+    part.symlink_to("/dev/full")
+    loop.learner.ledger.path.symlink_to("/dev/full")  # so the failure cannot be recorded either
+    with pytest.raises(SegueError, match=r"listens.*cannot be written: .*No space left"):
+        loop.round()
+    assert list(listens.iterdir()) == []
+    loop.learner.ledger.path.unlink()
+    loop.learner.take_round(is_over=True)
+    assert loop.learner.store.numbers() == [1]
+
+
 def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
     (folder / "artifacts").write_text("a file")
     loop = SmallLoop(folder)
