@@ -7,8 +7,10 @@ import pytest
 
 from core.errors import SegueError
 from engine.runtime import load_runtime
+from engine.settings.learnt_artifacts import ServingState
 from engine.settings.loading import load_settings
 from learning.server_reload import HttpReload, SignalReload, pid_in
+from learning.version_store import VersionStore
 from tests.learning.small_loop import SmallLoop, write_config
 from tests.served import serving
 
@@ -67,6 +69,34 @@ def test_a_server_that_cannot_be_reached_leaves_what_serves(folder: Path) -> Non
         loop.round()
     assert loop.learner.store.state().pilot is None
     assert loop.outcomes == [("failed", None)]
+
+
+class Interrupted:
+    """A server that is waited for until Ctrl-C.
+
+    Attributes:
+        found: The state on the disk whenever it was asked without waiting.
+    """
+
+    def __init__(self, store: VersionStore) -> None:
+        self._store = store
+        self.found: list[ServingState] = []
+
+    def reload(self, digest: str) -> str:
+        raise KeyboardInterrupt
+
+    def ask(self) -> None:
+        self.found.append(self._store.state())
+
+
+def test_ctrl_c_while_the_server_loads_takes_back_what_it_may_have_loaded(folder: Path) -> None:
+    server = Interrupted(VersionStore(folder / "artifacts"))
+    loop = SmallLoop(folder, server, pilot=0.2, strategy="softly")
+    with pytest.raises(KeyboardInterrupt):
+        loop.round()
+    assert server.found == [ServingState()]
+    assert loop.learner.store.numbers() == [1]  # whole, and it does not play
+    assert not load_settings(folder / "config.yaml").experiments
 
 
 def test_a_process_that_is_no_more_is_said() -> None:
