@@ -110,7 +110,8 @@ def evaluate_policies(
                 "must be an event file, is compacted and has no exact lines. Name the event files "
                 "it was made of",
             )
-    with open_log(logs, progress=progress) as log:
+    options = None if spark is None else spark.options
+    with open_log(logs, progress=progress, spark=options) as log:
         rewards = logged_rewards(log, first, _read_arm(arm, log.experiments()))
     recorder = PolicyRecorder(targets, rewards)
     replayed = _replay(ReplayJob(sources, snapshots), recorder, progress, spark)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -15,15 +16,23 @@ from core.errors import Faults, InputError, unknown_name
 from core.progress import SILENT, Progress
 from events.url_path import on_disk
 from training.importers.parquet_files import is_parquet
-from training.interactions import Interactions, assemble
+from training.interactions import Interactions, Ints, assemble
 from training.training_table import load_table
 
 if TYPE_CHECKING:
-    from events.reader import EventLog
+    import pyarrow as pa
 
-_NUMBERS = ("session", "turn", "time", "at_ms", "propensity")
+    from events.query_engine import QueryEngine
+    from events.reader import EventLog
+    from events.spark_session import SparkOptions
+
+_NUMBERS = ("turn", "time", "at_ms", "propensity")
 
 _FILES = "SELECT path, checksum FROM files ORDER BY file_id"
+_STRANGE = """SELECT track FROM events
+WHERE "time" IS NOT NULL AND track NOT IN (SELECT track FROM catalog_tracks)
+ORDER BY "user", session, turn LIMIT 1"""
+"""A track that the catalog does not have."""
 
 InverseIn = Literal["fit", "judge", "both"]
 """The uses of inverse propensity weights: in the fit, in the evaluation (`judge`), or in both."""
@@ -96,9 +105,20 @@ def _iso(at_ms: int) -> str:
 
 
 def load(
-    paths: Sequence[Path], catalog: Catalog, selection: Selection, progress: Progress = SILENT
+    paths: Sequence[Path],
+    catalog: Catalog,
+    selection: Selection,
+    progress: Progress = SILENT,
+    spark: "SparkOptions | None" = None,
 ) -> Interactions:
     """Read listens and keep those that count.
+
+    Args:
+        paths: Event logs, or one training table.
+        catalog: The catalog that was served.
+        selection: Which listens count.
+        progress: Shows the work.
+        spark: Read event logs on Spark, in a session with these options. None: DuckDB.
 
     Raises:
         InputError: Nothing to read, nothing left, or not for this catalog.
@@ -113,7 +133,7 @@ def load(
         with on_disk(paths[0]) as table:
             listens = load_table(table, catalog).between(selection.since_ms, selection.until_ms)
     else:
-        listens = _from_events(paths, catalog, selection, progress)
+        listens = _from_events(paths, catalog, selection, progress, spark)
     kept = selection.apply(listens)
     if not len(kept):
         raise InputError.one(", ".join(map(str, paths)), "has no listen that counts")
@@ -134,13 +154,18 @@ def _is_table(path: Path) -> bool:
 
 
 def _from_events(
-    paths: Sequence[Path], catalog: Catalog, selection: Selection, progress: Progress
+    paths: Sequence[Path],
+    catalog: Catalog,
+    selection: Selection,
+    progress: Progress,
+    spark: "SparkOptions | None",
 ) -> Interactions:
     """Read the listens of event logs."""
     from events.reader import open_log
 
+    since_ms, until_ms = selection.since_ms, selection.until_ms
     with open_log(
-        paths, since_ms=selection.since_ms, until_ms=selection.until_ms, progress=progress
+        paths, since_ms=since_ms, until_ms=until_ms, progress=progress, spark=spark
     ) as log:
         _check_arms(selection.arms, log.experiments())
         return listens_of(log, ", ".join(map(str, paths)), catalog, selection.arms, progress)
@@ -169,39 +194,59 @@ def listens_of(
 
     progress.start("listens")
     chosen = [f"{experiment}={arm}" for experiment, names in arms.items() for arm in names]
-    query = read_query("training", "listens")
-    rows: Any = log.engine.arrow(query, [chosen, not chosen])
-    sources = _name_sources(log.query(_FILES))
-    user = rows.column("user").combine_chunks().dictionary_encode()
-    track = rows.column("track").combine_chunks().dictionary_encode()
-    index = np.array([catalog.index_of(id_) for id_ in track.dictionary.to_pylist()] or [UNKNOWN])
-    known = index[track.indices.to_numpy()] if len(rows) else np.zeros(0, dtype=np.int64)
-    kept = known != UNKNOWN
-    # A retired track or two is normal; more than half means that this is the wrong catalog.
-    if len(rows) and kept.sum() * 2 < len(rows):
-        strange = track.dictionary[int(np.argmin(index))].as_py()
-        raise InputError.one(
-            where,
-            f"{len(rows) - int(kept.sum())} of {len(rows)} listens are of tracks that the catalog "
-            f"does not have, for instance {strange!r}. Give the catalog that was served",
-        )
-    if not kept.all():
-        progress.say(
-            f"Left out {int((~kept).sum())} listens of tracks that the catalog does not have."
-        )
+    query = read_query("training", "listens").rstrip("; \n")
+    with closing(log.engine.workspace()) as tables:
+        tables.add("catalog_tracks", _number_tracks(catalog))
+        rows = tables.arrow(query, [chosen or [""], not chosen])
+        track = rows.column("track").to_numpy()
+        _check_catalog(track, tables, where, progress)
+        sources = _name_sources(tables.rows(_FILES))
+    kept = track != UNKNOWN
+    names = rows.column("listener")
+    begins = rows.column("begins").to_numpy()
     column = {name: rows.column(name).to_numpy()[kept] for name in _NUMBERS}
     return assemble(
-        user.indices.to_numpy()[kept],
-        known[kept],
+        (np.cumsum(names.is_valid().to_numpy()) - 1)[kept],
+        track[kept],
         column["time"],
         column["at_ms"],
-        user.dictionary.to_pylist(),
+        names.drop_null().to_pylist(),
         catalog,
         sources,
-        session=column["session"],
+        session=(np.cumsum(begins) - 1)[kept],
         position=column["turn"],
         propensity=column["propensity"],
     )
+
+
+def _number_tracks(catalog: Catalog) -> "pa.Table":
+    """The tracks of a catalog as events name them, each with its index."""
+    import pyarrow as pa
+
+    from events.arrow_rows import table_of
+
+    rows = [(str(track), number) for number, track in enumerate(catalog.ids)]
+    return table_of(rows, track=pa.string(), number=pa.int32())
+
+
+def _check_catalog(track: Ints, tables: "QueryEngine", where: str, progress: Progress) -> None:
+    """Refuse a wrong catalog: a retired track or two is normal, more than half are not.
+
+    Raises:
+        InputError: Most tracks are not in the catalog.
+    """
+    known = int((track != UNKNOWN).sum())
+    if known * 2 < len(track):
+        (strange,) = tables.rows(_STRANGE)[0]
+        raise InputError.one(
+            where,
+            f"{len(track) - known} of {len(track)} listens are of tracks that the catalog "
+            f"does not have, for instance {strange!r}. Give the catalog that was served",
+        )
+    if known < len(track):
+        progress.say(
+            f"Left out {len(track) - known} listens of tracks that the catalog does not have."
+        )
 
 
 def _name_sources(files: Sequence[tuple[str, str]]) -> dict[str, str]:

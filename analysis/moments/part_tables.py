@@ -1,6 +1,7 @@
 """The tables of parts: Parquet files, which both engines write and read."""
 
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,11 +52,7 @@ def read_table(engine: QueryEngine, name: str, parts: Sequence[Part]) -> None:
     from events.spark_engine import SparkEngine
 
     assert isinstance(engine, SparkEngine)
-    frames = [_on_spark(engine, *each) for each in zip(paths, before, strict=True)]
-    whole = frames[0]
-    for frame in frames[1:]:
-        whole = whole.unionByName(frame)
-    engine.name_frame(f"kept_{name}", whole, is_kept=False)
+    engine.name_frame(f"kept_{name}", _on_spark(engine, paths, before), is_kept=False)
 
 
 def _write_on_spark(engine: "SparkEngine", query: str, path: Path) -> None:
@@ -86,13 +83,19 @@ def check_rows(path: Path, written: int) -> None:
         )
 
 
-def _on_spark(engine: "SparkEngine", path: Path, files_before: int) -> "DataFrame":
+def _on_spark(engine: "SparkEngine", paths: Sequence[Path], before: Sequence[int]) -> "DataFrame":
     from pyspark.sql import functions as f
 
     from events.spark_parquet import escape_path
 
-    frame = engine.session.read.parquet(escape_path(str(path.resolve())))
-    return frame.withColumn("files_before", f.lit(files_before))
+    frames: list[DataFrame] = []
+    for path, files in zip(paths, before, strict=True):
+        reader = engine.session.read
+        if frames:  # known columns need no job that looks for them
+            reader = reader.schema(frames[0].drop("files_before").schema)
+        frame = reader.parquet(escape_path(str(path.resolve())))
+        frames.append(frame.withColumn("files_before", f.lit(files)))
+    return reduce(lambda one, two: one.unionByName(two), frames)
 
 
 def _pattern(path: Path) -> str:

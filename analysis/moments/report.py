@@ -1,12 +1,14 @@
 """The report and the checks over moments: of days that were kept, and of a log added to them."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.checks.result import ValidityReport
 from analysis.checks.suite import MoreChecks
 from analysis.effects.results import Report
 from analysis.moments.gathering import ReadConfigs, gather
+from analysis.moments.moments import Moments
 from analysis.moments.reading import open_moments
 from analysis.moments.validity import validity_of
 from analysis.report import (
@@ -71,7 +73,8 @@ def verify_moments(
     A report over the same moments withholds the effects of an experiment if a check fails here.
 
     Args:
-        selection: What is read; without logs, only the moments are.
+        selection: What is read; without logs, only the moments are. A log gets the gap of the parts
+            that are there.
         folders: Folders of moments; see `gather`.
         read_configs: Reads the configs that decided.
         progress: Gets the progress.
@@ -81,6 +84,8 @@ def verify_moments(
     Raises:
         InputError: The log or the moments are faulty, or they do not fit together.
     """
+    if selection.logs and folders[0].is_dir() and any(folders[0].iterdir()):
+        selection = replace(selection, gap_s=Moments.read(folders[0]).parts[0].gap_s)
     moments = gather(selection, folders, read_configs, progress, more)
     archived_configs, _ = read_configs([*selection.logs, *folders])
     names = moments.experiments

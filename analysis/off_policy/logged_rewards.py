@@ -60,28 +60,30 @@ def logged_rewards(
         left_out = dict(
             tables.query(
                 f"SELECT why_not, count(*) {chosen} AND why_not IS NOT NULL "
-                "GROUP BY 1 ORDER BY 2 DESC",
+                "GROUP BY 1 ORDER BY 2 DESC, 1",
                 params,
             )
         )
-        rows = tables.query(
+        rows = tables.engine.arrow(
             'SELECT decision, "user", recommendation, propensity, reward '
             f"{chosen} AND why_not IS NULL ORDER BY decision",
             params,
         )
-    if not rows:
+    if not len(rows):
         reasons = ", ".join(f"{count} x {reason}" for reason, count in left_out.items())
         raise InputError.one(
             "LOG",
             "must have a decision of ours with a known reward, has none"
             + (f": {reasons}" if reasons else ". Botify logged no propensities: use a log of ours"),
         )
-    decisions, users, tracks, propensities, rewards = zip(*rows, strict=True)
+    decisions, users, tracks = (
+        rows.column(name).to_pylist() for name in ("decision", "user", "recommendation")
+    )
     return LoggedRewards(
         {decision: place for place, decision in enumerate(decisions)},
         encode(users),
-        list(tracks),
-        np.array(propensities, dtype=np.float64),
-        np.array(rewards, dtype=np.float64),
+        tracks,
+        rows.column("propensity").to_numpy().astype(np.float64),
+        rows.column("reward").to_numpy().astype(np.float64),
         left_out,
     )

@@ -21,6 +21,7 @@ from training.model import Device
 
 if TYPE_CHECKING:
     from core.progress import Progress
+    from events.spark_session import SparkOptions
     from training.comparison import Comparison
     from training.evaluation_split import EstimatorFactory
     from training.interactions import Interactions
@@ -181,7 +182,7 @@ def _command(name: str, own_variant: str = "") -> Callable[..., None]:
         selection = _selection(since, until, arms, min_time, inverse_propensity, cap, sample)
         options = TrainingOptions(selection, test_share, liked, seed, threads, top, device, heard)
         with bars() as progress:
-            log = _load(logs, catalog, selection, progress)
+            log = _load(logs, catalog, selection, progress, spark)
             done = train_one(log, model, to, options, _estimator(options), progress)
         if json_:
             files = {"files": [str(file) for file in done.files]}
@@ -300,12 +301,16 @@ def _estimator(options: "TrainingOptions") -> "EstimatorFactory | None":
 
 
 def _load(
-    logs: Sequence[Path], catalog: Path, selection: "Selection", progress: "Progress"
+    logs: Sequence[Path],
+    catalog: Path,
+    selection: "Selection",
+    progress: "Progress",
+    spark: "SparkOptions | None" = None,
 ) -> "Interactions":
     from core.catalog import load_catalog
     from training.listen_sources import load
 
-    return load(logs, load_catalog(catalog), selection, progress)
+    return load(logs, load_catalog(catalog), selection, progress, spark)
 
 
 def _selection(

@@ -9,15 +9,34 @@ from typing import Any
 import pytest
 
 from analysis.checks.archived_configs import ArchivedConfigs
+from analysis.checks.constant_arm import check_constant_arms
+from analysis.checks.context import CheckContext
+from analysis.checks.result import CheckResult, Status
+from analysis.off_policy.logged_rewards import logged_rewards
 from analysis.rendering.json_report import to_json
 from analysis.report import LogSelection, ReportRequest, report_of
+from audit.canary import run_canaries, with_canaries
 from audit.injected_faults import known_faults
-from audit.log_faults import CleanLog, FaultNotApplicable, LogLines, as_botify, write
+from audit.log_faults import (
+    REPLAY_FAULTS,
+    CleanLog,
+    FaultNotApplicable,
+    LogFault,
+    LogLines,
+    as_botify,
+    write,
+)
+from audit.replay_check import ReplayFiles, replay_check
+from audit.server_faults import SERVER_FAULTS, ServerFault
+from core.errors import InputError
 from events.overview import overview
 from events.reader import EventLog, open_log
+from events.spark_session import SparkOptions
 from segue.testing.small_world import small_catalog
-from tests.analysis.trial_log import trial_log
+from tests.analysis.trial_log import EXPERIMENT, trial_log
+from tests.service import loaded
 from tests.spark_local import MARKS, SPARK
+from training.listen_sources import listens_of
 
 pytestmark = MARKS
 
@@ -28,12 +47,18 @@ TABLES = (
     "excluded", "catalog",
 )  # fmt: skip
 
+NO_CONFIGS = ArchivedConfigs()
 Trial = tuple[CleanLog, ArchivedConfigs]
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
-    return trial_log(tmp_path_factory.mktemp("trial"), 120, 60)
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("trial")
+
+
+@pytest.fixture(scope="module")
+def trial(played: Path) -> Trial:
+    return trial_log(played, 120, 60)
 
 
 def _clean_on_several_servers(clean: CleanLog, folder: Path) -> None:
@@ -120,8 +145,31 @@ def _everything(log: EventLog, folder: Path, archived_configs: ArchivedConfigs) 
     return {
         "tables": tables,
         "overview": overview(log),
+        "listens": _listens(log),
+        "rewards": _rewards(log),
         "report": json.loads(to_json(report)),
     }
+
+
+def _listens(log: EventLog) -> dict[str, Any]:
+    """What `segue train` reads of the log."""
+    found = listens_of(log, "LOG", small_catalog(), {EXPERIMENT: ["T1"]})
+    names = ("session", "position", "user", "track", "time", "at_ms", "propensity")
+    columns = {name: getattr(found, name).tolist() for name in names}
+    return {**columns, "users": list(found.users), "sources": dict(found.sources)}
+
+
+def _rewards(log: EventLog) -> dict[str, Any]:
+    """What `segue evaluate` reads of the log."""
+    try:
+        found = logged_rewards(log)
+    except InputError as error:  # botify's log has no propensities
+        return {"refused": str(error)}
+    return {
+        "decisions": found.decisions, "tracks": found.tracks, "left_out": found.left_out,
+        "listeners": found.listeners.tolist(), "rewards": found.rewards.tolist(),
+        "propensities": found.propensities.tolist(),
+    }  # fmt: skip
 
 
 def _sorted(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -152,3 +200,35 @@ def _differences(expected: Any, found: Any, where: str) -> Iterator[str]:
             yield f"{where}: {expected!r} and {found!r}"
     elif expected != found or type(expected) is not type(found):
         yield f"{where}: {expected!r} and {found!r}"
+
+
+@pytest.mark.parametrize("fault", REPLAY_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_a_fault_that_only_replay_finds_is_found_alike(
+    fault: LogFault, trial: Trial, played: Path, tmp_path: Path
+) -> None:
+    (clean, archived_configs), configs = trial, played / "log" / "configs"
+    write(fault.inject(clean), tmp_path)
+
+    def judge(context: CheckContext, spark: SparkOptions | None) -> CheckResult:
+        return replay_check(ReplayFiles([tmp_path], [configs], spark=spark), True)(context)
+
+    with open_log([tmp_path]) as log, CheckContext(log, archived_configs) as context:
+        expected = judge(context, None)
+        assert expected.status is Status.FAILED
+        assert judge(context, SPARK) == expected
+
+
+@pytest.mark.parametrize("fault", SERVER_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_a_fault_of_the_server_is_found_alike(fault: ServerFault, tmp_path: Path) -> None:
+    runtime, canaries = loaded(tmp_path / "server"), tmp_path / "canaries"
+    run_canaries(runtime.settings, runtime.catalog, canaries, range(60), fault.inject)
+    places, _ = with_canaries(runtime.settings, runtime.catalog, canaries)
+    tracks = {arm: str(places[f"{EXPERIMENT} {arm}"]) for arm in ("C", "T1")}
+
+    def judge(spark: SparkOptions | None) -> CheckResult:
+        with open_log([canaries], spark=spark) as log, CheckContext(log, NO_CONFIGS) as context:
+            return check_constant_arms(context, EXPERIMENT, tracks=tracks)
+
+    expected = judge(None)
+    assert expected.status is Status.FAILED
+    assert judge(SPARK) == expected

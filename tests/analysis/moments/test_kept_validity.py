@@ -10,6 +10,7 @@ import pytest
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.result import CheckResult, Status, ValidityReport
 from analysis.checks.suite import EXPERIMENT_CHECKS, LOG_CHECKS, MoreChecks
+from analysis.moments.moments import Moments
 from analysis.moments.report import report_of_moments, verify_moments
 from analysis.moments.validity import ADDED_UP
 from analysis.report import LogSelection, ReportRequest, make_report
@@ -96,6 +97,17 @@ def test_a_loss_of_one_arm_that_no_day_shows_is_found(trial: Trial, tmp_path: Pa
     name = "sample-ratio"
     assert merged.check(name) == of_whole_log(days, configs).check(name)
     assert merged.check(name).numbers["p"] < min(each.check(name).numbers["p"] for each in alone)
+
+
+def test_a_day_that_verify_adds_gets_the_gap_of_the_days_before(
+    trial: Trial, tmp_path: Path
+) -> None:
+    clean, configs = trial
+    (first, second, _), kept = days_of(clean.events, tmp_path), tmp_path / "kept"
+    verify_moments(LogSelection([first], gap_s=600), [kept], lambda _: (configs, {}))
+    verify(configs, kept, [second])
+
+    assert [part.gap_s for part in Moments.read(kept).parts] == [600, 600]
 
 
 def test_moments_do_not_lie_inside_their_log(trial: Trial, tmp_path: Path) -> None:
