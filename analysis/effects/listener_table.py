@@ -4,11 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from analysis.effects.metrics import Metric
 from analysis.statistics.concentration import is_heavy
@@ -83,12 +81,6 @@ class ListenerTable(Workspace):
         counts = dict(self.query("SELECT arm, count(*) FROM listener_table GROUP BY arm"))
         self.counts = {arm: int(counts.get(arm, 0)) for arm in self.arms}
         self.count = sum(map(int, counts.values()))
-
-    @cached_property
-    def arm_of(self) -> dict[str, npt.NDArray[np.int64]]:
-        """Arm -> places of its listeners, in the order of the listeners' ids."""
-        names = self._fetch("arm")
-        return {arm: np.flatnonzero(names == arm) for arm in self.arms}
 
     def column(self, metric: Metric) -> Column:
         """Sum up a metric.
@@ -202,15 +194,6 @@ class ListenerTable(Workspace):
                 f"must be an SQL expression over the listener table, got {metric.value!r}: "
                 f"{error}. Its columns: {columns}",
             ) from error
-
-    def labels(self, expression: str) -> npt.NDArray[np.object_]:
-        """Read one text per listener, in the same order; NULL is "(none)"."""
-        found = self._fetch(f"coalesce(CAST(({expression}) AS STRING), '(none)')")
-        return np.asarray(found, dtype=object)
-
-    def _fetch(self, expression: str) -> npt.NDArray[np.generic]:
-        query = f'SELECT {expression} AS it FROM listener_table ORDER BY "user"'  # noqa: S608
-        return self.arrays(query)["it"]
 
 
 def _digits(largest: float) -> int:

@@ -1,14 +1,13 @@
 """Effects over time: of each stretch of time alone, and of all time so far."""
 
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from analysis.effects.listener_table import ListenerTable
 from analysis.effects.results import EffectOverTime, PlannedSize, StretchEffect
 from analysis.statistics.contrast import Contrast, Interval
 from analysis.statistics.inference import FixedHorizonTest, InferenceMethod
-from analysis.statistics.sample_moments import SampleMoments, Values
+from analysis.statistics.listener_sums import ListenerSums
 from events.queries import read_query
 
 STEPS_MS = tuple(1000 * seconds for seconds in (1, 10, 60, 600, 3_600, 86_400, 7 * 86_400))
@@ -45,29 +44,25 @@ def effects_over_time(
         plan: The plan, for the error rates.
     """
     start, step = stretches_of(window)
-    table = listeners.arrays(
+    rows = listeners.query(
         read_query("analysis", "effect_over_time"),
         {"from_ms": start, "step_ms": step, "experiment": listeners.experiment},
     )
-    places = {name: place for place, name in enumerate(listeners.labels('"user"').tolist())}
-    whose = np.fromiter((places[name] for name in table["listener"]), np.int64)
-    number = np.asarray(table["stretch"])
-    time, sessions = np.asarray(table["time_all"]), np.asarray(table["sessions"], dtype=np.float64)
+    alone = {(arm, stretch): listener_sums(n, x, xx) for arm, stretch, n, x, xx, *_ in rows}
+    growth = {(arm, stretch): listener_sums(*sums) for arm, stretch, _, _, _, *sums in rows}
+    so_far = dict.fromkeys(listeners.arms, ListenerSums())
     stretches: list[list[StretchEffect]] = [[] for _ in pairs]
-    total, count = np.zeros(listeners.count), np.zeros(listeners.count)
-    for stretch in range(int(number[-1]) + 1 if len(number) else 0):
-        here = slice(*np.searchsorted(number, [stretch, stretch + 1]))
-        total[whose[here]] += time[here]
-        count[whose[here]] += sessions[here]
-        alone = np.full(listeners.count, np.nan)
-        alone[whose[here]] = time[here] / sessions[here]
-        so_far = np.divide(total, count, out=np.full(listeners.count, np.nan), where=count > 0)
+    for stretch in range(max((stretch for _, stretch in alone), default=-1) + 1):
+        here = {arm: alone.get((arm, stretch), ListenerSums()) for arm in listeners.arms}
+        so_far = {
+            arm: sums + growth.get((arm, stretch), ListenerSums()) for arm, sums in so_far.items()
+        }
         for found, (pair, inference) in zip(stretches, pairs, strict=True):
             found.append(
                 StretchEffect(
                     start + stretch * step,
-                    lift_of(listeners, alone, pair, FixedHorizonTest(), plan.alpha),
-                    lift_of(listeners, so_far, pair, inference, plan.early_alpha),
+                    lift_of(here, pair, FixedHorizonTest(), plan.alpha),
+                    lift_of(so_far, pair, inference, plan.early_alpha),
                 )
             )
     return tuple(
@@ -76,12 +71,16 @@ def effects_over_time(
     )
 
 
+def listener_sums(n: Any, x: Any, xx: Any) -> ListenerSums:
+    """Make sums of what a query added up in billionths, as whole numbers of either engine."""
+    return ListenerSums(int(n), int(x), int(xx))
+
+
 def lift_of(
-    listeners: ListenerTable, values: Values, pair: Pair, inference: InferenceMethod, alpha: float
+    sums: Mapping[str, ListenerSums], pair: Pair, inference: InferenceMethod, alpha: float
 ) -> Interval | None:
-    """Return the lift of some values, nan for a listener without one; None with too few."""
-    arms = [values[listeners.arm_of[arm]] for arm in pair]
-    contrast = Contrast(*(SampleMoments.of(arm[~np.isnan(arm)]) for arm in arms))
+    """Return the lift of a mean, from each arm's sums; None with too few listeners."""
+    contrast = Contrast(*(sums[arm].mean for arm in pair))
     if min(contrast.control.n, contrast.treatment.n) < FEWEST or not contrast.known:
         return None
     return contrast.lift_ci(inference.critical(contrast, alpha))

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from analysis.effects.listener_table import ListenerTable
-from analysis.effects.over_time import Pair, lift_of
+from analysis.effects.over_time import Pair, lift_of, listener_sums
 from analysis.effects.results import DayEffect, EffectByDay
 from analysis.statistics.inference import FixedHorizonTest
+from analysis.statistics.listener_sums import ListenerSums
 from events.queries import read_query
 
 MOST_DAYS = 28
@@ -23,22 +22,16 @@ def effects_since_entry(
         pairs: (control, treatment).
         alpha: Error rate of each interval.
     """
-    table = listeners.arrays(
+    rows = listeners.query(
         read_query("analysis", "effect_since_entry"), {"experiment": listeners.experiment}
     )
-    places = {name: place for place, name in enumerate(listeners.labels('"user"').tolist())}
-    whose = np.fromiter((places[name] for name in table["listener"]), np.int64)
-    number = np.asarray(table["day"])
-    time, sessions = np.asarray(table["time_all"]), np.asarray(table["sessions"], dtype=np.float64)
+    known = {(arm, day): listener_sums(*sums) for arm, day, *sums in rows}
     found: list[list[DayEffect]] = [[] for _ in pairs]
-    for day in range(min(MOST_DAYS, int(number[-1]) + 1 if len(number) else 0)):
-        here = slice(*np.searchsorted(number, [day, day + 1]))
-        values = np.full(listeners.count, np.nan)
-        values[whose[here]] = time[here] / sessions[here]
+    for day in range(min(MOST_DAYS, max((day for _, day in known), default=-1) + 1)):
+        here = {arm: known.get((arm, day), ListenerSums()) for arm in listeners.arms}
         for days, pair in zip(found, pairs, strict=True):
-            count = sum(int((~np.isnan(values[listeners.arm_of[arm]])).sum()) for arm in pair)
-            lift = lift_of(listeners, values, pair, FixedHorizonTest(), alpha)
-            days.append(DayEffect(day, count, lift))
+            count = sum(here[arm].n for arm in pair)
+            days.append(DayEffect(day, count, lift_of(here, pair, FixedHorizonTest(), alpha)))
     return tuple(
         EffectByDay(control, treatment, tuple(days))
         for (control, treatment), days in zip(pairs, found, strict=True)
