@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,12 +22,15 @@ PACE_S = 0.1
 MOST_S = 300
 """Longest wait for anything: CI machines are slow, and a wait ends as soon as it can."""
 MEMORY = "512m"
+QUICK_START = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+"""For a JVM that lives for seconds: no second compiler, which took half of its time."""
 PYTHON = {
     # Executors run where the worker says; they need our modules and our packages.
     "PYTHONPATH": str(ROOT),
     "PYSPARK_PYTHON": sys.executable,
     "SPARK_LOCAL_IP": "127.0.0.1",
     "SPARK_DAEMON_MEMORY": "256m",
+    "SPARK_DAEMON_JAVA_OPTS": QUICK_START,
     "SPARK_HOME": str(HOME),
 }
 
@@ -57,9 +60,22 @@ class Cluster:
         """Give what the master knows of workers and applications."""
         return _read_json(f"http://127.0.0.1:{self.page}/json/")
 
-    def kill_worker(self, number: int) -> None:
-        """Kill a worker with its executors, as if its machine lost power."""
-        worker = self.workers[number]
+    def start_worker(self) -> None:
+        """Start a worker."""
+        work = self.folder / f"worker-{len(list(self.folder.glob('worker-*.log')))}"
+        worker = _start(self.folder, work.name, [
+            "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--cores", "1",
+            "--memory", "1g", "--webui-port", "0", "--work-dir", str(work), self.master,
+        ])  # fmt: skip
+        self.workers.append(worker)
+
+    def wait_for_workers(self, workers: int) -> None:
+        """Wait until the master knows so many."""
+        wait_until(lambda: (self.state() or {}).get("aliveworkers") == workers, self.workers)
+
+    def kill_worker(self) -> None:
+        """Kill the oldest worker with its executors, as if its machine lost power."""
+        worker = self.workers.pop(0)
         os.killpg(worker.pid, signal.SIGKILL)
         worker.wait()
 
@@ -75,18 +91,12 @@ def running_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
     processes = [_start(folder, "master", master)]
     try:
         wait_until(lambda: cluster.state() is not None, processes)
-        for number in range(workers):
-            work = folder / f"worker-{number}"
-            worker = _start(folder, work.name, [
-                "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--cores", "1",
-                "--memory", "1g", "--webui-port", "0", "--work-dir", str(work), cluster.master,
-            ])  # fmt: skip
-            processes.append(worker)
-            cluster.workers.append(worker)
-        wait_until(lambda: (cluster.state() or {}).get("aliveworkers") == workers, processes)
+        for _ in range(workers):
+            cluster.start_worker()
+        cluster.wait_for_workers(workers)
         yield cluster
     finally:
-        for process in processes[::-1]:
+        for process in [*processes, *cluster.workers][::-1]:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -99,13 +109,13 @@ class Driver:
     process: subprocess.Popen[str]
     page: int
 
-    def stages(self, status: str) -> Sequence[Mapping[str, Any]]:
-        """List the stages of this status; none before the command has begun."""
+    def tasks(self) -> int:
+        """Count the tasks that the executors have completed; 0 before the command has begun."""
         base = f"http://127.0.0.1:{self.page}/api/v1/applications"
-        found = _read_json(base)
-        if not found:
-            return []
-        return _read_json(f"{base}/{found[0]['id']}/stages?status={status}") or []
+        if not (found := _read_json(base)):
+            return 0
+        executors = _read_json(f"{base}/{found[0]['id']}/executors") or []
+        return sum(executor["completedTasks"] for executor in executors)
 
     def result(self) -> tuple[int, str]:
         """Wait for the end; give exit code and standard output."""
@@ -123,7 +133,13 @@ def driven(cluster: Cluster, *arguments: object) -> Iterator[Driver]:
         "spark.ui.port": str(page),
         "spark.driver.memory": MEMORY,
         "spark.executor.memory": MEMORY,
-        "spark.sql.shuffle.partitions": "4",
+        # Small logs: few partitions, no plan that adapts, and no code that is compiled.
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.driver.extraJavaOptions": QUICK_START,
+        "spark.executor.extraJavaOptions": QUICK_START,
         "spark.local.dir": str(cluster.folder / "driver"),
     }
     confs = [text for key, value in settings.items() for text in ("--conf", f"{key}={value}")]

@@ -45,12 +45,25 @@ def without_effort(code: int, text: str) -> tuple[int, dict[str, Any]]:
 
 @needs.package("pyspark")
 @needs.program("java")
-def test_a_cluster_replays_as_one_machine_does_though_a_worker_dies(
-    cluster: Cluster, log: Path
+@pytest.mark.parametrize(
+    ("command", "tasks"),
+    [
+        ("replay {log}", 1),
+        ("report {log} --no-replay --even-if-invalid", 500),
+        ("verify {log} --no-replay", 300),
+    ],
+)
+def test_a_cluster_gives_the_result_of_one_machine_though_a_worker_dies(
+    command: str, tasks: int, cluster: Cluster, log: Path
 ) -> None:
-    with driven(cluster, "replay", log, "--json") as driver:
-        wait_until(lambda: bool(driver.stages("complete")), [driver.process])
-        cluster.kill_worker(0)
+    arguments = [*(word.format(log=log) for word in command.split()), "--json"]
+    while len(cluster.workers) < 2:
+        cluster.start_worker()
+    cluster.wait_for_workers(2)
+    with driven(cluster, *arguments) as driver:
+        wait_until(lambda: driver.tasks() >= tasks, [driver.process])
+        cluster.kill_worker()
         found = driver.result()
+        assert cluster.state()["aliveworkers"] == 1
 
-    assert without_effort(*found) == without_effort(*on_this_machine("replay", log, "--json"))
+    assert without_effort(*found) == without_effort(*on_this_machine(*arguments))

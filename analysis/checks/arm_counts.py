@@ -49,14 +49,8 @@ def watch(
         [experiment],
     )
     size = max(1, total // LOOKS)
-    rows = context.query(
-        f"""SELECT look, arm, count(*) FROM (
-            SELECT arm, CAST(floor(
-                (row_number() OVER (ORDER BY first_ms, "user") - 1) / $2
-            ) AS BIGINT) AS look FROM {listeners} WHERE experiment = $1)
-        GROUP BY look, arm ORDER BY look, arm""",  # noqa: S608
-        [experiment, size],
-    )
+    query = read_query("analysis", "listeners_by_look").replace("{listeners}", listeners)
+    rows = context.query(query, {"experiment": experiment, "size": size})
     # A low concentration finds a large deviation of few listeners, a high one a small deviation of
     # many. Bonferroni corrects for trying them all.
     smallest = min(

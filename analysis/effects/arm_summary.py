@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from analysis.effects.listener_table import ListenerTable
@@ -13,15 +11,17 @@ from analysis.effects.metrics import LATENCY_P99
 from analysis.effects.results import ArmSummary, Effect
 from analysis.statistics.bootstrap import (
     FEWEST_CLUSTERS,
+    UpperTail,
     fewest_values,
     lift_of_replicates,
-    quantile_interval,
+    tail_interval,
+    tail_place,
 )
 from analysis.statistics.contrast import Interval
 from analysis.statistics.inference import ALPHA
 from analysis.statistics.sample_moments import Values
 from core.allocation import Experiment
-from events.queries import read_query
+from events.queries import read_named, read_query
 
 KNOWN_TRACKS = 0.9
 """A catalog counts as the log's own if it has at least this share of the recommended tracks."""
@@ -110,12 +110,15 @@ def coverages(listeners: ListenerTable) -> Mapping[str, float]:
     """
     counts: dict[str, Values] = {}
     for arm in listeners.arms:
-        found = listeners.arrays(
-            "SELECT count(*) AS it FROM answers WHERE arm = ? GROUP BY recommendation ORDER BY it",
+        found = listeners.query(
+            "SELECT answers, count(*) FROM ("
+            "SELECT count(*) AS answers FROM answers WHERE arm = ? GROUP BY recommendation"
+            ") GROUP BY answers ORDER BY answers",
             [arm],
-        )["it"]
-        if len(found):
-            counts[arm] = np.asarray(found, dtype=np.float64)
+        )
+        if found:
+            answers, tracks = np.asarray(found, dtype=np.int64).T
+            counts[arm] = np.repeat(answers.astype(np.float64), tracks)
     if not counts:
         return {}
     draws = min(float(arm.sum()) for arm in counts.values())
@@ -154,15 +157,15 @@ def compare_latency_p99(
     sizes: dict[str, int] = {}
     sampled: list[str] = []
     fewest, few = fewest_values(0.99, alpha), set()
+    slowest = _slowest_answers(listeners, most)
     for place, arm in enumerate(listeners.arms):
-        found, is_sample = _timed_answers(listeners, arm, most)
-        whose = np.asarray(found["listener"], dtype=np.int64)
-        sizes[arm] = len(np.unique(whose))
-        values = np.asarray(found["latency_ms"], dtype=np.float64)
-        if is_sample:
-            sampled.append(f"{sizes[arm]:,} listeners of {arm}")
-        drawn[arm] = quantile_interval(whose, values, 0.99, seed + place)
-        if len(values) < fewest or sizes[arm] < FEWEST_CLUSTERS:
+        drawn[arm], sizes[arm] = None, 0
+        if arm in slowest:
+            tail, sizes[arm], is_sample = slowest[arm]
+            drawn[arm] = tail_interval(tail, 0.99, seed + place)
+            if is_sample:
+                sampled.append(f"{sizes[arm]:,} listeners of {arm}")
+        if arm not in slowest or tail.events < fewest or sizes[arm] < FEWEST_CLUSTERS:
             few.add(arm)
     effects, part = [], " and ".join(sampled)
     for control, treatment in pairs:
@@ -191,15 +194,32 @@ def compare_latency_p99(
     return tuple(effects)
 
 
-def _timed_answers(
-    listeners: ListenerTable, arm: str, most: int
-) -> tuple[dict[str, npt.NDArray[Any]], bool]:
-    """Fetch the answers of an arm, listener and time; and say whether they are only a sample."""
-    total = listeners.one(
-        "SELECT count(*) FROM answers WHERE arm = ? AND latency_ms IS NOT NULL", [arm]
+def _slowest_answers(
+    listeners: ListenerTable, most: int
+) -> Mapping[str, tuple[UpperTail, int, bool]]:
+    """Fetch each arm's slowest answers; with its listeners, and whether they are only a sample."""
+    (sample,) = read_named("analysis", "sampled_listeners")
+    listeners.engine.create(sample, {"most": most})
+    totals = dict(
+        listeners.query(
+            "SELECT arm, count(*) FROM answers WHERE latency_ms IS NOT NULL GROUP BY arm"
+        )
     )
-    if total > most:
-        query = read_query("analysis", "sampled_answers")
-        return listeners.arrays(query, {"arm": arm, "most": most}), True
-    whole = "SELECT listener, latency_ms FROM answers WHERE arm = ? AND latency_ms IS NOT NULL"
-    return listeners.arrays(whole, [arm]), False
+    found = {}
+    for arm, count, events, squares in listeners.query(
+        "SELECT arm, count(*), sum(answers), sum(answers * answers) FROM sampled_listeners "
+        "GROUP BY arm ORDER BY arm"
+    ):
+        # Half a place above the one below: no rounding makes it the place beside it.
+        share = (tail_place(int(events), 0.99) + 0.5) / int(events)
+        query = read_query("analysis", "slowest_answers").replace("{share}", repr(share))
+        rows = listeners.arrays(query, {"arm": arm})
+        tail = UpperTail(
+            np.asarray(rows["listener"], dtype=np.str_),
+            np.asarray(rows["latency_ms"], dtype=np.float64),
+            np.asarray(rows["answers"], dtype=np.float64),
+            int(events),
+            int(squares),
+        )
+        found[arm] = (tail, int(count), totals[arm] > most)
+    return found

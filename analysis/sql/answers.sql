@@ -1,13 +1,10 @@
 -- Every answer given to a counted listener: whose, in which arm, and how long it took.
 -- TABLE answers
 SELECT
-    l.place AS listener,
-    l.arm,
+    e."user" AS listener,
+    s.arm,
     e.recommendation,
     round(1000 * coalesce(e.took_us / 1e6, e.latency_s), 6) AS latency_ms
 FROM events AS e
 INNER JOIN arm_sessions AS s ON e."user" = s."user" AND e.session = s.session
-INNER JOIN (
-    SELECT "user", arm, row_number() OVER (ORDER BY "user") - 1 AS place FROM listener_table
-) AS l ON e."user" = l."user"
 WHERE s.experiment = $experiment AND e.message = 'next';

@@ -6,6 +6,8 @@ seed, so the same log gives the same interval.
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +76,41 @@ def bootstrap_t_lift(
     return Interval(math.expm1(log_ratio), low, high)
 
 
+@dataclass(frozen=True, slots=True)
+class UpperTail:
+    """The largest values of an arm's events, and sums over all its listeners.
+
+    Attributes:
+        listeners: (tail,), the listener of each event: numbers, or texts.
+        values: float64, (tail,): at least all from `tail_place` on, in the order of the values.
+        counts: float64, (tail,), how many events that listener has in all.
+        events: Events of all listeners.
+        squares: Sum over all listeners of the square of their number of events.
+    """
+
+    listeners: npt.NDArray[Any]
+    values: Values
+    counts: Values
+    events: int
+    squares: int
+
+    def quantile(self, quantile: float) -> float:
+        """A quantile over all events, interpolated as numpy does; it must lie in the tail."""
+        place = (self.events - 1) * quantile
+        before = self.events - len(self.values)
+        start = math.floor(place) - before
+        pair = np.sort(self.values)[start : start + 2]
+        return float(np.quantile(pair, place - math.floor(place)))
+
+
+def tail_place(events: int, quantile: float) -> int:
+    """The place, in ascending order from 0, from which on `tail_interval` needs the values.
+
+    The rank of a replicate varies by a few standard errors; three times the tail contains it.
+    """
+    return math.floor((events - 1) * max(0.0, 1 - 3 * (1 - quantile)))
+
+
 def quantile_interval(
     listeners: npt.NDArray[np.int64],
     values: Values,
@@ -82,12 +119,7 @@ def quantile_interval(
     alpha: float = ALPHA,
     replicates: int = QUANTILE_REPLICATES,
 ) -> tuple[Interval, Values] | None:
-    """Estimate a quantile over all events, with a percentile bootstrap over listeners.
-
-    Each replicate gives every listener a Poisson(1) weight, which for many listeners is the same
-    as resampling (Chamandy et al., "Estimating Uncertainty for Massive Data Streams", Google 2012).
-    Only the tail around the quantile is sorted and weighted. The number of events outside of the
-    tail is a sum, drawn from its normal approximation. So ten million events stay cheap.
+    """Estimate a quantile over all events, with `tail_interval`; None without events.
 
     Args:
         listeners: int64, (events,), the listener of each event, any numbers from 0.
@@ -96,33 +128,56 @@ def quantile_interval(
         seed: Seed of the weights.
         alpha: One minus the confidence.
         replicates: Number of replicates.
-
-    Returns:
-        The interval, and the replicates, float64 (replicates,), for a contrast of two arms; None
-        without events.
     """
     if not len(values):
         return None
+    counts = np.bincount(listeners)
+    whole = UpperTail(
+        listeners,
+        values,
+        counts[listeners].astype(np.float64),
+        len(values),
+        int(counts @ counts),
+    )
+    return tail_interval(whole, quantile, seed, alpha, replicates)
+
+
+def tail_interval(
+    tail: UpperTail,
+    quantile: float,
+    seed: int,
+    alpha: float = ALPHA,
+    replicates: int = QUANTILE_REPLICATES,
+) -> tuple[Interval, Values]:
+    """Estimate a quantile over all events, with a percentile bootstrap over listeners.
+
+    Each replicate gives every listener a Poisson(1) weight, which for many listeners is the same
+    as resampling (Chamandy et al., "Estimating Uncertainty for Massive Data Streams", Google 2012).
+    Only the tail around the quantile is sorted and weighted. The number of events outside of the
+    tail is a sum, drawn from its normal approximation. So ten million events stay cheap.
+
+    Returns:
+        The interval, and the replicates, float64 (replicates,), for a contrast of two arms.
+    """
     random = np.random.default_rng(seed)
-    # The rank of a replicate varies by a few standard errors; three times the tail contains it.
-    tail = np.flatnonzero(values >= np.quantile(values, max(0.0, 1 - 3 * (1 - quantile))))
-    tail = tail[np.lexsort((listeners[tail], -values[tail]))]
-    tail_values = values[tail]
-    in_tail, whose = np.unique(listeners[tail], return_inverse=True)
-    counts = np.bincount(listeners).astype(np.float64)
-    tail_counts = counts[in_tail]
-    others_sum = counts.sum() - tail_counts.sum()
-    others_spread = math.sqrt((counts**2).sum() - (tail_counts**2).sum())
+    kept = tail.values >= tail.quantile(max(0.0, 1 - 3 * (1 - quantile)))
+    listeners, values, counts = tail.listeners[kept], tail.values[kept], tail.counts[kept]
+    order = np.lexsort((listeners, -values))
+    listeners, values, counts = listeners[order], values[order], counts[order]
+    _, first, whose = np.unique(listeners, return_index=True, return_inverse=True)
+    tail_counts = counts[first]
+    others_sum = tail.events - tail_counts.sum()
+    others_spread = math.sqrt(tail.squares - (tail_counts**2).sum())
     drawn = []
-    for chunk in _chunks(replicates, len(tail)):
-        weights = random.poisson(1.0, (chunk, len(in_tail))).astype(np.float64)
+    for chunk in _chunks(replicates, len(values)):
+        weights = random.poisson(1.0, (chunk, len(first))).astype(np.float64)
         events = weights @ tail_counts + random.normal(others_sum, others_spread, chunk)
         above = np.cumsum(weights[:, whose], axis=1)
         rank = (above < ((1 - quantile) * events)[:, None]).sum(axis=1)
-        drawn.append(tail_values[np.minimum(rank, len(tail) - 1)])
+        drawn.append(values[np.minimum(rank, len(values) - 1)])
     found = np.concatenate(drawn)
     low, high = np.quantile(found, [alpha / 2, 1 - alpha / 2])
-    return Interval(float(np.quantile(values, quantile)), float(low), float(high)), found
+    return Interval(tail.quantile(quantile), float(low), float(high)), found
 
 
 def lift_of_replicates(
