@@ -29,6 +29,9 @@ FUNCTIONS = (
 )
 """Functions without a common expression; `duckdb_engine.MACROS` has the same ones."""
 
+SMALL_BYTES = 1 << 20
+"""Up to so many bytes, rows that Python has travel with each plan that reads them."""
+
 _SPARED = re.compile(r"""('(?:[^']|'')*'|"[^"]*"|--[^\n]*)""")
 _PARAMETER = re.compile(r"\$(\w+)")
 
@@ -74,8 +77,9 @@ class SparkEngine:
             before.unpersist()
 
     def add(self, name: str, rows: "pa.Table") -> None:
-        """Make a table of rows."""
-        self.name_frame(name, self.session.createDataFrame(rows))
+        """Make a table of rows; Spark plans with a small one, and joins it without a shuffle."""
+        is_kept = rows.nbytes > SMALL_BYTES
+        self.name_frame(name, self.session.createDataFrame(rows), is_kept)
 
     def remove(self, table: str, gone: str, keys: Sequence[str]) -> None:
         """Make the table the rest of its rows."""
