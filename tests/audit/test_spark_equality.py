@@ -1,8 +1,7 @@
 """Spark gives what DuckDB gives: every table, every check and every number of a report."""
 
 import json
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ from events.reader import EventLog, open_log
 from events.spark_session import SparkOptions
 from segue.testing.small_world import small_catalog
 from tests.analysis.trial_log import EXPERIMENT, trial_log
+from tests.nearly_equal import differences
 from tests.service import loaded
 from tests.spark_local import MARKS, SPARK
 from training.listen_sources import listens_of
@@ -132,8 +132,7 @@ def test_tables_and_reports_are_equal(name: str, trial: Trial, tmp_path: Path) -
         expected = _everything(log, tmp_path, archived_configs)
     with open_log([tmp_path], catalog=catalog, spark=SPARK) as log:
         found = _everything(log, tmp_path, archived_configs)
-    differences = list(_differences(expected, found, name))
-    assert differences == []
+    assert list(differences(expected, found, name)) == []
 
 
 def _everything(log: EventLog, folder: Path, archived_configs: ArchivedConfigs) -> dict[str, Any]:
@@ -178,28 +177,6 @@ def _sorted(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         rows,
         key=lambda row: [str(v) for v in row.values() if not isinstance(v, float)],
     )
-
-
-def _differences(expected: Any, found: Any, where: str) -> Iterator[str]:
-    if isinstance(expected, dict) and isinstance(found, dict):
-        if expected.keys() != found.keys():
-            yield f"{where}: {sorted(expected)} and {sorted(found)}"
-            return
-        for key in expected:
-            yield from _differences(expected[key], found[key], f"{where}: {key}")
-    elif isinstance(expected, list) and isinstance(found, list):
-        if len(expected) != len(found):
-            yield f"{where}: {len(expected)} and {len(found)} rows"
-            return
-        for place, (one, other) in enumerate(zip(expected, found, strict=True)):
-            yield from _differences(one, other, f"{where}[{place}]")
-    elif isinstance(expected, float) and isinstance(found, float):
-        if not math.isclose(expected, found, rel_tol=1e-9, abs_tol=1e-9) and not (
-            math.isnan(expected) and math.isnan(found)
-        ):
-            yield f"{where}: {expected!r} and {found!r}"
-    elif expected != found or type(expected) is not type(found):
-        yield f"{where}: {expected!r} and {found!r}"
 
 
 @pytest.mark.parametrize("fault", REPLAY_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
