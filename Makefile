@@ -70,5 +70,5 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@echo "Installing Segue and its development tools into $(VENV) ..."
-	@$(PIP) -e '.[simulator,analysis,redis,spark,dev]' implicit matplotlib
+	@$(PIP) -e '.[simulator,analysis,redis,spark,vectors,dev]' implicit matplotlib
 	@touch $@ $(VENV)/.run
