@@ -95,6 +95,9 @@ def main() -> None:
     except SegueError as error:
         errors.print(f"segue: {error}")
         sys.exit(2)
+    except KeyboardInterrupt:  # while the commands load; typer answers a later one
+        errors.print("segue: interrupted")
+        sys.exit(130)
     except ModuleNotFoundError as error:
         if (extra := _extra_of(error)) is None:
             raise

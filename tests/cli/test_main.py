@@ -1,11 +1,14 @@
 """`segue` before any of its commands: what it sets for the process."""
 
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from cli.main import main
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="threads are counted by /proc")
@@ -38,3 +41,18 @@ def test_a_servers_products_run_in_one_thread(command, own, limited):
     assert said == ("1" if limited else str(own))
     if limited:
         assert threads == "1"
+
+
+def test_ctrl_c_while_the_commands_load_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib, "import_module", interrupted)
+
+    with pytest.raises(SystemExit) as ended:
+        main()
+
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "segue: interrupted\n"
