@@ -216,8 +216,7 @@ def _graph_of(
         raise InputError.one(
             where,
             "has a graph, which needs the package usearch. Install it with "
-            "`pip install 'segue[vectors]'`, or give the file a different index with "
-            "`segue vectors index`",
+            "`pip install 'segue[vectors]'`, or make the file again with `--index cells`",
         )
     expansion = manifest.get("expansion")
     if content.dtype == np.uint8 and isinstance(expansion, int) and expansion > 0:
