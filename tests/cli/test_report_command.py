@@ -209,14 +209,19 @@ def test_the_margins_of_config_make_a_metric_a_guardrail_and_name_harm_in_the_ve
 ) -> None:
     config = with_plan(base, tmp_path, "{listeners: 300}")
     content = yaml.safe_load(config.read_text())
-    content["report"]["guardrails"] = {"latency_p99": "0.5 ms", "tracks": "0.01 %", "sessions": 9}
+    content["report"]["guardrails"] = {
+        "latency": "60000 ms",
+        "latency_p99": "0.5 ms",
+        "tracks": "0.01 %",
+        "sessions": 9,
+    }
     config.write_text(yaml.safe_dump(content))
     (result,) = json.loads(report(base[2] / "log", "--config", config, "--json").stdout)[
         "experiments"
     ]
     margins = {effect["metric"]["name"]: effect["margin"] for effect in result["guardrails"]}
     assert margins == {
-        "sessions": "9", "fallbacks": "1 pp", "latency": "1 ms", "latency_p99": "0.5 ms",
+        "sessions": "9", "fallbacks": "1 pp", "latency": "60000 ms", "latency_p99": "0.5 ms",
         "tracks": "0.01 %",
     }  # fmt: skip
     guards = {effect["metric"]["name"]: effect["guard"] for effect in result["guardrails"]}
