@@ -60,10 +60,8 @@ def _odd_stamps(context: CheckContext, numbers: dict[str, int]) -> Finding:
 
 def _backwards(context: CheckContext, numbers: dict[str, int]) -> Finding:
     rows = context.query(
-        """SELECT file_id, line, "user", turn, before_ms - at_ms AS by_ms FROM (
-            SELECT *, lag(at_ms) OVER story AS before_ms FROM events WHERE "schema" > 0
-            WINDOW story AS (PARTITION BY "user", session ORDER BY turn, file_id, line))
-        WHERE at_ms < before_ms ORDER BY file_id, line LIMIT 1001"""
+        """SELECT file_id, line, "user", turn, -pause FROM steps
+        WHERE "schema" > 0 AND pause < 0 ORDER BY file_id, line LIMIT 1001"""
     )
     numbers["backwards"] = len(rows)
     if not rows:

@@ -54,13 +54,15 @@ class Thresholds:
 
 
 TABLES = (
+    "moments_seen",
     "first_seen",
     "analysed",
     "processes",
-    "session_turns",
-    "session_chains",
+    "steps",
     "followed_listens",
     "sessions_begun",
+    "session_turns",
+    "session_chains",
     "first_listens",
 )
 

@@ -34,7 +34,7 @@ class _Listens(NamedTuple):
 
 def check_played(context: CheckContext) -> CheckResult:
     """Check that each listen is of a track that was recommended in the turn before it."""
-    found = [_Listens(*row) for row in context.query(_COUNTS)]
+    found = _count_listens(context)
     followed, broken = sum(each.followed for each in found), sum(each.broken for each in found)
     numbers: dict[str, Any] = {
         "followed": followed,
@@ -96,6 +96,16 @@ def check_played_by_arm(context: CheckContext, experiment: str) -> CheckResult:
     return CheckResult(
         name, question, status, figure, explanation, numbers, _examples(context, experiment, worst)
     )
+
+
+def _count_listens(context: CheckContext) -> list[_Listens]:
+    """Count the listens of each format; whoever heard all as recommended misplaced none."""
+    rows = context.query(_COUNTS)
+    misplaced = dict(context.query(_MISPLACED)) if any(broken for _, _, broken, _ in rows) else {}
+    return [
+        _Listens(name, followed, broken, misplaced.get(name, 0), again)
+        for name, followed, broken, again in rows
+    ]
 
 
 def _level(context: CheckContext, listens: _Listens) -> Status:
@@ -169,11 +179,14 @@ def _examples(
 
 
 _COUNTS = """SELECT CASE WHEN "schema" = 0 THEN 'botify' ELSE 'ours' END AS format,
-    count(*), count(*) FILTER (WHERE broken),
-    count(*) FILTER (WHERE broken AND ("user", track) IN (
-        SELECT "user", recommendation FROM events WHERE recommendation IS NOT NULL)),
-    count(*) FILTER (WHERE again)
+    count(*), count(*) FILTER (WHERE broken), count(*) FILTER (WHERE again)
 FROM followed_listens GROUP BY format ORDER BY format"""
+
+_MISPLACED = """SELECT CASE WHEN "schema" = 0 THEN 'botify' ELSE 'ours' END AS format, count(*)
+FROM followed_listens
+WHERE broken AND ("user", track) IN (
+    SELECT "user", recommendation FROM events WHERE recommendation IS NOT NULL)
+GROUP BY format"""
 
 _BY_ARM = """SELECT a.arm, f."user", count(*) FILTER (WHERE f.broken) AS x, count(*) AS y
 FROM followed_listens AS f INNER JOIN assignments AS a ON f.experiments = a.experiments

@@ -208,13 +208,10 @@ def abandoned_before(context: CheckContext) -> int:
 
 def _abandoned_before(context: CheckContext) -> int:
     pause, end = context.query(
-        """WITH pauses AS (
-            SELECT at_ms - lag(at_ms) OVER story AS pause FROM events
-            WINDOW story AS (PARTITION BY "user", session ORDER BY turn, file_id, line))
-        SELECT
+        """SELECT
             coalesce(CAST(percentile_disc(0.9) WITHIN GROUP (ORDER BY pause) AS BIGINT), 0),
             (SELECT end_ms FROM log_span)
-        FROM pauses"""
+        FROM steps"""
     )[0]
     return over_before(end, context.log.gap_s, pause)
 

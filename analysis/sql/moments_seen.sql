@@ -1,5 +1,6 @@
 -- Each listener under each set of arms: the first event, and how many there are. Events that a tester
 -- forced are left out.
+-- TABLE seen
 SELECT
     CAST(experiments AS STRING) AS experiments,
     "user",

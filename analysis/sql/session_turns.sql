@@ -1,19 +1,24 @@
 -- One row for each session of ours: its first and last turn, and the line of the first one.
 -- VIEW session_turns
 SELECT
-    e."user",
-    e.session,
-    min(e.turn) AS turn_from,
-    max(e.turn) AS turn_to,
-    count(*) AS events,
-    count(DISTINCT e.turn) AS turns,
-    min(e.at_ms) AS started_ms,
-    max(e.at_ms) AS ended_ms,
-    min_by(p.process, e.turn) AS process,
-    min_by(e.file_id, e.turn) AS file_id,
-    min_by(e.line, e.turn) AS line,
-    min_by(coalesce(e."reset", FALSE), e.turn) AS afresh
-FROM events AS e
-INNER JOIN processes AS p ON e.file_id = p.file_id
-WHERE e."schema" > 0
-GROUP BY e."user", e.session;
+    s."user",
+    s.session,
+    s.turn_from,
+    s.turn_to,
+    s.events,
+    s.events - coalesce(d.turns, 0) AS turns,
+    s.started_ms,
+    s.ended_ms,
+    p.process,
+    s.file_id,
+    s.line,
+    s.afresh
+FROM sessions_begun AS s
+INNER JOIN processes AS p ON s.file_id = p.file_id
+LEFT JOIN (
+    SELECT "user", doubled, count(*) AS turns
+    FROM steps
+    WHERE doubled IS NOT NULL
+    GROUP BY "user", doubled
+) AS d ON s."user" = d."user" AND s.session = d.doubled
+WHERE s."schema" > 0;

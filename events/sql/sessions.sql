@@ -8,38 +8,60 @@
 -- `pieces` has a row for each session and each set of arms that it saw, nearly always one.
 
 -- TABLE pieces
+WITH summed AS (
+    SELECT
+        "user",
+        session,
+        experiments,
+        min("schema") AS "schema",
+        min(turn) AS first_turn,
+        min_by(config, turn) FILTER (WHERE config IS NOT NULL) AS config,
+        min(at_ms) AS started_ms,
+        max(at_ms) AS ended_ms,
+        max(CASE WHEN message = 'last' THEN 1 ELSE 0 END) AS final,
+        max(CASE WHEN forced THEN 1 ELSE 0 END) AS forced,
+        count(*) AS events,
+        count("time") AS listens,
+        coalesce(sum(CAST(round("time" * 1e9) AS BIGINT)), 0) AS time_all,
+        min_by(coalesce("time", -1), turn) AS first_time,
+        count(CASE WHEN "time" < {skip_below} THEN 1 END) AS skips_all,
+        count(CASE WHEN message = 'next' THEN 1 END) AS recommendations,
+        count(CASE WHEN message = 'next' AND depth > 0 THEN 1 END) AS fallbacks,
+        -- The decision's own time where the log has it: `latency` includes what came in the same
+        -- batch.
+        coalesce(sum(
+            CASE
+                WHEN message = 'next'
+                    THEN CAST(round(coalesce(took_us / 1e6, latency_s) * 1e9) AS BIGINT)
+            END
+        ), 0) AS latency_s,
+        count(CASE WHEN message = 'next' THEN coalesce(took_us, latency_s) END) AS timed
+    FROM events
+    GROUP BY "user", session, experiments
+)
 SELECT
     "user",
     session,
     experiments,
-    min("schema") AS "schema",
-    min(turn) AS first_turn,
-    min_by(config, turn) FILTER (WHERE config IS NOT NULL) AS config,
-    min(at_ms) AS started_ms,
-    max(at_ms) AS ended_ms,
-    max(CASE WHEN message = 'last' THEN 1 ELSE 0 END) AS final,
-    max(CASE WHEN forced THEN 1 ELSE 0 END) AS forced,
-    count(*) AS events,
-    count("time") AS listens,
-    coalesce(sum(CAST(round("time" * 1e9) AS BIGINT)), 0) AS time_all,
-    min_by(coalesce(CAST(round("time" * 1e9) AS BIGINT), 0), turn) AS time_first,
-    min_by(CASE WHEN "time" IS NULL THEN 0 ELSE 1 END, turn) AS listens_first,
-    sum(CASE WHEN "time" < {skip_below} THEN 1 ELSE 0 END) AS skips_all,
-    min_by(CASE WHEN "time" < {skip_below} THEN 1 ELSE 0 END, turn) AS skips_first,
-    sum(CASE WHEN message = 'next' THEN 1 ELSE 0 END) AS recommendations,
-    sum(CASE WHEN message = 'next' AND depth > 0 THEN 1 ELSE 0 END) AS fallbacks,
-    -- The decision's own time where the log has it: `latency` includes what came in the same batch.
-    coalesce(sum(
-        CASE
-            WHEN message = 'next'
-                THEN CAST(round(coalesce(took_us / 1e6, latency_s) * 1e9) AS BIGINT)
-        END
-    ), 0) AS latency_s,
-    sum(
-        CASE WHEN message = 'next' AND coalesce(took_us, latency_s) IS NOT NULL THEN 1 ELSE 0 END
-    ) AS timed
-FROM events
-GROUP BY "user", session, experiments;
+    "schema",
+    first_turn,
+    config,
+    started_ms,
+    ended_ms,
+    final,
+    forced,
+    events,
+    listens,
+    time_all,
+    CASE WHEN first_time >= 0 THEN CAST(round(first_time * 1e9) AS BIGINT) ELSE 0 END AS time_first,
+    CASE WHEN first_time >= 0 THEN 1 ELSE 0 END AS listens_first,
+    skips_all,
+    CASE WHEN first_time >= 0 AND first_time < {skip_below} THEN 1 ELSE 0 END AS skips_first,
+    recommendations,
+    fallbacks,
+    latency_s,
+    timed
+FROM summed;
 
 -- TABLE sessions
 WITH whole AS (
