@@ -12,6 +12,7 @@ from analysis.new_lines import KnownLines, NewLines
 from analysis.report import LogSelection, ReportRequest, report_of
 from core.catalog import Catalog, load_catalog
 from core.errors import InputError
+from events.duckdb_loader import MEMORY_MB
 from events.growing_log import GrowingLog
 
 
@@ -59,7 +60,7 @@ class LiveReport:
         more: MoreChecks | None = None,
         *,
         threads: int | None = None,
-        memory_mb: int = 1000,
+        memory_mb: int = MEMORY_MB,
     ) -> None:
         if selection.since_ms is not None or selection.until_ms is not None:
             raise InputError.one(

@@ -9,6 +9,7 @@ from core.catalog import Catalog
 from core.progress import SILENT
 from events.duckdb_engine import DuckDbEngine
 from events.duckdb_loader import (
+    MEMORY_MB,
     create_tables,
     database,
     describe_loaded,
@@ -55,7 +56,7 @@ class GrowingLog:
         *,
         gap_s: float = GAP_S,
         skip_below: float = SKIP_BELOW,
-        memory_mb: int = 1000,
+        memory_mb: int = MEMORY_MB,
         threads: int | None = None,
         folder: Path | None = None,
     ) -> None:

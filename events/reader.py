@@ -10,7 +10,7 @@ from core.catalog import Catalog
 from core.errors import EmptyLog, InputError
 from core.progress import SILENT, Progress
 from events.duckdb_engine import DuckDbEngine
-from events.duckdb_loader import database, load
+from events.duckdb_loader import MEMORY_MB, database, load
 from events.event_files import EventFile, find_event_files
 from events.queries import NamedQuery, read_named
 from events.query_engine import QueryEngine
@@ -124,7 +124,7 @@ def open_log(
     since_ms: int | None = None,
     until_ms: int | None = None,
     catalog: Catalog | None = None,
-    memory_mb: int = 1000,
+    memory_mb: int = MEMORY_MB,
     threads: int | None = None,
     folder: Path | None = None,
     progress: Progress = SILENT,

@@ -8,6 +8,7 @@ import pyarrow as pa
 from analysis.moments.moments import TABLES, Moments
 from analysis.moments.part_tables import read_table
 from events.arrow_rows import table_of
+from events.duckdb_loader import MEMORY_MB
 from events.queries import read_named
 from events.reader import SKIP_BELOW, EventLog, open_tables
 from events.spark_session import SparkOptions
@@ -15,7 +16,7 @@ from events.spark_session import SparkOptions
 
 def open_moments(
     moments: Moments,
-    memory_mb: int = 1000,
+    memory_mb: int = MEMORY_MB,
     threads: int | None = None,
     spark: SparkOptions | None = None,
 ) -> EventLog:
