@@ -16,7 +16,7 @@ import pyarrow as pa
 from core.errors import InputError
 from core.progress import Progress
 from events.duckdb_engine import DuckDbEngine
-from events.event_files import EventFile, checksum_of, read_pieces
+from events.event_files import EventFile, checksum_of, read_pieces, rows_of_files
 from events.file_ends import list_ends
 from events.line_validation import (
     LATEST_MS,
@@ -305,24 +305,7 @@ def _list_files(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) ->
             'SELECT DISTINCT file_id FROM loaded WHERE "schema" IS NOT NULL'
         ).fetchall()
     }
-    _insert(
-        con,
-        "files",
-        [
-            (
-                source.file_id,
-                str(source.path),
-                "parquet"
-                if source.packing == "parquet"
-                else "ours"
-                if source.file_id in ours
-                else "botify",
-                source.lines,
-                source.checksum,
-            )
-            for source in sources
-        ],
-    )
+    _insert(con, "files", rows_of_files(sources, ours))
 
 
 def _list_ends(con: duckdb.DuckDBPyConnection, sources: Sequence[EventFile]) -> None:

@@ -2,10 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from core.errors import Faults, InputError
 from core.lines import BOM, check_encoding
@@ -206,3 +207,22 @@ def _read(source: EventFile, progress: Progress) -> Iterator[bytes]:
 def _is_hidden(path: Path, root: Path) -> bool:
     inside = path.relative_to(root).parts
     return any(part.startswith(".") for part in inside) or not BESIDE_EVENTS.isdisjoint(inside[:-1])
+
+
+def rows_of_files(sources: Iterable[EventFile], ours: Container[int]) -> list[tuple[Any, ...]]:
+    """Rows of the table `files`: file_id, path, format, lines, checksum.
+
+    Args:
+        sources: The files.
+        ours: Ids of those with a line of our own schema.
+    """
+
+    def format_of(source: EventFile) -> str:
+        if source.packing == "parquet":
+            return "parquet"
+        return "ours" if source.file_id in ours else "botify"
+
+    return [
+        (source.file_id, str(source.path), format_of(source), source.lines, source.checksum)
+        for source in sources
+    ]

@@ -27,7 +27,7 @@ from events.duckdb_loader import (
     name_unreadable,
     read_assignments,
 )
-from events.event_files import EventFile, checksum_of, read_pieces
+from events.event_files import EventFile, checksum_of, read_pieces, rows_of_files
 from events.file_ends import UNACKNOWLEDGED, ends_unacknowledged, list_ends
 from events.line_validation import drop_faulty
 from events.queries import NamedQuery, read_named
@@ -252,19 +252,6 @@ def _list_files(engine: SparkEngine, sources: Sequence[EventFile]) -> None:
         'SELECT file_id, bool_or("schema" IS NOT NULL) FROM loaded GROUP BY file_id'
     )
     ours = {file_id for file_id, is_ours in found if is_ours}
-    rows = [
-        (
-            source.file_id,
-            str(source.path),
-            "parquet"
-            if source.packing == "parquet"
-            else "ours"
-            if source.file_id in ours
-            else "botify",
-            source.lines,
-            source.checksum,
-        )
-        for source in sources
-    ]
+    rows = rows_of_files(sources, ours)
     kinds = {"file_id": pa.int32(), "path": pa.string(), "format": pa.string()}
     engine.add("files", table_of(rows, **kinds, lines=pa.int64(), checksum=pa.string()))
