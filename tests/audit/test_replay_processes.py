@@ -171,6 +171,15 @@ def test_spark_gives_the_result_of_one_process(damaged: Path, played: Path) -> N
         replay_on_spark(ReplayJob(job_of(played).sources, {}), options)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Take Ctrl-C, and let children take it: a shell's background job ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
 def test_ctrl_c_leaves_no_process_and_no_traceback(played: Path) -> None:
     fifo = played / "endless.jsonl"
@@ -206,6 +215,7 @@ def test_ctrl_c_leaves_no_process_and_no_traceback(played: Path) -> None:
     assert not [pid for pid in begun if Path(f"/proc/{pid}").exists()]
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends a signal to one thread")
 def test_ctrl_c_that_a_further_thread_takes_waits_until_the_processes_are_known() -> None:
     ends = threading.Event()
