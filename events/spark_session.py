@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MASTER = "local[2]"
 
+STACK = "-Xss16m"
+
 REQUIRED: Mapping[str, str] = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",
@@ -34,6 +36,10 @@ DEFAULTS: Mapping[str, str] = {
     "spark.sql.ui.retainedExecutions": "20",
     # Events travel to Python in batches; a batch of so many lines is about 2 MB.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
+    # A fit of MLlib goes on from all its passes, and a task reads that chain by recursion: Java's
+    # own stack of 1 MB overflows there now and then.
+    "spark.driver.extraJavaOptions": STACK,
+    "spark.executor.extraJavaOptions": STACK,
 }
 """Settings that `--conf` may change."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from events.spark_session import SparkOptions
+from events.spark_session import STACK, SparkOptions
 from tests import needs
 
 MARKS = [
@@ -21,6 +21,6 @@ SPARK = SparkOptions(
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.driver.memory": "1g",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.driver.extraJavaOptions": f"{STACK} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }
 )
