@@ -17,7 +17,7 @@ import numpy.typing as npt
 from core.archive import check_catalog, named_keys, read_members, write_archive
 from core.catalog import UNKNOWN, Catalog
 from core.errors import InputError
-from core.sealed import checksum_of, sealed_copy
+from core.sealed import same_content, sealed_copy
 
 FORMAT = 1
 Floats = npt.NDArray[np.float32]
@@ -126,8 +126,7 @@ def load_table(path: Path, catalog: Catalog, known: Iterable[ListenerTable] = ()
     Raises:
         InputError: The file is missing, damaged, foreign, or of a different catalog.
     """
-    by_checksum = {each.checksum: each for each in known}
-    if by_checksum and (found := by_checksum.get(checksum_of(path))) is not None:
+    if (found := same_content(path, known)) is not None:
         return found
     copy = sealed_copy(path)
     where = str(path)

@@ -23,7 +23,7 @@ from core.candidates import Candidates
 from core.catalog import FAULTS_SHOWN, UNKNOWN, Catalog, id_fault, is_id, known_tracks
 from core.errors import Faults, InputError
 from core.jsonl import records_in
-from core.sealed import checksum_of, read_whole, sealed_copy
+from core.sealed import read_whole, same_content, sealed_copy
 
 Row = Sequence[int] | npt.NDArray[np.integer]
 
@@ -193,8 +193,7 @@ def load_lists(path: Path, catalog: Catalog, known: Iterable[Lists] = ()) -> Lis
         InputError: The file is missing, damaged, empty, of a different catalog, or has unknown
             tracks, or a track twice in one list.
     """
-    by_checksum = {each.checksum: each for each in known}
-    if by_checksum and (found := by_checksum.get(checksum_of(path))) is not None:
+    if (found := same_content(path, known)) is not None:
         return found
     if path.suffix == ".npz":
         return _map_lists(path, catalog)

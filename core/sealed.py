@@ -10,11 +10,11 @@ import mmap
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,17 @@ import numpy.typing as npt
 from core.errors import InputError
 
 CHUNK = 1 << 20
+
+
+class HasChecksum(Protocol):
+    """Loaded content of a file."""
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the file's content, in hex."""
+
+
+Sealed = TypeVar("Sealed", bound=HasChecksum)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,12 @@ def checksum_of(path: Path) -> str:
         while part := source.read(CHUNK):
             digest.update(part)
     return digest.hexdigest()
+
+
+def same_content(path: Path, known: Iterable[Sealed]) -> Sealed | None:
+    """Find what was loaded of a file with the same content, so that it is not loaded again."""
+    by_checksum = {each.checksum: each for each in known}
+    return by_checksum.get(checksum_of(path)) if by_checksum else None
 
 
 @contextmanager

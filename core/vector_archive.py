@@ -19,7 +19,7 @@ from core.archive import Key, Members, check_catalog, named_keys, read_members, 
 from core.catalog import Catalog, TrackId
 from core.errors import InputError
 from core.nearest import Floats
-from core.sealed import checksum_of, sealed_copy
+from core.sealed import same_content, sealed_copy
 from core.vector_cells import Cells, default_probed
 from core.vector_graph import Graph
 from core.vector_index import OF_INDEX, Way, make_index
@@ -109,8 +109,7 @@ def load_vectors(path: Path, catalog: Catalog, known: Iterable[Vectors] = ()) ->
     Raises:
         InputError: The file is missing, damaged, foreign, or of a different catalog.
     """
-    by_checksum = {each.checksum: each for each in known}
-    if by_checksum and (found := by_checksum.get(checksum_of(path))) is not None:
+    if (found := same_content(path, known)) is not None:
         return found
     copy = sealed_copy(path)
     where = str(path)
