@@ -10,8 +10,9 @@ from events.file_ends import UNACKNOWLEDGED
 REPEATED = ("repeated line", "repeated decision")
 COPIED = "copy of another file"
 RETRIED = "retried decision"
+RETRIED_ELSEWHERE = "retried decision of another process"
 ONCE = "Is every event there once?"
-HARMLESS = (*REPEATED, COPIED, RETRIED, UNACKNOWLEDGED, "blank line")
+HARMLESS = (*REPEATED, COPIED, RETRIED, RETRIED_ELSEWHERE, UNACKNOWLEDGED, "blank line")
 
 
 def check_lines(context: CheckContext) -> CheckResult:
@@ -50,16 +51,19 @@ def check_duplicates(context: CheckContext) -> CheckResult:
     found = _read_dropped(context, list(HARMLESS))
     repeated = sum(lines for reason, lines, _ in found if reason in REPEATED)
     copied = sum(lines for reason, lines, _ in found if reason == COPIED)
-    retried = sum(lines for reason, lines, _ in found if reason == RETRIED)
-    total = context.one("SELECT coalesce(sum(lines), 0) FROM files")
-    too_many = retried > max(1, context.thresholds.retried_share * total)
-    if too_many:
-        repeated += retried
-    numbers = {"repeated": repeated, "in_copied_files": copied, "retried": retried}
+    retried = dict.fromkeys((RETRIED, RETRIED_ELSEWHERE), 0)
+    retried |= {reason: lines for reason, lines, _ in found if reason in retried}
+    few = context.thresholds.retried_share * context.one(
+        "SELECT coalesce(sum(lines), 0) FROM files"
+    )
+    tolerated = {RETRIED: max(1, few), RETRIED_ELSEWHERE: max(context.thresholds.killed_turns, few)}
+    too_many = [reason for reason, lines in retried.items() if lines > tolerated[reason]]
+    repeated += sum(retried[reason] for reason in too_many)
+    numbers = {"repeated": repeated, "in_copied_files": copied, "retried": sum(retried.values())}
     examples = tuple(
         Example(place, reason)
         for reason, _, places in found
-        if reason != "blank line" and (reason != RETRIED or too_many)
+        if reason in (*REPEATED, COPIED, UNACKNOWLEDGED, *too_many)
         for place in places
     )
     if repeated:
@@ -69,7 +73,8 @@ def check_duplicates(context: CheckContext) -> CheckResult:
             "duplicates", question, Status.WARNING, f"{copied:,} lines in copies of files",
             "A whole file is there twice; one copy was left out.", numbers, examples[:10],
         )  # fmt: skip
-    figure = f"{retried:,} retries, each counted once" if retried else "none repeated"
+    retries = numbers["retried"]
+    figure = f"{retries:,} retries, each counted once" if retries else "none repeated"
     return CheckResult("duplicates", question, Status.PASSED, figure, numbers=numbers)
 
 

@@ -2,7 +2,8 @@
 --
 -- 64 bits of hash find the suspects in little memory; only these are then compared exactly. A
 -- request with an idempotency key may be sent again, and the server may then write its line again:
--- `retried decision` is such a line, with the same content.
+-- `retried decision` is such a line, with the same content. When a process was killed between a turn's
+-- line and its answer, the retry's line has an id of that process among the ids of another one.
 
 -- TABLE suspects
 SELECT
@@ -21,6 +22,7 @@ WITH numbered AS (
         file_id,
         line,
         "schema",
+        regexp_extract(decision, '^(.+)-[0-9a-f]+$', 1) AS stem,
         "key" IS NOT NULL AND (
             at_ms, message, "user", track, "time", session, turn, recommendation, experiments
         ) IS NOT DISTINCT FROM first_value((
@@ -42,14 +44,28 @@ WITH numbered AS (
             END
         ORDER BY file_id, line
     )
+),
+
+stems AS (
+    SELECT
+        file_id,
+        regexp_extract(decision, '^(.+)-[0-9a-f]+$', 1) AS stem,
+        count(*) AS lines,
+        sum(count(*)) OVER (PARTITION BY file_id) AS lines_of_file
+    FROM loaded
+    WHERE file_id IN (SELECT n.file_id FROM numbered AS n WHERE n.place > 1 AND n.retried)
+    GROUP BY file_id, stem
 )
+
 SELECT
-    file_id,
-    line,
+    n.file_id,
+    n.line,
     CASE
-        WHEN "schema" IS NULL THEN 'repeated line'
-        WHEN retried THEN 'retried decision'
-        ELSE 'repeated decision'
+        WHEN n."schema" IS NULL THEN 'repeated line'
+        WHEN NOT n.retried THEN 'repeated decision'
+        WHEN 2 * s.lines < s.lines_of_file THEN 'retried decision of another process'
+        ELSE 'retried decision'
     END AS reason
-FROM numbered
-WHERE place > 1;
+FROM numbered AS n
+LEFT JOIN stems AS s ON n.file_id = s.file_id AND n.stem = s.stem
+WHERE n.place > 1;

@@ -62,12 +62,15 @@ def trial(played: Path) -> Trial:
 
 
 def _clean_on_several_servers(clean: CleanLog, folder: Path) -> None:
-    """Two servers, one file torn as a killed server leaves it, and a copy of a file."""
+    """Two servers, one killed: a torn line, turns that the other decided again, a copied file."""
     lines: LogLines = []
     for event in clean.events:
-        file = f"events-{'ab'[int(event['user']) % 2]}-1000-1-0001.jsonl"
-        lines.append((file, dict(event)))
-    write(lines, folder)
+        server, id_ = "ab"[int(event["user"]) % 2], event["decision"]
+        file = f"events-{server}-1000-1-0001.jsonl"
+        lines.append((file, {**event, "decision": f"{server}{id_}", "key": id_}))
+    killed, other = (next(file for file, _ in lines if f"-{each}-" in file) for each in "ab")
+    again = [event for file, event in lines if file == killed][-3:]
+    write([*lines, *((other, event) for event in again)], folder)
     first, second = sorted(folder.iterdir())
     (folder / "z-copy.jsonl").write_bytes(first.read_bytes())
     with second.open("ab") as file:

@@ -98,7 +98,7 @@ def test_lines_of_retried_requests_are_tolerated_while_they_are_few(
 ) -> None:
     made = logs.listening(logs.Plan(listeners=600))
     lines = [
-        {**event, "key": f"k{number}"}
+        {**event, "key": f"k{number}", "decision": f"0123456789ab-{number + 1:x}"}
         for number, event in enumerate(made)
         for _ in range(1 if number % every else 2)
     ]
@@ -109,3 +109,47 @@ def test_lines_of_retried_requests_are_tolerated_while_they_are_few(
     found = report.check("duplicates")
     assert found.status is status
     assert found.numbers["retried"] == -(-len(made) // every)
+
+
+def by_process(name: str, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Make events those of one process, each of a request with a key."""
+    return [
+        {**event, "key": f"{name}{number}", "decision": f"{name * 12}-{number:x}"}
+        for number, event in enumerate(events, start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("turns", "status"), [(40, Status.PASSED), (256, Status.PASSED), (257, Status.FAILED)]
+)
+def test_the_turns_under_way_at_a_killed_process_may_be_decided_again_by_another(
+    turns: int, status: Status, tmp_path: Path
+) -> None:
+    made = logs.listening(logs.Plan())
+    half = len(made) // 2
+    killed, other = by_process("a", made[:half]), by_process("b", made[half:])
+    (tmp_path / "events-a-1-0000.jsonl").write_bytes(logs.text(killed))
+    (tmp_path / "events-b-1-0000.jsonl").write_bytes(logs.text([*killed[-turns:], *other]))
+    with open_log([tmp_path]) as log:
+        (report,) = run_all_checks(log, ArchivedConfigs())
+
+    found = report.check("duplicates")
+    assert found.status is status
+    assert found.numbers["retried"] == turns
+    if status is Status.PASSED:
+        assert found.figure == f"{turns:,} retries, each counted once"
+    else:
+        assert {example.what for example in found.examples} == {
+            "retried decision of another process"
+        }
+
+
+def test_a_copy_of_half_a_file_is_no_retry_of_another_process(tmp_path: Path) -> None:
+    """A copy that was made while the file grew: each of its lines is of the same process."""
+    made = by_process("a", logs.listening(logs.Plan()))
+    (tmp_path / "events-a-1-0000.jsonl").write_bytes(logs.text(made))
+    (tmp_path / "copied.jsonl").write_bytes(logs.text(made[:100]))
+    with open_log([tmp_path]) as log:
+        (report,) = run_all_checks(log, ArchivedConfigs())
+
+    assert report.check("duplicates").status is Status.FAILED
