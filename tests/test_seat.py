@@ -20,7 +20,8 @@ LINES = ("next", "next", "last")
 
 
 def segue(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(build(), [str(argument) for argument in arguments])
+    words = [str(argument) for argument in arguments]
+    return CliRunner().invoke(build(), words, catch_exceptions=False)
 
 
 def play(client: TestClient, listener: Any, seat: bool) -> None:

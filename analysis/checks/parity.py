@@ -5,7 +5,7 @@ sessions. Listeners were randomised, so the variance is that between listeners.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scipy import stats
@@ -20,6 +20,8 @@ SUMS = ", ".join(
 )
 """The columns of `Clustered`, from a table with one row for each listener."""
 TOO_FEW_ARMS = "fewer than two arms to compare"
+ROUNDING = 1e-12
+"""A sum of squares below this share of its terms is their rounding."""
 PAUSES = 20
 """A session counts as abandoned after so many times the usual pause between turns."""
 SHORTEST_MS = 1000
@@ -59,6 +61,8 @@ class Clustered:
         r, n = self.ratio, self.n
         # The mean of x - r y is 0 by construction.
         squares = float(self.xx) - 2 * r * float(self.xy) + r * r * float(self.yy)
+        if squares <= ROUNDING * (float(self.xx) + r * r * float(self.yy)):
+            return 0.0
         return squares / (n - 1) * n / float(self.y) ** 2
 
 
@@ -72,8 +76,8 @@ def heterogeneity(groups: Sequence[Clustered]) -> float:
     groups = comparable(groups)
     if len(groups) < 2:
         return 1.0
-    if not any(group.variance > 0 for group in groups):
-        return 1.0 if len({group.ratio for group in groups}) == 1 else 0.0
+    if len({group.ratio for group in groups}) == 1:
+        return 1.0
     groups = [_smooth(group) for group in groups]
     weights = [1 / group.variance for group in groups]
     centre = sum(w * g.ratio for w, g in zip(weights, groups, strict=True)) / sum(weights)
@@ -82,13 +86,15 @@ def heterogeneity(groups: Sequence[Clustered]) -> float:
 
 
 def _smooth(group: Clustered) -> Clustered:
-    """Give a group without variance the variance of one listener who differs."""
+    """Give a group without variance the variance of one mean listener whose x differs by one.
+
+    Its sum of squares is at least 1 - 1 / n, whatever the y of the listeners.
+    """
     if group.variance > 0:
         return group
-    one = 1.0 if group.x <= 0 else -1.0
-    return Clustered(
-        group.name, group.n, group.x + one, group.y, group.xx + one, group.xy + one, group.yy
-    )
+    x, y = group.x / group.n, group.y / group.n
+    one = 1.0 if x <= 0 else -1.0
+    return replace(group, x=group.x + one, xx=group.xx + 2 * one * x + 1, xy=group.xy + one * y)
 
 
 def check_unfinished(context: CheckContext, experiment: str) -> CheckResult:

@@ -60,11 +60,21 @@ def test_two_groups_are_compared_as_by_z() -> None:
         ([(0, 10), (0, 12)], 1.0),
         ([(0, 10)], 1.0),
         ([], 1.0),
-        ([(10, 10), (0, 10)], 0.0),
+        # One listener of ten differs in each: 0.9 and 0.1, each with variance 0.01; Q = 32.
+        ([(10, 10), (0, 10)], stats.chi2.sf(32, 1)),
+        ([(2, 2), (0, 2)], 1.0),
         ([(0, 0), (3, 10)], 1.0),
         ([(1, 1), (3, 10)], 1.0),
     ],
-    ids=["nothing-anywhere", "one-arm", "no-arm", "all-and-none", "an-empty-arm", "one-listener"],
+    ids=[
+        "nothing-anywhere",
+        "one-arm",
+        "no-arm",
+        "all-and-none",
+        "two-and-two",
+        "an-empty-arm",
+        "one-listener",
+    ],
 )
 def test_groups_without_variance_are_no_error(
     counts: list[tuple[int, int]], expected: float
@@ -74,7 +84,16 @@ def test_groups_without_variance_are_no_error(
         for n, (some_, all_) in enumerate(counts)
     ]
 
-    assert heterogeneity(groups) == pytest.approx(expected)
+    assert heterogeneity(groups) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(("x", "y"), [(1, 2), (1, 3), (7, 11), (2, 1)])
+def test_an_arm_whose_listeners_all_have_one_share_is_compared(x: int, y: int) -> None:
+    """One listener of the first arm is taken to have x - 1, as no arm is without variance."""
+    alike, other = clustered("C", [x] * 50, [y] * 50), clustered("T1", [0, 0, 0, y] * 20, [y] * 80)
+
+    one_differs = clustered("C", [x] * 49 + [x - 1], [y] * 50)
+    assert heterogeneity([alike, other]) == pytest.approx(heterogeneity([one_differs, other]))
 
 
 @given(some.lists(some.tuples(some.integers(0, 3), some.integers(1, 3)), min_size=4, max_size=30))
