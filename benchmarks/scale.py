@@ -1,12 +1,13 @@
 """Growth of commands with the events of a log, on one machine and on Spark.
 
     python -m benchmarks.scale [--events 1000000 3000000] [--commands verify report replay]
-        [--engines duckdb spark] [--master local[2]] [--conf spark.driver.memory=2g]
+        [--engines duckdb spark] [--master local[2]] [--conf spark.driver.memory=2g] [--packed]
 
 Prints a table: wall time, CPU time, the most memory that all processes held together, and the bytes
 that Spark's shuffles wrote. `replay` plays a log of synthetic traffic first (for a million events
 two minutes on a quiet core); the other commands read the made-up log of `benchmarks.analysis`.
-`replay` with DuckDB is one process, and `replay-2` two.
+`replay` with DuckDB is one process, and `replay-2` two. `--packed` gives the made-up log as gzip:
+100 million events have 38 GB of lines, and 4 GB as gzip.
 """
 
 import argparse
@@ -53,13 +54,14 @@ def main() -> None:
     parser.add_argument("--engines", nargs="+", default=["duckdb", "spark"])
     parser.add_argument("--master", default="local[2]")
     parser.add_argument("--conf", nargs="*", default=[])
+    parser.add_argument("--packed", action="store_true")
     options = parser.parse_args([] if _is_run_with_others() else None)
     print("| events | command | engine | wall | CPU | memory | shuffle |")
     print("|---|---|---|---|---|---|---|")
     for events in options.events:
         with tempfile.TemporaryDirectory(prefix="segue-scale-") as folder:
             for command in options.commands:
-                log = _log_for(command, Path(folder), events)
+                log = _log_for(command, Path(folder), events, options.packed)
                 for engine in options.engines:
                     if engine == "duckdb" or "processes" not in " ".join(COMMANDS[command]):
                         spark = [options.master, *options.conf] if engine == "spark" else None
@@ -155,7 +157,7 @@ def _shuffle_bytes(history: Path) -> int:
     return written
 
 
-def _log_for(command: str, folder: Path, events: int) -> Path:
+def _log_for(command: str, folder: Path, events: int, packed: bool) -> Path:
     """Make the log of a command, once."""
     plays = command.startswith("replay")
     log = folder / ("played" if plays else "made")
@@ -164,7 +166,7 @@ def _log_for(command: str, folder: Path, events: int) -> Path:
         if plays:
             _play(log, events)
         else:
-            make(log, events, ours=True, packed=False)
+            make(log, events, ours=True, packed=packed)
     return log
 
 
