@@ -45,11 +45,13 @@ class LogKeeper:
         self._sync_fault: str | None = None
         self._sync_began_s: float | None = None
         self._look_fault: str | None = None
+        self._shortage: str | None = None
         self._said = LimitedLog(LOG, now_s)
 
     def report_to(self, health: Health) -> None:
         """Add the probes of all that can be wrong with the log."""
-        health.block("log_unwritable", lambda: self._log.fault)
+        # A disk at its end still takes a short line: only a look that finds room ends a shortage.
+        health.block("log_unwritable", lambda: self._log.fault or self._shortage)
         health.warn("fsync_failing", self._find_sync_fault)
         health.warn("log_not_watched", lambda: self._look_fault)
         health.warn("log_not_rotated", lambda: self._log.next_fault)
@@ -99,7 +101,8 @@ class LogKeeper:
                 return  # the log said so, and `fault` holds it
         if shortage is not None:
             self._said.error("room", "%s. The server answers 503 until it does", shortage)
-        self._log.fault = shortage
+        self._log.fault = None
+        self._shortage = shortage
 
     def _inspect(self) -> tuple[str | None, str | None]:
         """Look, in a thread: give what happened to the file, and why it takes no content."""
@@ -107,7 +110,8 @@ class LogKeeper:
         if displaced is not None:
             return displaced, None
         self._beside.keep()
-        doubtful = self._log.fault is not None or _has_little_room(self._log.folder)
+        known = self._log.fault or self._shortage
+        doubtful = known is not None or _has_little_room(self._log.folder)
         return None, self._log.find_shortage() if doubtful else None
 
     def _find_sync_fault(self) -> str | None:

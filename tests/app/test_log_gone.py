@@ -196,6 +196,24 @@ def test_a_full_disk_is_503_until_there_is_room(tmp_path: Path) -> None:
     assert len(served.said.splitlines()) < 30
 
 
+def test_a_line_that_fits_on_a_full_disk_makes_no_server_ready(tmp_path: Path) -> None:
+    """The file takes 600 bytes more: not a line with long attributes, but one without."""
+    long = {"user": 1, "attributes": {f"name{n}": "x" * 100 for n in range(10)}}
+    with serving(tmp_path) as served:
+        assert served.ask(3) == [200] * 3
+        (file,) = (tmp_path / "log").glob("events-*.jsonl")
+        hard = resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE)[1]
+        limits = (file.stat().st_size + 600, hard)
+        resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, limits)
+        assert served.client.post("/recommend", json=long).status_code == 503
+        wait_for(lambda: "takes no content" in str(served.readiness()[1]))
+        assert served.ask(1) == [200]
+        status, body = served.readiness()
+        assert (status, body["error"]["code"]) == (503, "log_unwritable")
+        resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+        wait_for(lambda: served.readiness()[0] == 200)
+
+
 def test_a_killed_server_has_on_file_all_that_it_answered_after_a_removal(tmp_path: Path) -> None:
     server, address = started(tmp_path)
     with httpx.Client(base_url=address) as client:
