@@ -18,7 +18,7 @@ from typing import Protocol
 import orjson
 
 from app.worker_channel import ParentLink
-from engine.dispatcher import BaseDispatcher
+from engine.base_dispatcher import BaseDispatcher
 from engine.metrics import ServerMetrics
 from engine.metrics_snapshot import add_snapshot, snapshot_of
 

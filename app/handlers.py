@@ -31,7 +31,9 @@ from core.decision import Decision, Feedback
 from core.limited_log import LimitedLog
 from core.listener import History
 from core.request import ListenReport, Request
-from engine.dispatcher import Arrival, BaseDispatcher, Dispatcher, Outcome, SeatArrival
+from engine.arrivals import Arrival, Outcome, SeatArrival
+from engine.base_dispatcher import BaseDispatcher
+from engine.dispatcher import Dispatcher
 from engine.health import Health
 
 LOG = logging.getLogger("segue")

@@ -14,8 +14,8 @@ from typing import Protocol
 
 from app.deadline import DeadlinePassed, ProcessEnd, within
 from core.errors import Faults, InputError
+from engine.base_dispatcher import BaseDispatcher
 from engine.config_snapshots import save_snapshot
-from engine.dispatcher import BaseDispatcher
 from engine.experiment_ledger import ExperimentLedger
 from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings

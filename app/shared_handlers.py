@@ -16,8 +16,9 @@ from core.decision import Decision, Feedback
 from core.errors import ReusedKey
 from core.listener import History
 from core.request import ListenReport, Request
-from engine.dispatcher import KeptAnswer, Outcome, SeatArrival
-from engine.shared_dispatcher import DIGEST, SharedDispatcher
+from engine.arrivals import KeptAnswer, Outcome, SeatArrival
+from engine.shared_dispatcher import SharedDispatcher
+from engine.shared_turns.tickets import DIGEST
 
 Give = Callable[[int, HttpResponse], None]
 """Takes a call's place in its batch, and the answer."""

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from core.allocation import SERVING, Allocation
 from core.decision import LoggedTurn
-from engine.dispatcher import Dispatcher, EventSink
+from engine.base_dispatcher import EventSink
+from engine.dispatcher import Dispatcher
 
 
 class ServerFault(NamedTuple):

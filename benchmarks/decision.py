@@ -19,7 +19,8 @@ from rich.table import Table
 
 from benchmarks.worlds import STRATEGIES, make_world, write_config
 from core.request import Request
-from engine.dispatcher import Arrival, Dispatcher
+from engine.arrivals import Arrival
+from engine.dispatcher import Dispatcher
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime, load_runtime
 from engine.settings.loading import load_settings

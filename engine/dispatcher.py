@@ -6,83 +6,24 @@ their lines with one write, and only then answers them (group commit). One turn 
 No code in here awaits, so two turns of one listener never mingle.
 """
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from time import monotonic, perf_counter
-from typing import ClassVar, NamedTuple, Protocol
+from time import perf_counter
+from typing import NamedTuple
 
-from core.allocation import UNASSIGNED, Assignment
+from core.allocation import Assignment
 from core.catalog import TrackId
-from core.decision import Decision, FailedTurn, Feedback, Forgotten, LoggedTurn
-from core.errors import EventLogError, StrategiesFailed
+from core.decision import Decision, FailedTurn, Feedback, LoggedTurn
+from core.errors import StrategiesFailed
 from core.listener import History
-from core.request import ListenReport, Request, TurnInput
-from engine.exposure import assign, exposed_after, newly_exposed, starts_afresh
+from core.request import ListenReport, Request
+from engine.arrivals import Arrival, Outcome
+from engine.base_dispatcher import BaseDispatcher, EventSink, failed_turn, repeated_end
+from engine.exposure import exposed_after, newly_exposed, starts_afresh
 from engine.metrics import ServerMetrics
 from engine.preparation import Expected, asks, history_after, prepare
-from engine.proposals import ProposalWatch
 from engine.runtime import Runtime
 from engine.state import ListenerRecord, StateStore
 from engine.turn import Before, is_repeated_end, rollback_turn, take_turn
-
-
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    """The answer that an idempotency key got before, from a process of the same shared state.
-
-    Attributes:
-        body: The answer's body.
-    """
-
-    body: bytes
-
-
-Outcome = Decision | Feedback | Forgotten | KeptAnswer | Exception
-"""The outcome of a turn: its value, or the error because of which it changed nothing."""
-
-
-class EventSink(Protocol):
-    """A log that takes the events of turns; servers have `events.writer.EventWriter`."""
-
-    def append_all(self, turns: Sequence[LoggedTurn]) -> None:
-        """Append one line a turn, in order.
-
-        Raises:
-            EventLogError: Only the first `written` lines are on file.
-        """
-
-
-@dataclass(slots=True)
-class Arrival:
-    """A client's request or report, on its way into a batch.
-
-    Attributes:
-        sent: The request or the report.
-        arrived_s: Time of its arrival, on `perf_counter`'s clock.
-        key: Its idempotency key.
-        forced: Experiment -> arm that an authorised tester requests.
-        retry: Route's name and digest of the body, by which shared state knows a retry; None
-            without shared state.
-    """
-
-    sent: Request | ListenReport
-    arrived_s: float
-    key: str | None = None
-    forced: Mapping[str, str] | None = None
-    retry: tuple[str, bytes] | None = None
-    seat: ClassVar[bool] = False
-
-
-@dataclass(slots=True)
-class SeatArrival(Arrival):
-    """A turn of a person on the board, which no analysis counts.
-
-    `forced` is never None, so that nobody takes its arms for those that the listener always has.
-    """
-
-    forced: Mapping[str, str] | None = field(default_factory=dict)
-    seat: ClassVar[bool] = True
 
 
 class _Staged(NamedTuple):
@@ -106,136 +47,6 @@ class _Staged(NamedTuple):
 
 
 _new = tuple.__new__
-
-
-class BaseDispatcher:
-    """The part that all dispatchers share: runtime, event log, counters, ids, failures.
-
-    Args:
-        runtime: The runtime that decides, until `serve` replaces it.
-        log: The event log.
-        metrics: The counters.
-        now_ms: Unix time in ms.
-        id_stem: First part of decision ids, which also decide the draws of requests without a key;
-            48 random bits if left out, so that no two processes share it.
-
-    Attributes:
-        since_ms: Unix time in ms at which the dispatcher was made.
-    """
-
-    def __init__(
-        self,
-        runtime: Runtime,
-        log: EventSink,
-        metrics: ServerMetrics,
-        now_ms: Callable[[], int],
-        id_stem: str | None = None,
-    ) -> None:
-        self.log = log
-        self.metrics = metrics
-        self.since_ms = now_ms()
-        self._now_ms = now_ms
-        self._watch = ProposalWatch(metrics, monotonic)
-        self.serve(runtime)
-        # Unique without a look-up: random bits for this process, then a count of written lines.
-        self._id_stem = id_stem or secrets.token_hex(6)
-        self._next_id = 1
-
-    def serve(self, runtime: Runtime) -> None:
-        """Decide by this runtime from the next batch on."""
-        self.metrics.start_config(runtime)
-        self._watch.serve(runtime)
-        self.runtime = runtime
-
-    @property
-    def known_listeners(self) -> int | None:
-        """Number of listeners in memory; None if they are elsewhere."""
-        return None
-
-    def _assigned(self, arrival: Arrival) -> Assignment:
-        """Compute the arms of a turn."""
-        return assign(self.runtime, arrival.sent, arrival.forced, arrival.seat)
-
-    def arms_of(self, sent: Request) -> Assignment:
-        """Compute the arms of a turn of a seat that is not taken."""
-        return self._assigned(SeatArrival(sent, 0.0))
-
-    def _append(self, turns: Sequence[LoggedTurn]) -> EventLogError | None:
-        """Append the lines of turns; give the error if only its first `written` are on file."""
-        try:
-            self.log.append_all(turns)
-        except EventLogError as error:
-            return error
-        return None
-
-    def _failed_turn(
-        self,
-        runtime: Runtime,
-        decision_id: str,
-        arrival: Arrival,
-        at_ms: int,
-        assignment: Assignment,
-        error: StrategiesFailed,
-    ) -> FailedTurn:
-        """Make the log's record of a turn that no strategy answered."""
-        sent = arrival.sent
-        return FailedTurn(
-            decision_id,
-            sent.user,
-            sent.track,
-            sent.time,
-            at_ms,
-            session="",
-            number=0,
-            assignment=assignment,
-            config=runtime.digest,
-            attributes=sent.attributes,
-            key=arrival.key,
-            strategy=error.strategy,
-            failed=error.failed,
-        )
-
-    def _log_forgotten(self, user: TrackId) -> Forgotten:
-        """Append the line that says that a listener's history is deleted.
-
-        Raises:
-            EventLogError: The line is not on file.
-        """
-        turn = Forgotten(
-            self._take_id(),
-            user,
-            None,
-            None,
-            self._now_ms(),
-            "",
-            0,
-            UNASSIGNED,
-            self.runtime.digest,
-        )
-        error = self._append([turn])
-        if error is not None:
-            self._give_id_back(turn.id)
-            raise error
-        return turn
-
-    def _take_id(self) -> str:
-        """Take the next id of a line."""
-        self._next_id += 1
-        return f"{self._id_stem}-{self._next_id - 1:x}"
-
-    def _give_id_back(self, decision_id: str) -> None:
-        """Give an id back whose line is not on file."""
-        self._next_id -= 1
-
-    def _count(self, turn: LoggedTurn) -> None:
-        """Count a turn whose line is on file."""
-        if isinstance(turn, Decision):
-            self.metrics.fold_times(1)
-            self.metrics.count_decision(turn)
-            if turn.failed:
-                self.metrics.count_failures(turn)
-        elif isinstance(turn, FailedTurn):
-            self.metrics.count_failures(turn)
 
 
 class Dispatcher(BaseDispatcher):
@@ -436,7 +247,7 @@ class Dispatcher(BaseDispatcher):
                 self._watch,
             )
         except StrategiesFailed as error:
-            failed = self._failed_turn(runtime, decision_id, arrival, at_ms, assignment, error)
+            failed = failed_turn(runtime, decision_id, arrival, at_ms, assignment, error)
             return _Staged(place, user, record, failed, None, None)
         turn.reset = reset
         exposed = None
@@ -489,11 +300,3 @@ def _first_end(staged: Sequence[_Staged], repeat: Feedback, place: int) -> list[
         if each.user == user and isinstance(each.turn, Feedback):
             return [(place, each.place)]
     return []
-
-
-def repeated_end(history: History, sent: TurnInput, digest: str) -> Feedback:
-    """Feedback without an id: it answers the client, and has no line in the log."""
-    return Feedback(
-        "", sent.user, sent.track, sent.time, history.seen_ms, "", history.turn, UNASSIGNED, digest,
-        final=True,
-    )  # fmt: skip

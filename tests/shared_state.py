@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from core.decision import Decision, Feedback
 from core.listener import History
 from core.request import ListenReport, Request
-from engine.dispatcher import Arrival, EventSink, Outcome
+from engine.arrivals import Arrival, Outcome
+from engine.base_dispatcher import EventSink
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
 from engine.shared_dispatcher import SharedDispatcher

@@ -61,8 +61,10 @@ def test_only_the_allocation_makes_slots_and_assignments() -> None:
     may = {
         "core/experiment_changes.py": {"core.allocation.bounds"},  # compares two definitions
         "core/decision.py": {"core.allocation.Assignment"},  # carries it
+        "engine/base_dispatcher.py": {"core.allocation.Assignment"},  # passes it to a failed turn
         "engine/dispatcher.py": {"core.allocation.Assignment"},  # passes it to the turn
-        "engine/shared_dispatcher.py": {"core.allocation.Assignment"},  # passes it to the turn
+        "engine/shared_turns/listener_parts.py": {"core.allocation.Assignment"},  # keeps it
+        "engine/shared_turns/tickets.py": {"core.allocation.Assignment"},  # carries it to the turn
         "engine/exposure.py": {"core.allocation.Assignment"},  # requests it
         "engine/comparison.py": {"core.allocation.Assignment"},  # says which arm is the listener's
         "engine/preparation.py": {
@@ -105,14 +107,14 @@ def test_the_server_computes_an_assignment_in_one_place() -> None:
     """Replay, explain and doctor compute it again, to compare; the server imports none of them."""
     graph = reached("app/application.py")
     assert {
-        "engine/dispatcher.py",
+        "engine/base_dispatcher.py",
         "app/routes.py",
         "core/allocation.py",
         "events/schema.py",
     } <= set(graph)
     found = {name: count for name, tree in graph.items() if (count := calls(tree, "assign"))}
     # The dispatcher calls `assign` once, for requests and reports; `exposure` calls the hash once.
-    assert found == {"engine/dispatcher.py": 1, "engine/exposure.py": 1}
+    assert found == {"engine/base_dispatcher.py": 1, "engine/exposure.py": 1}
 
 
 @pytest.mark.parametrize("function", [schema.line, schema.event, EventWriter.append])
@@ -135,7 +137,7 @@ def test_one_module_of_the_server_appends_to_the_log() -> None:
     writing = {
         name for name, tree in reached("app/application.py").items() if "append_all" in logged(tree)
     }
-    assert writing == {"engine/dispatcher.py"}
+    assert writing == {"engine/base_dispatcher.py"}
 
 
 def logged(tree: ast.AST) -> set[str]:

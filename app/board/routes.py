@@ -22,7 +22,7 @@ from app.bodies import too_large
 from app.errors import ApiError, error_response
 from app.requests import MAX_BODY
 from app.responses import HttpResponse
-from engine.dispatcher import BaseDispatcher
+from engine.base_dispatcher import BaseDispatcher
 
 Form = Annotated[
     Literal["json", "csv", "md"],

@@ -6,12 +6,12 @@ under, six bytes of their fingerprint each.
 """
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import NamedTuple
 
-from core.catalog import Catalog
-from core.listener import History
+from core.catalog import UNKNOWN, Catalog, TrackId
+from core.listener import History, pack, unpack
 
 VERSION = 1
 LINEAGE = 6
@@ -131,6 +131,22 @@ def read_tag(record: bytes) -> bytes:
     """Give the tag of the catalog whose indices a record has."""
     tag: bytes = _HEAD.unpack_from(record)[4]
     return tag
+
+
+def moved_listens(record: bytes, catalog: Catalog, ids: Sequence[TrackId] | None) -> bytes:
+    """Translate a record's listens to a catalog's indices.
+
+    Args:
+        record: A record with the indices of an earlier catalog.
+        catalog: The catalog whose indices are wanted.
+        ids: The earlier catalog's ids; None if they are gone, and no track is known.
+    """
+    moved = bytearray()
+    for place in range(read_head(record)[1], len(record), 8):
+        track, time = unpack(int.from_bytes(record[place : place + 8], "little"))
+        index = UNKNOWN if track == UNKNOWN or ids is None else catalog.index_of(ids[track])
+        moved += pack(index, time).to_bytes(8, "little")
+    return bytes(moved)
 
 
 def lineages_of(fingerprints: Iterable[str]) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 
 from app.hosts import hosts_at
 from core.errors import SegueError
-from engine import dispatcher
+from engine import base_dispatcher
 from segue.client import ApiError, Client
 from tests import needs
 from tests.app.live import Live, get, live, post
@@ -283,7 +283,7 @@ def test_our_client_sends_its_key(tmp_path: Path) -> None:
 def test_the_door_and_plain_asgi_give_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatcher.secrets, "token_hex", lambda size: "ab" * size)
+    monkeypatch.setattr(base_dispatcher.secrets, "token_hex", lambda size: "ab" * size)
     origin, key = f"Origin: {PAGE}", "Segue-Key: sesame-web"
     requests = [
         post("/recommend", HEARD, key),

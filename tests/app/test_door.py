@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import dispatcher
+from engine import base_dispatcher
 from tests import needs
 from tests.app.live import Live, get, live, post
 from tests.service import events_in
@@ -118,7 +118,7 @@ CORPUS: dict[str, list[bytes]] = {
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Live, Live]]:
     """Run the same server with the door and as plain ASGI; both number decisions alike."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dispatcher.secrets, "token_hex", lambda size: "ab" * size)
+        patch.setattr(base_dispatcher.secrets, "token_hex", lambda size: "ab" * size)
         folder = tmp_path_factory.mktemp("door")
         with (
             live(folder / "own", server={"door": "own"}) as own,

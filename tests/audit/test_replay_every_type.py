@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from core.request import ListenReport, Request
+from engine.arrivals import Arrival
 from engine.config_snapshots import save_snapshot
-from engine.dispatcher import Arrival, Dispatcher
+from engine.dispatcher import Dispatcher
 from engine.metrics import ServerMetrics
 from engine.state import MemoryState
 from events.writer import EventWriter

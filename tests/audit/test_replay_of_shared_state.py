@@ -13,8 +13,8 @@ from analysis.checks.suite import run_all_checks
 from audit.replay import Replayer, ReplayResult
 from core.decision import LoggedTurn
 from core.request import ListenReport, Request
+from engine.arrivals import Arrival
 from engine.config_snapshots import save_snapshot
-from engine.dispatcher import Arrival
 from engine.runtime import Runtime
 from events.config_snapshots import snapshots_beside
 from events.reader import open_log

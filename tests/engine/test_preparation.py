@@ -9,7 +9,8 @@ import pytest
 from core.decision import Decision
 from core.request import ListenReport, Request
 from core.vectors import Vectors
-from engine.dispatcher import Arrival, Dispatcher
+from engine.arrivals import Arrival
+from engine.dispatcher import Dispatcher
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
 from engine.state import MemoryState

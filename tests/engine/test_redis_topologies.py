@@ -12,7 +12,7 @@ import redis
 
 from core.decision import LoggedTurn
 from core.request import Request
-from engine.dispatcher import Arrival
+from engine.arrivals import Arrival
 from engine.runtime import Runtime
 from tests import needs
 from tests.redis_server import PATIENCE_S, RedisServer, running_redis, wait_until

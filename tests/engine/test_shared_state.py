@@ -14,7 +14,8 @@ import pytest
 from core.decision import Decision, Feedback, LoggedTurn
 from core.errors import EventLogError, NoCandidatesLeft
 from core.request import ListenReport, Request
-from engine.dispatcher import Arrival, Dispatcher
+from engine.arrivals import Arrival
+from engine.dispatcher import Dispatcher
 from engine.metrics import ServerMetrics
 from engine.runtime import Runtime
 from engine.state import MemoryState
