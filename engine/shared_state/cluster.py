@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Callable
 
+from engine.shared_state.background import end
 from engine.shared_state.connecting import PROBLEMS, Address, Connector
 from engine.shared_state.shard import Shard
 
@@ -52,8 +53,7 @@ class Masters:
     async def close(self) -> None:
         """Stop looking; the shards are closed by their owner."""
         if self._following is not None:
-            self._following.cancel()
-            await asyncio.gather(self._following, return_exceptions=True)
+            await end(self._following)
 
     def shard_of(self, key: bytes) -> Shard | None:
         """Find the shard of a key; None if no master has its slot."""

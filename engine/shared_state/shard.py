@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
+from engine.shared_state.background import end
 from engine.shared_state.connecting import PROBLEMS
 from engine.shared_state.link import Group, Link
 
@@ -68,8 +69,7 @@ class Shard:
         """Close the connection."""
         self._closing = True
         if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+            await end(self._keeping)
         if self.link is not None:
             self.link.close()
 
