@@ -25,6 +25,12 @@ FEWEST_CLUSTERS = 100
 """An arm with fewer listeners has no interval of a quantile: measured on A/A, it excludes 0 in 18 %
 with 20 listeners of ten answers, in 7.5 % with 50, in 4 to 5.5 % with 100 and more."""
 
+ROUNDING = 1e-12
+"""A relative standard error below this is the rounding of equal values, which have none."""
+UNBOUNDED = 1e6
+"""An upper bound above this lift bounds nothing. Resamples that are nearly equal have t statistics
+of any size, whose exponential soon has no number."""
+
 _DRAWS_AT_ONCE = 4_000_000
 NORMAL_FROM = 20_000
 """An arm of more listeners is not resampled: its mean is normal."""
@@ -55,7 +61,8 @@ def bootstrap_t_lift(
     Of an arm with more than `NORMAL_FROM` listeners only the moments matter.
 
     Returns:
-        None if a mean, or a resampled mean, is not above 0.
+        None if a mean, or a resampled mean, is not above 0, if all values of both arms are equal,
+        or if so few values have no upper bound.
     """
     before, after = _moments(control), _moments(treatment)
     if min(before.n, after.n) < 3 or min(before.mean, after.mean) <= 0:
@@ -63,17 +70,19 @@ def bootstrap_t_lift(
     random = np.random.default_rng(seed)
     log_ratio = math.log(after.mean / before.mean)
     error = math.hypot(before.standard_error / before.mean, after.standard_error / after.mean)
-    if not error > 0:
+    if not error > ROUNDING:
         return None
     (mean_c, error_c), (mean_t, error_t) = (_resample(arm, random) for arm in (control, treatment))
     if min(mean_c.min(), mean_t.min()) <= 0:
         return None
     errors = np.hypot(error_c / mean_c, error_t / mean_t)
-    usable = errors > 0
+    usable = errors > ROUNDING
     statistics = (np.log(mean_t[usable] / mean_c[usable]) - log_ratio) / errors[usable]
     upper, lower = np.quantile(statistics, [1 - alpha / 2, alpha / 2])
-    low, high = (math.expm1(log_ratio - float(t) * error) for t in (upper, lower))
-    return Interval(math.expm1(log_ratio), low, high)
+    low, high = (log_ratio - float(t) * error for t in (upper, lower))
+    if high > math.log(UNBOUNDED):
+        return None
+    return Interval(math.expm1(log_ratio), math.expm1(low), math.expm1(high))
 
 
 @dataclass(frozen=True, slots=True)
