@@ -4,11 +4,11 @@
 SELECT
     a.experiment,
     s."user",
-    min_by(a.arm, (s.first_ms, s.first_turn)) AS arm,
+    min_by(a.arm, (s.first_ms, s.first_turn, a.arm)) AS arm,
     count(DISTINCT a.arm) AS arms,
     min(s.first_ms) AS first_ms,
-    min_by(s.file_id, (s.first_ms, s.first_turn)) AS file_id,
-    min_by(s.config, (s.first_ms, s.first_turn)) FILTER (WHERE s.config IS NOT NULL) AS config,
+    min_by(s.file_id, (s.first_ms, s.first_turn, s.file_id)) AS file_id,
+    min_by(s.config, (s.first_ms, s.first_turn, s.config)) FILTER (WHERE s.config IS NOT NULL) AS config,
     CAST(sum(s.events) AS BIGINT) AS events,
     CAST(sum(s.answers) AS BIGINT) AS answers
 FROM seen AS s

@@ -15,7 +15,7 @@ SELECT
     max_by(at_ms, turn) AS last_at_ms,
     min_by(coalesce(track, ''), turn) AS first_track,
     min_by(coalesce("time", -1), turn) AS first_time,
-    CAST(min_by(coalesce(experiments, ''), turn) AS STRING) AS first_experiments,
+    min_by(coalesce(CAST(experiments AS STRING), ''), turn) AS first_experiments,
     min_by(forced, turn) AS first_forced,
     max_by(recommendation, turn) FILTER (WHERE recommendation IS NOT NULL) AS last_recommended
 FROM events

@@ -6,8 +6,8 @@ SELECT
     "user",
     min(at_ms) AS first_ms,
     min_by(turn, (at_ms, turn)) AS first_turn,
-    min_by(file_id, (at_ms, turn)) AS file_id,
-    min_by(config, (at_ms, turn)) FILTER (WHERE config IS NOT NULL) AS config,
+    min_by(file_id, (at_ms, turn, file_id)) AS file_id,
+    min_by(config, (at_ms, turn, config)) FILTER (WHERE config IS NOT NULL) AS config,
     count(*) AS events,
     CAST(sum(CASE WHEN message = 'next' THEN 1 ELSE 0 END) AS BIGINT) AS answers
 FROM events

@@ -16,7 +16,7 @@ SELECT
     -- min_by passes over NULL in DuckDB, and not in Spark; a track is there where a time is.
     min_by(coalesce(track, ''), turn) AS track,
     min_by(coalesce("time", -1), turn) AS "time",
-    min_by(coalesce(experiments, ''), turn) AS experiments,
+    min_by(coalesce(CAST(experiments AS STRING), ''), turn) AS experiments,
     max_by(recommendation, turn) FILTER (WHERE recommendation IS NOT NULL) AS last_recommended
 FROM events
 GROUP BY "user", session;

@@ -8,7 +8,7 @@ FROM (
     SELECT
         *,
         ended_ms < $before_ms OR lead(started_ms) OVER (
-            PARTITION BY "user" ORDER BY started_ms
+            PARTITION BY "user" ORDER BY started_ms, first_turn, session
         ) IS NOT NULL AS over
     FROM arm_sessions
     WHERE experiment = $experiment

@@ -107,3 +107,22 @@ def test_an_experiment_without_events_in_the_window_is_not_in_the_log(tmp_path: 
         assert find_experiments(log) == ["early", "fallback"]
     with open_log([tmp_path], threads=1, since_ms=logs.START_MS + 2 * logs.DAY_MS) as log:
         assert find_experiments(log) == ["fallback"]
+
+
+@pytest.mark.parametrize("absent", ["experiments", "config", "latency", "forced", "candidates"])
+def test_lines_without_a_field_that_readers_do_not_need_are_checked(
+    absent: str, tmp_path: Path
+) -> None:
+    """Such lines do not come from our writer; a tool that filters a log may leave a field out."""
+    events = logs.listening(logs.Plan(listeners=20))
+    without = [
+        event if number % 3 else _without(event, absent) for number, event in enumerate(events)
+    ]
+
+    report = checked(tmp_path, without, "fallback")
+
+    assert report.check("lines").status is Status.PASSED
+
+
+def _without(event: Mapping[str, Any], field: str) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if name != field}

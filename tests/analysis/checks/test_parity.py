@@ -12,9 +12,12 @@ from scipy import stats
 from analysis.checks.archived_configs import ArchivedConfigs
 from analysis.checks.parity import Clustered, heterogeneity
 from analysis.checks.result import Status
+from analysis.checks.suite import run_checks
 from analysis.statistics.sample_moments import SampleMoments
 from audit.log_faults import CleanLog
 from core.rng import Stream
+from events.reader import open_log
+from tests import logs
 from tests.analysis.trial_log import check_log, trial_log
 
 Base = tuple[CleanLog, ArchivedConfigs]
@@ -201,3 +204,29 @@ def test_many_forced_events_are_a_warning_and_count_nowhere(base: Base, tmp_path
     assert validity.check("one-arm").status is Status.PASSED
     listeners = validity.check("sample-ratio").numbers["listeners"]
     assert sum(listeners.values()) < 170
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_sessions_that_begin_at_once_the_one_with_later_turns_is_the_later(
+    order: int, tmp_path: Path
+) -> None:
+    """The first session of each listener has no `last`, and is over since there is a next one."""
+    events = []
+    for user in range(40):
+        common = {
+            "timestamp": logs.START_MS, "user": user, "schema": 1, "config": "0123456789ab",
+            "experiments": {"fallback": ("C", "T1")[user % 2]}, "forced": False,
+        }  # fmt: skip
+        answer = {"message": "next", "recommendation": 2, "strategy": "of", "answered_by": "of",
+                  "depth": 0, "candidates": 9, "propensity": 0.5}  # fmt: skip
+        one, two = f"s{user}-1", f"s{user}-2"
+        events += [
+            common | answer | {"session": one, "turn": 1, "decision": f"d{user}-1"},
+            common | answer | {"session": two, "turn": 2, "decision": f"d{user}-2"},
+            common | {"message": "last", "session": two, "turn": 3, "decision": f"d{user}-3"},
+        ][::order]
+    logs.write_ours(tmp_path, events)
+    with open_log([tmp_path]) as log:
+        found = run_checks(log, ArchivedConfigs(), "fallback").check("unfinished")
+
+    assert (found.numbers["C"], found.numbers["T1"]) == (0.5, 0.5)
