@@ -194,6 +194,7 @@ def _index_of(where: str, members: Members, shape: tuple[int, ...]) -> Index | N
         and (int(starts[0]), int(starts[-1])) == (0, rows)
         and bool((np.diff(starts) >= 0).all())
         and bool(np.isfinite(centres).all())
+        and _have_unit_length(centres.reshape(-1, d))
     )
     if not is_sound:
         raise InputError.one(where, f"must have cells that hold each row once. {_AGAIN}")

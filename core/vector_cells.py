@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.nearest import Places, among_greatest
+from core.nearest import Groups, Places, among_greatest, among_greatest_of_each
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -44,30 +44,65 @@ class Cells:
             k: Number of rows that are wanted.
             within: As in `among_greatest`.
         """
-        # einsum and not a matrix product: its last bits are the same on every machine.
-        products = np.einsum("ij,j->i", self.centres, query)
-        near = np.sort(np.argsort(-products, kind="stable")[: self.probed])
+        [near] = self._cells_near(query[None], np.array([within], dtype=np.float32))
         starts, ends = self.starts[near], self.starts[near + 1]
         ranges = zip(starts.tolist(), ends.tolist(), strict=True)
         read = np.concatenate([units[start:end] @ query for start, end in ranges])
         places = among_greatest(read, k, within)
         read_before = np.cumsum(ends - starts)
         cell = np.searchsorted(read_before, places, side="right")
-        return places + (ends - read_before)[cell]
+        found: Places = places + (ends - read_before)[cell]
+        return found
+
+    def rows_near_each(
+        self, units: Floats, queries: Floats, wanted: list[int], within: Floats
+    ) -> Groups:
+        """Do the same for several queries, whose products lie side by side, padded with -inf."""
+        near = self._cells_near(queries, within)
+        starts, ends = self.starts[near], self.starts[near + 1]
+        read_before = np.cumsum(ends - starts, axis=1)
+        read = np.full((len(queries), read_before[:, -1].max()), -np.inf, dtype=np.float32)
+        for query, row, *ranges in zip(queries, read, starts.tolist(), ends.tolist(), strict=True):
+            at = 0
+            for start, end in zip(*ranges, strict=True):
+                np.dot(units[start:end], query, out=row[at : (at := at + end - start)])
+        # If one query wants more than the rest, these keep a few rows more: it changes no choice.
+        places, query_ends = among_greatest_of_each(read, max(wanted), within)
+        offsets = np.arange(len(queries)) * read.shape[1]
+        flat = places + np.repeat(offsets, np.diff(query_ends, prepend=0))
+        cell_ends = np.searchsorted(flat, (read_before + offsets[:, None]).ravel())
+        shifts = np.repeat((ends - read_before).ravel(), np.diff(cell_ends, prepend=0))
+        return Groups(places + shifts, query_ends)
+
+    def _cells_near(self, queries: Floats, within: Floats) -> Ints:
+        """Give the nearest cells of each query, in order: int64, (n, probed)."""
+        count = len(self.centres)
+        probed = min(self.probed, count)
+        products = queries @ self.centres.T
+        least = np.partition(products, count - probed, axis=1)[:, count - probed] - within
+        near = products >= least[:, None]
+        flat = np.flatnonzero(near)
+        if len(flat) > len(queries) * probed:  # rounding leaves a doubt somewhere
+            exact = np.array([np.einsum("ij,j->i", self.centres, query) for query in queries])
+            ranked = np.argsort(-exact, axis=1, kind="stable")[:, :probed]
+            return np.sort(ranked, axis=1)
+        found: Ints = (flat % count).reshape(len(queries), probed)
+        return found
 
 
-def make_cells(units: Floats, seed: int = 1) -> tuple[Cells, Ints]:
+def make_cells(units: Floats, density: float, seed: int = 1) -> tuple[Cells, Ints]:
     """Group rows by direction: spherical k-means on a sample.
 
     Args:
         units: float32, (rows, d), of unit length or zero.
+        density: Number of cells, as a multiple of the root of the number of rows.
         seed: Seed of the first centres.
 
     Returns:
         The cells, and the order of the rows in them: int64, (rows,).
     """
     rng = np.random.default_rng(seed)
-    count = max(1, round(1.15 * np.sqrt(len(units))))
+    count = max(1, round(density * np.sqrt(len(units))))
     sample = units[np.sort(rng.permutation(len(units))[:_SAMPLE])]
     centres = sample[rng.choice(len(sample), count, replace=False)].copy()
     for _ in range(_ROUNDS):

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from core.nearest import Floats, Places
+from core.nearest import Floats, Groups, Places
 
 _LARGEST = 127
 _CONNECTIVITY, _EXPANSION_ADD = 16, 128
@@ -77,3 +77,10 @@ class Graph:
         wanted = min(len(units), k + k // _MORE)
         found = self._library.search(whole, wanted, threads=1).keys
         return np.sort(found.astype(np.intp))
+
+    def rows_near_each(
+        self, units: Floats, queries: Floats, wanted: list[int], within: Floats
+    ) -> Groups:
+        """Do the same for each query by itself: how many it wants decides what a walk finds."""
+        asked = zip(queries, wanted, within.tolist(), strict=True)
+        return Groups.of([self.rows_near(units, *each) for each in asked])

@@ -9,7 +9,15 @@ import numpy.typing as npt
 
 from core.archive import Key
 from core.catalog import Catalog
-from core.nearest import Floats, Places, among_greatest, among_greatest_of_each, doubt
+from core.nearest import (
+    Floats,
+    Groups,
+    Places,
+    among_greatest,
+    among_greatest_of_each,
+    doubt,
+    greatest_in_order,
+)
 
 PRODUCTS = 1 << 22
 """Products that are made at once, 16 MB; it bounds the memory of a batch."""
@@ -22,6 +30,11 @@ class Index(Protocol):
 
     def rows_near(self, units: Floats, query: Floats, k: int, within: float) -> Places:
         """Give rows, in order, among which most of the k nearest are."""
+
+    def rows_near_each(
+        self, units: Floats, queries: Floats, wanted: list[int], within: Floats
+    ) -> Groups:
+        """Do the same for several queries, with a k for each."""
 
 
 class Vectors:
@@ -101,12 +114,10 @@ class Vectors:
         if self.index is None:
             products = self.units @ query
             products[left_out] = -np.inf
-            return self._ordered(among_greatest(products, k, within), query, k)
-        rows = self.index.rows_near(self.units, query, k + len(left_out), within)
-        if left_out:
-            self._left_out[left_out] = True
-            rows = rows[~self._left_out[rows]]
-            self._left_out[left_out] = False
+            rows = among_greatest(products, k, within)
+        else:
+            rows = self.index.rows_near(self.units, query, k + len(left_out), within)
+            rows = self._without(rows, left_out)
         return self._ordered(rows, query, k)
 
     def near_all(
@@ -115,36 +126,70 @@ class Vectors:
         """Find the nearest tracks of several queries: what `near` finds for each, to the last bit.
 
         Several queries are one matrix product, in which a number of the file is read from memory
-        once and not once a query.
+        once and not once a query; and a step over all of them costs one call and not one a query.
 
         Args:
             queries: float32, (n, d).
             k: Number of tracks, at least 1.
             without: Tracks to leave out, for each query.
         """
-        if self.index is not None:
-            return [self.near(query, k, each) for query, each in zip(queries, without, strict=True)]
         at_once = max(1, PRODUCTS // len(self))
         found: list[Nearest] = []
         for start in range(0, len(queries), at_once):
             block = queries[start : start + at_once]
-            products = block @ self.units.T
-            for each, left_out in zip(products, without[start : start + at_once], strict=True):
-                each[self._rows_of(left_out)] = -np.inf
-            within = [doubt(query, self.dimensions) for query in block]
-            rows = among_greatest_of_each(products, k, within)
-            found += [self._ordered(each, q, k) for each, q in zip(rows, block, strict=True)]
+            left_out = [self._rows_of(each) for each in without[start : start + at_once]]
+            found += self._each_ordered(self._rows_near(block, k, left_out), block, k)
         return found
 
     def _rows_of(self, tracks: Collection[int]) -> list[int]:
         row_of = self._row_of_track
         return [row for track in tracks if (row := row_of[track]) >= 0]
 
+    def _rows_near(self, queries: Floats, k: int, left_out: list[list[int]]) -> Groups:
+        """Give the rows that may be among the k nearest of each query."""
+        within = np.array([doubt(each, self.dimensions) for each in queries], dtype=np.float32)
+        if self.index is None:
+            products = queries @ self.units.T
+            for each, rows in zip(products, left_out, strict=True):
+                each[rows] = -np.inf
+            return among_greatest_of_each(products, k, within)
+        wanted = [k + len(each) for each in left_out]
+        found = self.index.rows_near_each(self.units, queries, wanted, within)
+        return Groups.of(
+            [
+                self._without(found.places[each], rows)
+                for each, rows in zip(found.slices(), left_out, strict=True)
+            ]
+        )
+
+    def _without(self, rows: Places, left_out: list[int]) -> Places:
+        if not left_out:
+            return rows
+        marks = self._left_out
+        marks[left_out] = True
+        kept = rows[~marks[rows]]
+        marks[left_out] = False
+        return kept
+
     def _ordered(self, rows: Places, query: Floats, k: int) -> Nearest:
         """Rank rows by products that are computed in one fixed order."""
-        again: Floats = np.einsum("ij,j->i", self.units.take(rows, axis=0), query)
+        again = self._products(rows, query)
         order = np.argsort(-again, kind="stable")[:k]
         return self.tracks[rows[order]], again[order]
+
+    def _each_ordered(self, rows: Groups, queries: Floats, k: int) -> list[Nearest]:
+        """Do the same for the rows of each query."""
+        each_query = zip(rows.slices(), queries, strict=True)
+        again = [self._products(rows.places[each], query) for each, query in each_query]
+        products = np.concatenate(again)
+        order = greatest_in_order(products, rows.ends, k)
+        tracks, products = self.tracks[rows.places[order.places]], products[order.places]
+        return [(tracks[each], products[each]) for each in order.slices()]
+
+    def _products(self, rows: Places, query: Floats) -> Floats:
+        # einsum and not a matrix product: its last bits are the same on every machine.
+        found: Floats = np.einsum("ij,j->i", self.units.take(rows, axis=0), query)
+        return found
 
 
 def split(vectors: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:

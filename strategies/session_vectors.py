@@ -103,7 +103,7 @@ class SessionVectors:
         listener.note("{} tracks of this session, the {} nearest tracks", len(likings), len(tracks))
         scores: Weights = products.astype(np.float64)
         if self._by_length is not None:
-            scores *= self._by_length[tracks]
+            scores *= self._by_length.take(tracks)
         scores *= self._sums.fatigue(tracks, likings, self.params.fatigue)
         return self._drawn(tracks, scores, listener)
 
@@ -129,7 +129,7 @@ class SessionVectors:
         if not rows:
             return None
         # einsum and not a matrix product: its last bits are the same on every machine.
-        units = self._vectors.units[rows]
+        units = self._vectors.units.take(rows, axis=0)
         return likings, np.einsum("i,ij->j", np.array(weights, dtype=np.float32), units)
 
     def _heard(self, listener: Listener) -> frozenset[int]:

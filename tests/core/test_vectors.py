@@ -1,6 +1,7 @@
 """Vector files, and the exact search of the nearest tracks."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from core.archive import write_archive
 from core.catalog import UNKNOWN
 from core.errors import InputError
 from core.lists import save_lists
-from core.nearest import among_greatest, among_greatest_of_each, doubt
+from core.nearest import among_greatest, among_greatest_of_each, doubt, greatest_in_order
 from core.vector_archive import load_vectors, save_again, save_vectors
-from core.vectors import Vectors
+from core.vector_index import make_index
+from core.vectors import Vectors, split
 from segue.testing.small_world import TRACKS, small_catalog
 from tests import needs
 
@@ -89,8 +91,27 @@ def test_the_k_greatest_are_always_among_those_that_are_kept(products, k):
 
     greatest = np.sort(row)[::-1][:k]
     assert sorted(row[kept])[::-1][:k] == greatest[greatest > -np.inf].tolist()
-    [of_each, _] = among_greatest_of_each(np.stack([row, row[::-1]]), k, [0.0, 0.0])
-    assert of_each.tolist() == kept.tolist()
+    of_each = among_greatest_of_each(np.stack([row, row[::-1]]), k, np.zeros(2, np.float32))
+    assert of_each.places[of_each.slices()[0]].tolist() == kept.tolist()
+    assert of_each.ends[1] == len(of_each.places)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([-1.5, -0.0, 0.0, 1e-40, 2.0]) | st.floats(-3, 3, width=32),
+                 max_size=30),
+        min_size=1, max_size=4),
+    st.integers(1, 9),
+)  # fmt: skip
+def test_products_of_several_queries_are_ordered_as_a_stable_sort_orders_each(groups, k):
+    flat = np.array([each for group in groups for each in group], dtype=np.float32)
+    ends = np.cumsum([len(group) for group in groups])
+
+    order = greatest_in_order(flat, ends.tolist(), k)
+
+    for start, end, found in zip([0, *ends[:-1]], ends, order.slices(), strict=True):
+        wanted = start + np.argsort(-flat[start:end], kind="stable")[:k]
+        assert order.places[found].tolist() == wanted.tolist()
 
 
 def test_very_large_and_very_small_vectors_have_unit_length_too():
@@ -240,7 +261,9 @@ def test_a_large_file_has_cells_and_says_its_recall(in_cells):
 
 def test_cells_find_together_what_they_find_alone_and_leave_out_what_was_heard(in_cells):
     found = load_vectors(in_cells[0], LARGE)
-    queries, without = in_cells[1][:9], [set(range(n, n + 30)) for n in range(9)]
+    queries = in_cells[1][:9]
+    # Each leaves out a different number of tracks: a batch must not decide how far one looks.
+    without = [set(range(n, n + 4 * n)) for n in range(9)]
 
     together = found.near_all(queries, 5, without)
 
@@ -251,9 +274,42 @@ def test_cells_find_together_what_they_find_alone_and_leave_out_what_was_heard(i
         assert products.tolist() == sorted(products.tolist(), reverse=True)
 
 
+def test_of_cells_equally_near_the_first_are_read(in_cells):
+    found = load_vectors(in_cells[0], LARGE)
+    cells = replace(found.index, centres=np.repeat(found.index.centres[::3], 3, axis=0)[:-1])
+    cells = replace(cells, centres=cells.centres[: len(found.index.centres)], probed=4)
+    queries = in_cells[1][:20]
+
+    near = cells._cells_near(queries, np.full(20, 1e-4, np.float32))
+
+    for query, row in zip(queries, near.tolist(), strict=True):
+        products = np.einsum("ij,j->i", cells.centres, query)
+        assert row == sorted(np.argsort(-products, kind="stable")[:4].tolist())
+        assert [row] == cells._cells_near(query[None], np.float32([1e-4])).tolist()
+
+
+@pytest.mark.parametrize(
+    ("groups", "enough", "cells"),
+    [(125, 0.95, 73), (20, 0.95, 36), (125, 0.5, 36)],
+    ids=["many-groups", "few-groups", "both-find-enough"],
+)
+def test_cells_are_as_many_as_find_enough_at_least_cost(monkeypatch, groups, enough, cells):
+    monkeypatch.setattr("core.vector_index.ENOUGH", enough)
+    draws = np.random.default_rng(5)
+    points = np.repeat(draws.normal(size=(groups, 32)), 1000 // groups, axis=0)
+    units, _ = split(points + draws.normal(0, 0.01, (1000, 32)))
+
+    made = make_index(units, LARGE, "cells")
+
+    assert len(made.arrays["cells"]) == cells + 1
+
+
 def test_cells_that_do_not_hold_each_row_are_refused(in_cells):
     path, _ = in_cells
     members = dict(np.load(path))
+    write_archive(path, members | {"centres": members["centres"] * 2})
+    with pytest.raises(InputError, match="must have cells that hold each row once"):
+        load_vectors(path, LARGE)
     write_archive(path, members | {"cells": members["cells"][:-1]})
     with pytest.raises(InputError, match="must have cells that hold each row once"):
         load_vectors(path, LARGE)
