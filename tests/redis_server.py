@@ -12,7 +12,7 @@ from pathlib import Path
 
 import redis
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 PROGRAM = shutil.which("valkey-server") or shutil.which("redis-server") or "redis-server"
 
 

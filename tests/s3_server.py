@@ -55,7 +55,7 @@ def send(url: str, content: bytes) -> None:
         "Content-Type": "application/octet-stream",  # a form, as urllib says, would be no content
     }
     put = urllib.request.Request(url, content, headers, method="PUT")
-    with urllib.request.urlopen(put, timeout=30):
+    with urllib.request.urlopen(put, timeout=60):
         pass
 
 
@@ -82,12 +82,12 @@ def _ask_for_keys(store: str, after: bytes) -> None:
     change = urllib.request.Request(
         f"{store}/moto-api/reset-auth", after, {"Content-Type": "text/plain"}
     )
-    urllib.request.urlopen(change, timeout=30).close()
+    urllib.request.urlopen(change, timeout=60).close()
 
 
 def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=10):
+        with urllib.request.urlopen(address, timeout=60):
             return True
     except OSError:
         return False

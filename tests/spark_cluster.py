@@ -183,7 +183,7 @@ def _free_port() -> int:
 def _read_json(url: str) -> Any:
     """Read JSON; None while nobody answers."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return json.load(answer)
     except (OSError, ValueError):
         return None

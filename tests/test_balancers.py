@@ -131,8 +131,10 @@ def test_nginx_takes_no_turn_without_the_header_and_the_server_none_with_a_wrong
             unnamed = client.ask(7, **{"Segue-Listener": ""})
             wrong = client.ask(7, **{"Segue-Listener": "8"})
             report = {"user": 7, **HEARD}
-            unnamed_report = httpx.post(f"http://127.0.0.1:{port}/feedback", json=report)
-            ready = httpx.get(f"http://127.0.0.1:{port}/readyz")
+            unnamed_report = httpx.post(
+                f"http://127.0.0.1:{port}/feedback", json=report, timeout=60
+            )
+            ready = httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60)
             client.close()
     assert [each.status_code for each in (unnamed, unnamed_report, wrong)] == [400, 400, 400]
     codes = [each.json()["error"]["code"] for each in (unnamed, unnamed_report, wrong)]
@@ -145,5 +147,8 @@ def test_nginx_takes_no_turn_without_the_header_and_the_server_none_with_a_wrong
 def test_haproxy_keeps_operations_inside(tmp_path: Path) -> None:
     with two_servers(tmp_path) as servers, haproxy(tmp_path, [port for _, port in servers]) as port:
         for path in ("/metrics", "/experiments", "/admin/reload", "/docs"):
-            assert httpx.get(f"http://127.0.0.1:{port}{path}").status_code == 404
-        assert json.loads(httpx.get(f"http://127.0.0.1:{port}/readyz").text)["status"] == "ready"
+            assert httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60).status_code == 404
+        assert (
+            json.loads(httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=60).text)["status"]
+            == "ready"
+        )

@@ -162,18 +162,18 @@ class Faulty:
 
 def _is_ready(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/-/ready").status_code == 200
+        return httpx.get(f"{address}/-/ready", timeout=60).status_code == 200
     except httpx.TransportError:
         return False
 
 
 def _ask(port: int, body: dict[str, Any]) -> None:
-    httpx.post(f"http://127.0.0.1:{port}/recommend", json=body)
+    httpx.post(f"http://127.0.0.1:{port}/recommend", json=body, timeout=60)
 
 
 def _note(address: str, query: str, found: dict[str, Any]) -> None:
     """Keep the answer of a query once it has a value above 0."""
-    answer = httpx.get(f"{address}/api/v1/query", params={"query": query}).json()
+    answer = httpx.get(f"{address}/api/v1/query", params={"query": query}, timeout=60).json()
     assert answer["status"] == "success", (query, answer)
     rows = answer["data"]["result"]
     if any(float(row["value"][1]) > 0 for row in rows):

@@ -126,7 +126,10 @@ def test_the_log_is_verified_reported_and_learnt_from(mine: Path, tmp_path: Path
     """With sessions of all listeners, in a folder of their own: the clients above log to theirs."""
     copy = tmp_path / "mine"
     shutil.copytree(mine, copy, ignore=shutil.ignore_patterns("log"))
-    with serving(copy / "config.yaml") as address, httpx.Client(base_url=address) as client:
+    with (
+        serving(copy / "config.yaml") as address,
+        httpx.Client(base_url=address, timeout=60) as client,
+    ):
         for person in range(60):
             sent: dict[str, object] = {"user": f"u{person}"}
             for step in range(5):

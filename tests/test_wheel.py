@@ -98,7 +98,7 @@ def test_a_wheel_without_a_checkout_has_something_to_serve(installed: Path, tmp_
     shown = segue(installed, tmp_path / "mine", "simulate", "--recommender", "local", "--json")
     assert json.loads(shown)["episodes"] == 1000
     with serving(tmp_path / "mine" / "config.yaml", (installed, "-m", "cli")) as address:
-        answer = httpx.post(f"{address}/recommend", json={"user": 7}).json()
+        answer = httpx.post(f"{address}/recommend", json={"user": 7}, timeout=60).json()
     assert answer["track"] in range(10_000)
 
 

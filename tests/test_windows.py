@@ -71,7 +71,7 @@ def test_check_says_how_to_reload_where_there_is_no_signal() -> None:
 def test_a_server_answers_logs_and_records_its_experiments_without_posix(tmp_path: Path) -> None:
     config = service.write_config(tmp_path)
     with serving(config, (sys.executable, "-c", PATHS + WITHOUT)) as address:
-        answer = httpx.post(f"{address}/recommend", json={"user": 7}).json()
+        answer = httpx.post(f"{address}/recommend", json={"user": 7}, timeout=60).json()
     assert "track" in answer
     (log,) = (tmp_path / "log").glob("*.jsonl")
     assert log.read_bytes().count(b"\n") == 1

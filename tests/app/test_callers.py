@@ -100,8 +100,8 @@ def test_a_real_server_checks_the_names_at_its_loopback_address(tmp_path: Path) 
     assert process.stderr is not None
     inside = next(line for line in process.stderr if "http://" in line).split()[2]
     for address in (url, inside):
-        assert httpx.get(f"{address}/readyz").status_code == 200
-        refused = httpx.get(f"{address}/readyz", headers={"Host": "evil.example"})
+        assert httpx.get(f"{address}/readyz", timeout=60).status_code == 200
+        refused = httpx.get(f"{address}/readyz", headers={"Host": "evil.example"}, timeout=60)
         assert refused.status_code == 421
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
@@ -110,8 +110,8 @@ def test_a_real_server_checks_the_names_at_its_loopback_address(tmp_path: Path) 
 def test_the_name_that_the_server_listens_by_is_one_of_its_names(tmp_path: Path) -> None:
     process, url = started(tmp_path, "--host", "127.0.0.5", server={"hosts": ["segue.example"]})
     for name in ("127.0.0.5", "segue.example"):
-        assert httpx.get(f"{url}/readyz", headers={"Host": name}).status_code == 200
-    assert httpx.get(f"{url}/readyz", headers={"Host": "127.0.0.1"}).status_code == 421
+        assert httpx.get(f"{url}/readyz", headers={"Host": name}, timeout=60).status_code == 200
+    assert httpx.get(f"{url}/readyz", headers={"Host": "127.0.0.1"}, timeout=60).status_code == 421
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=60)
 

@@ -41,7 +41,7 @@ def traced(process: int, path: Path, *options: str) -> Iterator[None]:
     finally:
         tracer.send_signal(signal.SIGINT)
         try:
-            tracer.communicate(timeout=10)
+            tracer.communicate(timeout=60)
         except subprocess.TimeoutExpired:  # strace may wait for a traced process that was killed
             tracer.kill()
             tracer.communicate()

@@ -33,7 +33,7 @@ def test_plain_uvicorn_serves_the_config_that_the_environment_names(tmp_path: Pa
         for word in line.split()
         if "://" in word
     )
-    answer = httpx.post(f"{address}/recommend", json={"user": 7})
+    answer = httpx.post(f"{address}/recommend", json={"user": 7}, timeout=60)
     assert answer.status_code == 200
     assert events_in(tmp_path)[0]["decision"] == answer.json()["decision"]
     server.send_signal(signal.SIGTERM)

@@ -147,7 +147,7 @@ def test_sigterm_ends_a_server_in_the_middle_of_a_reload_that_hangs(
     monkeypatch.setenv("SEGUE_ADMIN_TOKEN", "token")
     settings = {"reload_timeout_s": 600.0, "shutdown_s": 1.0}
     server, address = running(tmp_path, server=settings)
-    httpx.get(f"{address}/healthz")  # a hangup before the server is up is ignored
+    httpx.get(f"{address}/healthz", timeout=60)  # a hangup before the server is up is ignored
     os.mkfifo(tmp_path / "reached")
     (tmp_path / "hanging.py").write_text(
         "import threading\nfrom pathlib import Path\n\n"

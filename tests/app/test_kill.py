@@ -38,7 +38,7 @@ def test_every_answer_of_a_killed_server_is_on_file(tmp_path: Path) -> None:
     enough = threading.Event()
 
     def ask(user: int) -> None:
-        with httpx.Client(base_url=address) as client:
+        with httpx.Client(base_url=address, timeout=60) as client:
             try:
                 while True:
                     answer = client.post("/recommend", json={"user": user}).json()
@@ -68,10 +68,10 @@ def test_every_answer_of_a_killed_server_is_on_file(tmp_path: Path) -> None:
 
 def test_ctrl_c_stops_cleanly(tmp_path: Path) -> None:
     server, address = started(tmp_path)
-    httpx.post(f"{address}/recommend", json={"user": 7})
+    httpx.post(f"{address}/recommend", json={"user": 7}, timeout=60)
     server.send_signal(signal.SIGINT)
 
-    _, errors = server.communicate(timeout=30)
+    _, errors = server.communicate(timeout=60)
     assert errors.splitlines()[-1] == "Stopped"
     assert "Traceback" not in errors
     assert server.returncode == 0

@@ -16,7 +16,7 @@ import httpx
 from tests.app.test_kill import started
 from tests.service import events_in
 
-PATIENCE_S = 30
+PATIENCE_S = 60
 
 
 class Served:
@@ -216,7 +216,7 @@ def test_a_line_that_fits_on_a_full_disk_makes_no_server_ready(tmp_path: Path) -
 
 def test_a_killed_server_has_on_file_all_that_it_answered_after_a_removal(tmp_path: Path) -> None:
     server, address = started(tmp_path)
-    with httpx.Client(base_url=address) as client:
+    with httpx.Client(base_url=address, timeout=60) as client:
         served = Served(tmp_path, server, client)
         served.ask(1)
         served.remove("log")

@@ -51,7 +51,10 @@ def test_operations_are_at_their_address_and_nowhere_else(
     assert server.stderr is not None
     said = next(line for line in server.stderr if "http://" in line)
     inside = re.findall(r"http://\S+", said)[0]
-    with httpx.Client(base_url=main) as client, httpx.Client(base_url=inside) as operator:
+    with (
+        httpx.Client(base_url=main, timeout=60) as client,
+        httpx.Client(base_url=inside, timeout=60) as operator,
+    ):
         assert client.post("/recommend", json={"user": 7}).status_code == 200
         for method, path in OPERATIONS:
             refused = client.request(method, path, headers=TOKEN)
@@ -83,9 +86,9 @@ def test_a_flood_of_clients_does_not_keep_an_operator_out(
     with (
         live(tmp_path, operations=operations, server={"connections": 1}) as server,
         server.connect(),
-        httpx.Client(base_url=url_of(operations)) as operator,
+        httpx.Client(base_url=url_of(operations), timeout=60) as operator,
     ):
-        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=60) as client:
             assert client.get("/healthz").status_code == 503
         assert operator.get("/metrics").status_code == 200
 
@@ -134,4 +137,4 @@ def test_an_asgi_server_of_the_users_own_serves_them_there_too(
     assert "this process serves without operations" in caplog.text
     with TestClient(first) as client, TestClient(second) as other:
         assert client.get("/metrics").status_code == other.get("/metrics").status_code == 404
-        assert httpx.get(f"{url_of(taken[0])}/metrics").status_code == 200
+        assert httpx.get(f"{url_of(taken[0])}/metrics", timeout=60).status_code == 200

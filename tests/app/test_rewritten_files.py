@@ -62,7 +62,7 @@ def test_a_server_answers_from_the_files_that_it_loaded(
     server, address = started(folder, **SECTIONS)
 
     def answers() -> list[Any]:
-        with httpx.Client(base_url=address) as client:
+        with httpx.Client(base_url=address, timeout=60) as client:
             return [
                 client.post("/recommend", json={"user": 7, "track": IDS[track], "time": 1}).json()[
                     "track"

@@ -250,7 +250,9 @@ def test_counts_are_the_sum_of_all_workers_whichever_is_asked(tmp_path: Path) ->
 
 def test_the_token_is_needed_for_a_reload_by_workers_too(tmp_path: Path) -> None:
     with group(tmp_path) as running:
-        response = httpx.post(f"{running.url}/admin/reload", headers={**ADMIN, "Authorization": ""})
+        response = httpx.post(
+            f"{running.url}/admin/reload", headers={**ADMIN, "Authorization": ""}, timeout=60
+        )
         assert response.status_code == 401
 
 

@@ -88,7 +88,9 @@ class Site:
 
     def turn(self, listener: int) -> None:
         """Take the first turn of a listener over HTTP."""
-        httpx.post(f"{self.address}/recommend", json={"user": listener}).raise_for_status()
+        httpx.post(
+            f"{self.address}/recommend", json={"user": listener}, timeout=60
+        ).raise_for_status()
 
     def events(self) -> list[dict[str, Any]]:
         """Read every line of the log."""

@@ -188,7 +188,9 @@ def test_tables_come_as_csv_and_markdown(address: str) -> None:
                 f"text/{form}".replace("md", "markdown")
             )
             assert "experiment" in found.text.splitlines()[0]
-    assert httpx.get(f"{address}/board/api/experiments.csv?table=nope").status_code == 422
+    assert (
+        httpx.get(f"{address}/board/api/experiments.csv?table=nope", timeout=60).status_code == 422
+    )
 
 
 ANSWERS = [
@@ -247,7 +249,7 @@ def test_a_process_that_hangs_holds_up_no_turn(address: str) -> None:
     os.kill(process, signal.SIGSTOP)
     try:
         long_id = "x" * 3000
-        with httpx.Client(base_url=address, timeout=0.2) as client:
+        with httpx.Client(base_url=address, timeout=httpx.Timeout(60, read=0.2)) as client:
             statuses = []
             while 503 not in statuses:
                 try:

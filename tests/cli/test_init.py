@@ -115,10 +115,10 @@ def test_the_server_answers_from_the_data_and_its_log_trains_the_lists_again(min
         for person in sorted(known):
             sent = {"user": person}
             for step in range(4):
-                answer = httpx.post(f"{address}/recommend", json=sent).json()
+                answer = httpx.post(f"{address}/recommend", json=sent, timeout=60).json()
                 assert answer["track"] in {str(track) for track in range(120)}
                 sent = {"user": person, "track": answer["track"], "time": 0.9 - 0.2 * step}
-            httpx.post(f"{address}/feedback", json={**sent, "final": True})
+            httpx.post(f"{address}/feedback", json={**sent, "final": True}, timeout=60)
     trained = CliRunner().invoke(
         build(),
         ["train", "neighbours", str(mine / "log"), "--variant", "bm25",

@@ -24,7 +24,7 @@ def test_a_server_serves_the_pilot_after_a_round(
     with serving(folder / "config.yaml") as address:
         loop = SmallLoop(folder, HttpReload(address, TOKEN, 60), pilot=0.2, strategy="softly")
         loop.round()
-        served = httpx.get(f"{address}/experiments").json()
+        served = httpx.get(f"{address}/experiments", timeout=60).json()
         assert [each["name"] for each in served["experiments"]] == ["pilot_v1"]
         assert served["config"] == load_runtime(load_settings(folder / "config.yaml")).digest
 
@@ -32,12 +32,12 @@ def test_a_server_serves_the_pilot_after_a_round(
 def test_a_refused_reload_leaves_what_serves(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGUE_ADMIN_TOKEN", TOKEN)
     with serving(folder / "config.yaml") as address:
-        before = httpx.get(f"{address}/experiments").json()["config"]
+        before = httpx.get(f"{address}/experiments", timeout=60).json()["config"]
         write_config(folder, lambda config: config.update(state={"max_listeners": 5}))
         loop = SmallLoop(folder, HttpReload(address, TOKEN, 60), pilot=0.2, strategy="softly")
         with pytest.raises(SegueError, match=r"refused the reload.*max_listeners"):
             loop.round()
-        assert httpx.get(f"{address}/experiments").json()["config"] == before
+        assert httpx.get(f"{address}/experiments", timeout=60).json()["config"] == before
     assert loop.outcomes == [("failed", None)]
     assert loop.learner.store.state().pilot is None
     assert not load_settings(folder / "config.yaml").experiments

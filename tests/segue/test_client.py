@@ -117,7 +117,7 @@ def test_a_retry_after_a_lost_answer_gives_the_same_decision_and_one_log_line(fl
 
     def loses_two(asked, number):
         headers = {"Idempotency-Key": asked.headers["idempotency-key"]}
-        got = httpx.post(url + asked.path, json=asked.body, headers=headers)
+        got = httpx.post(url + asked.path, json=asked.body, headers=headers, timeout=60)
         decided.append(got.json())
         return HANG_UP if number % 3 < 2 else answer(got.content)
 

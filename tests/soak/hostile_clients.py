@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tests.soak.answers import Answer, read_answer
 from tests.soak.hostile_requests import Conversation, Ending, HostileRequest, conversation
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """An answer that takes longer is a hang; the longest deadline of the server is 2 s here."""
 MOST_PROBLEMS = 50
 CUT = (asyncio.IncompleteReadError, OSError)

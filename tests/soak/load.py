@@ -11,7 +11,7 @@ from tests.soak.ledger import Ledger
 
 FIRST_LISTENER = 1_000_000
 """The hostile clients have the listeners below."""
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 CUT = (asyncio.IncompleteReadError, OSError, TimeoutError)
 
 

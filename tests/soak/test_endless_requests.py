@@ -12,7 +12,7 @@ from tests.soak.server_process import ServerProcess
 MOST_BYTES = 60_000_000
 MOST_MB = 40
 """More than one connection may take: a read of 256 KB, as thousands of headers or requests."""
-PATIENCE_S = 30
+PATIENCE_S = 60
 HEAD = b"POST /recommend HTTP/1.1\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 TURN = HEAD + b'Content-Length: 10\r\n\r\n{"user":7}'

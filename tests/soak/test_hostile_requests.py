@@ -27,7 +27,9 @@ def test_no_hostile_request_fails_hangs_or_damages_the_server(tmp_path: Path) ->
         warm_mb = server.memory_mb()
         outcome = asyncio.run(clients.send(REQUESTS))
         grown_mb = server.memory_mb() - warm_mb
-        still = httpx.post(f"http://127.0.0.1:{server.port}/recommend", json={"user": 7})
+        still = httpx.post(
+            f"http://127.0.0.1:{server.port}/recommend", json={"user": 7}, timeout=60
+        )
     finally:
         code = server.stop()
 
