@@ -8,7 +8,7 @@ PORT   ?= 8000
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run install test lint format bench soak pictures demo wheel audit clean
+.PHONY: help run install test lint format bench soak fuzz pictures demo wheel audit clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -36,6 +36,9 @@ bench: $(VENV)/.dev  ## Measure speed side by side (see docs/performance.md)
 
 soak: $(VENV)/.dev  ## Ten minutes of faults under load, then proof that nothing is lost (MINUTES=, SEED=)
 	@exec $(BIN)/python -W ignore -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
+fuzz: $(VENV)/.dev  ## Try a thousand small odd logs on every reader of logs (LOGS=, SEED=)
+	@exec $(BIN)/python -W ignore -m tests.odd_logs $(if $(LOGS),--logs $(LOGS)) $(if $(SEED),--seed $(SEED))
 
 pictures: $(VENV)/.dev  ## Take the pictures of docs/board.md again (needs chromium)
 	@$(BIN)/python -W ignore -m tests.board.pictures
