@@ -29,7 +29,7 @@ BESIDE_EVENTS = frozenset({"configs", "started"})
 MANIFEST = "compacted.json"
 """Name of the file in which `segue logs compact` lists its Parquet."""
 
-PIECE = 8 << 20
+PIECE = 4 << 20
 LONGEST_LINE = 64 << 20
 
 _PACKINGS = UNPACKED_HERE | {"parquet"}
@@ -190,7 +190,7 @@ def _unpack(source: EventFile, progress: Progress) -> Iterator[bytes]:
 
 
 def _read(source: EventFile, progress: Progress) -> Iterator[bytes]:
-    most = PIECE if source.packing == "plain" else PIECE >> 3
+    most = PIECE if source.packing == "plain" else PIECE >> 2
     left = source.size
     try:
         with source.path.open("rb") as file:
