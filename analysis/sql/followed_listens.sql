@@ -1,8 +1,9 @@
 -- Each listen that follows a recommendation; see steps.sql. Tracks of turns that were decided without the
 -- state are left out, because the listener may well hear them.
 -- VIEW followed_listens
-SELECT f.file_id, f.line, f."user", f."schema", f.experiments, f.recommended, f.track, f.broken, f.again
+SELECT f.file_id, f.line, f."user", f."schema", s.experiments, f.recommended, f.track, f.broken, f.again
 FROM steps AS f
+LEFT JOIN arm_sets AS s ON f.arms = s.arms
 LEFT JOIN (
     SELECT DISTINCT "user", recommendation
     FROM unplaced

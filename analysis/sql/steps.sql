@@ -9,8 +9,34 @@
 -- one `recommended` and `track` are kept. Turns that a tester forced or a seat on the board made are
 -- not `followed`, nor are turns in which a strategy failed: another track may well be heard. `doubled`
 -- names the session of a turn that is there twice.
+-- `arms` is the number of the set of arms in the turn before: texts would make the rows that are sorted
+-- a third longer, and beyond DuckDB's memory they go to the disk.
+
+-- TABLE arm_sets
+SELECT experiments, row_number() OVER (ORDER BY experiments) AS arms
+FROM (SELECT DISTINCT experiments FROM assignments) AS distinct_sets;
+
 -- TABLE steps
-WITH neighbours AS (
+WITH turns AS (
+    SELECT
+        e.file_id,
+        e.line,
+        e."user",
+        e.session,
+        e."schema",
+        e.turn,
+        e.at_ms,
+        e.track,
+        e."time",
+        e.forced OR e.failed IS NOT NULL AS spared,
+        e.message = 'next' AND NOT e.forced AND e.failed IS NULL AS answered,
+        e.recommendation,
+        e.recommendations,
+        s.arms
+    FROM events AS e
+    LEFT JOIN arm_sets AS s ON e.experiments = s.experiments
+),
+neighbours AS (
     SELECT
         file_id,
         line,
@@ -20,16 +46,16 @@ WITH neighbours AS (
         turn,
         track,
         "time",
-        forced OR failed IS NOT NULL AS spared,
+        spared,
         turn - lag(turn) OVER story AS step,
         at_ms - lag(at_ms) OVER story AS pause,
-        lag(message = 'next' AND NOT forced AND failed IS NULL) OVER story AS answered_before,
+        lag(answered) OVER story AS answered_before,
         lag(recommendation) OVER story AS recommended,
         lag(recommendations) OVER story AS also_recommended,
-        lag(experiments) OVER story AS experiments,
+        lag(arms) OVER story AS arms,
         lag(track) OVER story AS track_before,
         lag("time") OVER story AS time_before
-    FROM events
+    FROM turns
     WINDOW story AS (PARTITION BY "user", session ORDER BY turn, file_id, line)
 ),
 followed AS (
@@ -58,7 +84,7 @@ SELECT
     turn,
     step,
     pause,
-    experiments,
+    arms,
     followed,
     broken,
     broken AND track = track_before AND "time" = time_before AS again,
