@@ -1,6 +1,8 @@
 """JSON lines: reads them, and names every faulty line."""
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,20 @@ def records_in(content: bytes, path: Path, faults: Faults) -> Iterator[tuple[int
             faults.add(f"{path}:{number}", f"must be one JSON object a line: {error.msg}")
             continue
         if isinstance(record, dict):
-            yield number, record
+            # A line has at least as many colons as keys, and most lines have no more.
+            twice = repeated_key(line) if line.count(b":") > len(record) else None
+            if twice is None:
+                yield number, record
+            else:
+                faults.add(f"{path}:{number}", f"must have each key once, has {twice!r:.80} twice")
         else:
             faults.add(f"{path}:{number}", f"must be a JSON object, got {type(record).__name__}")
+
+
+def repeated_key(line: str | bytes) -> str | None:
+    """Find a key that stands twice in a line's object: readers differ in the value they take."""
+    objects: list[list[str]] = []
+    with suppress(RecursionError):  # json nests less deeply than orjson
+        json.loads(line, object_pairs_hook=lambda pairs: objects.append([key for key, _ in pairs]))
+    keys = objects[-1] if objects else []  # the outermost object ends last
+    return next((key for place, key in enumerate(keys) if key in keys[:place]), None)

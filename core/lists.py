@@ -8,7 +8,6 @@ load as well, only slower.
 
 import hashlib
 import json
-import math
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress, pairwise
@@ -26,6 +25,9 @@ from core.jsonl import records_in
 from core.sealed import read_whole, same_content, sealed_copy
 
 Row = Sequence[int] | npt.NDArray[np.integer]
+
+_LARGEST_SCORE = float(np.finfo(np.float32).max)
+"""A list file holds scores as float32; a larger one would be infinite there."""
 
 
 class Lists:
@@ -272,7 +274,9 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
             "must be keyed by track or by user, has lines of both. Split it into two files",
         )
     if not rows and not faults.found:
-        found = f"has {empty} empty ones" if empty else "has none"
+        found = f"has {empty:,} empty ones" if empty else "has none"
+        if dropped["lists"]:
+            found += f"; {dropped['lists']:,} are of tracks that the catalog does not have"
         faults.add(str(path), f"must have at least one list, {found}")
     if scores and len(scores) < len(rows):
         faults.add(
@@ -303,7 +307,7 @@ def read_lists(path: Path, catalog: Catalog, drop_unknown: bool = False) -> List
 def _are_scores(given: object, count: int) -> bool:
     if not isinstance(given, list) or len(given) != count:
         return False
-    if not all(type(each) in (int, float) and math.isfinite(each) for each in given):
+    if not all(type(each) in (int, float) and abs(each) <= _LARGEST_SCORE for each in given):
         return False
     return all(later <= earlier for earlier, later in pairwise(given))
 

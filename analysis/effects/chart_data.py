@@ -15,7 +15,7 @@ def chart_data(listeners: ListenerTable, window: tuple[int, int]) -> ChartData:
     start, step = stretches_of(window)
     arrivals: dict[int, dict[str, int]] = {}
     for stretch, arm, count in listeners.query(
-        read_query("analysis", "arrivals"), {"from_ms": start, "step_ms": step}
+        read_query("analysis", "arrivals"), {"from_ms": start, "to_ms": window[1], "step_ms": step}
     ):
         arrivals.setdefault(start + stretch * step, {})[arm] = count
     longest = listeners.one(

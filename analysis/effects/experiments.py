@@ -14,6 +14,7 @@ from analysis.effects.results import ExperimentResult, PlannedSize
 from analysis.effects.verdict import describe_withheld
 from core.allocation import Experiment
 from core.errors import InputError, unknown_name
+from events.queries import read_query
 from events.reader import EventLog
 
 
@@ -55,9 +56,7 @@ def _analyse(
     types: Mapping[str, str],
 ) -> ExperimentResult:
     experiment = listeners.experiment
-    window = listeners.query(
-        "SELECT min(at_ms), max(at_ms) FROM exposures WHERE experiment = ?", [experiment]
-    )[0]
+    window = listeners.query(read_query("analysis", "window"), {"experiment": experiment})[0]
     answers_known = bool(
         listeners.one(
             'SELECT coalesce(bool_and("schema" > 0), FALSE) FROM arm_sessions WHERE experiment = ?',

@@ -46,7 +46,12 @@ def effects_over_time(
     start, step = stretches_of(window)
     rows = listeners.query(
         read_query("analysis", "effect_over_time"),
-        {"from_ms": start, "step_ms": step, "experiment": listeners.experiment},
+        {
+            "from_ms": start,
+            "to_ms": window[1],
+            "step_ms": step,
+            "experiment": listeners.experiment,
+        },
     )
     alone = {(arm, stretch): listener_sums(n, x, xx) for arm, stretch, n, x, xx, *_ in rows}
     growth = {(arm, stretch): listener_sums(*sums) for arm, stretch, _, _, _, *sums in rows}

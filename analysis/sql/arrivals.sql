@@ -4,5 +4,6 @@ SELECT
     arm,
     count(*) AS listeners
 FROM listener_table
+WHERE first_ms BETWEEN $from_ms AND $to_ms
 GROUP BY stretch, arm
 ORDER BY stretch, arm;

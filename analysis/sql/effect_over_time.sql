@@ -9,7 +9,7 @@ WITH own AS (
         sum(CAST(round(time_all * 1e9) AS BIGINT)) AS time_all,
         count(*) AS sessions
     FROM arm_sessions
-    WHERE experiment = $experiment AND ended AND started_ms >= $from_ms
+    WHERE experiment = $experiment AND ended AND started_ms BETWEEN $from_ms AND $to_ms
     GROUP BY arm, "user", stretch
 ),
 means AS (

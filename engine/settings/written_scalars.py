@@ -85,6 +85,8 @@ class _ScalarCheck:
         if str not in kinds and Path not in kinds:
             if tag in ("int", "float") and _MISLEADING.fullmatch(node.value):
                 self._fault(node, place, "must be a decimal number", True)
+            elif tag == "bool" and not fits and (int in kinds or float in kinds):
+                self._number_fault(node, place)
         elif fits and tag == "int" and not is_id(self._read(node)):
             self._fault(node, place, "must be an int of at most 64 bits, as the API takes", False)
         elif not fits or not _is_as_written(node.value, self._read(node)):
@@ -102,6 +104,12 @@ class _ScalarCheck:
         what = f"{must}, but YAML reads {written} as {_named(value)}. {quoted}"
         self.faults.add(f"{self._path}: {'.'.join(place)}", what)
         node.tag = f"{_TAG}str"
+
+    def _number_fault(self, node: yaml.ScalarNode, place: tuple[str, ...]) -> None:
+        """Refuse a boolean, which pydantic would take for 0 or 1; the scalar then counts as 1."""
+        what = f"must be a number, but YAML reads {node.value} as {_named(self._read(node))}. "
+        self.faults.add(f"{self._path}: {'.'.join(place)}", f"{what}Write the number")
+        node.tag, node.value = f"{_TAG}int", "1"
 
     def _read(self, node: yaml.ScalarNode) -> Any:
         """Return what YAML makes of a scalar; the text if it fails, as for the date 2024-13-45."""
@@ -173,6 +181,8 @@ def _is_as_written(written: str, value: Any) -> bool:
 def _named(value: Any) -> str:
     if value is None:
         return "nothing"
+    if isinstance(value, str):  # = and <<
+        return "a sign of its own"
     kind = (
         "boolean"
         if isinstance(value, bool)

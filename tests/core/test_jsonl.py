@@ -62,3 +62,18 @@ def test_an_empty_file_has_no_records(tmp_path):
 def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"none: cannot be read: No such file"):
         list(read_records(tmp_path / "none", Faults()))
+
+
+@pytest.mark.parametrize("line", ['{"a": 1, "b": 2, "a": 1}', '{"a": 1, "\\u0061": ":"}'])
+def test_a_key_that_stands_twice_is_named(tmp_path, line):
+    found, faults = read(tmp_path, f'{{"a": 1}}\n{line}\n'.encode())
+    assert found == [(1, {"a": 1})]
+    assert faults == [":2: must have each key once, has 'a' twice"]
+
+
+@pytest.mark.parametrize(
+    "value", ['"a: b"', '{"a": 1}', '[{"a": 1}]', "[" * 900 + '":"' + "]" * 900]
+)
+def test_a_key_inside_a_value_is_no_second_one(tmp_path, value):
+    found, faults = read(tmp_path, f'{{"a": {value}}}'.encode())
+    assert (len(found), faults) == (1, [])

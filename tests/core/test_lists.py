@@ -492,3 +492,18 @@ def test_scores_of_json_lines_must_fit(tmp_path, scores, message):
 
     with pytest.raises(InputError, match=message):
         read_lists(path, CATALOG)
+
+
+def test_scores_that_float32_does_not_hold_are_refused_before_a_file_is_written(tmp_path):
+    path = tmp_path / "l.jsonl"
+    path.write_text('{"track": 0, "recommendations": [10, 20], "scores": [1e39, 0]}\n')
+    assert faults(path) == [':1: "scores" must be a finite number for each track, and never rise']
+
+
+def test_lists_of_which_the_catalog_knows_no_track_say_so(tmp_path):
+    path = tmp_path / "l.jsonl"
+    path.write_text('{"track": 0, "recommendations": [11]}\n{"user": 7, "tracks": [12, 13]}\n')
+    with pytest.raises(
+        InputError, match="has none; 2 are of tracks that the catalog does not have"
+    ):
+        read_lists(path, CATALOG, drop_unknown=True)

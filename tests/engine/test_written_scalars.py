@@ -91,6 +91,26 @@ def test_a_value_that_may_be_meant_must_be_as_yaml_reads_it(
 
 
 @pytest.mark.parametrize(
+    ("key", "place", "value", "read"),
+    [
+        ("traffic", "traffic", "yes", "true"),
+        ("version", "version", "off", "false"),
+        ("slots", "slots.0", "[no, 5000]", "false"),
+    ],
+)
+def test_a_boolean_is_no_number(
+    tmp_path: Path, key: str, place: str, value: str, read: str
+) -> None:
+    path = written(tmp_path)
+    path.write_text(path.read_text().replace("    layer:", f"    {key}: {value}\n    layer:"))
+    text = value.strip("[").partition(",")[0]
+    assert faults_of(path) == [
+        f"experiments.0.{place}: must be a number, but YAML reads {text} as the boolean {read}. "
+        "Write the number"
+    ]
+
+
+@pytest.mark.parametrize(
     "sound",
     [
         {"country": '["no", "0123", "12:30:45"]'},

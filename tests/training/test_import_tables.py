@@ -74,7 +74,7 @@ def test_every_line_is_split_or_bad(line: str) -> None:
         ("x.csv", "user,track,user\n1,2,3\n", "x.csv:1:1: must have one column 'user', has 2"),
         ("x.csv", '"user,track\n1,2\n', f"x.csv:1:1: {CLOSE}"),
         ("x.csv", "7,11,2024\n7,12,2024\n", "x.csv:1:1: must have a column 'user' for the user"),
-        ("x.csv", "user,track\n", "x.csv: has no listen, is empty"),
+        ("x.csv", "user,track\n", "x.csv: has no listen; left out: 1 x header line"),
         ("x.jsonl", '[{"user": 1, "track": 2}]', "x.jsonl: is one JSON array, must be JSON lines"),
         ("x.csv", '[\n{"endTime": "2020-01-01", "trackName": "a"}]',
          "x.csv: is a streaming history of Spotify. Import it as what it is: segue data import sp"),
@@ -276,3 +276,11 @@ def test_columns_of_a_parquet_file_are_found_once(tmp_path: Path) -> None:
     )
     path = written(tmp_path, "y.parquet", b"user,track\n1,2\n")
     assert refused("table", path).startswith("y.parquet:1:1: must be a Parquet file: ")
+
+
+def test_a_key_that_stands_twice_in_a_line_of_json_is_a_bad_line(tmp_path: Path) -> None:
+    lines = ['{"user": 7, "user": 8, "track": 1}', '{"user": 9, "track": "user", "x": {"user": 1}}',
+             '{"user": 9, "track": 3}']  # fmt: skip
+    table, summary = imported("table", written(tmp_path, "x.jsonl", "\n".join(lines)))
+    assert table.users == ["9"]
+    assert places(summary) == ["1:1: must have each key once, got 'user'"]

@@ -197,6 +197,16 @@ def test_mpd_makes_a_session_of_each_playlist(tmp_path: Path) -> None:
     )
 
 
+def test_mpd_counts_a_playlist_that_stands_in_two_slices_once(tmp_path: Path) -> None:
+    content = slice_of(entry(0, "First"), entry(1, "Second"))
+    written(tmp_path, "mpd.slice.0-999.json", content)
+    written(tmp_path, "mpd.slice.0-1999.json", content + "\n")  # saved again, so another checksum
+    table, summary = imported("mpd", tmp_path)
+    assert titles(table) == [["First", "Second"]]
+    assert summary.left_out == {"playlist with a pid that was read before": 2}
+    assert (summary.lines, summary.used) == (4, 2)
+
+
 def test_mpd_that_is_no_json_is_named_by_line_and_column(tmp_path: Path) -> None:
     path = written(tmp_path, "mpd.slice.0-999.json", '{"info": {},\n "playlists": [nonsense]}')
     with pytest.raises(InputError, match=r"0-999\.json:2:16: must be JSON"):

@@ -234,7 +234,10 @@ class Collector:
         bad = counts.bad.total()
         if not counts.examples:
             names = ", ".join(file.name for file in self.files[:3]) or self.kind
-            return InputError.one(names, "has no listen, is empty")
+            if not counts.lines:
+                return InputError.one(names, "has no listen, is empty")
+            left_out = ", ".join(f"{lines} x {reason}" for reason, lines in counts.left_out.items())
+            return InputError.one(names, f"has no listen; left out: {left_out}")
         first = counts.examples[0]
         reasons = [f"{lines} x {reason}" for reason, lines in counts.bad.most_common(4)]
         more = f": {'; '.join(reasons)}" if len(reasons) > 1 else ""

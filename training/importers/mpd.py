@@ -20,13 +20,15 @@ ABOUT = "Spotify Million Playlist Dataset, mpd.slice.*.json or the folder of the
 
 def read(path: Path, into: Collector, options: ImportOptions) -> bool:
     """Read slice after slice; each is small enough to be held whole."""
+    pids: set[int] = set()
     for file in find_files(path, into, (".json",)):
         with reading(file, into, options.progress) as pieces:
-            _read_slice(str(file.path), b"".join(text_pieces(str(file.path), pieces)), into)
+            _read_slice(str(file.path), b"".join(text_pieces(str(file.path), pieces)), into, pids)
     return False
 
 
-def _read_slice(where: str, content: bytes, into: Collector) -> None:
+def _read_slice(where: str, content: bytes, into: Collector, pids: set[int]) -> None:
+    """Add the playlists of a slice; `pids` are those of the playlists that were read before."""
     try:
         record = orjson.loads(content)
     except orjson.JSONDecodeError as error:
@@ -47,6 +49,10 @@ def _read_slice(where: str, content: bytes, into: Collector) -> None:
                 into.reject(where, 1, BadLine(1, "a playlist must have a pid and tracks", pid))
             continue
         into.count(len(tracks))
+        if pid in pids:  # a slice that was saved again, or two that overlap
+            into.leave_out("playlist with a pid that was read before", len(tracks))
+            continue
+        pids.add(pid)
         for place, entry in enumerate(tracks):
             try:
                 _add(into, playlist, pid, place, entry)

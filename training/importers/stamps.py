@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 from training.importers.bad_line import BadLine
 
 EARLIEST_S = 631_152_000
-"""1990. A number below it is no Unix time of a listen, but a date, a day or a count."""
+"""1990. A number below it is no Unix time of a listen, but a date, a day or a count. A text or a
+timestamp below it was made of such a number: pandas makes 1970-01-01 00:00:01.7 of 1704103200 s."""
 
 DAY_MS = 86_400_000
 
@@ -61,15 +62,15 @@ def moment_ms(value: object, column: int, now_ms: float) -> int:
 
 
 def within(at_ms: int, value: object, column: int, now_ms: float) -> int:
-    """The time itself, if it is between 1970 and a day from now.
+    """The time itself, if it is between 1990 and a day from now.
 
     Raises:
         BadLine: It is not.
     """
     if at_ms > now_ms + DAY_MS:
         raise BadLine(column, "time of the listen must not be in the future", value)
-    if at_ms < 0:
-        raise BadLine(column, "time of the listen must be 1970 or later", value)
+    if at_ms < EARLIEST_S * 1000:
+        raise BadLine(column, "time of the listen must be 1990 or later", value)
     return at_ms
 
 

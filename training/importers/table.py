@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import InputError, unknown_name
+from core.jsonl import repeated_key
 from training.importers.bad_line import BadLine, shorten
 from training.importers.collector import Collector
 from training.importers.import_options import ImportOptions
@@ -89,9 +90,13 @@ def _json_line(into: Collector, options: ImportOptions) -> Any:
     """Make the function that adds the record of a line."""
     names = {meaning: options.columns.get(meaning, meaning) for meaning in MEANINGS}
     reader = RowReader(into, options, {})
+    keys = [f'"{name}"' for name in names.values()]
 
     def use(line: str) -> None:
         record = json_object(line)
+        # A value may be spelled as the key is, so a second one is only a reason to look.
+        if any(line.count(key) > 1 for key in keys) and (twice := repeated_key(line)) is not None:
+            raise BadLine(1, "must have each key once", twice)
         found = {m: record[n] for m, n in names.items() if record.get(n) is not None}
         for meaning in ("user", "track"):
             if meaning not in found and names[meaning] not in record:
