@@ -1,6 +1,7 @@
 """DuckDB as query engine: one process, on disk, with bounded memory. It is the default."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
@@ -66,15 +67,15 @@ class DuckDbEngine:
 
     def rows(self, query: str, params: Params = ()) -> list[tuple[Any, ...]]:
         """Fetch all rows."""
-        return _guard(lambda: self._execute(query, params).fetchall())
+        return self._run(lambda: self.con.execute(query, params or None).fetchall())
 
     def arrow(self, query: str, params: Params = ()) -> "pa.Table":
         """Fetch all rows as Arrow."""
-        return _guard(lambda: self.con.sql(query, params=params or None).to_arrow_table())
+        return self._run(lambda: self.con.sql(query, params=params or None).to_arrow_table())
 
     def arrays(self, query: str, params: Params = ()) -> dict[str, npt.NDArray[Any]]:
         """Fetch all columns."""
-        return _guard(lambda: self._execute(query, params).fetchnumpy())
+        return self._run(lambda: self.con.execute(query, params or None).fetchnumpy())
 
     def map_batches(
         self, query: str, function: BatchFunction, schema: "pa.Schema", params: Params = ()
@@ -100,8 +101,34 @@ class DuckDbEngine:
         """Close the connection, and with it drop what is temporary."""
         self.con.close()
 
-    def _execute(self, query: str, params: Params) -> duckdb.DuckDBPyConnection:
-        return _guard(lambda: self.con.execute(query, params or None))
+    def _execute(self, query: str, params: Params) -> None:
+        self._run(lambda: self.con.execute(query, params or None))
+
+    def _run(self, work: Callable[[], T]) -> T:
+        """Run a query; if the memory is too small for it, once more with more room."""
+        return _guard(lambda: self._run_in_room(work))
+
+    def _run_in_room(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except duckdb.OutOfMemoryException:
+            with self._more_room():
+                return work()
+
+    @contextmanager
+    def _more_room(self) -> Iterator[None]:
+        """Give one thread all memory, and twice as much: each thread of a sort holds some."""
+        before = self.con.execute(
+            "SELECT current_setting('threads'), current_setting('memory_limit')"
+        ).fetchall()[0]
+        self.con.execute("SET threads = 1")
+        number, unit = before[1].split()
+        self.con.execute(f"SET memory_limit = '{2 * float(number)} {unit}'")
+        try:
+            yield
+        finally:
+            self.con.execute(f"SET threads = {before[0]}")
+            self.con.execute(f"SET memory_limit = '{before[1]}'")
 
 
 def _guard(work: Callable[[], T]) -> T:

@@ -1,5 +1,6 @@
 """Query engines: tables and views by name, tables of a workspace's own, functions over rows."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from events.duckdb_engine import DuckDbEngine
+from events.duckdb_loader import database
 from events.queries import NamedQuery, read_named
 from events.query_engine import QueryEngine, QueryError
 from events.spark_session import start_session
@@ -139,3 +141,21 @@ def test_a_file_names_its_tables_and_views_in_order() -> None:
         ("table", "session_arms"),
     ]
     assert not any("CREATE" in query.text or query.text.endswith(";") for query in found)
+
+
+def test_a_sort_that_many_threads_have_no_memory_for_is_done_by_one(tmp_path: Path) -> None:
+    """Each thread of a sort holds some of the memory: a machine of many cores has too little."""
+    con = database(tmp_path / "log.duckdb", memory_mb=20, threads=16)
+    query = """
+        SELECT *, lag(text) OVER (PARTITION BY i % 1000 ORDER BY place) AS before
+        FROM (
+            SELECT i, CAST(hash(i) AS VARCHAR) AS text, hash(i + 1) AS place
+            FROM range(500000) AS r(i)
+        )
+    """
+    settings = "SELECT current_setting('threads'), current_setting('memory_limit')"
+    with contextlib.closing(DuckDbEngine(con)) as engine:
+        given = engine.rows(settings)
+        engine.create(NamedQuery("table", "sorted", query))
+        assert engine.rows("SELECT count(*), count(before) FROM sorted") == [(500_000, 499_000)]
+        assert engine.rows(settings) == given
