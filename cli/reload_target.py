@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 def server_reload(
     config: Path, address: str | None, pid: int | None, pid_file: Path | None
-) -> "ServerReload | None":
-    """Choose how the running server reloads; None if the user named none."""
+) -> "ServerReload":
+    """Choose how the running server reloads; without a named one, the user reloads it."""
     from engine.settings.learnt_artifacts import ServingState
     from engine.settings.loading import load_settings
-    from learning.server_reload import HttpReload, SignalReload, pid_in
+    from learning.server_reload import HttpReload, ManualReload, SignalReload, pid_in
 
     if address is None and pid is None and pid_file is None:
-        return None
+        return ManualReload()
     settings = load_settings(config, ServingState())
     timeout_s = settings.server.reload_timeout_s + 10
     if pid_file is not None:

@@ -130,6 +130,20 @@ class SignalReload:
             os.kill(self._pid, signal.SIGHUP)
 
 
+class ManualReload:
+    """A reload that is the user's: nobody named a server."""
+
+    def reload(self, digest: str) -> str:
+        """Say what the user must do."""
+        return (
+            f"if a server runs, reload it (kill -HUP PID): it serves config {digest} only then. "
+            "--pid, --pid-file or --server name it here"
+        )
+
+    def ask(self) -> None:
+        """Ask nobody."""
+
+
 def pid_in(path: Path) -> int:
     """Read a process id from a file.
 

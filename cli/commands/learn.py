@@ -125,7 +125,8 @@ def learn(
         patience,
         TrainingOptions(seed=seed),
     )
-    reload_ = server_reload(config, server, pid, pid_file)
+    # Simulated days are played in this process: no server has a part in them.
+    reload_ = server_reload(config, server, pid, pid_file) if rounds is None else None
     learner = Learner(options, reload_, lambda: time_ns() // 1_000_000, _out.print)
     with learner.store.locked():
         if roll_back:

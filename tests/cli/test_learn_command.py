@@ -46,9 +46,11 @@ def test_rounds_play_learn_and_show_a_table_and_a_curve(config: Path) -> None:
     svg = (artifacts / "rounds.svg").read_text()
     assert svg.startswith("<svg")
     assert "var(--" not in svg  # a file of its own has no page around it
+    assert "if a server runs, reload it" not in result.output  # none has a part in it
     back = learn(config, "--roll-back")
     assert back.exit_code == 0, back.output
     assert "The config's own files serve" in back.output
+    assert "if a server runs, reload it (kill -HUP PID)" in back.output
 
 
 @pytest.mark.parametrize(
