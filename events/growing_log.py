@@ -20,8 +20,7 @@ from events.duckdb_loader import (
 )
 from events.event_files import EventFile, find_event_files, read_pieces
 from events.growing_file import GrowingFile
-from events.line_validation import drop_duplicates, drop_faulty
-from events.queries import read_query
+from events.line_validation import LINE_MARK, drop_duplicates, drop_faulty
 from events.reader import GAP_S, SKIP_BELOW, EventLog, make_events, make_tables
 
 if TYPE_CHECKING:
@@ -114,7 +113,9 @@ class GrowingLog:
 
     def marks(self) -> "dict[str, npt.NDArray[Any]]":
         """Give `file_id`, `line`, `mark` of the lines in the tables; repeated ones share a mark."""
-        return self.engine.arrays(read_query("events", "line_marks"))
+        # A request with a key may be written again, so its lines have no mark.
+        marks = f"SELECT file_id, line, {LINE_MARK} AS mark FROM loaded"  # noqa: S608
+        return self.engine.arrays(f'{marks} WHERE "key" IS NULL')
 
     def go_on_from(self, places: Mapping[Path, GrowingFile]) -> None:
         """Forget every line, and read next what stands behind these places."""
@@ -221,7 +222,8 @@ class GrowingLog:
         checksums = [source.checksum for source in sources if source.lines]
         if len(set(checksums)) < len(checksums):
             return True
-        return bool(self.con.execute(read_query("events", "any_duplicate")).fetchall())
+        several = f"SELECT 1 FROM read_lines GROUP BY {LINE_MARK} HAVING count(*) > 1"  # noqa: S608
+        return self.con.execute(f"{several} LIMIT 1").fetchone() is not None
 
     def _drop_tables(self) -> None:
         """Drop what was made of the lines; views first, because they read the tables."""

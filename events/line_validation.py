@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from events.event_files import EventFile
 from events.file_ends import UNACKNOWLEDGED, ends_unacknowledged
-from events.queries import read_named, read_query
+from events.queries import NamedQuery, read_named, read_query
 
 if TYPE_CHECKING:
     import duckdb
@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
 LATEST_MS = 253_402_300_799_999
 """The end of the year 9999; a larger timestamp is no count of milliseconds."""
+
+BOTIFY_LINE = 'at_ms, "user", message, track, "time", latency_s, recommendation'
+"""SQL: what makes two of botify's lines the same one; they have no id."""
+LINE_MARK = f'CASE WHEN "schema" IS NULL THEN hash({BOTIFY_LINE}) ELSE hash(decision) END'
+"""SQL: 64 bits that all lines of one decision share, or all copies of one of botify's lines."""
 
 
 def drop_faulty(con: "duckdb.DuckDBPyConnection") -> None:
@@ -61,8 +66,13 @@ def drop_duplicates(engine: "DuckDbEngine", sources: Sequence[EventFile]) -> Non
                 [source.file_id],
             )
             con.execute("DELETE FROM loaded WHERE file_id = ?", [source.file_id])
-    suspects, repeated = read_named("events", "drop_duplicates")
+    suspects, repeated = duplicate_queries()
     engine.create(suspects)
     con.execute(f"INSERT INTO dropped_lines {repeated.text}")
     engine.drop(suspects.name)
     delete_dropped(con)
+
+
+def duplicate_queries() -> list[NamedQuery]:
+    """Give the queries of both engines: marks that several lines have, and the repeated lines."""
+    return read_named("events", "drop_duplicates", line_mark=LINE_MARK, botify_line=BOTIFY_LINE)

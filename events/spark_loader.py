@@ -29,7 +29,7 @@ from events.duckdb_loader import (
 )
 from events.event_files import EventFile, checksum_of, read_pieces, rows_of_files
 from events.file_ends import UNACKNOWLEDGED, ends_unacknowledged, list_ends
-from events.line_validation import drop_faulty
+from events.line_validation import drop_faulty, duplicate_queries
 from events.queries import NamedQuery, read_named
 from events.spark_engine import SparkEngine, map_in_arrow
 from events.spark_parquet import is_read_by_spark, read_parquet
@@ -231,7 +231,7 @@ def _drop_lines(
             "WHERE file_id IN (SELECT file_id FROM copies)"
         )
         _drop_more(engine, "copied_lines", copied)
-    suspects, repeated = read_named("events", "drop_duplicates")
+    suspects, repeated = duplicate_queries()
     engine.create(suspects)
     _drop_more(engine, repeated.name, repeated.text)
     engine.drop(suspects.name)

@@ -6,12 +6,7 @@
 -- line and its answer, the retry's line has an id of that process among the ids of another one.
 
 -- TABLE suspects
-SELECT
-    CASE
-        WHEN "schema" IS NULL
-            THEN hash(at_ms, "user", message, track, "time", latency_s, recommendation)
-        ELSE hash(decision)
-    END AS mark
+SELECT {line_mark} AS mark
 FROM loaded
 GROUP BY mark
 HAVING count(*) > 1;
@@ -30,18 +25,11 @@ WITH numbered AS (
         )) OVER same AS retried,
         row_number() OVER same AS place
     FROM loaded
-    WHERE CASE
-        WHEN "schema" IS NULL
-            THEN hash(at_ms, "user", message, track, "time", latency_s, recommendation)
-        ELSE hash(decision)
-    END IN (SELECT mark FROM suspects)
+    WHERE {line_mark} IN (SELECT mark FROM suspects)
     WINDOW same AS (
         PARTITION BY
             decision,
-            CASE
-                WHEN "schema" IS NULL
-                    THEN (at_ms, "user", message, track, "time", latency_s, recommendation)
-            END
+            CASE WHEN "schema" IS NULL THEN ({botify_line}) END
         ORDER BY file_id, line
     )
 ),
