@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -102,32 +103,75 @@ def running_cluster(folder: Path, workers: int = 2) -> Iterator[Cluster]:
             process.wait()
 
 
-@dataclass(slots=True)
 class Driver:
-    """A `segue` command under way on a cluster."""
+    """`segue` commands in one Spark session on a cluster, one after the other.
 
-    process: subprocess.Popen[str]
-    page: int
+    Args:
+        cluster: The cluster.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        page = _free_port()
+        self._options = _options(cluster, page)
+        self._base = f"http://127.0.0.1:{page}/api/v1/applications"
+        self._tasks_before = 0
+        self._errors = cluster.folder / "driver.log"
+        with self._errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.spark_driver"], cwd=ROOT,
+                env={**os.environ, **PYTHON}, text=True, start_new_session=True,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+            )  # fmt: skip
+
+    def begin(self, *arguments: object) -> None:
+        """Begin a command."""
+        self._tasks_before = self._completed()
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([*map(str, arguments), *self._options]) + "\n")
+        self.process.stdin.flush()
 
     def tasks(self) -> int:
-        """Count the tasks that the executors have completed; 0 before the command has begun."""
-        base = f"http://127.0.0.1:{self.page}/api/v1/applications"
-        if not (found := _read_json(base)):
-            return 0
-        executors = _read_json(f"{base}/{found[0]['id']}/executors") or []
-        return sum(executor["completedTasks"] for executor in executors)
+        """Count the tasks that executors have completed for this command."""
+        return self._completed() - self._tasks_before
 
     def result(self) -> tuple[int, str]:
-        """Wait for the end; give exit code and standard output."""
-        out, errors = self.process.communicate(timeout=MOST_S)
-        assert self.process.returncode in (0, 1), errors[-4000:]
-        return self.process.returncode, out
+        """Wait for the command's end; give exit code and standard output."""
+        assert self.process.stdout is not None
+        assert select.select([self.process.stdout], [], [], MOST_S)[0], "waited too long"
+        line = self.process.stdout.readline()
+        assert line, self._errors.read_text()[-4000:]
+        code, out = json.loads(line)
+        assert out, self._errors.read_text()[-4000:]
+        return code, out
+
+    def stop(self) -> None:
+        """Stop the process."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+        self.process.wait()
+
+    def _completed(self) -> int:
+        """Count all completed tasks, those of dead executors too; 0 before Spark has begun."""
+        if not (found := _read_json(self._base)):
+            return 0
+        executors = _read_json(f"{self._base}/{found[0]['id']}/allexecutors") or []
+        return sum(executor["completedTasks"] for executor in executors)
 
 
 @contextmanager
-def driven(cluster: Cluster, *arguments: object) -> Iterator[Driver]:
-    """Run a `segue` command on the cluster during the block."""
-    page = _free_port()
+def driving(cluster: Cluster) -> Iterator[Driver]:
+    """Run commands on the cluster during the block."""
+    driver = Driver(cluster)
+    try:
+        yield driver
+    finally:
+        driver.stop()
+
+
+def _options(cluster: Cluster, page: int) -> list[str]:
     settings = {
         "spark.ui.enabled": "true",
         "spark.ui.port": str(page),
@@ -143,18 +187,7 @@ def driven(cluster: Cluster, *arguments: object) -> Iterator[Driver]:
         "spark.local.dir": str(cluster.folder / "driver"),
     }
     confs = [text for key, value in settings.items() for text in ("--conf", f"{key}={value}")]
-    command = [sys.executable, "-m", "cli", *map(str, arguments), "--engine", "spark"]
-    process = subprocess.Popen(
-        [*command, "--master", cluster.master, *confs],
-        cwd=ROOT, env={**os.environ, **PYTHON}, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield Driver(process, page)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    return ["--engine", "spark", "--master", cluster.master, *confs]
 
 
 def wait_until(holds: Callable[[], bool], processes: Sequence[subprocess.Popen[Any]]) -> None:
