@@ -5,7 +5,7 @@ from typing import Any
 
 from analysis.checks.archived_configs import ArchivedConfig, arms_of
 from analysis.checks.context import CheckContext
-from analysis.checks.parity import Clustered, heterogeneity, sum_by_arm
+from analysis.checks.parity import heterogeneity, sum_by, sum_by_arm
 from analysis.checks.result import EXAMPLES, CheckResult, Status
 from events.queries import read_query
 
@@ -15,6 +15,9 @@ NOT_LOGGED = (
     "arm a constant recommender of its own, and compare what is played with the arm in the log. "
     "`segue doctor` does that for a server of ours."
 )
+
+LEAST_OF_A_PROCESS = 30
+"""Listeners of an arm that a process must have for its share of fallbacks to count."""
 
 
 def check_served(context: CheckContext, experiment: str) -> CheckResult:
@@ -146,13 +149,11 @@ def check_fallback(context: CheckContext, experiment: str) -> CheckResult:
 
 def _differs_by_process(context: CheckContext, experiment: str, arm: str) -> bool:
     """Say whether the share of fallbacks differs between processes, surely and by much."""
-    groups = [
-        Clustered(*sums)
-        for sums in context.query(
-            read_query("analysis", "fallbacks_by_process"),
-            {"experiment": experiment, "arm": arm},
-        )
-    ]
+    found = sum_by(
+        context, "process", read_query("analysis", "fallbacks_by_process"),
+        {"experiment": experiment, "arm": arm},
+    )  # fmt: skip
+    groups = [group for group in found if group.n >= LEAST_OF_A_PROCESS]
     if len(groups) < 2:
         return False
     ratios = [group.ratio for group in groups]

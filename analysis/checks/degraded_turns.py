@@ -3,7 +3,7 @@
 from typing import Any
 
 from analysis.checks.context import CheckContext
-from analysis.checks.parity import Clustered, heterogeneity
+from analysis.checks.parity import heterogeneity, sum_by_arm
 from analysis.checks.result import CheckResult, Status
 from events.queries import read_query
 
@@ -16,8 +16,7 @@ def has_degraded(context: CheckContext) -> bool:
 def check_degraded(context: CheckContext, experiment: str) -> CheckResult:
     """Check that an outage of the shared state touched few turns, and all arms alike."""
     question = "Were turns decided without the listeners' state?"
-    rows = context.query(read_query("analysis", "degraded_turns"), {"experiment": experiment})
-    arms = [Clustered(*sums) for sums in rows]
+    arms = sum_by_arm(context, read_query("analysis", "degraded_turns"), {"experiment": experiment})
     numbers: dict[str, Any] = {arm.name: arm.ratio for arm in arms}
     if not arms:
         return CheckResult("degraded", question, Status.NOT_MADE, "no turns", numbers=numbers)

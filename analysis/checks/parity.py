@@ -155,13 +155,15 @@ def sum_by_arm(
     context: CheckContext, listeners: str, params: Sequence[Any] | Mapping[str, Any]
 ) -> list[Clustered]:
     """Sum a query that gives arm, user, x, y by arm."""
-    return [
-        Clustered(*row)
-        for row in context.query(
-            f"SELECT arm, {SUMS} FROM ({listeners.rstrip().rstrip(';')}) GROUP BY arm ORDER BY arm",  # noqa: S608
-            params,
-        )
-    ]
+    return sum_by(context, "arm", listeners, params)
+
+
+def sum_by(
+    context: CheckContext, group: str, listeners: str, params: Sequence[Any] | Mapping[str, Any]
+) -> list[Clustered]:
+    """Sum a query that gives a group, user, x, y by group."""
+    query = f"FROM ({listeners.rstrip().rstrip(';')}) GROUP BY {group} ORDER BY {group}"
+    return [Clustered(*row) for row in context.query(f"SELECT {group}, {SUMS} {query}", params)]
 
 
 def compare_shares(

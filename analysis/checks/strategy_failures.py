@@ -3,7 +3,7 @@
 from typing import Any
 
 from analysis.checks.context import CheckContext
-from analysis.checks.parity import Clustered, heterogeneity
+from analysis.checks.parity import heterogeneity, sum_by_arm
 from analysis.checks.result import CheckResult, Status
 from events.queries import read_query
 
@@ -15,8 +15,9 @@ def check_failures(context: CheckContext, experiment: str) -> CheckResult:
     question = "Do the strategies of every arm work?"
     if not context.has_ours(experiment):
         return CheckResult("failures", question, Status.UNKNOWN, "not in the log", NOT_LOGGED)
-    rows = context.query(read_query("analysis", "strategy_failures"), {"experiment": experiment})
-    arms = [Clustered(*sums) for sums in rows]
+    arms = sum_by_arm(
+        context, read_query("analysis", "strategy_failures"), {"experiment": experiment}
+    )
     numbers: dict[str, Any] = {arm.name: arm.ratio for arm in arms}
     if not arms:
         return CheckResult("failures", question, Status.NOT_MADE, "no turns", numbers=numbers)

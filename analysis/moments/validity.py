@@ -42,7 +42,7 @@ class _MomentsContext(CheckContext):
 
     def __init__(self, log: EventLog, configs: ArchivedConfigs) -> None:
         tables = (
-            "processes", "moments_first_seen", "analysed", "moments_session_turns",
+            "processes", "parts_seen", "first_seen", "analysed", "moments_session_turns",
             "session_chains", "moments_sessions_begun", "first_listens",
         )  # fmt: skip
         Workspace.__init__(self, log, tables)

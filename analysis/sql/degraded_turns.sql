@@ -1,4 +1,4 @@
--- Turns that were decided without the shared state (x) of all turns (y), summed over listeners, by arm.
+-- Turns that were decided without the shared state (x) of all turns (y), by arm and listener.
 WITH all_turns AS (
     SELECT e."user", a.arm, FALSE AS degraded
     FROM events AS e
@@ -9,20 +9,7 @@ WITH all_turns AS (
     FROM unplaced AS u
     INNER JOIN assignments AS a ON u.experiments = a.experiments
     WHERE a.experiment = $experiment AND u.degraded
-),
-own AS (
-    SELECT arm, "user", count(*) FILTER (WHERE degraded) AS x, count(*) AS y
-    FROM all_turns
-    GROUP BY arm, "user"
 )
-SELECT
-    arm,
-    count(*),
-    CAST(sum(x) AS DOUBLE),
-    CAST(sum(y) AS DOUBLE),
-    CAST(sum(x * x) AS DOUBLE),
-    CAST(sum(x * y) AS DOUBLE),
-    CAST(sum(y * y) AS DOUBLE)
-FROM own
-GROUP BY arm
-ORDER BY arm;
+SELECT arm, "user", count(*) FILTER (WHERE degraded) AS x, count(*) AS y
+FROM all_turns
+GROUP BY arm, "user";

@@ -1,22 +1,8 @@
--- Answers by a fallback (x) of all answers (y) of an arm, summed over listeners, by process.
-WITH own AS (
-    SELECT p.process, e."user", count(*) FILTER (WHERE e.depth > 0) AS x, count(*) AS y
-    FROM events AS e
-    INNER JOIN assignments AS a ON e.experiments = a.experiments
-    INNER JOIN processes AS p ON e.file_id = p.file_id
-    WHERE a.experiment = $experiment AND a.arm = $arm
-        AND e.message = 'next' AND NOT e.forced AND e."schema" > 0
-    GROUP BY p.process, e."user"
-)
-SELECT
-    process,
-    count(*),
-    CAST(sum(x) AS DOUBLE),
-    CAST(sum(y) AS DOUBLE),
-    CAST(sum(x * x) AS DOUBLE),
-    CAST(sum(x * y) AS DOUBLE),
-    CAST(sum(y * y) AS DOUBLE)
-FROM own
-GROUP BY process
-HAVING count(*) >= 30
-ORDER BY process;
+-- Answers by a fallback (x) of all answers (y) of an arm, by process and listener.
+SELECT p.process, e."user", count(*) FILTER (WHERE e.depth > 0) AS x, count(*) AS y
+FROM events AS e
+INNER JOIN assignments AS a ON e.experiments = a.experiments
+INNER JOIN processes AS p ON e.file_id = p.file_id
+WHERE a.experiment = $experiment AND a.arm = $arm
+    AND e.message = 'next' AND NOT e.forced AND e."schema" > 0
+GROUP BY p.process, e."user";

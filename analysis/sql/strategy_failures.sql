@@ -1,5 +1,5 @@
--- Turns in which a strategy failed (x) of all turns that asked for a track (y), summed over
--- listeners, by arm. A turn that got no answer is in `unplaced`.
+-- Turns in which a strategy failed (x) of all turns that asked for a track (y), by arm and
+-- listener. A turn that got no answer is in `unplaced`.
 WITH asked AS (
     SELECT e."user", a.arm, e.failed IS NOT NULL AS failing
     FROM events AS e
@@ -10,20 +10,7 @@ WITH asked AS (
     FROM unplaced AS u
     INNER JOIN assignments AS a ON u.experiments = a.experiments
     WHERE a.experiment = $experiment AND u.message = 'error'
-),
-own AS (
-    SELECT arm, "user", count(*) FILTER (WHERE failing) AS x, count(*) AS y
-    FROM asked
-    GROUP BY arm, "user"
 )
-SELECT
-    arm,
-    count(*),
-    CAST(sum(x) AS DOUBLE),
-    CAST(sum(y) AS DOUBLE),
-    CAST(sum(x * x) AS DOUBLE),
-    CAST(sum(x * y) AS DOUBLE),
-    CAST(sum(y * y) AS DOUBLE)
-FROM own
-GROUP BY arm
-ORDER BY arm;
+SELECT arm, "user", count(*) FILTER (WHERE failing) AS x, count(*) AS y
+FROM asked
+GROUP BY arm, "user";

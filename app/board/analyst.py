@@ -14,9 +14,9 @@ import subprocess
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, cast
 
+from app.board.answer import BoardAnswer
 from app.board.news import News, Snapshot
 from app.errors import ApiError
 
@@ -32,21 +32,6 @@ MOST_BYTES = 4096
 MOST_ASKED = 100
 """Most questions that wait for an answer."""
 Process = subprocess.Popen[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class BoardAnswer:
-    """An answer of the process.
-
-    Attributes:
-        status: HTTP status code.
-        media_type: Type of the body.
-        body: The body.
-    """
-
-    status: int
-    media_type: str
-    body: bytes
 
 
 class Analyst:

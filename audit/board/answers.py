@@ -3,9 +3,9 @@
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from app.board.answer import BoardAnswer
 from audit.board.artifacts import describe_artifacts
 from audit.board.config_file import describe_config
 from audit.board.configs import BoardConfigs
@@ -22,21 +22,6 @@ Question = Mapping[str, Any]
 Found = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer.
-
-    Attributes:
-        status: HTTP status code.
-        media_type: Type of the body.
-        body: The body.
-    """
-
-    status: int
-    media_type: str
-    body: bytes
-
-
 class Answers:
     """Answers of one board.
 
@@ -48,7 +33,7 @@ class Answers:
         self._sources = sources
         self._configs = BoardConfigs(sources)
 
-    def experiments(self, content: Found, question: Question) -> Answer:
+    def experiments(self, content: Found, question: Question) -> BoardAnswer:
         """Answer with the snapshot, or with one of its tables."""
         form = question.get("format", "json")
         if form == "json":
@@ -120,7 +105,7 @@ class Answers:
         return found, BoardTable.of(found["histogram"], ("shared", "rows"))
 
 
-def answer_of(answers: Answers, question: Question) -> Answer:
+def answer_of(answers: Answers, question: Question) -> BoardAnswer:
     """Answer a question; an error is an answer too."""
     form = question.get("format", "json")
     try:
@@ -135,7 +120,7 @@ def answer_of(answers: Answers, question: Question) -> Answer:
         return _error(500, "internal", "the board failed on this; the server's log has more")
 
 
-def refusal(error: InputError) -> Answer:
+def refusal(error: InputError) -> BoardAnswer:
     """Answer with a fault: of a name in the question, or of the data behind it."""
     where = error.faults[0].where
     if where in _PLACES:
@@ -147,15 +132,15 @@ _PLACES = ("decision", "track", "name", "id", "a", "b")
 """Places in a question; a fault there means that there is no such thing."""
 
 
-def _error(status: int, code: str, message: str, field: str | None = None) -> Answer:
+def _error(status: int, code: str, message: str, field: str | None = None) -> BoardAnswer:
     body = {"error": {"code": code, "message": message, "field": field}}
-    return Answer(status, JSON, json.dumps(body, ensure_ascii=False).encode())
+    return BoardAnswer(status, JSON, json.dumps(body, ensure_ascii=False).encode())
 
 
-def _json(found: Found) -> Answer:
+def _json(found: Found) -> BoardAnswer:
     text = json.dumps(found, ensure_ascii=False, allow_nan=False, default=str)
-    return Answer(200, JSON, text.encode())
+    return BoardAnswer(200, JSON, text.encode())
 
 
-def _table(table: BoardTable, form: str) -> Answer:
-    return Answer(200, TYPES[form], table.written(form).encode())
+def _table(table: BoardTable, form: str) -> BoardAnswer:
+    return BoardAnswer(200, TYPES[form], table.written(form).encode())

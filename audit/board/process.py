@@ -17,7 +17,8 @@ from functools import partial
 from time import monotonic, sleep, time_ns
 from typing import Any, BinaryIO
 
-from audit.board.answers import Answer, Answers, answer_of
+from app.board.answer import BoardAnswer
+from audit.board.answers import Answers, answer_of
 from audit.board.json_patch import patch_between
 from audit.board.live_log import LiveLog, problem
 from audit.board.sources import BoardSources
@@ -46,7 +47,7 @@ def run(sources: BoardSources) -> None:
             said.write(b"".join((line, *parts)))
             said.flush()
 
-    def answer(number: int, found: Answer) -> None:
+    def answer(number: int, found: BoardAnswer) -> None:
         head = {"kind": "answer", "number": number, "status": found.status}
         send({**head, "media_type": found.media_type}, found.body)
 
@@ -69,7 +70,7 @@ def run(sources: BoardSources) -> None:
 def _tell(
     answers: Answers,
     question: Mapping[str, Any],
-    answer: Callable[[int, Answer], None],
+    answer: Callable[[int, BoardAnswer], None],
     content: Content,
 ) -> None:
     answer(question["ask"], answers.experiments(content, question))
