@@ -3,6 +3,9 @@
 import { nothing, svg } from "../vendor/lit-html.js";
 import { linear, ticks } from "./scale.js";
 
+/** Width of a number in pixels: two that are closer stand above and below the line. */
+const LABEL = 32;
+
 /**
  * A bar with a mark at the plan.
  * @param {number | null} seen Share of the whole width, in [0, 1].
@@ -38,10 +41,11 @@ export function latencies(arms, height) {
         const y = step * (nth + 0.5) + 4;
         return svg`<g class="arm-${place % 8}">
           <path class="whisker" d="M${x(values[0])} ${y}H${x(values.at(-1))}"></path>
-          ${values.map(
-            (value) => svg`<circle class="point" r="5" cx=${x(value)} cy=${y}></circle>
-            <text x=${x(value)} y=${y - 10} text-anchor="middle">${value.toFixed(2)}</text>`,
-          )}
+          ${values.map((value, rank) => {
+            const isClose = rank > 0 && x(value) - x(values[rank - 1]) < LABEL;
+            return svg`<circle class="point" r="5" cx=${x(value)} cy=${y}></circle>
+            <text x=${x(value)} y=${isClose ? y + 20 : y - 10} text-anchor="middle">${value.toFixed(2)}</text>`;
+          })}
         </g>`;
       })}
     </svg>`;

@@ -154,7 +154,7 @@ export function lightRow({ validity }) {
   const counts = ["passed", "warning", "failed", "cannot tell", "not made"]
     .map((status) => [lights.filter((each) => each.status === status).length, status])
     .filter(([number]) => number)
-    .map(([number, status]) => `${number} ${status}`);
+    .map(([number, status]) => `${number} ${status}${status === "warning" && number > 1 ? "s" : ""}`);
   return html`<p class="lights ${validity.valid ? "" : "bad"}">
     <span class="row" aria-hidden="true"
       >${lights.map(({ status }) => html`<span class="lamp ${kinds[status] ?? ""}"></span>`)}</span
