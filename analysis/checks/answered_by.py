@@ -39,7 +39,7 @@ def check_served(context: CheckContext, experiment: str) -> CheckResult:
             continue
         lines += count
         if not forced:
-            table[arms[experiment], answered_by] += count
+            table[arms[experiment], answered_by or "unknown"] += count
         archived = context.configs.by_digest.get(config or "")
         if archived is None or not _may_answer(archived, arms, strategy, answered_by, depth):
             faulty += count

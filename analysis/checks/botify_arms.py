@@ -191,7 +191,7 @@ def _usual_arms(counts: Counter[str]) -> list[str]:
 def _botify_order(arm: str) -> tuple[int, str]:
     if arm == "C":
         return 0, arm
-    return (int(arm[1:]) if arm[:1] == "T" and arm[1:].isdigit() else MOST_ARMS + 1), arm
+    return (int(arm[1:]) if arm[:1] == "T" and arm[1:].isdecimal() else MOST_ARMS + 1), arm
 
 
 def _botify_names(seen: list[str]) -> tuple[str, ...] | None:

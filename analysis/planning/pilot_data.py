@@ -90,10 +90,11 @@ def _pilot_data(tables: Workspace, metrics: list[Metric], needed: str) -> PilotD
         denominator = _numbers(tables, metric.per, metric.name)
         there = ~np.isnan(numerator) & ~np.isnan(denominator)
         sample = SampleMoments.of_ratio(numerator[there], denominator[there])
-        samples[metric.name] = sample
-        values[metric.name] = (
-            sample.mean + (numerator - sample.mean * denominator) / denominator[there].mean()
-        )
+        samples[metric.name], values[metric.name] = sample, numerator
+        if sample.variance > 0:
+            values[metric.name] = (
+                sample.mean + (numerator - sample.mean * denominator) / denominator[there].mean()
+            )
     for name in list(samples):
         if samples[name].variance > 0:
             continue

@@ -84,6 +84,13 @@ def test_arms_in_a_different_order_are_inferred_with_a_warning(tmp_path: Path) -
     assert "swapped names stay unnoticed" in check.explanation
 
 
+def test_an_arm_with_a_digit_that_is_no_number_is_an_arm_like_others(tmp_path: Path) -> None:
+    check = check_log(sessions(["C", "T²"]), tmp_path).check("assignment")
+
+    assert check.status is Status.PASSED
+    assert "T²" in check.explanation
+
+
 def test_given_arms_take_precedence(tmp_path: Path) -> None:
     check = check_log(sessions(["T1", "C"]), tmp_path, {NAME: ["C", "T1"]}).check("assignment")
 

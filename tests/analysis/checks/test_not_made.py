@@ -109,7 +109,9 @@ def test_an_experiment_without_events_in_the_window_is_not_in_the_log(tmp_path: 
         assert find_experiments(log) == ["fallback"]
 
 
-@pytest.mark.parametrize("absent", ["experiments", "config", "latency", "forced", "candidates"])
+@pytest.mark.parametrize(
+    "absent", ["experiments", "config", "latency", "forced", "strategy", "answered_by", "depth"]
+)
 def test_lines_without_a_field_that_readers_do_not_need_are_checked(
     absent: str, tmp_path: Path
 ) -> None:

@@ -60,6 +60,15 @@ def test_a_metric_that_is_equal_for_all_is_refused(tmp_path: Path) -> None:
         read_pilot_data(log, [Metric("one", "one", "1")], "one")
 
 
+def test_a_metric_that_nobody_has_is_left_out(tmp_path: Path) -> None:
+    nobody = Metric("mine", "mine", "skips", per="nullif(sessions, sessions)")
+    write_ours(tmp_path, listening(Plan(listeners=10)))
+    with open_log([tmp_path]) as log:
+        found = read_pilot_data(log, [METRICS["tracks"], nobody], "tracks")
+
+    assert set(found.samples) == set(found.values) == {"tracks"}
+
+
 def test_the_duration_follows_the_arrivals_of_the_log() -> None:
     known = past()
     days, beyond = known.days_until(100, share=0.5)
