@@ -20,7 +20,7 @@ from engine.arrivals import Arrival, Outcome
 from engine.base_dispatcher import BaseDispatcher, EventSink, failed_turn, repeated_end
 from engine.exposure import exposed_after, newly_exposed, starts_afresh
 from engine.metrics import ServerMetrics
-from engine.preparation import Expected, asks, history_after, prepare
+from engine.preparation import Expected, asks, history_after, prepare, preparer_of
 from engine.runtime import Runtime
 from engine.state import ListenerRecord, StateStore
 from engine.turn import Before, is_repeated_end, rollback_turn, take_turn
@@ -207,7 +207,12 @@ class Dispatcher(BaseDispatcher):
         for arrival in arrivals:
             sent, user = arrival.sent, str(arrival.sent.user)
             record = self.state.get(user) if asks(sent) and arrival.forced is None else None
-            if record is not None and record.assignment is not None and sent.attributes is None:
+            if record is None or record.assignment is None or sent.attributes is not None:
+                continue
+            if record.allocation is not self.runtime.allocation:
+                continue  # a reload since then: these arms may name a strategy that is gone
+            # Asked before the history is copied, which costs a sixth of a decision.
+            if preparer_of(self.runtime, record.assignment) is not None:
                 history = history_after(self.runtime, record.history, sent, at_ms)
                 yield user, history, record.assignment
 

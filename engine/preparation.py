@@ -16,17 +16,23 @@ from engine.turn import start_turn
 
 Expected = tuple[str, History, Assignment]
 """A turn that is about to be decided: listener's id, history with the turn's listen, arms."""
+PrepareFor = Callable[[Sequence[Listener]], None]
+
+
+def preparer_of(runtime: Runtime, assignment: Assignment) -> PrepareFor | None:
+    """Find what prepares proposals of the strategy that answers first; None if nothing does."""
+    name, mode = assignment.strategy, assignment.draw
+    if name is None:
+        name, mode = runtime.default, runtime.default_draw
+    chain = runtime.chains[name]
+    return chain.prepare if mode is None else chain.prepare_ranked
 
 
 def prepare(runtime: Runtime, expected: Iterable[Expected]) -> None:
     """Let the strategies that answer first prepare their proposals for these turns."""
-    groups: dict[Callable[[Sequence[Listener]], None], list[Listener]] = {}
+    groups: dict[PrepareFor, list[Listener]] = {}
     for user, history, assignment in expected:
-        name, mode = assignment.strategy, assignment.draw
-        if name is None:
-            name, mode = runtime.default, runtime.default_draw
-        chain = runtime.chains[name]
-        prepare_for = chain.prepare if mode is None else chain.prepare_ranked
+        prepare_for = preparer_of(runtime, assignment)
         if prepare_for is not None:
             listener = Listener(user, history.listens, history.session_start, history.turn)
             groups.setdefault(prepare_for, []).append(listener)

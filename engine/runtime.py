@@ -70,7 +70,7 @@ class Runtime:
             read costs ten times as much.
         session_gap_ms: Silence after which a new session begins, ms. Copied for the same reason.
         takes_filters: Whether a strategy reads the `filter` of a request.
-        prepares: Whether turns that come together are worth to prepare together.
+        prepares: Whether a strategy that answers first prepares turns that come together.
     """
 
     settings: Settings
@@ -93,8 +93,9 @@ class Runtime:
         object.__setattr__(self, "history", state.history)
         object.__setattr__(self, "session_gap_ms", state.session_gap_s * 1000)
         object.__setattr__(self, "takes_filters", takes_filters(self.settings))
-        chains = self.chains.values()
-        object.__setattr__(self, "prepares", any(each.prepare_ranked for each in chains))
+        # A strategy that no arm names costs the turns of the rest nothing.
+        answering = [self.chains[name] for name in _answering(self.settings)]
+        object.__setattr__(self, "prepares", any(each.prepare_ranked for each in answering))
 
 
 def load_runtime(settings: Settings, known: Artifacts | None = None) -> Runtime:
@@ -186,8 +187,7 @@ def _check_ends(
     settings: Settings, chains: dict[str, Chain], built: dict[str, Built], faults: Faults
 ) -> None:
     """Check that every chain which answers requests ends in a strategy that never abstains."""
-    arms = [arm.strategy for experiment in settings.experiments for arm in experiment.arms]
-    for name in dict.fromkeys([settings.default, *filter(None, arms)]):
+    for name in _answering(settings):
         last = chains[name].members[-1][0]
         if not getattr(built[last].strategy, "always_answers", False):
             faults.add(
@@ -195,6 +195,12 @@ def _check_ends(
                 f"must never abstain, since it ends the chain of '{name}'. Add `fallback:` with "
                 "one that always answers, for instance {type: random}",
             )
+
+
+def _answering(settings: Settings) -> list[str]:
+    """List the strategies that a request may be answered by first."""
+    arms = [arm.strategy for experiment in settings.experiments for arm in experiment.arms]
+    return list(dict.fromkeys([settings.default, *filter(None, arms)]))
 
 
 def _used_by(names: list[str], settings: Settings) -> set[str]:

@@ -21,7 +21,7 @@ from core.listener import History
 from engine.arrivals import Arrival, KeptAnswer, Outcome
 from engine.base_dispatcher import BaseDispatcher, EventSink, repeated_end
 from engine.metrics import ServerMetrics
-from engine.preparation import Expected, asks, prepare
+from engine.preparation import Expected, asks, prepare, preparer_of
 from engine.runtime import Runtime
 from engine.shared_state.keys import answer_key, record_key
 from engine.shared_state.record_format import (
@@ -184,7 +184,8 @@ class SharedDispatcher(BaseDispatcher):
         """Give the turns that Redis has taken, and that this runtime decides."""
         for ticket, reply in zip(tickets, replies, strict=True):
             is_taken = isinstance(reply, bytes) and reply[:1] == b"T"
-            if is_taken and asks(ticket.arrival.sent) and ticket.runtime is self.runtime:
+            is_ours = is_taken and asks(ticket.arrival.sent) and ticket.runtime is self.runtime
+            if is_ours and preparer_of(self.runtime, ticket.assignment) is not None:
                 history = read_taken(reply).history(self.runtime.catalog)
                 yield ticket.user, history, ticket.assignment
 

@@ -106,6 +106,48 @@ def test_only_chains_whose_first_member_gains_by_it_are_prepared(runtime: Runtim
     assert prepared == {"near", "capped"}
 
 
+def test_turns_of_arms_that_gain_nothing_cost_no_preparation(tmp_path: Path) -> None:
+    def near_in_one_arm(config: dict[str, Any]) -> None:
+        near_for_all(config)
+        config["default"] = "random"
+        config["experiments"][0]["arms"]["C"] = {"strategy": "random", "weight": 50}
+
+    def near_in_no_arm(config: dict[str, Any]) -> None:
+        near_for_all(config)
+        config["default"], config["experiments"] = "random", []
+
+    one_arm = loaded(tmp_path / "one", near_in_one_arm)
+    dispatcher = dispatcher_of(one_arm)
+    arrivals = [Arrival(Request(user, 1000, 1.0), 0.0) for user in range(30)]
+    dispatcher.dispatch(arrivals)
+    expected = list(dispatcher._expected(arrivals, 0))
+
+    assert 0 < len(expected) < 30
+    assert {assignment.strategy for _, _, assignment in expected} == {"near"}
+    assert one_arm.prepares
+    assert not loaded(tmp_path / "none", near_in_no_arm).prepares
+
+
+def test_turns_after_a_reload_are_not_expected_in_arms_that_may_be_gone(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    def renamed(config: dict[str, Any]) -> None:
+        near_for_all(config)
+        config["strategies"]["nearest"] = config["strategies"].pop("near")
+        config["strategies"]["capped"] = WRAPPED | {"of": "nearest"}
+        config["default"] = "nearest"
+        config["experiments"] = []
+
+    dispatcher = dispatcher_of(runtime)
+    arrivals = [Arrival(Request(user, 1000, 1.0), 0.0) for user in range(30)]
+    dispatcher.dispatch(arrivals)
+    dispatcher.serve(loaded(tmp_path, renamed))
+
+    answered = dispatcher.dispatch(arrivals)
+
+    assert {turn.answered_by for turn in answered if isinstance(turn, Decision)} == {"nearest"}
+
+
 class Counted(Vectors):
     """Vectors that count the queries of products for several."""
 
