@@ -117,7 +117,7 @@ def test_a_started_experiment_may_get_a_timeout(tmp_path: Path) -> None:
     ("change", "fault"),
     [
         (with_timeout(0), "contextual.timeout_ms: must be a number of ms above 0, got 0"),
-        (with_timeout(True), "contextual.timeout_ms: must be a number of ms above 0, got True"),
+        (with_timeout(True), "contextual.timeout_ms: must be a number, but YAML reads true as"),
         (with_timeout("20 ms"), "contextual.timeout_ms: must be a number of ms above 0, got '20"),
         (with_timeout(float("inf")), "contextual.timeout_ms: must be a number of ms above 0, got"),
         (
