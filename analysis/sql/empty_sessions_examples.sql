@@ -1,7 +1,7 @@
 -- Sessions of an arm's listeners without a recommendation, by their first line.
 SELECT
-    min_by(e.file_id, e.turn) AS file_id,
-    min_by(e.line, e.turn) AS line,
+    min_by(e.file_id, (e.turn, e.file_id, e.line)) AS file_id,
+    min_by(e.line, (e.turn, e.file_id, e.line)) AS line,
     e."user",
     count(*)
 FROM entered_sessions AS s

@@ -1,7 +1,7 @@
 -- Examples of listeners in several arms: their first line, and all their arms.
 SELECT
-    min_by(e.file_id, (e.at_ms, e.turn)),
-    min_by(e.line, (e.at_ms, e.turn)),
+    min_by(e.file_id, (e.at_ms, e.turn, e.file_id, e.line)),
+    min_by(e.line, (e.at_ms, e.turn, e.file_id, e.line)),
     e."user",
     array_join(array_sort(array_agg(DISTINCT a.arm)), ', ')
 FROM events AS e
