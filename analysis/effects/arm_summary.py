@@ -9,6 +9,7 @@ from scipy import special
 from analysis.effects.listener_table import ListenerTable
 from analysis.effects.metrics import LATENCY_P99
 from analysis.effects.results import ArmSummary, Effect
+from analysis.quantiles import quantiles_by
 from analysis.statistics.bootstrap import (
     FEWEST_CLUSTERS,
     UpperTail,
@@ -47,16 +48,8 @@ def summarise_arms(
     types: Mapping[str, str] | None = None,
 ) -> tuple[ArmSummary, ...]:
     """Summarise each arm for the allocation table."""
-    columns = ", ".join(
-        f"percentile_cont({share}) WITHIN GROUP (ORDER BY latency_ms)"
-        for share in QUANTILES.values()
-    )
-    quantiles = {
-        arm: found
-        for arm, *found in listeners.query(
-            f"SELECT arm, {columns} FROM answers WHERE latency_ms IS NOT NULL GROUP BY arm"  # noqa: S608
-        )
-    }
+    asked = quantiles_by("arm", "latency_ms", "answers", list(QUANTILES.values()))
+    quantiles = {arm: found for arm, *found in listeners.query(asked)}
     rows = {
         arm: counts
         for arm, *counts in listeners.query(
