@@ -1,7 +1,8 @@
 """DuckDB as query engine: one process, on disk, with bounded memory. It is the default."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
@@ -27,6 +28,8 @@ MACROS = (
 
 BATCH = 50_000
 """Rows that a function of `map_batches` gets at once."""
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+"""The units of DuckDB's sizes, each 1,024 times the one before it."""
 
 
 class DuckDbEngine:
@@ -105,30 +108,45 @@ class DuckDbEngine:
         self._run(lambda: self.con.execute(query, params or None))
 
     def _run(self, work: Callable[[], T]) -> T:
-        """Run a query; if the memory is too small for it, once more with more room."""
+        """Run a query; if the memory is too small for it, again with more."""
         return _guard(lambda: self._run_in_room(work))
 
     def _run_in_room(self, work: Callable[[], T]) -> T:
         try:
             return work()
         except duckdb.OutOfMemoryException:
-            with self._more_room():
+            with self._more_room() as limits:
+                for limit in limits[:-1]:
+                    self.con.execute(f"SET memory_limit = '{limit}MB'")
+                    with suppress(duckdb.OutOfMemoryException):
+                        return work()
+                self.con.execute(f"SET memory_limit = '{limits[-1]}MB'")
                 return work()
 
     @contextmanager
-    def _more_room(self) -> Iterator[None]:
-        """Give one thread all memory, and twice as much: each thread of a sort holds some."""
-        before = self.con.execute(
-            "SELECT current_setting('threads'), current_setting('memory_limit')"
-        ).fetchall()[0]
+    def _more_room(self) -> Iterator[list[int]]:
+        """Give one thread all memory, as each thread of a sort holds some; and limits, in MB.
+
+        They double, up to the four fifths of the machine's memory that DuckDB has by default.
+        """
+        threads, limit = self._setting("threads"), self._setting("memory_limit")
         self.con.execute("SET threads = 1")
-        number, unit = before[1].split()
-        self.con.execute(f"SET memory_limit = '{2 * float(number)} {unit}'")
+        self.con.execute("RESET memory_limit")
+        given, most = _megabytes(limit), _megabytes(self._setting("memory_limit"))
         try:
-            yield
+            yield [*takewhile(lambda each: each < most, (given << n for n in count(1))), most]
         finally:
-            self.con.execute(f"SET threads = {before[0]}")
-            self.con.execute(f"SET memory_limit = '{before[1]}'")
+            self.con.execute(f"SET threads = {threads}")
+            self.con.execute(f"SET memory_limit = '{limit}'")
+
+    def _setting(self, name: str) -> str:
+        return str(self.con.execute("SELECT current_setting(?)", [name]).fetchall()[0][0])
+
+
+def _megabytes(size: str) -> int:
+    """Read DuckDB's "476.8 MiB" as whole MB."""
+    number, unit = size.split()
+    return max(1, int(float(number) * 1024 ** UNITS.index(unit) / 1e6))
 
 
 def _guard(work: Callable[[], T]) -> T:

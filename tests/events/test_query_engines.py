@@ -159,3 +159,14 @@ def test_a_sort_that_many_threads_have_no_memory_for_is_done_by_one(tmp_path: Pa
         engine.create(NamedQuery("table", "sorted", query))
         assert engine.rows("SELECT count(*), count(before) FROM sorted") == [(500_000, 499_000)]
         assert engine.rows(settings) == given
+
+
+def test_a_query_that_cannot_go_to_the_disk_gets_the_memory_that_it_needs(tmp_path: Path) -> None:
+    con = database(tmp_path / "log.duckdb", memory_mb=20, threads=2)
+    with contextlib.closing(DuckDbEngine(con)) as engine:
+        given = engine.rows("SELECT current_setting('threads'), current_setting('memory_limit')")
+        # Ten million numbers of 8 bytes in one list: more than twice the 20 MB.
+        assert engine.rows("SELECT len(list(i)) FROM range(10000000) AS r(i)") == [(10_000_000,)]
+        assert given == engine.rows(
+            "SELECT current_setting('threads'), current_setting('memory_limit')"
+        )
