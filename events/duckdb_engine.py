@@ -127,14 +127,15 @@ class DuckDbEngine:
     def _more_room(self) -> Iterator[list[int]]:
         """Give one thread all memory, as each thread of a sort holds some; and limits, in MB.
 
-        They double, up to the four fifths of the machine's memory that DuckDB has by default.
+        They begin at what it was, and double up to the four fifths of the machine that DuckDB has
+        by default.
         """
         threads, limit = self._setting("threads"), self._setting("memory_limit")
         self.con.execute("SET threads = 1")
         self.con.execute("RESET memory_limit")
         given, most = _megabytes(limit), _megabytes(self._setting("memory_limit"))
         try:
-            yield [*takewhile(lambda each: each < most, (given << n for n in count(1))), most]
+            yield [*takewhile(lambda each: each < most, (given << n for n in count())), most]
         finally:
             self.con.execute(f"SET threads = {threads}")
             self.con.execute(f"SET memory_limit = '{limit}'")
