@@ -1,8 +1,11 @@
 """A Spark session for tests: two threads, small partitions, and a Java that begins quickly."""
 
+import duckdb
 import pytest
 
-from events.spark_session import STACK, SparkOptions
+from events.duckdb_engine import DuckDbEngine
+from events.query_engine import QueryEngine
+from events.spark_session import STACK, SparkOptions, start_session
 from tests import needs
 
 MARKS = [
@@ -24,3 +27,15 @@ SPARK = SparkOptions(
         "spark.driver.extraJavaOptions": f"{STACK} -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }
 )
+
+ENGINES = ["duckdb", pytest.param("spark", marks=MARKS)]
+"""The engines, as parameters of a fixture or a test."""
+
+
+def opened_engine(name: str) -> QueryEngine:
+    """Open an engine without tables."""
+    if name == "duckdb":
+        return DuckDbEngine(duckdb.connect())
+    from events.spark_engine import SparkEngine
+
+    return SparkEngine(start_session(SPARK))

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -12,21 +11,14 @@ from analysis.quantiles import quantiles_by
 from events.duckdb_engine import DuckDbEngine
 from events.duckdb_loader import database
 from events.query_engine import QueryEngine
-from events.spark_session import start_session
-from tests.spark_local import MARKS, SPARK
+from tests.spark_local import ENGINES, opened_engine
 
 SHARES = [0.0, 0.5, 0.9, 0.99, 1.0]
 
 
-@pytest.fixture(params=["duckdb", pytest.param("spark", marks=MARKS)])
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[QueryEngine]:
-    opened: QueryEngine
-    if request.param == "duckdb":
-        opened = DuckDbEngine(duckdb.connect())
-    else:
-        from events.spark_engine import SparkEngine
-
-        opened = SparkEngine(start_session(SPARK))
+    opened = opened_engine(request.param)
     yield opened
     opened.close()
 

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pytest
 
@@ -13,21 +12,14 @@ from events.duckdb_engine import DuckDbEngine
 from events.duckdb_loader import database
 from events.queries import NamedQuery, read_named
 from events.query_engine import QueryEngine, QueryError
-from events.spark_session import start_session
-from tests.spark_local import MARKS, SPARK
+from tests.spark_local import ENGINES, opened_engine
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(params=["duckdb", pytest.param("spark", marks=MARKS)])
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Iterator[QueryEngine]:
-    opened: QueryEngine
-    if request.param == "duckdb":
-        opened = DuckDbEngine(duckdb.connect())
-    else:
-        from events.spark_engine import SparkEngine
-
-        opened = SparkEngine(start_session(SPARK))
+    opened = opened_engine(request.param)
     opened.add("plays", pa.table({"listener": ["a", "a", "b"], "heard": [1, 2, None]}))
     yield opened
     opened.close()
