@@ -29,8 +29,8 @@ class Thresholds:
         not_told_share: In our log, a larger share of such listens is a failure.
         retried_share: More lines that a retried request wrote again are a failure: a server writes
             a line again only if it broke off between its state and its log.
-        killed_turns: As many lines that a retried request wrote again at another process are none:
-            a killed server leaves the turns under way, up to a batch of 256, without their answers.
+        killed_turns: This many lines that another process wrote again for retried requests are no
+            failure: a killed server leaves a batch of up to 256 turns without their answers.
         unclear_share: A larger share of botify's events without a known order is a failure.
         odd_share: A larger share of lines with an impossible time is a failure.
         latency_ratio: p99 of the slowest arm over that of the quickest; more is a warning.
